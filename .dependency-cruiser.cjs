@@ -1,0 +1,93 @@
+// The import table of docs/architecture.md, enforced. A folder may import what `allowed` lists for it and itself.
+const MAY_IMPORT = {
+  base: [],
+  native: ['base'],
+  packet: ['base'],
+  schema: ['base'],
+  'bgp/(?!edge/)': ['base', 'bgp/(?!edge/)'],
+  'bgp/edge': [
+    'base',
+    'packet',
+    'native',
+    'schema/southbound',
+    'agent',
+    'bgp',
+    'dataplane/engine',
+    'dataplane/port',
+  ],
+  agent: ['base', 'schema/southbound'],
+  'dataplane/engine': ['base', 'packet', 'dataplane/limits'],
+  'dataplane/port': ['base', 'packet', 'native', 'dataplane/limits'],
+  'dataplane/(?!engine/|port/)': [
+    'base',
+    'packet',
+    'native',
+    'schema/southbound',
+    'agent',
+    'bgp/speaker',
+    'dataplane',
+  ],
+  slb: [
+    'base',
+    'packet',
+    'native',
+    'schema/southbound',
+    'agent',
+    'bgp/speaker',
+    'dataplane/(engine|port|limits)',
+  ],
+  gateway: [
+    'base',
+    'packet',
+    'native',
+    'schema/southbound',
+    'agent',
+    'bgp/speaker',
+    'dataplane/(engine|port|limits)',
+  ],
+  controller: ['base', 'schema'],
+  '(arm|compute|storage|identity|portal)': ['base', 'schema/northbound'],
+};
+const FOLDERS =
+  'base|packet|native|schema|agent|dataplane|bgp|slb|gateway|controller|arm|compute|storage|identity|portal|cli|fabric|test|bench|tools';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'nobody-imports-the-top',
+      severity: 'error',
+      from: { pathNot: '^(cli|fabric|test|bench|tools)/' },
+      to: { path: '^(cli|fabric|test|bench|tools)/' },
+    },
+    {
+      name: 'nobody-imports-tests',
+      severity: 'error',
+      from: { pathNot: '^(test|bench)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
+      name: `imports-of-${folder.replace(/\W+/g, '-')}`,
+      severity: 'error',
+      comment: `${folder} may import only: ${allowed.join(', ') || 'nothing of ours'}`,
+      from: { path: `^${folder}${folder.includes('(?!') ? '' : '/'}` },
+      to: {
+        path: `^(${FOLDERS})/`,
+        pathNot: [folder, ...allowed].map(
+          (name) => `^${name}${name.includes('(?!') ? '' : '(/|\\.)'}`,
+        ),
+      },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules|dist' },
+    exclude: { path: '^dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

@@ -1,0 +1,29 @@
+/** Chance, injected: production draws from the kernel, tests and simulation from a printed seed. */
+import { randomFillSync } from 'node:crypto';
+
+export interface Rng {
+  /** Uniform over 0 … 2^32 − 1. */
+  uint32(): number;
+}
+
+export const systemRng: Rng = {
+  uint32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+};
+
+/** Deterministic generator (mulberry32): the same seed gives the same sequence. Not for secrets. */
+export function seededRng(seed: number): Rng {
+  let state = seed >>> 0;
+  return {
+    uint32() {
+      state = (state + 0x6d2b79f5) >>> 0;
+      let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+      mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+      return (mixed ^ (mixed >>> 14)) >>> 0;
+    },
+  };
+}
+
+/** Uniform integer in [0, bound); bound in 1 … 2^32. */
+export function below(rng: Rng, bound: number): number {
+  return Math.floor((rng.uint32() / 0x1_0000_0000) * bound);
+}

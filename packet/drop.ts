@@ -1,0 +1,72 @@
+/**
+ * Why a frame was not delivered. A drop is a code with a counter, never an exception; docs/errors.md explains each to a user.
+ * Append only: the numbers are counter indices and appear in captures.
+ */
+export const Drop = {
+  None: 0,
+  // malformed frames
+  EthernetTruncated: 1,
+  VlanTruncated: 2,
+  ArpTruncated: 3,
+  ArpUnsupported: 4,
+  Ipv4Truncated: 5,
+  Ipv4BadVersion: 6,
+  Ipv4BadHeaderLength: 7,
+  Ipv4BadTotalLength: 8,
+  Ipv4BadChecksum: 9,
+  Ipv6Truncated: 10,
+  Ipv6BadVersion: 11,
+  Ipv6BadPayloadLength: 12,
+  Ipv6BadExtension: 13,
+  TcpTruncated: 14,
+  TcpBadDataOffset: 15,
+  UdpTruncated: 16,
+  UdpBadLength: 17,
+  IcmpTruncated: 18,
+  IcmpBadChecksum: 19,
+  VxlanTruncated: 20,
+  VxlanBadFlags: 21,
+  DhcpTruncated: 22,
+  DhcpBadCookie: 23,
+  DhcpBadOption: 24,
+  OffloadInvalid: 25,
+  FrameTooBig: 26,
+  // policy and forwarding
+  PortUnknown: 40,
+  PortDetached: 41,
+  SpoofedMac: 42,
+  SpoofedIpv4: 43,
+  SpoofedIpv6: 44,
+  SpoofedArp: 45,
+  EtherTypeUnsupported: 46,
+  MulticastUnsupported: 47,
+  ArpUnanswered: 48,
+  NoRoute: 49,
+  NoMapping: 50,
+  TtlExpired: 51,
+  VniUnknown: 52,
+  OuterSourceUnknown: 53,
+  DestinationNotLocal: 54,
+  AclDenied: 55,
+  ServiceUnsupported: 56,
+  HairpinLoop: 57,
+  NotForUs: 58,
+  // resources
+  FlowTableFull: 70,
+  TransmitQueueFull: 71,
+  TransmitFailed: 72,
+  RateLimited: 73,
+} as const;
+export type Drop = (typeof Drop)[keyof typeof Drop];
+
+/** One more than the highest code: length of a counter array. */
+export const DROP_COUNT = 128;
+
+/** Name of a code, for people and metrics labels. */
+export const DROP_NAMES: readonly string[] = Object.entries(Drop).reduce<string[]>(
+  (names, [name, code]) => {
+    names[code] = name;
+    return names;
+  },
+  new Array<string>(DROP_COUNT).fill(''),
+);
