@@ -5,11 +5,13 @@
  *         for each receive descriptor: look at the frame, edit it in place, append transmit descriptors
  *
  * A slot is [headroom | frame]. Received frames stay valid until the next `exchange`; whatever is queued for transmission points into
- * the same ring, so nothing is copied in TypeScript. One slot may be queued several times if its bytes are the same for all.
+ * the same ring, so nothing is copied in TypeScript. One slot may be queued several times if its bytes, its virtio_net_hdr included,
+ * are the same for all: an implementation may complete a partial checksum in place and clear NEEDS_CSUM.
  *
  * Frames carry a virtio_net_hdr (10 bytes, host order, virtio 1.2 §5.1.6) at VNET: with GSO_TCPV4 … the frame is a super-frame of up to
  * 64 KiB whose TCP/UDP checksum is partial (NEEDS_CSUM: the field holds the pseudo-header sum only). A port whose far end has no
- * offloads gets it segmented and summed by the implementation.
+ * offloads gets it segmented and summed by the implementation. A received frame's header lies in the headroom, right before AT; a
+ * sender who writes headers there moves it (anywhere in the ring) and adds their length to csum_start.
  *
  * Descriptors are 32-bit words, RX_STRIDE or TX_STRIDE apart; indices below. Implementations: native (native/), memory, pcap, fault.
  * Conformance: test/conformance/frame-io. Called by dataplane/switch.
@@ -64,8 +66,13 @@ export interface FrameIo {
    * else after at most timeoutMs (−1: no limit) or when wake() was called. A frame that could not be sent is counted, not retried.
    */
   exchange(txCount: number, timeoutMs: number): number;
-  /** Frames lost in transmission on a port since it was attached: [queue full, failed]. */
-  transmitDrops(port: number): readonly [number, number];
+  /** Makes the exchange in progress, or else the next one, return at once instead of waiting. */
+  wake(): void;
+  /**
+   * Frames lost in transmission on a port since it was attached: [queue full, failed, offload invalid]; on an uplink, outer packets.
+   * Offload invalid: the virtio_net_hdr contradicts the frame.
+   */
+  transmitDrops(port: number): readonly [number, number, number];
   /** True once the port's device is gone (its namespace was deleted): detach it. */
   isGone(port: number): boolean;
   /** Where an uplink's PEER index leads. */
