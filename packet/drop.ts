@@ -31,6 +31,7 @@ export const Drop = {
   DhcpBadOption: 24,
   OffloadInvalid: 25,
   FrameTooBig: 26,
+  NdpBadOption: 27,
   // policy and forwarding
   PortUnknown: 40,
   PortDetached: 41,
