@@ -1,0 +1,93 @@
+/**
+ * IP addresses of both families as four 32-bit words, first the most significant, IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2): one
+ * shape for tables that must not care about the family. Called by base/lpm and by everything that turns goal state into tables.
+ */
+import { formatIpv4, type Ipv4 } from './ipv4.ts';
+
+/** Four unsigned words, network order. */
+export type IpWords = readonly [number, number, number, number];
+
+/** Third word of an IPv4-mapped address; the two before it are zero. */
+export const IPV4_MAPPED_WORD = 0xffff;
+/** What an IPv4 prefix length grows by in the mapped form. */
+export const IPV4_MAPPED_BITS = 96;
+
+export interface IpPrefixWords {
+  readonly words: IpWords;
+  /** 0 … 128; an IPv4 prefix has 96 … 128. */
+  readonly len: number;
+}
+
+export function ipv4Words(address: Ipv4): IpWords {
+  return [0, 0, IPV4_MAPPED_WORD, address];
+}
+
+/** 4 or 16 bytes in network order, as goal state carries them; undefined for any other length. */
+export function ipWordsFromBytes(bytes: Uint8Array): IpWords | undefined {
+  if (bytes.length === 4) return ipv4Words(word(bytes, 0));
+  if (bytes.length !== 16) return undefined;
+  return [word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12)];
+}
+
+/** A prefix from goal state; undefined when the length does not fit the family or host bits are set. */
+export function ipPrefixFromBytes(bytes: Uint8Array, len: number): IpPrefixWords | undefined {
+  const words = ipWordsFromBytes(bytes);
+  if (words === undefined || !Number.isInteger(len) || len < 0) return undefined;
+  const bits = bytes.length === 4 ? len + IPV4_MAPPED_BITS : len;
+  if (bits > 128) return undefined;
+  for (const [index, part] of words.entries()) {
+    if ((part & ~wordMask(bits, index)) !== 0) return undefined;
+  }
+  return { words, len: bits };
+}
+
+/** Mask of word `index` (0 … 3) in a prefix of `len` bits, unsigned. */
+export function wordMask(len: number, index: number): number {
+  const bits = Math.min(32, Math.max(0, len - 32 * index));
+  return bits === 0 ? 0 : (0xffff_ffff << (32 - bits)) >>> 0;
+}
+
+export function isIpv4Words(words: IpWords): boolean {
+  return words[0] === 0 && words[1] === 0 && words[2] === IPV4_MAPPED_WORD;
+}
+
+export function ipWordsEqual(a: IpWords, b: IpWords): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
+}
+
+export function prefixHasWords(prefix: IpPrefixWords, words: IpWords): boolean {
+  return words.every((part, index) => {
+    const own = prefix.words[index] ?? 0;
+    return ((part ^ own) & wordMask(prefix.len, index)) === 0;
+  });
+}
+
+/** Dotted quad for IPv4, RFC 5952 text for IPv6. */
+export function formatIpWords(words: IpWords): string {
+  if (isIpv4Words(words)) return formatIpv4(words[3]);
+  const groups = words.flatMap((part) => [part >>> 16, part & 0xffff]);
+  const run = longestZeroRun(groups);
+  const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
+  if (run.count < 2) return text(groups);
+  return `${text(groups.slice(0, run.at))}::${text(groups.slice(run.at + run.count))}`;
+}
+
+export function formatIpPrefixWords(prefix: IpPrefixWords): string {
+  const isMapped = isIpv4Words(prefix.words) && prefix.len >= IPV4_MAPPED_BITS;
+  return `${formatIpWords(prefix.words)}/${isMapped ? prefix.len - IPV4_MAPPED_BITS : prefix.len}`;
+}
+
+function longestZeroRun(groups: readonly number[]): { at: number; count: number } {
+  let best = { at: 0, count: 0 };
+  let at = 0;
+  for (const [index, group] of groups.entries()) {
+    if (group !== 0) at = index + 1;
+    else if (index + 1 - at > best.count) best = { at, count: index + 1 - at };
+  }
+  return best;
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(at, at + 4);
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
