@@ -1,0 +1,59 @@
+/**
+ * What goes up: the role's observations, and the faults that stand. A fault that an Ack once carried is repeated in every
+ * Report while it stands, so that a controller which was not there at the time learns of it. Pure; called by agent/agent.ts.
+ */
+import type {
+  AttachedPort,
+  Report,
+  Resource,
+  ResourceError,
+} from '../schema/southbound/messages.ts';
+import type { GoalChange } from './reconciler.ts';
+
+/** What a role observes. Ports: always all of them. Health: faults of the target itself, e.g. its uplink is down. */
+export interface Observation {
+  readonly ports: readonly AttachedPort[];
+  readonly health: readonly ResourceError[];
+}
+
+/** Resources that the role could not bring into force, by key. */
+export type StandingFaults = ReadonlyMap<string, ResourceError>;
+
+/** A change settles the faults of everything it touched and brings those that `errors` names. */
+export function faultsAfter(
+  standing: StandingFaults,
+  change: GoalChange,
+  errors: readonly ResourceError[],
+): StandingFaults {
+  if (standing.size === 0 && errors.length === 0) return standing;
+  const faults = new Map(standing);
+  for (const { key } of change.upserts) faults.delete(key);
+  for (const key of change.removes) faults.delete(key);
+  for (const error of errors) faults.set(error.key, error);
+  return faults;
+}
+
+export function buildReport(observation: Observation, standing: StandingFaults): Report {
+  return { ports: observation.ports, health: [...observation.health, ...standing.values()] };
+}
+
+/** Kinds of resource that this version of the target does not know arrive without a body: refused, by name. */
+export function splitUnknown(change: GoalChange): {
+  readonly known: GoalChange;
+  readonly errors: readonly ResourceError[];
+} {
+  const unknown = change.upserts.filter((resource) => !hasBody(resource));
+  if (unknown.length === 0) return { known: change, errors: [] };
+  return {
+    known: { ...change, upserts: change.upserts.filter(hasBody) },
+    errors: unknown.map(({ key }) => ({
+      key,
+      code: 'PolicyConfigurationFailure',
+      message: `this version of the target does not know resources like ${key}`,
+    })),
+  };
+}
+
+function hasBody(resource: Resource): boolean {
+  return Object.values(resource).some((field) => typeof field === 'object');
+}
