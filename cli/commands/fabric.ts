@@ -1,0 +1,118 @@
+/** `weft up | down | status | env`: the one-machine fabric as a whole. */
+import type { Command } from 'commander';
+import { SdnError } from '../../base/errors.ts';
+import { down, status, up } from '../../fabric/commands.ts';
+import type { FabricStatus, RoleStatus } from '../../fabric/fabric-status.ts';
+import { countOption } from '../arguments.ts';
+import type { Session } from '../session.ts';
+import { type Column, formatTable } from '../table.ts';
+
+export function addFabricCommands(program: Command, session: Session): void {
+  program
+    .command('up')
+    .description('make the fabric on this machine, with a sample tenant, and keep it running')
+    .option('--detach', 'return once it works and leave a supervisor behind')
+    .option('--no-sample', 'leave out the sample tenant')
+    .option('--hosts <count>', 'hosts to make', countOption)
+    .option('--port <port>', "first choice for the controller's loopback port", countOption)
+    .option('--provider-prefix <prefix>', 'addresses of the provider network')
+    .option('--no-offload', 'switch without segmentation offload')
+    .option('--expose', 'listen beyond loopback (not offered yet)')
+    .action((options: UpFlags) => bringUp(session, options));
+  program
+    .command('down')
+    .description('remove everything that up made')
+    .action(async () => {
+      session.exitCode = await down({ state: session.state.root });
+    });
+  program
+    .command('status')
+    .description('the roles, their health and the revision they have applied')
+    .action(() => showStatus(session));
+  program
+    .command('env')
+    .description('shell exports that let curl and other clients reach the controller')
+    .addHelpText('after', ENV_HELP)
+    .action(() => showEnvironment(session));
+}
+
+const ENV_HELP = `
+Example:
+  eval "$(weft env)"
+  curl --cacert $WEFT_CA --cert $WEFT_CERT --key $WEFT_KEY $WEFT_NC_URL/networking/v1/virtualNetworks`;
+
+interface UpFlags {
+  readonly detach?: boolean;
+  readonly sample: boolean;
+  readonly hosts?: number;
+  readonly port?: number;
+  readonly providerPrefix?: string;
+  readonly offload: boolean;
+  readonly expose?: boolean;
+}
+
+async function bringUp(session: Session, flags: UpFlags): Promise<void> {
+  if (flags.expose === true) {
+    throw new SdnError('SDN_NOT_SUPPORTED', '--expose is not offered yet', {
+      remedy: 'The controller listens on loopback; reach it from elsewhere through an SSH tunnel.',
+    });
+  }
+  const { hosts, port, providerPrefix } = flags;
+  session.exitCode = await up({
+    state: session.state.root,
+    detach: flags.detach === true,
+    sample: flags.sample,
+    offload: flags.offload,
+    ...(hosts !== undefined && { hosts }),
+    ...(port !== undefined && { port }),
+    ...(providerPrefix !== undefined && { providerPrefix }),
+  });
+}
+
+const ROLE_COLUMNS: readonly Column<RoleStatus>[] = [
+  { heading: 'ROLE', value: (role) => role.role },
+  { heading: 'NAME', value: (role) => role.name },
+  { heading: 'PID', align: 'right', value: (role) => (role.pid === 0 ? '' : String(role.pid)) },
+  { heading: 'NAMESPACE', value: (role) => role.namespace },
+  { heading: 'ADDRESS', value: (role) => role.address },
+  { heading: 'HEALTH', value: (role) => role.health },
+  { heading: 'APPLIED', align: 'right', value: (role) => String(role.appliedRevision) },
+  { heading: 'RESTARTS', align: 'right', value: (role) => String(role.restarts) },
+];
+
+async function showStatus(session: Session): Promise<void> {
+  const found = await status({ state: session.state.root });
+  if (found === undefined) {
+    session.exitCode = 1;
+    session.print({ running: false, roles: [] }, () => '');
+    session.note(`No fabric runs with the state directory ${session.state.root}.`);
+    session.note('Start one: weft up --detach');
+    return;
+  }
+  session.print({ running: true, ...found }, () => formatStatus(found));
+  if (found.roles.some((role) => role.health !== 'healthy')) session.exitCode = 1;
+}
+
+export function formatStatus(found: FabricStatus): string {
+  const { fabric, roles } = found;
+  const heading = `fabric ${fabric.name} in ${fabric.state}, up since ${fabric.startedAt}\nnorthbound ${found.northbound}\n`;
+  const reasons = roles
+    .filter((role) => role.reason !== '')
+    .map((role) => `${role.name} is ${role.health}: ${role.reason}\n`);
+  return `${heading}\n${formatTable(ROLE_COLUMNS, roles)}${reasons.length === 0 ? '' : `\n${reasons.join('')}`}`;
+}
+
+function showEnvironment(session: Session): void {
+  const { url, ca, cert, key } = session.access();
+  const variables = { WEFT_NC_URL: url, WEFT_CA: ca, WEFT_CERT: cert, WEFT_KEY: key };
+  session.print(variables, () =>
+    Object.entries(variables)
+      .map(([name, value]) => `export ${name}=${shellQuoted(value)}\n`)
+      .join(''),
+  );
+}
+
+/** Quoted for sh unless it needs no quotes. */
+export function shellQuoted(text: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,123 @@
+/** `weft subnet`: subnets of virtual networks (MS-NCNBI §3.1.5.18.2), each with a VXLAN network identifier of its own. */
+import type { Command } from 'commander';
+import { formatIpv4, parseIpv4Prefix } from '../../base/ipv4.ts';
+import { lastName, listAt, nameIn, textAt } from '../fields.ts';
+import {
+  createResource,
+  deleteResource,
+  formatResource,
+  inline,
+  provisioning,
+} from '../resources.ts';
+import type { Session } from '../session.ts';
+import { type Column, formatTable } from '../table.ts';
+
+const path = (vnet: string, name: string): string => `/virtualNetworks/${vnet}/subnets/${name}`;
+
+export const SUBNET_COLUMNS: readonly Column<unknown>[] = [
+  { heading: 'SUBNET', value: (each) => textAt(each, 'resourceId') },
+  { heading: 'PREFIX', value: (each) => textAt(each, 'properties', 'addressPrefix') },
+  { heading: 'GATEWAY', value: gateway },
+  { heading: 'VNI', align: 'right', value: virtualSubnetId },
+  {
+    heading: 'INTERFACES',
+    align: 'right',
+    value: (each) => String(listAt(each, 'properties', 'ipConfigurations').length),
+  },
+  { heading: 'PROVISIONING', value: provisioning },
+];
+
+export function addSubnetCommands(program: Command, session: Session): void {
+  const subnet = program.command('subnet').description('subnets of virtual networks');
+  subnet
+    .command('list')
+    .description('subnets of one virtual network, or of all')
+    .option('--vnet <name>', 'virtual network')
+    .action((options: { vnet?: string }) => list(session, options.vnet));
+  subnet
+    .command('show <name>')
+    .description('one subnet with the interfaces in it')
+    .requiredOption('--vnet <name>', 'virtual network')
+    .action((name: string, options: { vnet: string }) => show(session, path(options.vnet, name)));
+  subnet
+    .command('create <name>')
+    .description('add a subnet to a virtual network')
+    .requiredOption('--vnet <name>', 'virtual network')
+    .requiredOption('--prefix <prefix>', 'address prefix, e.g. 10.0.2.0/24')
+    .action((name: string, options: { vnet: string; prefix: string }) =>
+      create(session, name, options),
+    );
+  subnet
+    .command('delete <name>')
+    .description('delete a subnet; refused while a network interface is in it')
+    .requiredOption('--vnet <name>', 'virtual network')
+    .action((name: string, options: { vnet: string }) =>
+      deleteResource(session, path(options.vnet, name)),
+    );
+}
+
+async function list(session: Session, vnet: string | undefined): Promise<void> {
+  const client = session.northbound();
+  const vnets =
+    vnet === undefined
+      ? await client.list('/virtualNetworks')
+      : [await client.get(`/virtualNetworks/${vnet}`)];
+  const subnets = vnets.flatMap((each) => inline(each, 'subnets'));
+  session.print(subnets, () =>
+    subnets.length === 0
+      ? 'No subnets. Make one: weft subnet create NAME --vnet VNET --prefix 10.0.1.0/24\n'
+      : formatTable<unknown>(
+          [
+            {
+              heading: 'VNET',
+              value: (each) => nameIn(textAt(each, 'resourceRef'), 'virtualNetworks'),
+            },
+            ...SUBNET_COLUMNS,
+          ],
+          subnets,
+        ),
+  );
+}
+
+async function show(session: Session, subnetPath: string): Promise<void> {
+  const subnet = await session.northbound().get(subnetPath);
+  session.print(subnet, () => {
+    const users = listAt(subnet, 'properties', 'ipConfigurations').map((each) =>
+      textAt(each, 'resourceRef'),
+    );
+    return formatResource(subnet, [
+      ['name', subnet.resourceId],
+      ['vnet', nameIn(subnet.resourceRef, 'virtualNetworks')],
+      ['prefix', textAt(subnet, 'properties', 'addressPrefix')],
+      ['gateway', gateway(subnet)],
+      ['vni', virtualSubnetId(subnet)],
+      ['acl', lastName(textAt(subnet, 'properties', 'accessControlList', 'resourceRef'))],
+      ['interfaces', users.map((ref) => nameIn(ref, 'networkInterfaces')).join(', ')],
+    ]);
+  });
+}
+
+async function create(
+  session: Session,
+  name: string,
+  options: { vnet: string; prefix: string },
+): Promise<void> {
+  const subnet = await createResource(session, path(options.vnet, name), {
+    resourceId: name,
+    properties: { addressPrefix: options.prefix },
+  });
+  session.print(subnet, () => `created ${subnet.resourceRef}\n`);
+}
+
+/** The router's address: the first usable one, on every host. */
+function gateway(subnet: unknown): string {
+  const prefix = parseIpv4Prefix(textAt(subnet, 'properties', 'addressPrefix'));
+  return prefix === undefined ? '' : formatIpv4(prefix.address + 1);
+}
+
+function virtualSubnetId(subnet: unknown): string {
+  return (
+    textAt(subnet, 'properties', 'virtualSubnetId') ||
+    textAt(subnet, 'properties', 'VirtualSubnetId')
+  );
+}

@@ -1,0 +1,70 @@
+/**
+ * The command line as a whole: global options, command groups in the order of `weft --help`, and one way in for the process and
+ * for the tests. Called by main.
+ */
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addCompletionCommand } from './commands/completion.ts';
+import { addFabricCommands } from './commands/fabric.ts';
+import { addNicCommands } from './commands/nic.ts';
+import { addResourceCommands } from './commands/resource.ts';
+import { addSubnetCommands } from './commands/subnet.ts';
+import { addVnetCommands } from './commands/vnet.ts';
+import { reportFault } from './fault-report.ts';
+import { textAt } from './fields.ts';
+import { openSession, type Session } from './session.ts';
+import type { Shell } from './shell.ts';
+
+/** The commands, and the session their actions will run in. */
+export function buildProgram(shell: Shell): { program: Command; session: Session } {
+  const program = new Command('weft');
+  const session = openSession(program, shell);
+  program
+    .description('The network of an Azure-consistent private cloud.')
+    .version(version())
+    .option('--state <directory>', 'state directory of the fabric (default: $WEFT_STATE)')
+    .option('--url <url>', 'the controller, https://HOST:PORT (default: $WEFT_NC_URL)')
+    .option('--json', 'JSON for programs instead of text for people')
+    .configureOutput({
+      writeOut: (text) => shell.stdout.write(text),
+      writeErr: (text) => shell.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'weft: ')),
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError(
+      '      `weft --help` lists the commands, `weft COMMAND --help` the options.',
+    )
+    .exitOverride();
+  program.commandsGroup('Fabric:');
+  addFabricCommands(program, session);
+  program.commandsGroup('Networks:');
+  addVnetCommands(program, session);
+  addSubnetCommands(program, session);
+  addNicCommands(program, session);
+  program.commandsGroup('Any resource:');
+  addResourceCommands(program, session);
+  program.commandsGroup('Shell:');
+  addCompletionCommand(program, session);
+  return { program, session };
+}
+
+/** Runs one command line and resolves with the process's exit code. */
+export async function runCommandLine(args: readonly string[], shell: Shell): Promise<number> {
+  const { program, session } = buildProgram(shell);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return session.exitCode;
+  } catch (thrown) {
+    return reportFault(thrown, session);
+  } finally {
+    session.close();
+  }
+}
+
+/** Of the package this file belongs to. */
+function version(): string {
+  return textAt(
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')),
+    'version',
+  );
+}
