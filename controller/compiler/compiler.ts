@@ -1,0 +1,170 @@
+/**
+ * Compiler: desired state and placements in, goal states per target out.
+ *
+ *     documents ──┐                 host-settings ──┐
+ *                 ├─► model ──► virtual-networks ───┼─► scopes ──► slices (one per target) ──► changed keys
+ *     placements ─┘   (indices)  virtual-subnets ───┤   (goal-state/goal-states.ts)
+ *                                ports, mappings ───┘
+ *
+ * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
+ * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
+ * whole thing from nothing, and the yardstick of the property test. Called by southbound/controller.ts.
+ */
+import { GoalStates, type TargetKey } from '../goal-state/goal-states.ts';
+import type { Slice } from '../goal-state/slice.ts';
+import type { JsonObject, Revision } from '../store/store.ts';
+import { type Document, readDocument } from './document.ts';
+import { Model, type ModelChange, type ModelView } from './model.ts';
+import {
+  type CompilerNode,
+  type CompilerSettings,
+  DEFAULT_SETTINGS,
+  virtualNetworkScope,
+} from './node.ts';
+import { hostSettings } from './nodes/host-settings.ts';
+import { mappings } from './nodes/mappings.ts';
+import { ports } from './nodes/ports.ts';
+import { virtualNetworks } from './nodes/virtual-networks.ts';
+import { virtualSubnets } from './nodes/virtual-subnets.ts';
+
+const NODES: readonly CompilerNode[] = [
+  hostSettings,
+  virtualNetworks,
+  virtualSubnets,
+  ports,
+  mappings,
+];
+
+const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
+  servers: 'server',
+  logicalnetworks: 'logical-network',
+  virtualnetworks: 'virtual-network',
+  networkinterfaces: 'network-interface',
+};
+
+/** One document as it shall be from now on, by its key in `desired`; undefined: gone. */
+export interface DocumentInput {
+  readonly key: string;
+  readonly value: JsonObject | undefined;
+}
+
+/** Where an interface is attached from now on; undefined: nowhere. */
+export interface PlacementInput {
+  readonly interfaceInstanceId: string;
+  /** Lower-cased resourceId. */
+  readonly serverId: string | undefined;
+}
+
+export interface CompilerInput {
+  readonly revision: Revision;
+  readonly documents: readonly DocumentInput[];
+  readonly placements: readonly PlacementInput[];
+}
+
+/** What the compiler has done since it was made. */
+export interface CompilerCounters {
+  readonly unitsCompiled: number;
+  readonly nodesRecomputed: number;
+  readonly documentsUnreadable: number;
+}
+
+/** Keys that changed, per target. */
+export type SliceChanges = ReadonlyMap<TargetKey, ReadonlySet<string>>;
+
+export class Compiler {
+  readonly #settings: CompilerSettings;
+  readonly #model = new Model();
+  readonly #goals = new GoalStates();
+  #revision: Revision = 0;
+  #counters = { unitsCompiled: 0, nodesRecomputed: 0, documentsUnreadable: 0 };
+
+  constructor(settings: CompilerSettings = DEFAULT_SETTINGS) {
+    this.#settings = settings;
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get model(): ModelView {
+    return this.#model;
+  }
+
+  get counters(): CompilerCounters {
+    return this.#counters;
+  }
+
+  slice(target: TargetKey): Slice | undefined {
+    return this.#goals.slice(target);
+  }
+
+  targets(): Iterable<TargetKey> {
+    return this.#goals.targets();
+  }
+
+  /** Targets that hold a virtual network. */
+  targetsOfNetwork(instanceId: string): Iterable<TargetKey> {
+    return this.#goals.subscribers(virtualNetworkScope(instanceId));
+  }
+
+  /** Takes one input in, as a whole. */
+  apply(input: CompilerInput): SliceChanges {
+    this.#revision = Math.max(this.#revision, input.revision);
+    const dirty = NODES.map(() => new Set<string>());
+    const unhandled = NODES.map(() => false);
+    for (const change of this.#changeModel(input)) {
+      NODES.forEach((node, at) => {
+        const units = node.handle(change, this.#model);
+        if (units === 'unhandled') unhandled[at] = true;
+        else for (const unit of units) dirty[at]?.add(unit);
+      });
+    }
+    NODES.forEach((node, at) => {
+      if (unhandled[at] === true) this.#recomputeNode(node);
+      else for (const unit of dirty[at] ?? []) this.#compileUnit(node, unit);
+    });
+    return this.#goals.takeChanges();
+  }
+
+  /** Compiles everything again. Changes nothing, unless a node's `handle` is wrong. */
+  recompute(): SliceChanges {
+    for (const node of NODES) this.#recomputeNode(node);
+    return this.#goals.takeChanges();
+  }
+
+  checkInvariants(): void {
+    this.#goals.checkInvariants();
+  }
+
+  #changeModel(input: CompilerInput): readonly ModelChange[] {
+    const documents = input.documents.flatMap(({ key, value }) => {
+      const [collection = '', id = ''] = key.split('/');
+      const kind = KIND_OF_COLLECTION[collection];
+      if (kind === undefined) return [];
+      return this.#model.set(kind, id, this.#read(key, value)) ?? [];
+    });
+    const placements = input.placements.flatMap(
+      ({ interfaceInstanceId, serverId }) => this.#model.place(interfaceInstanceId, serverId) ?? [],
+    );
+    return [...documents, ...placements];
+  }
+
+  #read(key: string, value: JsonObject | undefined): Document | undefined {
+    if (value === undefined) return undefined;
+    const document = readDocument(key, value);
+    if (document === 'unreadable') this.#counters.documentsUnreadable++;
+    return typeof document === 'string' ? undefined : document;
+  }
+
+  #recomputeNode(node: CompilerNode): void {
+    this.#counters.nodesRecomputed++;
+    const units = new Set([...node.units(this.#model), ...this.#goals.unitsOf(node.name)]);
+    for (const unit of units) this.#compileUnit(node, unit);
+  }
+
+  #compileUnit(node: CompilerNode, unit: string): void {
+    this.#counters.unitsCompiled++;
+    const output = node.compile(unit, this.#model, this.#settings);
+    this.#goals.replace({ node: node.name, unit, output }, this.#revision);
+  }
+}

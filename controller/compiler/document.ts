@@ -1,0 +1,231 @@
+/**
+ * Reads the parts of desired documents that a goal state is made of: the compiler's narrow view of the store. Documents are
+ * MS-NCNBI envelopes (§2.2.2, §3.1.5.8, .11, .15, .18) with what the controller allocated; the northbound has validated
+ * them. Still nothing here trusts them: what cannot be read is left out, so that one document cannot stop the others, and
+ * the caller counts it.
+ *
+ * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces. Other resources do not reach a
+ * goal state and are ignored. IPv4 only; IPv6 addresses and prefixes are left out.
+ */
+import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from '../../base/ipv4.ts';
+import { parseMac } from '../../base/mac.ts';
+import type { JsonObject, JsonValue } from '../store/store.ts';
+
+/** Resource paths and resourceIds compare case-insensitively: a Ref is lower-cased, `/virtualnetworks/blue/subnets/web`. */
+export type Ref = string;
+
+/** 4 bytes, network order. */
+export type AddressBytes = Uint8Array;
+
+export interface Server {
+  readonly kind: 'server';
+  /** Lower-cased resourceId. */
+  readonly id: string;
+  readonly instanceId: string;
+  readonly providerAddress: AddressBytes | undefined;
+  readonly providerSubnet: Ref | undefined;
+}
+
+export interface LogicalNetwork {
+  readonly kind: 'logical-network';
+  readonly id: string;
+  readonly subnets: readonly LogicalSubnet[];
+}
+
+export interface LogicalSubnet {
+  readonly ref: Ref;
+  readonly prefix: Ipv4Prefix;
+  readonly gateway: AddressBytes | undefined;
+}
+
+export interface VirtualNetwork {
+  readonly kind: 'virtual-network';
+  readonly id: string;
+  readonly instanceId: string;
+  /** As the client wrote it. */
+  readonly resourceRef: string;
+  readonly addressSpace: readonly Ipv4Prefix[];
+  readonly dnsServers: readonly AddressBytes[];
+  readonly subnets: readonly VirtualSubnet[];
+}
+
+export interface VirtualSubnet {
+  readonly ref: Ref;
+  readonly instanceId: string;
+  readonly resourceRef: string;
+  readonly vni: number;
+  readonly prefix: Ipv4Prefix;
+}
+
+export interface NetworkInterface {
+  readonly kind: 'network-interface';
+  readonly id: string;
+  readonly instanceId: string;
+  readonly resourceRef: string;
+  /** 48 bits. */
+  readonly mac: number;
+  readonly hostName: string;
+  readonly macSpoofing: boolean;
+  readonly dnsServers: readonly AddressBytes[];
+  /** Primary first. */
+  readonly ipConfigurations: readonly IpConfiguration[];
+}
+
+export interface IpConfiguration {
+  readonly resourceRef: string;
+  readonly subnet: Ref;
+  readonly address: AddressBytes;
+}
+
+export type Document = Server | LogicalNetwork | VirtualNetwork | NetworkInterface;
+
+const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
+  servers: readServer,
+  logicalnetworks: readLogicalNetwork,
+  virtualnetworks: readVirtualNetwork,
+  networkinterfaces: readNetworkInterface,
+};
+
+/** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
+export function readDocument(key: string, value: JsonObject): Document | 'ignored' | 'unreadable' {
+  const [collection = '', id = ''] = key.split('/');
+  const read = READERS[collection];
+  if (read === undefined) return 'ignored';
+  return read(id, value) ?? 'unreadable';
+}
+
+export function refOf(resourceRef: string): Ref {
+  return resourceRef.toLowerCase();
+}
+
+export function addressBytes(address: number): AddressBytes {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, address);
+  return bytes;
+}
+
+function readServer(id: string, value: JsonObject): Server | undefined {
+  const instanceId = text(value['instanceId']);
+  if (instanceId === undefined) return undefined;
+  const internal = object(value['internal']);
+  const providerSubnet = text(internal['providerSubnetRef']);
+  return {
+    kind: 'server',
+    id,
+    instanceId,
+    providerAddress: address(internal['providerAddress']),
+    providerSubnet: providerSubnet === undefined ? undefined : refOf(providerSubnet),
+  };
+}
+
+function readLogicalNetwork(id: string, value: JsonObject): LogicalNetwork {
+  const subnets = children(value, 'subnets').flatMap((child): LogicalSubnet[] => {
+    const properties = object(child['properties']);
+    const resourceRef = text(child['resourceRef']);
+    const prefix = addressPrefix(properties['addressPrefix']);
+    if (resourceRef === undefined || prefix === undefined) return [];
+    const [gateway] = addresses(properties['defaultGateways']);
+    return [{ ref: refOf(resourceRef), prefix, gateway }];
+  });
+  return { kind: 'logical-network', id, subnets };
+}
+
+function readVirtualNetwork(id: string, value: JsonObject): VirtualNetwork | undefined {
+  const instanceId = text(value['instanceId']);
+  const resourceRef = text(value['resourceRef']);
+  if (instanceId === undefined || resourceRef === undefined) return undefined;
+  const properties = object(value['properties']);
+  return {
+    kind: 'virtual-network',
+    id,
+    instanceId,
+    resourceRef,
+    addressSpace: list(object(properties['addressSpace'])['addressPrefixes']).flatMap(
+      (prefix) => addressPrefix(prefix) ?? [],
+    ),
+    dnsServers: addresses(object(properties['dhcpOptions'])['dnsServers']),
+    subnets: children(value, 'subnets').flatMap((child) => readVirtualSubnet(child) ?? []),
+  };
+}
+
+function readVirtualSubnet(value: JsonObject): VirtualSubnet | undefined {
+  const instanceId = text(value['instanceId']);
+  const resourceRef = text(value['resourceRef']);
+  const properties = object(value['properties']);
+  const prefix = addressPrefix(properties['addressPrefix']);
+  const vni = Number(properties['virtualSubnetId']);
+  if (instanceId === undefined || resourceRef === undefined || prefix === undefined)
+    return undefined;
+  if (!Number.isInteger(vni) || vni <= 0 || vni > 0xff_ffff) return undefined;
+  return { ref: refOf(resourceRef), instanceId, resourceRef, vni, prefix };
+}
+
+function readNetworkInterface(id: string, value: JsonObject): NetworkInterface | undefined {
+  const instanceId = text(value['instanceId']);
+  const resourceRef = text(value['resourceRef']);
+  const properties = object(value['properties']);
+  const mac = parseMac(text(properties['privateMacAddress']) ?? '');
+  if (instanceId === undefined || resourceRef === undefined || mac === undefined) return undefined;
+  const configurations = children(value, 'ipConfigurations');
+  const primaryFirst = [
+    ...configurations.filter(isPrimary),
+    ...configurations.filter((child) => !isPrimary(child)),
+  ];
+  return {
+    kind: 'network-interface',
+    id,
+    instanceId,
+    resourceRef,
+    mac,
+    hostName: text(properties['internalDnsNameLabel']) ?? '',
+    macSpoofing: properties['macSpoofing'] === true || properties['macSpoofing'] === 'Enabled',
+    dnsServers: addresses(object(properties['dnsSettings'])['dnsServers']),
+    ipConfigurations: primaryFirst.flatMap((child) => readIpConfiguration(child) ?? []),
+  };
+}
+
+function isPrimary(ipConfiguration: JsonObject): boolean {
+  return object(ipConfiguration['properties'])['isPrimary'] === true;
+}
+
+function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
+  const properties = object(value['properties']);
+  const resourceRef = text(value['resourceRef']);
+  const subnet = text(object(properties['subnet'])['resourceRef']);
+  const bytes = address(properties['privateIPAddress']);
+  if (resourceRef === undefined || subnet === undefined || bytes === undefined) return undefined;
+  return { resourceRef, subnet: refOf(subnet), address: bytes };
+}
+
+function children(value: JsonObject, name: string): readonly JsonObject[] {
+  return list(object(value['properties'])[name]).map(object);
+}
+
+function object(value: JsonValue | undefined): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function list(value: JsonValue | undefined): readonly JsonValue[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function address(value: JsonValue | undefined): AddressBytes | undefined {
+  const parsed = parseIpv4(text(value) ?? '');
+  return parsed === undefined ? undefined : addressBytes(parsed);
+}
+
+function addresses(value: JsonValue | undefined): readonly AddressBytes[] {
+  return list(value).flatMap((item) => address(item) ?? []);
+}
+
+function addressPrefix(value: JsonValue | undefined): Ipv4Prefix | undefined {
+  return parseIpv4Prefix(text(value) ?? '');
+}

@@ -1,0 +1,226 @@
+/**
+ * What the compiler knows: every document read once, the placements, and an index for each question a node asks. Lookups are
+ * constant time; nothing is ever searched for by walking all interfaces. `set` and `place` are the only ways to change it
+ * and say what changed, in terms that nodes understand.
+ */
+import type {
+  Document,
+  LogicalNetwork,
+  LogicalSubnet,
+  NetworkInterface,
+  Ref,
+  Server,
+  VirtualNetwork,
+  VirtualSubnet,
+} from './document.ts';
+
+/** One document or placement that differs. For documents at least one of before and after is there, of one kind and id. */
+export type ModelChange =
+  | { readonly kind: 'server'; readonly before?: Server; readonly after?: Server }
+  | {
+      readonly kind: 'logical-network';
+      readonly before?: LogicalNetwork;
+      readonly after?: LogicalNetwork;
+    }
+  | {
+      readonly kind: 'virtual-network';
+      readonly before?: VirtualNetwork;
+      readonly after?: VirtualNetwork;
+    }
+  | {
+      readonly kind: 'network-interface';
+      readonly before?: NetworkInterface;
+      readonly after?: NetworkInterface;
+    }
+  | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
+
+/** A virtual subnet with the network it is in. */
+export interface SubnetInNetwork {
+  readonly network: VirtualNetwork;
+  readonly subnet: VirtualSubnet;
+}
+
+/** What nodes may read. */
+export interface ModelView {
+  readonly servers: ReadonlyMap<string, Server>;
+  readonly virtualNetworks: ReadonlyMap<string, VirtualNetwork>;
+  readonly networkInterfaces: ReadonlyMap<string, NetworkInterface>;
+  logicalSubnet(ref: Ref): LogicalSubnet | undefined;
+  virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
+  /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
+  interfacesInSubnet(ref: Ref): Iterable<string>;
+  /** Ids of interfaces attached to the server. */
+  interfacesOnServer(serverId: string): Iterable<string>;
+  /** Id of the server an interface is attached to. */
+  serverIdOf(interfaceInstanceId: string): string | undefined;
+  /** The document an instanceId belongs to; a virtual subnet is answered with its network. */
+  byInstanceId(instanceId: string): Document | undefined;
+}
+
+export class Model implements ModelView {
+  readonly servers: Map<string, Server> = new Map();
+  readonly virtualNetworks: Map<string, VirtualNetwork> = new Map();
+  readonly networkInterfaces: Map<string, NetworkInterface> = new Map();
+  readonly #logicalNetworks = new Map<string, LogicalNetwork>();
+  readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
+  readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
+  readonly #interfacesBySubnet = new Map<Ref, Set<string>>();
+  readonly #placements = new Map<string, string>();
+  /** By server id: instanceIds of the interfaces placed there. */
+  readonly #placedOn = new Map<string, Set<string>>();
+  readonly #byInstanceId = new Map<string, Document>();
+
+  logicalSubnet(ref: Ref): LogicalSubnet | undefined {
+    return this.#logicalSubnets.get(ref);
+  }
+
+  virtualSubnet(ref: Ref): SubnetInNetwork | undefined {
+    return this.#virtualSubnets.get(ref);
+  }
+
+  interfacesInSubnet(ref: Ref): Iterable<string> {
+    return this.#interfacesBySubnet.get(ref) ?? [];
+  }
+
+  *interfacesOnServer(serverId: string): Iterable<string> {
+    for (const instanceId of this.#placedOn.get(serverId) ?? []) {
+      const document = this.#byInstanceId.get(instanceId);
+      if (document?.kind === 'network-interface') yield document.id;
+    }
+  }
+
+  serverIdOf(interfaceInstanceId: string): string | undefined {
+    return this.#placements.get(interfaceInstanceId);
+  }
+
+  byInstanceId(instanceId: string): Document | undefined {
+    return this.#byInstanceId.get(instanceId);
+  }
+
+  placements(): ReadonlyMap<string, string> {
+    return this.#placements;
+  }
+
+  /** Replaces the document of that kind and id; undefined removes it. */
+  set(kind: Document['kind'], id: string, after: Document | undefined): ModelChange | undefined {
+    switch (kind) {
+      case 'server':
+        return this.#setServer(this.servers.get(id), after?.kind === kind ? after : undefined);
+      case 'logical-network':
+        return this.#setLogicalNetwork(
+          this.#logicalNetworks.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'virtual-network':
+        return this.#setVirtualNetwork(
+          this.virtualNetworks.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'network-interface':
+        return this.#setNetworkInterface(
+          this.networkInterfaces.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+    }
+  }
+
+  /** Records where an interface is attached; undefined: nowhere. */
+  place(interfaceInstanceId: string, serverId: string | undefined): ModelChange | undefined {
+    const before = this.#placements.get(interfaceInstanceId);
+    if (before === serverId) return undefined;
+    if (before !== undefined) removeFrom(this.#placedOn, before, interfaceInstanceId);
+    if (serverId === undefined) {
+      this.#placements.delete(interfaceInstanceId);
+    } else {
+      this.#placements.set(interfaceInstanceId, serverId);
+      addTo(this.#placedOn, serverId, interfaceInstanceId);
+    }
+    return { kind: 'placement', interfaceInstanceId };
+  }
+
+  #setServer(before: Server | undefined, after: Server | undefined): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.servers, before, after);
+    this.#reinstance(before, after);
+    return { kind: 'server', ...pair(before, after) };
+  }
+
+  #setLogicalNetwork(
+    before: LogicalNetwork | undefined,
+    after: LogicalNetwork | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.#logicalNetworks, before, after);
+    for (const { ref } of before?.subnets ?? []) this.#logicalSubnets.delete(ref);
+    for (const subnet of after?.subnets ?? []) this.#logicalSubnets.set(subnet.ref, subnet);
+    return { kind: 'logical-network', ...pair(before, after) };
+  }
+
+  #setVirtualNetwork(
+    before: VirtualNetwork | undefined,
+    after: VirtualNetwork | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.virtualNetworks, before, after);
+    this.#reinstance(before, after);
+    for (const { ref, instanceId } of before?.subnets ?? []) {
+      this.#virtualSubnets.delete(ref);
+      this.#byInstanceId.delete(instanceId);
+    }
+    for (const subnet of after?.subnets ?? []) {
+      if (after === undefined) break;
+      this.#virtualSubnets.set(subnet.ref, { network: after, subnet });
+      this.#byInstanceId.set(subnet.instanceId, after);
+    }
+    return { kind: 'virtual-network', ...pair(before, after) };
+  }
+
+  #setNetworkInterface(
+    before: NetworkInterface | undefined,
+    after: NetworkInterface | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.networkInterfaces, before, after);
+    this.#reinstance(before, after);
+    for (const { subnet } of before?.ipConfigurations ?? []) {
+      removeFrom(this.#interfacesBySubnet, subnet, before?.id ?? '');
+    }
+    for (const { subnet } of after?.ipConfigurations ?? []) {
+      addTo(this.#interfacesBySubnet, subnet, after?.id ?? '');
+    }
+    return { kind: 'network-interface', ...pair(before, after) };
+  }
+
+  #replace<D extends Document>(
+    map: Map<string, D>,
+    before: D | undefined,
+    after: D | undefined,
+  ): void {
+    if (after !== undefined) map.set(after.id, after);
+    else if (before !== undefined) map.delete(before.id);
+  }
+
+  #reinstance(
+    before: Exclude<Document, LogicalNetwork> | undefined,
+    after: Exclude<Document, LogicalNetwork> | undefined,
+  ): void {
+    if (before !== undefined) this.#byInstanceId.delete(before.instanceId);
+    if (after !== undefined) this.#byInstanceId.set(after.instanceId, after);
+  }
+}
+
+function pair<D>(before: D | undefined, after: D | undefined): { before?: D; after?: D } {
+  return { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
+}
+
+function addTo(index: Map<string, Set<string>>, key: string, member: string): void {
+  const members = index.get(key);
+  if (members === undefined) index.set(key, new Set([member]));
+  else members.add(member);
+}
+
+function removeFrom(index: Map<string, Set<string>>, key: string, member: string): void {
+  const members = index.get(key);
+  members?.delete(member);
+  if (members?.size === 0) index.delete(key);
+}

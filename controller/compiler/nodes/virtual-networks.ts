@@ -1,0 +1,38 @@
+/** Node `virtual-networks`: a tenant's routing domain. One unit per virtualNetwork (MS-NCNBI §3.1.5.18). */
+import type { Ipv4Prefix } from '../../../base/ipv4.ts';
+import type { Prefix } from '../../../schema/southbound/messages.ts';
+import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
+import { resourceContent, virtualNetworkKey } from '../../goal-state/resource.ts';
+import { addressBytes } from '../document.ts';
+import { type CompilerNode, virtualNetworkScope } from '../node.ts';
+
+export const virtualNetworks: CompilerNode = {
+  name: 'virtual-networks',
+  handle(change) {
+    if (change.kind !== 'virtual-network') return [];
+    return [change.before, change.after].flatMap((network) => network?.id ?? []);
+  },
+  units: (model) => model.virtualNetworks.keys(),
+  compile(id, model) {
+    const network = model.virtualNetworks.get(id);
+    if (network === undefined) return NO_OUTPUT;
+    const { instanceId, resourceRef, dnsServers } = network;
+    const content = resourceContent({
+      key: virtualNetworkKey(instanceId),
+      virtualNetwork: {
+        id: instanceId,
+        resourceRef,
+        addressSpace: network.addressSpace.map(prefixMessage),
+        dnsServers,
+      },
+    });
+    return {
+      published: [{ scope: virtualNetworkScope(instanceId), content }],
+      subscriptions: [],
+    };
+  },
+};
+
+export function prefixMessage(prefix: Ipv4Prefix): Prefix {
+  return { address: addressBytes(prefix.address), len: prefix.len };
+}

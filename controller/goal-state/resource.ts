@@ -1,0 +1,58 @@
+/**
+ * A goal-state resource as the controller holds it: encoded once, however many targets need it, with the digest that makes
+ * "has it changed?" a comparison of 32 bytes. Keys are those of weft.proto. Made by the compiler's nodes, sent by southbound.
+ */
+import { formatIpv4 } from '../../base/ipv4.ts';
+import {
+  type UnversionedResource,
+  unversionedResourceCodec,
+} from '../../schema/southbound/codec.ts';
+import { resourceDigest, withVersion } from '../../schema/southbound/goal-hash.ts';
+import type { Revision } from '../store/store.ts';
+
+/** What a compiler node makes: content without a version. */
+export interface ResourceContent {
+  readonly key: string;
+  /** Wire bytes without `version`. */
+  readonly bytes: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+/** Content with the revision that last changed it. */
+export interface GoalResource {
+  readonly key: string;
+  readonly version: Revision;
+  /** Wire bytes of the whole Resource. */
+  readonly bytes: Uint8Array;
+  readonly digest: Uint8Array;
+}
+
+export function resourceContent(resource: UnversionedResource): ResourceContent {
+  const bytes = unversionedResourceCodec.encode(resource);
+  return { key: resource.key, bytes, digest: resourceDigest(bytes) };
+}
+
+export function goalResource(content: ResourceContent, version: Revision): GoalResource {
+  const { key, bytes, digest } = content;
+  return { key, version, bytes: withVersion(bytes, version), digest };
+}
+
+export const HOST_KEY = 'host';
+
+export function virtualNetworkKey(instanceId: string): string {
+  return `vnet/${instanceId}`;
+}
+
+export function virtualSubnetKey(instanceId: string): string {
+  return `subnet/${instanceId}`;
+}
+
+export function portKey(networkInterfaceInstanceId: string): string {
+  return `port/${networkInterfaceInstanceId}`;
+}
+
+/** `address`: 4 bytes, network order. */
+export function mappingKey(vnetInstanceId: string, address: Uint8Array): string {
+  const view = new DataView(address.buffer, address.byteOffset, address.length);
+  return `mapping/${vnetInstanceId}/${formatIpv4(view.getUint32(0))}`;
+}
