@@ -65,26 +65,34 @@ export interface Entry {
   readonly revision: Revision;
 }
 
+/** Log entries with from ≤ revision ≤ to, of which the first `limit`; bounds outside the log are no error. */
+export interface LogRange {
+  readonly from: Revision;
+  readonly to: Revision;
+  readonly limit: number;
+  readonly reverse?: boolean;
+}
+
 export interface Store {
   /** Latest committed revision, 0 in an empty store. */
   readonly revision: Revision;
   get(section: Section, key: string): Promise<Entry | undefined>;
   /** Entries whose key starts with `prefix`, in key order, of one consistent snapshot. */
   range(section: Section, prefix: string): AsyncIterable<Entry>;
-  /** Durable when it resolves. `undefined` when no mutation touched `desired`. Rejects with a StoreError, then nothing is written. */
+  /**
+   * Durable when it resolves. `undefined` when nothing in `desired` changed (deleting what is absent is no change). Rejects with a
+   * StoreError, then nothing is written. Commits take effect in the order of the calls; a key may occur once in a commit. The objects of
+   * the returned entry are shared with every watcher: nobody may change them.
+   */
   commit(commit: Commit): Promise<RevisionEntry | undefined>;
-  /** A key of `desired` as of the end of `revision`. */
+  /** A key of `desired` as of the end of `revision`. Rejects with SDN_STORE_REVISION_UNKNOWN for a revision yet to come. */
   getAt(key: string, revision: Revision): Promise<JsonObject | undefined>;
-  /** The whole of `desired` as of the end of `revision`, in key order. */
+  /** The entries of `desired` whose key starts with `prefix`, as of the end of `revision`, in key order. */
   rangeAt(prefix: string, revision: Revision): AsyncIterable<Entry>;
-  /** Log entries with from ≤ revision ≤ to, ascending unless `reverse`. */
-  log(range: {
-    from: Revision;
-    to: Revision;
-    limit: number;
-    reverse?: boolean;
-  }): AsyncIterable<RevisionEntry>;
+  /** The log, ascending unless `reverse`. */
+  log(range: LogRange): AsyncIterable<RevisionEntry>;
   /** Every revision after `after`: first from the log, then live. Ends when `signal` aborts or the store closes. */
   watch(after: Revision, signal: AbortSignal): AsyncIterable<RevisionEntry>;
+  /** Finishes the commits already called, ends every watch; whatever is called afterwards rejects with SDN_STORE_CLOSED. */
   close(): Promise<void>;
 }
