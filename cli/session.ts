@@ -5,7 +5,6 @@
  */
 import type { Command } from 'commander';
 import { SdnError } from '../base/errors.ts';
-import { millis } from '../base/units.ts';
 import { createNorthboundClient, type NorthboundClient } from '../fabric/northbound-client.ts';
 import {
   defaultStateDirectory,
@@ -14,7 +13,7 @@ import {
   type StateDirectory,
   stateDirectory,
 } from '../fabric/state-directory.ts';
-import { PROGRESS_DELAY_MS, PROGRESS_REDRAW_MS } from './limits.ts';
+import { PROGRESS_DELAY, PROGRESS_REDRAW_INTERVAL } from './limits.ts';
 import type { Shell } from './shell.ts';
 
 /** Names of the certificate files and of the controller's URL: what `weft env` prints. */
@@ -113,9 +112,9 @@ async function withProgress<T>(session: Session, label: string, work: Promise<T>
     if (isTty) stderr.write(`\r\x1b[K${label} … ${seconds} s`);
     else if (!drawn) stderr.write(`${label} …\n`);
     drawn = true;
-    timer = clock.after(millis(PROGRESS_REDRAW_MS), draw, { background: true });
+    timer = clock.after(PROGRESS_REDRAW_INTERVAL, draw, { background: true });
   };
-  let timer = clock.after(millis(PROGRESS_DELAY_MS), draw, { background: true });
+  let timer = clock.after(PROGRESS_DELAY, draw, { background: true });
   try {
     return await work;
   } finally {

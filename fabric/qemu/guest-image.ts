@@ -27,7 +27,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
-import { PACKAGE_TOOL_TIMEOUT_MS } from './limits.ts';
+import { PACKAGE_TOOL_TIMEOUT } from './limits.ts';
 
 const run = promisify(execFile);
 
@@ -220,7 +220,7 @@ async function archiveIn(directory: string, name: string): Promise<string | unde
 async function tool(file: string, args: readonly string[], cwd?: string): Promise<string> {
   try {
     const { stdout } = await run(file, args, {
-      timeout: PACKAGE_TOOL_TIMEOUT_MS,
+      timeout: PACKAGE_TOOL_TIMEOUT,
       ...(cwd === undefined ? {} : { cwd }),
     });
     return stdout;

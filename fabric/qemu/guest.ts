@@ -19,7 +19,7 @@ import { formatMac, type Mac } from '../../base/mac.ts';
 import { millis } from '../../base/units.ts';
 import { connectAgent, type GuestAgent } from './guest-agent.ts';
 import { type GuestImage, guestSettingsArchive } from './guest-image.ts';
-import { GUEST_BOOT_TIMEOUT_MS, GUEST_MEMORY_MIB, GUEST_STOP_TIMEOUT_MS } from './limits.ts';
+import { GUEST_BOOT_TIMEOUT, GUEST_MEMORY_MIB, GUEST_STOP_TIMEOUT } from './limits.ts';
 
 const run = promisify(execFile);
 const QEMU = 'qemu-system-x86_64';
@@ -121,7 +121,7 @@ async function firstWord(
   clock: Clock,
   ended: () => string | undefined,
 ): Promise<GuestAgent> {
-  const deadline = clock.now() + GUEST_BOOT_TIMEOUT_MS;
+  const deadline = clock.now() + GUEST_BOOT_TIMEOUT;
   const path = join(spec.directory, 'agent.sock');
   while (clock.now() < deadline && ended() === undefined) {
     const agent = await connectAgent(path).catch(() => undefined);
@@ -137,7 +137,7 @@ async function firstWord(
   const words = (log.trim() || console.trim().slice(-400)).trim();
   throw new SdnError(
     'SDN_GUEST_BOOT',
-    `guest ${spec.name} did not come up (${ended() ?? `silent for ${GUEST_BOOT_TIMEOUT_MS / 1000} s`})${words === '' ? '' : `: ${words}`}`,
+    `guest ${spec.name} did not come up (${ended() ?? `silent for ${GUEST_BOOT_TIMEOUT / 1000} s`})${words === '' ? '' : `: ${words}`}`,
     { remedy: `Look at console.log and qemu.log in ${spec.directory}.` },
   );
 }
@@ -147,7 +147,7 @@ export async function stopGuest(directory: string, clock: Clock): Promise<void> 
   const pid = await guestPid(directory);
   if (pid !== undefined) {
     process.kill(pid, 'SIGTERM');
-    const deadline = clock.now() + GUEST_STOP_TIMEOUT_MS;
+    const deadline = clock.now() + GUEST_STOP_TIMEOUT;
     while ((await guestPid(directory)) !== undefined) {
       if (clock.now() > deadline) process.kill(pid, 'SIGKILL');
       await sleep(clock, POLL);
