@@ -21,6 +21,8 @@ export const OPERATION_POLL_INTERVAL: Millis = millis(20);
 export const REQUEST_TIMEOUT: Millis = seconds(30);
 /** Answer of a role, largest accepted. */
 export const RESPONSE_BYTES_MAX: number = 64 * 1024 * 1024;
+/** A role's log is set aside at the next start once it is longer. */
+export const ROLE_LOG_BYTES_MAX: number = 16 * 1024 * 1024;
 /** An external command (ip, nsenter, …) that has not ended by then is killed. */
 export const COMMAND_TIMEOUT: Millis = seconds(60);
 /** What one external command may print. */

@@ -1,0 +1,221 @@
+/**
+ * Brings a fabric up in numbered steps. Every step looks first at what is there and does only what is missing, so that after a failure
+ * the next `up` goes on where this one stopped; certificates and the controller's database outlive the fabric and are kept.
+ *
+ *   1 requirements   2 certificates   3 namespaces   4 controller   5 registration of the hosts   6 hosts
+ *
+ * What the controller must know about the fabric goes through its northbound API like anybody's wishes (MS-NCNBI §3.1.5.8 logical
+ * networks, §3.1.5.9 MAC pools, §3.1.5.15 servers, §3.1.5.19 virtual network manager).
+ *
+ * Called by fabric.ts.
+ */
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { openCertificateAuthority } from '../identity/certificate-authority.ts';
+import { createProviderNetwork, joinProviderNetwork } from './links.ts';
+import { createNamespace, namespaceName, sweepNamespaces } from './namespaces.ts';
+import { createNorthboundClient, type NorthboundClient } from './northbound-client.ts';
+import type { Progress } from './progress.ts';
+import { checkRequirements } from './requirements.ts';
+import { CONTROLLER, controllerRole, hostRole } from './roles.ts';
+import type { FabricSettings } from './settings.ts';
+import { checkSocketPaths, type StateDirectory } from './state-directory.ts';
+import type { Supervisor } from './supervisor.ts';
+import { forgetVms } from './vm.ts';
+
+export interface Deployment {
+  readonly name: string;
+  readonly state: StateDirectory;
+  readonly settings: FabricSettings;
+  readonly supervisor: Supervisor;
+  readonly clock: Clock;
+  readonly progress: Progress;
+  /** The northbound's listening socket. */
+  readonly listen: { readonly fd: number; readonly port: number };
+}
+
+/** Member of the fabric that holds the provider network's bridge. */
+const NETWORK = 'net';
+/** Name of the administrator's client certificate. */
+export const ADMINISTRATOR = 'admin';
+
+interface DeployStep {
+  readonly title: string;
+  /** Returns what came of it, in a few words. */
+  run(deployment: Deployment): Promise<string>;
+}
+
+const STEPS: readonly DeployStep[] = [
+  { title: 'checking requirements', run: requirements },
+  { title: 'certificates', run: certificates },
+  { title: 'namespaces and provider network', run: namespaces },
+  { title: 'controller', run: controller },
+  { title: 'registering the fabric with the controller', run: registration },
+  { title: 'hosts', run: hosts },
+];
+export const STEP_COUNT: number = STEPS.length;
+
+/** `stepCount`: of the whole undertaking, if more steps follow this deployment's. */
+export async function deploy(
+  deployment: Deployment,
+  stepCount: number = STEP_COUNT,
+): Promise<void> {
+  for (const [index, { title, run }] of STEPS.entries())
+    await runStep(deployment, { number: index + 1, count: stepCount, title }, () =>
+      run(deployment),
+    );
+}
+
+/** Announces a step, runs it, and tells what came of it. */
+export async function runStep(
+  { clock, progress }: Pick<Deployment, 'clock' | 'progress'>,
+  step: { readonly number: number; readonly count: number; readonly title: string },
+  run: () => Promise<string>,
+): Promise<void> {
+  const startedAt = clock.now();
+  progress({ kind: 'step', ...step });
+  const detail = await run();
+  progress({ kind: 'done', detail, elapsedMs: clock.now() - startedAt });
+}
+
+export function northboundUrl(port: number): string {
+  return `https://127.0.0.1:${port}`;
+}
+
+/** The administrator's client of a fabric that was deployed there. */
+export function administratorClient(state: StateDirectory, url: string): NorthboundClient {
+  const { certificate, key } = state.role(ADMINISTRATOR);
+  return createNorthboundClient({ url, ca: state.caCertificate, cert: certificate, key });
+}
+
+async function requirements({ state, settings }: Deployment): Promise<string> {
+  checkSocketPaths(state, settings.hosts);
+  await checkRequirements();
+  return `state in ${state.root}`;
+}
+
+async function certificates({ state, settings, clock }: Deployment): Promise<string> {
+  await mkdir(state.root, { recursive: true, mode: 0o700 });
+  const authority = await openCertificateAuthority({ directory: state.pki, clock });
+  const wanted = [
+    { name: CONTROLLER, kind: 'controller' },
+    { name: ADMINISTRATOR, kind: 'client' },
+    ...settings.hosts.map((name) => ({ name, kind: 'host' }) as const),
+  ] as const;
+  const all = await Promise.all(wanted.map((request) => authority.ensure(request)));
+  const issued = all.filter((one) => one.issued).length;
+  if (authority.created) return `new authority, ${issued} certificates issued`;
+  return issued === 0 ? 'all there' : `${issued} of ${all.length} issued anew`;
+}
+
+async function namespaces(deployment: Deployment): Promise<string> {
+  const { name, settings, state } = deployment;
+  const stale = await sweepNamespaces(name);
+  forgetVms(state);
+  const network = namespaceName(name, NETWORK);
+  const members = [CONTROLLER, ...settings.hosts].map((member) => namespaceName(name, member));
+  for (const namespace of [network, ...members]) await createNamespace(namespace);
+  const { mtu, prefix } = settings.provider;
+  await createProviderNetwork(network, mtu);
+  for (const host of settings.hosts)
+    await joinProviderNetwork({
+      network,
+      member: namespaceName(name, host),
+      portName: host,
+      mtu,
+    });
+  const swept = stale.length === 0 ? '' : `, ${stale.length} stale ones removed first`;
+  return `${members.length + 1} namespaces weft-${name}-…, ${prefix} between the hosts${swept}`;
+}
+
+async function controller(deployment: Deployment): Promise<string> {
+  const { name, state, supervisor, listen } = deployment;
+  const namespace = namespaceName(name, CONTROLLER);
+  await supervisor.start(controllerRole({ state, namespace, listenFd: listen.fd }));
+  return northboundUrl(listen.port);
+}
+
+async function hosts(deployment: Deployment): Promise<string> {
+  const { name, state, settings, supervisor } = deployment;
+  await Promise.all(
+    settings.hosts.map((host) =>
+      supervisor.start(
+        hostRole({
+          state,
+          name: host,
+          namespace: namespaceName(name, host),
+          offload: settings.offload,
+        }),
+      ),
+    ),
+  );
+  return settings.hosts.join(', ');
+}
+
+async function registration(deployment: Deployment): Promise<string> {
+  const { state, settings, listen } = deployment;
+  const client = administratorClient(state, northboundUrl(listen.port));
+  try {
+    let written = 0;
+    for (const [path, properties] of fabricResources(settings)) {
+      if ((await client.find(path)) !== undefined) continue;
+      await client.put(path, { resourceId: path.split('/').at(-1), properties });
+      written += 1;
+    }
+    return written === 0 ? 'known from before' : `${written} resources written`;
+  } finally {
+    client.close();
+  }
+}
+
+export const PROVIDER_LOGICAL_NETWORK = '/logicalNetworks/hnv-provider';
+
+function fabricResources(settings: FabricSettings): readonly (readonly [string, object])[] {
+  const { provider } = settings;
+  const subnet = {
+    resourceId: 'provider',
+    properties: {
+      addressPrefix: provider.prefix,
+      vlanId: 0,
+      defaultGateways: [provider.gateway],
+      ipPools: [
+        {
+          resourceId: 'hosts',
+          properties: {
+            startIpAddress: provider.firstAddress,
+            endIpAddress: provider.lastAddress,
+          },
+        },
+      ],
+    },
+  };
+  return [
+    [PROVIDER_LOGICAL_NETWORK, { networkVirtualizationEnabled: 'True', subnets: [subnet] }],
+    [
+      '/macPools/default',
+      { startMacAddress: '00-1D-D8-B7-00-00', endMacAddress: '00-1D-D8-B7-FF-FF' },
+    ],
+    [
+      '/virtualNetworkManager/configuration',
+      { distributedRouterState: 'Enable', networkVirtualizationProtocol: 'VXLAN' },
+    ],
+    ...settings.hosts.map(
+      (host) =>
+        [
+          `/servers/${host}`,
+          {
+            connections: [{ managementAddresses: [host] }],
+            networkInterfaces: [
+              {
+                resourceId: 'uplink0',
+                properties: {
+                  interfaceName: 'uplink0',
+                  logicalSubnets: [{ resourceRef: `${PROVIDER_LOGICAL_NETWORK}/subnets/provider` }],
+                },
+              },
+            ],
+          },
+        ] as const,
+    ),
+  ];
+}

@@ -1,0 +1,64 @@
+/** What `up` prints when everything works: what exists, how to reach it, and what to try next. */
+import type { FabricStatus } from './fabric-status.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { listVms, type VmRecord } from './vm.ts';
+
+export function summary(status: FabricStatus, state: StateDirectory): string {
+  const vms = [...listVms(state)].sort((a, b) => a.name.localeCompare(b.name));
+  return [
+    '',
+    `Weft is up: fabric '${status.fabric.name}', state in ${state.root}`,
+    '',
+    ...table([
+      ['ROLE', 'NAME', 'PID', 'NAMESPACE', 'ADDRESS', 'HEALTH'],
+      ...status.roles.map((role) => [
+        role.role,
+        role.name,
+        String(role.pid),
+        role.namespace,
+        role.address,
+        role.health,
+      ]),
+    ]),
+    '',
+    ...(vms.length === 0 ? [] : [...machines(vms), '']),
+    `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/openapi.json`,
+    '',
+    'Try next',
+    ...suggestions(vms).map((line) => `  ${line}`),
+  ].join('\n');
+}
+
+function machines(vms: readonly VmRecord[]): readonly string[] {
+  return table([
+    ['VM', 'HOST', 'ADDRESS', 'NAMESPACE'],
+    ...vms.map((vm) => [vm.name, vm.host, vm.address, vm.namespace]),
+  ]);
+}
+
+function suggestions(vms: readonly VmRecord[]): readonly string[] {
+  const [first, second] = vms;
+  const traffic =
+    first === undefined || second === undefined
+      ? []
+      : [`npx weft vm exec ${first.name} -- ping -c 3 ${second.address}`];
+  return [
+    'npx weft status',
+    ...traffic,
+    'npx weft vnet list',
+    'eval "$(npx weft env)"; curl --cacert "$WEFT_CA" --cert "$WEFT_CERT" --key "$WEFT_KEY" "$WEFT_NC_URL/networking/v1/virtualNetworks"',
+    'npm run down',
+  ];
+}
+
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
