@@ -1,0 +1,14 @@
+/** Named maxima and times of the services that the switch answers by itself (docs/limits.md). */
+
+/** Lease time offered; an address belongs to its NIC anyway, the lease only bounds how late a changed option reaches a guest. */
+export const LEASE_TIME_SEC = 86_400;
+/** DNS servers named in one DHCP answer; more are left out. */
+export const DNS_SERVERS_MAX = 16;
+/** UDP payload a DHCP client takes unless option 57 says more: 576 − 28 (RFC 2132 §9.10). */
+export const DHCP_MESSAGE_BYTES_MAX = 548;
+/** Time to live of what the switch sends in its own name. */
+export const TTL = 64;
+/** IP packet of an ICMP error at most (RFC 1812 §4.3.2.3). */
+export const ICMP_ERROR_BYTES_MAX = 576;
+/** Largest answer: an echo reply as long as the longest packet. Scratch areas are at least this long. */
+export const ANSWER_BYTES_MAX = 65_549;

@@ -1,0 +1,34 @@
+/**
+ * What the local services must know of the port that asks: its own identity and what its guest shall be told. Built by the host
+ * agent or the switch from goal state; read-only here.
+ */
+import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Mac } from '../../base/mac.ts';
+
+/** DHCP server identifier, and the platform's resolver: the same address in every virtual network, as in Azure. */
+export const PLATFORM_ADDRESS: Ipv4 = 0xa83f_8110; // 168.63.129.16
+
+export interface PortSettings {
+  readonly mac: Mac;
+  /** Of the primary ipConfiguration: what DHCP gives. */
+  readonly address: Ipv4;
+  /** Every address of the port, the primary one included: what its guest may claim in ARP. */
+  readonly addresses: readonly Ipv4[];
+  /** Of the subnet. */
+  readonly prefixLen: number;
+  /** Address of the virtual router in the subnet. */
+  readonly gateway: Ipv4;
+  /** In order of preference; empty: PLATFORM_ADDRESS. */
+  readonly dnsServers: readonly Ipv4[];
+  /** Bytes. */
+  readonly mtu: number;
+  /** '': none is given. */
+  readonly hostName: string;
+  /** '': none is given. */
+  readonly domainName: string;
+  /** The guest may use other MAC addresses than its own. */
+  readonly macSpoofing: boolean;
+}
+
+/** MAC address of the NIC that has `address` in the port's own subnet, the port's own ones included; 0 if there is none. */
+export type NeighborLookup = (address: Ipv4) => Mac;
