@@ -9,6 +9,7 @@
  * destination port. Later fragments have no ports: both are 0 and `fragment` says so.
  * Called by dataplane/engine for every frame, by slb/mux, by dump-like tools.
  */
+import { IPV4_MAPPED_WORD } from '../base/ip-words.ts';
 import { Drop } from './drop.ts';
 import * as ethernet from './ethernet.ts';
 import * as icmp from './icmp.ts';
@@ -31,9 +32,6 @@ export const Fragment = {
 } as const;
 export type Fragment = (typeof Fragment)[keyof typeof Fragment];
 
-/** First three words of an IPv4 address in a key: ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
-export const IPV4_MAPPED_WORD = 0xffff;
-
 /** All offsets are into the parsed view; all words and ports unsigned, host order. */
 export interface FlowKey {
   /** After any VLAN tags. */
@@ -54,7 +52,7 @@ export interface FlowKey {
   tcpFlags: number;
   srcPort: number;
   dstPort: number;
-  /** Addresses as four words, first the most significant. */
+  /** Addresses as four words, first the most significant; IPv4 as ::ffff:a.b.c.d (base/ip-words). */
   src0: number;
   src1: number;
   src2: number;

@@ -7,9 +7,9 @@
  * Called by tests of dataplane/, slb/ and gateway/, and by test/simulation.
  */
 import { assert, defined } from '../../base/assert.ts';
+import * as vnet from '../../packet/vnet-header.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import { BURST_MAX, type FrameIo, HEADROOM, RX_STRIDE, Rx, TX_STRIDE, Tx } from './frame-io.ts';
-import * as vnet from './vnet-header.ts';
 
 export const MEMORY_TX_MAX = 256;
 const SCRATCH_BYTES = 256 * 1024;

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { BURST_MAX, RX_STRIDE, Rx } from '../../../../dataplane/port/frame-io.ts';
 import { type MemoryFrameIo, memoryFrameIo } from '../../../../dataplane/port/memory-frame-io.ts';
-import { Gso, VnetFlag, type VnetHeader } from '../../../../dataplane/port/vnet-header.ts';
+import { Gso, VnetFlag, type VnetHeader } from '../../../../packet/vnet-header.ts';
 
 const SUPER_FRAME: VnetHeader = {
   flags: VnetFlag.NEEDS_CSUM,

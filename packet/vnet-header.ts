@@ -4,9 +4,12 @@
  *
  *   0 flags u8 | 1 gso_type u8 | 2 hdr_len u16 | 4 gso_size u16 | 6 csum_start u16 | 8 csum_offset u16
  *
+ * NEEDS_CSUM: the checksum field holds only the pseudo-header's sum; checksum.ts has the rules for rewriting such a frame.
  * hdr_len is a hint that must never be trusted: on a forwarded frame it may cover the whole first packet.
  * Called by every FrameIo and by layers that change a frame with a partial checksum.
  */
+
+import { Drop } from './drop.ts';
 
 export const VNET_HEADER_LEN = 10;
 
@@ -29,6 +32,21 @@ const HDR_LEN = 2;
 const GSO_SIZE = 4;
 const CSUM_START = 6;
 const CSUM_OFFSET = 8;
+
+/**
+ * Is the header at `at` consistent with its frame of `frameBytes`? Must pass before an offload field steers any access: the sender is
+ * a tenant's kernel, or a hypervisor it runs.
+ */
+export function check(view: DataView, at: number, frameBytes: number): Drop {
+  const partial = needsCsum(view, at);
+  const gso = gsoType(view, at);
+  if (gso !== Gso.NONE) {
+    const isKnown = gso === Gso.TCPV4 || gso === Gso.TCPV6 || gso === Gso.UDP_L4;
+    if (!isKnown || !partial || gsoSize(view, at) === 0) return Drop.OffloadInvalid;
+  }
+  const fieldEnd = csumStart(view, at) + csumOffset(view, at) + 2;
+  return partial && fieldEnd > frameBytes ? Drop.OffloadInvalid : Drop.None;
+}
 
 export function flags(view: DataView, at: number): number {
   return view.getUint8(at + FLAGS);
