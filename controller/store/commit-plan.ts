@@ -60,7 +60,15 @@ export interface Version {
 }
 
 /** Throws StoreConflict unless every expectation holds. */
-export function checkExpectations(commit: Commit, current: (key: string) => Version): void {
+export function checkExpectations(
+  commit: Commit,
+  latest: Revision,
+  current: (key: string) => Version,
+): void {
+  const { expectLatest } = commit;
+  if (expectLatest !== undefined && expectLatest !== latest) {
+    throw new StoreConflict('the store', { expected: expectLatest, actual: latest });
+  }
   for (const { key, revision: expected } of commit.expect ?? []) {
     const actual = current(key).revision;
     if (actual !== expected) throw new StoreConflict(key, { expected, actual });

@@ -203,9 +203,10 @@ export class LevelStore implements Store {
   #planCommit(prepared: PreparedCommit, plan: Plan): RevisionEntry | undefined {
     const { commit } = prepared;
     const current = (key: string): Version => plan.newest.get(key) ?? ABSENT;
-    checkExpectations(commit, current);
+    const latest = this.revision + plan.published.length;
+    checkExpectations(commit, latest, current);
     const changes = changesOf(prepared, current);
-    const revision = this.revision + plan.published.length + 1;
+    const revision = latest + 1;
     const replaced = changes.map(({ key }) => [key, current(key).revision] as const);
     for (const { section, key, value, text } of prepared.mutations) {
       const row = rowKey(section, key);

@@ -56,7 +56,7 @@ export class MemoryStore implements Store {
     this.#checkOpen();
     const prepared = prepareCommit(commit);
     const current = (key: string): Version => this.#sections.desired.get(key) ?? ABSENT;
-    checkExpectations(commit, current);
+    checkExpectations(commit, this.revision, current);
     const changes = changesOf(prepared, current);
     const revision = changes.length === 0 ? undefined : this.revision + 1;
     for (const { section, key, text } of prepared.mutations) {

@@ -22,7 +22,7 @@ export interface JsonObject {
 
 export type Section = 'desired' | 'observed' | 'operations' | 'meta';
 
-/** `value` undefined deletes. Keys in `desired` are lower-cased resource paths: `virtualnetworks/blue`. */
+/** `value` undefined deletes; given, it belongs to the store and its watchers, and nobody changes it any more. Keys in `desired` are lower-cased resource paths: `virtualnetworks/blue`. */
 export interface Mutation {
   readonly section: Section;
   readonly key: string;
@@ -42,6 +42,8 @@ export interface Commit {
   readonly cause: Cause;
   /** The commit fails with SDN_STORE_CONFLICT unless each of these keys of `desired` still has that revision (0: absent). */
   readonly expect?: readonly { readonly key: string; readonly revision: Revision }[];
+  /** The commit fails with SDN_STORE_CONFLICT, too, unless this is still the latest revision: for commits that concern the whole. */
+  readonly expectLatest?: Revision;
 }
 
 export interface Change {

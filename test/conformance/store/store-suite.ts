@@ -174,6 +174,22 @@ function expectationClaims(claim: Claim): void {
     t.is(await store.get('observed', 'p'), undefined);
   });
 
+  claim(
+    'expectLatest refuses once anything was written, in the same batch too',
+    async (t, store) => {
+      const outcomes = await Promise.allSettled([
+        store.commit({ ...write(put('a', {})), expectLatest: 0 }),
+        store.commit({ ...write(put('b', {})), expectLatest: 0 }),
+        store.commit({ ...write(put('c', {})), expectLatest: 1 }),
+      ]);
+      t.deepEqual(
+        outcomes.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+      t.like(outcomes[1], { reason: { code: 'SDN_STORE_CONFLICT', expected: 0, actual: 1 } });
+    },
+  );
+
   claim('of commits that race on one key exactly one wins', async (t, store) => {
     await store.commit(write(put('a', { n: 0 })));
     const race = Array.from({ length: 50 }, (_, n) =>
