@@ -9,6 +9,7 @@ import { addFabricCommands } from './commands/fabric.ts';
 import { addNicCommands } from './commands/nic.ts';
 import { addResourceCommands } from './commands/resource.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
+import { addVmCommands } from './commands/vm.ts';
 import { addVnetCommands } from './commands/vnet.ts';
 import { reportFault } from './fault-report.ts';
 import { textAt } from './fields.ts';
@@ -41,6 +42,8 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addVnetCommands(program, session);
   addSubnetCommands(program, session);
   addNicCommands(program, session);
+  program.commandsGroup('Machines:');
+  addVmCommands(program, session);
   program.commandsGroup('Any resource:');
   addResourceCommands(program, session);
   program.commandsGroup('Shell:');
@@ -49,10 +52,10 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
 }
 
 /** Runs one command line and resolves with the process's exit code. */
-export async function runCommandLine(args: readonly string[], shell: Shell): Promise<number> {
+export async function runCommandLine(shell: Shell): Promise<number> {
   const { program, session } = buildProgram(shell);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...shell.args], { from: 'user' });
     return session.exitCode;
   } catch (thrown) {
     return reportFault(thrown, session);

@@ -38,7 +38,7 @@ export interface Session {
   /** A line for people, on standard error; silent with --json. */
   note(line: string): void;
   /** `work`, with a line that says what is being waited for once it takes a while. */
-  waiting<T>(label: string, work: Promise<T>): Promise<T>;
+  waiting<T>(label: string | (() => string), work: Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -101,17 +101,22 @@ function noFabric(state: StateDirectory): SdnError {
   });
 }
 
-async function withProgress<T>(session: Session, label: string, work: Promise<T>): Promise<T> {
+async function withProgress<T>(
+  session: Session,
+  label: string | (() => string),
+  work: Promise<T>,
+): Promise<T> {
   const { stderr, clock } = session.shell;
   if (session.json) return work;
   const startedAt = clock.now();
   const isTty = stderr.isTTY === true;
-  let drawn = false;
+  let drawn = '';
   const draw = (): void => {
     const seconds = ((clock.now() - startedAt) / 1000).toFixed(0);
-    if (isTty) stderr.write(`\r\x1b[K${label} … ${seconds} s`);
-    else if (!drawn) stderr.write(`${label} …\n`);
-    drawn = true;
+    const text = typeof label === 'string' ? label : label();
+    if (isTty) stderr.write(`\r\x1b[K${text} … ${seconds} s`);
+    else if (text !== drawn) stderr.write(`${text} …\n`);
+    drawn = text;
     timer = clock.after(PROGRESS_REDRAW_INTERVAL, draw, { background: true });
   };
   let timer = clock.after(PROGRESS_DELAY, draw, { background: true });
@@ -119,6 +124,6 @@ async function withProgress<T>(session: Session, label: string, work: Promise<T>
     return await work;
   } finally {
     timer.cancel();
-    if (drawn && isTty) stderr.write('\r\x1b[K');
+    if (drawn !== '' && isTty) stderr.write('\r\x1b[K');
   }
 }

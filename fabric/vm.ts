@@ -24,6 +24,8 @@ import type { StateDirectory } from './state-directory.ts';
 
 export interface VmRecord {
   readonly name: string;
+  /** `qemu`: a guest whose TAP is in the namespace (guest-vm.ts). */
+  readonly kind: 'namespace' | 'qemu';
   /** resourceRef of its networkInterface. */
   readonly nic: string;
   /** instanceId of it. */
@@ -70,6 +72,7 @@ export async function createVm(fabric: VmFabric, spec: VmSpec): Promise<VmRecord
     });
     const record: VmRecord = {
       name: spec.name,
+      kind: 'namespace',
       nic: spec.nic.resourceRef,
       portId,
       host: spec.host,
@@ -80,7 +83,7 @@ export async function createVm(fabric: VmFabric, spec: VmSpec): Promise<VmRecord
       mtu: port.mtu,
     };
     await configureVm(record, spec.configure ?? 'dhcp');
-    writeRecord(fabric.state, record);
+    writeVmRecord(fabric.state, record);
     return record;
   } catch (thrown) {
     await control.detach(portId).catch(() => undefined); // the first fault is the one to tell
@@ -101,6 +104,7 @@ export async function deleteVm(fabric: VmFabric, name: string): Promise<void> {
   }
   await deleteNamespace(namespaceName(fabric.name, `vm-${name}`));
   rmSync(recordPath(fabric.state, name), { force: true });
+  rmSync(vmDirectory(fabric.state, name), { recursive: true, force: true });
 }
 
 export function listVms(state: StateDirectory): readonly VmRecord[] {
@@ -148,7 +152,7 @@ async function acquireLease(vm: VmRecord): Promise<void> {
     throw new SdnError(
       'SDN_DHCP_FAILED',
       `${vm.name}: no lease on ${vm.device}: ${lastLine(result.stderr) || `exit code ${result.code}`}`,
-      { remedy: `see the drops of its port: weft port counters ${vm.portId}` },
+      { remedy: 'see the drops of its port: weft port list' },
     );
   const addresses = await run(['ip', '-n', vm.namespace, '-4', '-o', 'addr', 'show', vm.device]);
   if (!addresses.includes(` ${vm.address}/`))
@@ -168,6 +172,11 @@ function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? '';
 }
 
+/** Files of a VM that has any: console, log, sockets. */
+export function vmDirectory(state: StateDirectory, name: string): string {
+  return join(state.vms, name);
+}
+
 function recordPath(state: StateDirectory, name: string): string {
   return join(state.vms, `${name}.json`);
 }
@@ -183,7 +192,7 @@ function recordNames(state: StateDirectory): readonly string[] {
   }
 }
 
-function writeRecord(state: StateDirectory, record: VmRecord): void {
+export function writeVmRecord(state: StateDirectory, record: VmRecord): void {
   mkdirSync(state.vms, { recursive: true, mode: 0o700 });
   writeFileSync(recordPath(state, record.name), `${JSON.stringify(record, undefined, 2)}\n`);
 }

@@ -57,7 +57,7 @@ export interface GuestImage {
   readonly kernelPackage: string;
 }
 
-export type Progress = (message: string) => void;
+export type GuestProgress = (message: string) => void;
 
 /** `${XDG_CACHE_HOME:-~/.cache}/weft/guest` */
 export function guestCacheDirectory(
@@ -67,7 +67,7 @@ export function guestCacheDirectory(
 }
 
 /** The image, from the cache when it was built from the same kernel and the same scripts before. */
-export async function guestImage(directory: string, progress: Progress): Promise<GuestImage> {
+export async function guestImage(directory: string, progress: GuestProgress): Promise<GuestImage> {
   await mkdir(directory, { recursive: true });
   const kernelPackage = await newestKernelPackage(progress);
   const scripts = await guestScripts();
@@ -99,7 +99,7 @@ async function buildImage(options: {
   readonly scratch: string;
   readonly kernelPackage: string;
   readonly scripts: ReadonlyMap<string, Uint8Array>;
-  readonly progress: Progress;
+  readonly progress: GuestProgress;
 }): Promise<void> {
   const { directory, scratch, kernelPackage, scripts, progress } = options;
   const tree = join(scratch, 'tree');
@@ -177,7 +177,7 @@ async function readModules(root: string, from: string): Promise<ReadonlyMap<stri
   return modules;
 }
 
-async function newestKernelPackage(progress: Progress): Promise<string> {
+async function newestKernelPackage(progress: GuestProgress): Promise<string> {
   const ask = async (): Promise<string | undefined> => {
     const stdout = await tool('apt-cache', ['depends', KERNEL_METAPACKAGE]).catch(() => '');
     return /Depends: (linux-image-\S+-cloud-amd64)/.exec(stdout)?.[1];
@@ -195,7 +195,7 @@ async function newestKernelPackage(progress: Progress): Promise<string> {
 async function packageArchive(options: {
   readonly directory: string;
   readonly name: string;
-  readonly progress: Progress;
+  readonly progress: GuestProgress;
 }): Promise<string> {
   const { directory, name, progress } = options;
   const held = await archiveIn(directory, name);

@@ -115,10 +115,16 @@ export async function weft(
 ): Promise<Outcome> {
   let out = '';
   let err = '';
-  const code = await runCommandLine(args, {
+  const code = await runCommandLine({
+    args,
     env,
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
+    isInteractive: false,
+    runHere: (argv) => {
+      out += `${argv.join(' ')}\n`;
+      return Promise.resolve(7);
+    },
     readStdin: () => Promise.resolve('{"properties":{}}'),
     clock: systemClock,
   });

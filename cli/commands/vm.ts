@@ -1,0 +1,221 @@
+/**
+ * `weft vm`: VMs on the fabric's hosts. A namespace VM is there in milliseconds and runs programs of this machine on the tenant's
+ * network; `--qemu` boots a real guest. Either stays until `vm stop`, whatever was run in it.
+ *
+ * In a fabric without root, VMs live in the fabric's own user namespace: the command line then runs itself again inside.
+ */
+import type { Command } from 'commander';
+import { SdnError } from '../../base/errors.ts';
+import { createGuestVm, guestAgentOf, guestConsolePath } from '../../fabric/guest-vm.ts';
+import type { Resource } from '../../fabric/northbound-client.ts';
+import type { FabricRecord } from '../../fabric/state-directory.ts';
+import { entrance } from '../../fabric/unprivileged.ts';
+import {
+  createVm,
+  deleteVm,
+  findVm,
+  inVm,
+  listVms,
+  type VmFabric,
+  type VmRecord,
+} from '../../fabric/vm.ts';
+import { UsageFault } from '../fault-report.ts';
+import { lastName, textAt } from '../fields.ts';
+import { attachConsole } from '../guest-console.ts';
+import type { Session } from '../session.ts';
+import { type Column, formatTable } from '../table.ts';
+import { shellQuoted } from './fabric.ts';
+
+export function addVmCommands(program: Command, session: Session): void {
+  const vm = program.command('vm').description("virtual machines on the fabric's hosts");
+  vm.command('list')
+    .description('VMs that run')
+    .action(() => list(session));
+  vm.command('run <name>')
+    .description('start a VM on a network interface, then a shell or a command in it')
+    .argument('[command...]', 'what to run in it, after --')
+    .requiredOption('--nic <name>', 'network interface')
+    .option('--host <name>', 'host to run on (default: where it was, else the emptiest)')
+    .option('--qemu', 'a real guest: Linux under QEMU, emulated')
+    .option('--detach', 'start it and return')
+    .option('--rm', 'stop it when the command or shell has ended')
+    .action((name: string, command: readonly string[], options: RunOptions) =>
+      inside(session, () => run(session, name, command, options)),
+    );
+  vm.command('exec <name>')
+    .description('run a command in a VM that runs')
+    .argument('<command...>', 'after --')
+    .action((name: string, command: readonly string[]) =>
+      inside(session, async () => {
+        session.exitCode = await execute(session, found(session, name), command);
+      }),
+    );
+  vm.command('console <name>')
+    .description('the serial console of a QEMU guest; Ctrl-] leaves it')
+    .action((name: string) => inside(session, () => openTerminal(session, found(session, name))));
+  vm.command('stop <name...>')
+    .description('stop VMs and remove them; their network interfaces stay')
+    .action((names: readonly string[]) => inside(session, () => stop(session, names)));
+}
+
+const NAME = /^[a-z0-9][a-z0-9.-]{0,31}$/i;
+
+interface RunOptions {
+  readonly nic: string;
+  readonly host?: string;
+  readonly qemu?: boolean;
+  readonly detach?: boolean;
+  readonly rm?: boolean;
+}
+
+/** Runs the work where the fabric's namespaces can be seen: here, or in a copy of this command line inside the fabric. */
+async function inside(session: Session, work: () => Promise<void>): Promise<void> {
+  const prefix = entrance(session.fabric(), { ...session.shell.env });
+  if (prefix.length === 0) return work();
+  const again = [process.execPath, process.argv[1] ?? '', ...session.shell.args];
+  session.exitCode = await session.shell.runHere([...prefix, ...again]);
+}
+
+const VM_COLUMNS: readonly Column<VmRecord>[] = [
+  { heading: 'NAME', value: (vm) => vm.name },
+  { heading: 'KIND', value: (vm) => vm.kind },
+  { heading: 'NIC', value: (vm) => lastName(vm.nic) },
+  { heading: 'ADDRESS', value: (vm) => vm.address },
+  { heading: 'MAC', value: (vm) => vm.mac },
+  { heading: 'HOST', value: (vm) => vm.host },
+  { heading: 'NAMESPACE', value: (vm) => vm.namespace },
+];
+
+function list(session: Session): void {
+  session.fabric();
+  const vms = listVms(session.state);
+  session.print(vms, () =>
+    vms.length === 0
+      ? 'No VMs. Start one: weft vm run NAME --nic NIC\n'
+      : formatTable(VM_COLUMNS, vms),
+  );
+}
+
+async function run(
+  session: Session,
+  name: string,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<void> {
+  if (!NAME.test(name)) {
+    throw new UsageFault(
+      `'${name}' cannot name a VM`,
+      'Use letters, digits, dots and hyphens, at most 32.',
+    );
+  }
+  const vm = await started(session, name, options);
+  try {
+    if (command.length > 0) session.exitCode = await execute(session, vm, command);
+    else if (options.detach === true || !session.shell.isInteractive) reportStarted(session, vm);
+    else await openTerminal(session, vm);
+  } finally {
+    if (options.rm === true) await deleteVm(vmFabric(session), name);
+  }
+}
+
+/** The VM of that name if it runs already, else a new one. */
+async function started(session: Session, name: string, options: RunOptions): Promise<VmRecord> {
+  const record = session.fabric();
+  const nic = await session.northbound().get(`/networkInterfaces/${options.nic}`);
+  const existing = findVm(session.state, name);
+  if (existing !== undefined) {
+    if (existing.portId === nic.instanceId) return existing;
+    throw new SdnError('SDN_VM_EXISTS', `VM ${name} runs already, on ${existing.nic}`, {
+      remedy: `Stop it first: weft vm stop ${name}`,
+    });
+  }
+  const holder = listVms(session.state).find((vm) => vm.portId === nic.instanceId);
+  if (holder !== undefined) {
+    throw new SdnError('SDN_VM_NIC_TAKEN', `${nic.resourceRef} is in use by VM ${holder.name}`, {
+      remedy: `Stop that first, weft vm stop ${holder.name}, or make another: weft nic create.`,
+    });
+  }
+  const spec = { name, host: chooseHost(session, record, nic, options.host), nic };
+  if (options.qemu !== true) {
+    return session.waiting(`starting ${name}`, createVm(vmFabric(session), spec));
+  }
+  let step = 'starting';
+  return session.waiting(
+    () => `${name}: ${step}`,
+    createGuestVm(vmFabric(session), spec, (next) => {
+      step = next;
+    }),
+  );
+}
+
+function chooseHost(
+  session: Session,
+  record: FabricRecord,
+  nic: Resource,
+  wanted: string | undefined,
+): string {
+  const earlier = lastName(textAt(nic, 'properties', 'server', 'resourceRef'));
+  const name = wanted ?? (record.hosts.includes(earlier) ? earlier : emptiest(session, record));
+  if (record.hosts.includes(name)) return name;
+  throw new UsageFault(`there is no host ${name}`, `Hosts: ${record.hosts.join(', ')}`);
+}
+
+function emptiest(session: Session, record: FabricRecord): string {
+  const vms = listVms(session.state);
+  const load = (host: string): number => vms.filter((vm) => vm.host === host).length;
+  return [...record.hosts].sort((a, b) => load(a) - load(b))[0] ?? '';
+}
+
+function reportStarted(session: Session, vm: VmRecord): void {
+  session.print(vm, () => `${vm.name} runs on ${vm.host} with ${vm.address} (${vm.mac})\n`);
+}
+
+async function execute(
+  session: Session,
+  vm: VmRecord,
+  command: readonly string[],
+): Promise<number> {
+  if (vm.kind === 'namespace') {
+    const [program = '', ...args] = command;
+    return session.shell.runHere(inVm(vm, [program, ...args]));
+  }
+  const agent = await guestAgentOf(vmFabric(session), vm);
+  try {
+    const text = command.length === 1 ? (command[0] ?? '') : command.map(shellQuoted).join(' ');
+    const running = agent.run(text, (line) => session.shell.stdout.write(`${line}\n`));
+    process.on('SIGINT', running.stop);
+    return await running.exit.finally(() => process.off('SIGINT', running.stop));
+  } finally {
+    agent.close();
+  }
+}
+
+/** A shell on our terminal, or the console of a guest. */
+async function openTerminal(session: Session, vm: VmRecord): Promise<void> {
+  if (vm.kind === 'qemu') {
+    session.note(`${vm.name} has ${vm.address}; Ctrl-] leaves its console.`);
+    return attachConsole(guestConsolePath(vmFabric(session), vm.name));
+  }
+  session.note(`${vm.name} has ${vm.address}; exit leaves it, weft vm stop ${vm.name} removes it.`);
+  session.exitCode = await session.shell.runHere(inVm(vm, ['bash', '--norc']), {
+    PS1: `${vm.name}:\\w# `,
+  });
+}
+
+async function stop(session: Session, names: readonly string[]): Promise<void> {
+  const vms = names.map((name) => found(session, name));
+  for (const { name } of vms) {
+    await session.waiting(`stopping ${name}`, deleteVm(vmFabric(session), name));
+  }
+  session.print({ stopped: names }, () => names.map((name) => `stopped ${name}\n`).join(''));
+}
+
+function found(session: Session, name: string): VmRecord {
+  const vm = findVm(session.state, name);
+  if (vm !== undefined) return vm;
+  throw new SdnError('SDN_VM_UNKNOWN', `no VM ${name} runs`, { remedy: 'See: weft vm list' });
+}
+
+function vmFabric(session: Session): VmFabric {
+  return { name: session.fabric().name, state: session.state };
+}
