@@ -12,8 +12,10 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import { TTL } from './limits.ts';
 
 export interface Answer {
-  /** First byte of the frame; the area from here on is the service's to write, ANSWER_BYTES_MAX long. */
+  /** First byte of the frame. */
   readonly at: number;
+  /** Offset after the area: at least ANSWER_BYTES_MIN from `at`. */
+  readonly limit: number;
   /** Offset after the last byte written. */
   end: number;
 }

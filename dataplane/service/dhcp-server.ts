@@ -33,7 +33,12 @@ import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as udp from '../../packet/udp.ts';
 import { type Answer, emitHeaders, IPV4_AT, TRANSPORT_AT } from './answer.ts';
-import { DHCP_MESSAGE_BYTES_MAX, DNS_SERVERS_MAX, LEASE_TIME_SEC } from './limits.ts';
+import {
+  DHCP_ANSWER_BYTES_MAX,
+  DHCP_MESSAGE_BYTES_MAX,
+  DNS_SERVERS_MAX,
+  LEASE_TIME_SEC,
+} from './limits.ts';
 import { PLATFORM_ADDRESS, type PortSettings } from './port-settings.ts';
 
 const BROADCAST_ADDRESS: Ipv4 = 0xffff_ffff;
@@ -183,7 +188,7 @@ function messageBytesMax(request: dhcp.Repr): number {
   const option = optionOf(request, OptionCode.MESSAGE_SIZE_MAX);
   const [high = 0, low = 0] = option ?? [];
   const offered = option?.length === 2 ? high * 256 + low - 28 : 0;
-  return Math.min(1400, Math.max(DHCP_MESSAGE_BYTES_MAX, offered));
+  return Math.min(DHCP_ANSWER_BYTES_MAX, Math.max(DHCP_MESSAGE_BYTES_MAX, offered));
 }
 
 /** RFC 2131 §4.1: to ciaddr where the client has it, to everybody where it asks so, else to the new address at the client's MAC. */

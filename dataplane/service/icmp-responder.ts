@@ -16,7 +16,7 @@ import * as icmp from '../../packet/icmp.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import { type Answer, emitHeaders, TRANSPORT_AT } from './answer.ts';
-import { ANSWER_BYTES_MAX, ICMP_ERROR_BYTES_MAX } from './limits.ts';
+import { ICMP_ERROR_BYTES_MAX } from './limits.ts';
 
 export interface Ipv4Frame {
   readonly at: number;
@@ -25,7 +25,8 @@ export interface Ipv4Frame {
 
 /**
  * Answers an echo request to an address of the switch's own. The data is sent back as it came and the checksum only adjusted for the
- * type (RFC 1624), so that damage on the way stays visible to the sender. Fragments would need reassembly: ServiceUnsupported.
+ * type (RFC 1624), so that damage on the way stays visible to the sender. Fragments would need reassembly: ServiceUnsupported; a request longer
+ * than the answer's area is FrameTooBig.
  */
 export function answerEcho(view: DataView, frame: Ipv4Frame, answer: Answer): Drop {
   const { key } = frame;
@@ -37,7 +38,7 @@ export function answerEcho(view: DataView, frame: Ipv4Frame, answer: Answer): Dr
   const request = key.l4At;
   if (icmp.type(view, request) !== icmp.Type.ECHO_REQUEST) return Drop.ServiceUnsupported;
   const payloadLen = key.l3End - request;
-  if (TRANSPORT_AT + payloadLen > ANSWER_BYTES_MAX) return Drop.FrameTooBig;
+  if (answer.at + TRANSPORT_AT + payloadLen > answer.limit) return Drop.FrameTooBig;
   const addressing = { dstMac: ethernet.src(view, frame.at), src: key.dst3, dst: key.src3 };
   emitHeaders(view, answer, addressing, { protocol: IpProtocol.ICMP, payloadLen });
   const reply = answer.at + TRANSPORT_AT;

@@ -10,5 +10,7 @@ export const DHCP_MESSAGE_BYTES_MAX = 548;
 export const TTL = 64;
 /** IP packet of an ICMP error at most (RFC 1812 §4.3.2.3). */
 export const ICMP_ERROR_BYTES_MAX = 576;
-/** Largest answer: an echo reply as long as the longest packet. Scratch areas are at least this long. */
-export const ANSWER_BYTES_MAX = 65_549;
+/** UDP payload of the longest DHCP answer, whatever the client says it takes. */
+export const DHCP_ANSWER_BYTES_MAX = 1400;
+/** Room that every answer but a long echo reply fits in: a scratch area has at least this many bytes. */
+export const ANSWER_BYTES_MIN = 1500;

@@ -49,6 +49,15 @@ test('an echo request is answered with its own data and a valid checksum', (t) =
   );
 });
 
+test('an echo request that does not fit the answer area is FrameTooBig', (t) => {
+  const request = icmpIpv4({ type: 8, code: 0, rest: 1, data: new Uint8Array(100) });
+  const ring = ringWith(request, 70_000 + request.length - 1);
+  t.is(answerEcho(ring.view, ring.frame, ring.answer), Drop.FrameTooBig);
+  t.is(ring.answered().length, 0);
+  const roomy = ringWith(request, 70_000 + request.length);
+  t.is(answerEcho(roomy.view, roomy.frame, roomy.answer), Drop.None);
+});
+
 test('a damaged echo request gets a damaged reply, not a repaired one', (t) => {
   const ring = ringWith(sample('echo'));
   ring.view.setUint16(128 + 36, 0x1234);

@@ -34,7 +34,7 @@ export interface Ring {
   answered(): Uint8Array;
 }
 
-export function ringWith(request: Uint8Array): Ring {
+export function ringWith(request: Uint8Array, limit = 140_000): Ring {
   const bytes = new Uint8Array(200_000).fill(0xa5);
   bytes.set(request, 128);
   const view = new DataView(bytes.buffer);
@@ -42,7 +42,7 @@ export function ringWith(request: Uint8Array): Ring {
   const end = 128 + request.length;
   const drop = parseFlow(view, 128, end, key);
   if (drop !== Drop.None) throw new Error(`request is malformed: ${drop}`);
-  const answer: Answer = { at: 70_000, end: 0 };
+  const answer: Answer = { at: 70_000, limit, end: 0 };
   return {
     view,
     frame: { at: 128, end, key },

@@ -1,0 +1,89 @@
+/**
+ * SwitchHandle — the switch as the host agent's main thread sees it. Forwarding itself runs in a worker; what is here sends it requests
+ * and reads its shared counters. The switch knows goal state and devices, nothing of controllers, files or REST.
+ *
+ * Order is free: goal state may describe a port before a device is attached for it or after. A port forwards once it has both. The
+ * uplink is opened when goal state's `host` resource names the provider address, which the interface has by then.
+ * Implemented by dataplane/switch; a stand-in for tests is in test/unit/dataplane/host-agent.
+ */
+
+import type { GoalChange } from '../../agent/agent.ts';
+import type { Logger } from '../../base/log.ts';
+import type { ResourceError } from '../../schema/southbound/messages.ts';
+
+/** What carries a port's frames. */
+export interface Device {
+  /** `tap`: the switch holds the TAP, its interface is the VM's. `netdev`: an existing interface, through a packet socket. */
+  readonly kind: 'tap' | 'netdev';
+  /** Of the interface. */
+  readonly name: string;
+  /** Name under /run/netns, or absolute path; absent: the switch's own namespace. */
+  readonly namespace?: string;
+  /** Re-attach only: a missing TAP is a fault, not made anew. */
+  readonly mustExist: boolean;
+}
+
+export interface AttachedDevice {
+  /** A TAP that was not there before: whoever asked for it removes it when the port goes. */
+  readonly wasCreated: boolean;
+}
+
+/** rx and tx as on any switch: rx is what the port's owner sent, tx what was delivered to it. */
+export interface PortCounters {
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  /** By reason name (packet/drop.ts); reasons that never occurred are absent. */
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+/** One unidirectional flow, for people. */
+export interface FlowEntry {
+  readonly portId: string;
+  readonly direction: 'inbound' | 'outbound';
+  /** `tcp`, `udp`, `icmp` or the protocol number. */
+  readonly protocol: string;
+  readonly src: string;
+  readonly srcPort: number;
+  readonly dst: string;
+  readonly dstPort: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly idleMs: number;
+  /** TCP state or ''. */
+  readonly state: string;
+  /** What happens to its packets: `deliver to port …`, `encapsulate VNI … to …`, `drop AclDenied`. */
+  readonly action: string;
+}
+
+export interface SwitchHandle {
+  /** Brings a change into force as a whole; names each resource it could not, of which the last good version stays. */
+  applyGoal(change: GoalChange): Promise<readonly ResourceError[]>;
+  /** Opens a device for the port `portId`. Rejects with an SdnError when the system refuses it (native DeviceError) or it has one. */
+  attach(portId: string, device: Device): Promise<AttachedDevice>;
+  /** Closes the port's device; true if it had one. A persistent TAP stays. */
+  detach(portId: string): Promise<boolean>;
+  /** Of a port that is attached or described; undefined otherwise. */
+  counters(portId: string): PortCounters | undefined;
+  uplinkCounters(): PortCounters;
+  /** At most `limit` flows, of one port or of all. */
+  flows(query: { readonly portId?: string; readonly limit: number }): Promise<readonly FlowEntry[]>;
+  /** The forwarding loop runs and answers. */
+  readonly isHealthy: boolean;
+  /** Closes every device. Persistent TAPs stay in their namespaces. */
+  close(): Promise<void>;
+}
+
+export interface SwitchOptions {
+  /** False: no super-frames anywhere. */
+  readonly hasOffload: boolean;
+  readonly log: Logger;
+  /** The port's device has disappeared with its namespace; the switch has closed it. */
+  onDeviceGone(portId: string): void;
+  /** The switch cannot go on; its process should end and start anew. */
+  onFailed(reason: Error): void;
+}
+
+/** Resolves when the forwarding loop runs. */
+export type StartSwitch = (options: SwitchOptions) => Promise<SwitchHandle>;
