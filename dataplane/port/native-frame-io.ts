@@ -1,0 +1,148 @@
+/**
+ * FrameIo over the addon's burst engine (native/burst.h): TAP devices, existing interfaces, and VXLAN uplinks (RFC 7348).
+ *
+ * One thread owns it and spends its life in exchange(); another may end a wait with `wake(io.wakeFd)` of native/burst.ts. With
+ * `offload: 'on'` ports take super-frames as far as a probe at start shows that this kernel does (UDP ones separately); with 'off' every
+ * frame everywhere is a plain one. Called by the host, mux and gateway roles.
+ */
+import { assert } from '../../base/assert.ts';
+import type { Mac } from '../../base/mac.ts';
+import { type Burst, openBurst, wake } from '../../native/burst.ts';
+import { openPacketSocket } from '../../native/socket.ts';
+import { openTap, probeTapAbilities, type TapAbilities } from '../../native/tap-device.ts';
+import { BURST_MAX, type FrameIo, HEADROOM, RX_STRIDE, TX_STRIDE } from './frame-io.ts';
+
+export type OffloadMode = 'on' | 'off';
+
+export interface TapPortOptions {
+  readonly name: string;
+  /** Name under /run/netns or absolute path; default: the calling thread's own. */
+  readonly namespace?: string;
+  readonly mac?: Mac;
+  /** Re-attach only: a DeviceError with errno ENODEV if there is no such device. */
+  readonly mustExist?: boolean;
+  /** Default true: the device outlives this process, and a later attach finds it again. */
+  readonly isPersistent?: boolean;
+}
+
+export interface AttachedTap {
+  readonly port: number;
+  readonly mac: Mac;
+  readonly wasCreated: boolean;
+}
+
+export interface NetdevPortOptions {
+  readonly name: string;
+  readonly namespace?: string;
+}
+
+export interface UplinkPortOptions {
+  /** Provider address of this host, 4 or 16 bytes, network order. */
+  readonly address: Uint8Array;
+  /** Where VXLAN is received; default 4789. */
+  readonly udpPort?: number;
+}
+
+export interface NativeFrameIo extends FrameIo {
+  /** For native/burst.ts wake() in another thread; valid until close(). */
+  readonly wakeFd: number;
+  readonly abilities: TapAbilities;
+  attachTap(options: TapPortOptions): AttachedTap;
+  attachNetdev(options: NetdevPortOptions): number;
+  attachUplink(options: UplinkPortOptions): number;
+}
+
+export const VXLAN_UDP_PORT = 4789;
+/** Sending sockets of an uplink, each with its own source port from the dynamic range (RFC 7348 §5, RFC 6335 §6). */
+export const UPLINK_SENDERS = 16;
+const UPLINK_SENDER_PORT = 49_152;
+
+const NO_ABILITIES: TapAbilities = { takesTcpSuperFrames: false, takesUdpSuperFrames: false };
+
+export function nativeFrameIo(options: { readonly offload: OffloadMode }): NativeFrameIo {
+  return new BurstFrameIo(options.offload === 'on' ? probeTapAbilities() : NO_ABILITIES);
+}
+
+class BurstFrameIo implements NativeFrameIo {
+  readonly abilities: TapAbilities;
+  readonly #burst: Burst = openBurst();
+  readonly wakeFd = this.#burst.wakeFd;
+  readonly view = new DataView(this.#burst.arena);
+  readonly bytes = new Uint8Array(this.#burst.arena);
+  readonly rx = new Uint32Array(this.#burst.arena, 0, BURST_MAX * RX_STRIDE);
+  readonly tx = new Uint32Array(this.#burst.arena, this.#burst.txAt, this.#burst.txMax * TX_STRIDE);
+  readonly scratchAt = this.#burst.scratchAt;
+  readonly scratchBytes = this.#burst.scratchBytes;
+  readonly txMax = this.#burst.txMax;
+  readonly exchange: (txCount: number, timeoutMs: number) => number;
+
+  constructor(abilities: TapAbilities) {
+    this.abilities = abilities;
+    const burst = this.#burst;
+    assert(burst.burstMax === BURST_MAX, 'addon and frame-io.ts agree on BURST_MAX');
+    assert(burst.rxStride === RX_STRIDE, 'addon and frame-io.ts agree on RX_STRIDE');
+    assert(burst.txStride === TX_STRIDE, 'addon and frame-io.ts agree on TX_STRIDE');
+    assert(burst.headroom === HEADROOM, 'addon and frame-io.ts agree on HEADROOM');
+    const exchange = burst.exchange;
+    this.exchange = (txCount, timeoutMs) => {
+      const received = exchange(txCount, timeoutMs);
+      assert(received >= 0, 'transmit descriptor lies in the ring');
+      return received;
+    };
+  }
+
+  attachTap(options: TapPortOptions): AttachedTap {
+    const tap = openTap({
+      isPersistent: true,
+      ...options,
+      hasOffload: this.abilities.takesTcpSuperFrames,
+    });
+    const { takesTcpSuperFrames, takesUdpSuperFrames } = this.abilities;
+    const port = this.#burst.attachTap(
+      tap.fd,
+      takesTcpSuperFrames,
+      takesUdpSuperFrames && tap.hasUso,
+    );
+    return { port, mac: tap.mac, wasCreated: tap.wasCreated };
+  }
+
+  attachNetdev(options: NetdevPortOptions): number {
+    return this.#burst.attachPacketSocket(openPacketSocket(options.name, options.namespace));
+  }
+
+  attachUplink(options: UplinkPortOptions): number {
+    const { takesTcpSuperFrames, takesUdpSuperFrames } = this.abilities;
+    return this.#burst.attachUplink(
+      options.address,
+      options.udpPort ?? VXLAN_UDP_PORT,
+      UPLINK_SENDER_PORT,
+      UPLINK_SENDERS,
+      takesTcpSuperFrames,
+      takesUdpSuperFrames,
+    );
+  }
+
+  wake(): void {
+    wake(this.wakeFd);
+  }
+
+  transmitDrops(port: number): readonly [number, number, number] {
+    return this.#burst.transmitDrops(port);
+  }
+
+  isGone(port: number): boolean {
+    return this.#burst.isGone(port);
+  }
+
+  setPeer(peer: number, address: Uint8Array, udpPort: number): void {
+    this.#burst.setPeer(peer, address, udpPort);
+  }
+
+  detach(port: number): void {
+    this.#burst.detach(port);
+  }
+
+  close(): void {
+    this.#burst.close();
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The C addon, loaded and typed. What each function does is told where it is defined (native/*.c); the other files of this folder
+ * give them names, checks and faults. Nobody else imports this file.
+ */
+import { createRequire } from 'node:module';
+import { messageOf, SdnError } from '../base/errors.ts';
+
+/** A burst engine: native/burst.h. */
+export interface Burst {
+  readonly arena: ArrayBuffer;
+  readonly wakeFd: number;
+  readonly txAt: number;
+  readonly scratchAt: number;
+  readonly scratchBytes: number;
+  readonly burstMax: number;
+  readonly txMax: number;
+  readonly rxStride: number;
+  readonly txStride: number;
+  readonly headroom: number;
+  /** −1: a transmit descriptor pointed outside the arena. */
+  exchange(txCount: number, timeoutMs: number): number;
+  attachTap(fd: number, hasOffload: boolean, hasUso: boolean): number;
+  attachPacketSocket(fd: number): number;
+  attachUplink(
+    address: Uint8Array,
+    port: number,
+    sendPort: number,
+    sendCount: number,
+    hasOffload: boolean,
+    hasUso: boolean,
+  ): number;
+  detach(port: number): void;
+  transmitDrops(port: number): [number, number, number];
+  isGone(port: number): boolean;
+  setPeer(peer: number, address: Uint8Array, udpPort: number): void;
+  close(): void;
+}
+
+interface OpenedTap {
+  readonly fd: number;
+  readonly wasCreated: boolean;
+  readonly hasUso: boolean;
+  readonly mac: ArrayBuffer;
+}
+
+interface Addon {
+  openBurst(): Burst;
+  openTap(
+    name: string,
+    namespacePath: string | null,
+    mac: Uint8Array | null,
+    mustExist: boolean,
+    isPersistent: boolean,
+    isMultiQueue: boolean,
+    hasOffload: boolean,
+  ): OpenedTap;
+  deleteTap(name: string, namespacePath: string | null): void;
+  probeTap(): number;
+  openPacketSocket(name: string, namespacePath: string | null): number;
+  listenTcp(address: Uint8Array, port: number, backlog: number): number;
+  closeFd(fd: number): void;
+  wake(fd: number): void;
+  checksum(bytes: Uint8Array): number;
+}
+
+function load(): Addon {
+  try {
+    return createRequire(import.meta.url)('./weft_native.node') as Addon;
+  } catch (cause) {
+    throw new SdnError('SDN_ADDON_MISSING', 'the packet addon could not be loaded', {
+      cause,
+      remedy: 'Run `npm run build:native`; it needs a C compiler and make.',
+    });
+  }
+}
+
+export const addon: Addon = load();
+
+/** What the system refused: `code` of the cause is the errno's name. */
+export class DeviceError extends SdnError {
+  override readonly name = 'DeviceError';
+  /** Name of the errno: 'EBUSY', 'ENODEV', … */
+  readonly errno: string;
+
+  constructor(what: string, cause: unknown) {
+    const errno = errnoOf(cause);
+    const remedy = errno === undefined ? undefined : REMEDIES[errno];
+    super('SDN_DEVICE', `${what}: ${messageOf(cause)}`, {
+      cause,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+    this.errno = errno ?? 'UNKNOWN';
+  }
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EPERM: 'Run as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN in this user namespace.',
+  EACCES: 'Run as root, or with access to /dev/net/tun.',
+  EBUSY: 'Another process holds this device; stop it first.',
+  ENODEV: 'The device does not exist in that network namespace.',
+  EADDRINUSE: 'Another process has this address and port; stop it or choose another.',
+  EADDRNOTAVAIL: 'Give an interface of this namespace that address first.',
+};
+
+function errnoOf(cause: unknown): string | undefined {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string'
+    ? cause.code
+    : undefined;
+}
+
+/** Runs `act`; what the system refuses becomes a DeviceError that begins with `what`. */
+export function deviceCall<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    if (errnoOf(cause) === undefined) throw cause;
+    throw new DeviceError(what, cause);
+  }
+}

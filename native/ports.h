@@ -1,0 +1,27 @@
+/*
+ * The kinds of port a burst can have. Each kind's state is made by its own open function and freed by its close.
+ */
+#ifndef WEFT_PORTS_H
+#define WEFT_PORTS_H
+
+#include "burst.h"
+
+
+extern const struct port_kind tap_port;
+extern const struct port_kind packet_port;
+extern const struct port_kind uplink_port;
+
+/* Sockets of one uplink; all are owned by the state once it exists. */
+struct uplink_sockets {
+	int receive_fd;
+	const int *send_fds;
+	uint32_t send_count;
+};
+
+#define SENDERS_MAX 32
+
+/* −1 with errno on failure; the descriptors then still belong to the caller. */
+int uplink_attach(struct burst *burst, const struct uplink_sockets *sockets, bool has_offload,
+		  bool has_uso);
+
+#endif
