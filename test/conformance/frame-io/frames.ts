@@ -8,7 +8,7 @@ import {
   NO_OFFLOAD,
   VnetFlag,
   type VnetHeader,
-} from '../../../dataplane/port/vnet-header.ts';
+} from '../../../packet/vnet-header.ts';
 
 export interface Packet {
   readonly bytes: Uint8Array;

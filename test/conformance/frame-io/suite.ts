@@ -13,7 +13,7 @@ import {
   TX_STRIDE,
   Tx,
 } from '../../../dataplane/port/frame-io.ts';
-import * as vnet from '../../../dataplane/port/vnet-header.ts';
+import * as vnet from '../../../packet/vnet-header.ts';
 import { type Packet, packet } from './frames.ts';
 
 export interface Harness {
