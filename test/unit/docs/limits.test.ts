@@ -5,8 +5,11 @@ import { limitsDocument, limitsOf, readLimitSources } from '../../../tools/gener
 import { REPOSITORY } from '../../../tools/source-files.ts';
 
 test('docs/limits.md is current (npm run generate)', (t) => {
-  const committed = readFileSync(new URL('docs/limits.md', REPOSITORY), 'utf8');
-  t.is(committed, limitsDocument(readLimitSources()));
+  const committed = readFileSync(new URL('docs/limits.md', REPOSITORY), 'utf8').split('\n');
+  const generated = limitsDocument(readLimitSources()).split('\n');
+  const firstDifference = generated.findIndex((line, index) => line !== committed[index]);
+  t.is(committed[firstDifference], generated[firstDifference]);
+  t.is(committed.length, generated.length);
 });
 
 test('values read as people write them, and a constant without a comment shares the one above', (t) => {
