@@ -10,7 +10,7 @@
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
  * whole thing from nothing, and the yardstick of the property test. Called by southbound/controller.ts.
  */
-import { GoalStates, type TargetKey } from '../goal-state/goal-states.ts';
+import { GoalStates, type SliceChanges, type TargetKey } from '../goal-state/goal-states.ts';
 import type { Slice } from '../goal-state/slice.ts';
 import type { JsonObject, Revision } from '../store/store.ts';
 import { type Document, readDocument } from './document.ts';
@@ -67,9 +67,6 @@ export interface CompilerCounters {
   readonly nodesRecomputed: number;
   readonly documentsUnreadable: number;
 }
-
-/** Keys that changed, per target. */
-export type SliceChanges = ReadonlyMap<TargetKey, ReadonlySet<string>>;
 
 export class Compiler {
   readonly #settings: CompilerSettings;

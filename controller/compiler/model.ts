@@ -51,6 +51,8 @@ export interface ModelView {
   interfacesInSubnet(ref: Ref): Iterable<string>;
   /** Ids of interfaces attached to the server. */
   interfacesOnServer(serverId: string): Iterable<string>;
+  /** instanceIds placed on the server, whether the interface exists or not. */
+  placedOn(serverId: string): Iterable<string>;
   /** Id of the server an interface is attached to. */
   serverIdOf(interfaceInstanceId: string): string | undefined;
   /** The document an instanceId belongs to; a virtual subnet is answered with its network. */
@@ -97,8 +99,8 @@ export class Model implements ModelView {
     return this.#byInstanceId.get(instanceId);
   }
 
-  placements(): ReadonlyMap<string, string> {
-    return this.#placements;
+  placedOn(serverId: string): Iterable<string> {
+    return this.#placedOn.get(serverId) ?? [];
   }
 
   /** Replaces the document of that kind and id; undefined removes it. */

@@ -35,6 +35,9 @@ export interface Contribution {
 
 export const NO_OUTPUT: UnitOutput = { published: [], subscriptions: [] };
 
+/** Per target and key, the resource before the change; undefined: there was none. */
+export type SliceChanges = ReadonlyMap<TargetKey, ReadonlyMap<string, GoalResource | undefined>>;
+
 interface Claim {
   readonly unit: string;
   readonly resource: GoalResource;
@@ -97,14 +100,13 @@ export class GoalStates {
     }
   }
 
-  /** Keys that differ per target since the last call. A target that came or went is named even if its slice is empty. */
-  takeChanges(): ReadonlyMap<TargetKey, ReadonlySet<string>> {
-    const changes = new Map<TargetKey, ReadonlySet<string>>();
+  /** Since the last call: per target, the keys whose resource differs, with what it was. */
+  takeChanges(): SliceChanges {
+    const changes = new Map<TargetKey, ReadonlyMap<string, GoalResource | undefined>>();
     for (const [target, touched] of this.#touched) {
       const now = this.#slices.get(target)?.resources;
-      const keys = new Set<string>();
-      for (const [key, before] of touched) if (!same(before, now?.get(key))) keys.add(key);
-      if (keys.size > 0) changes.set(target, keys);
+      for (const [key, before] of touched) if (same(before, now?.get(key))) touched.delete(key);
+      if (touched.size > 0) changes.set(target, touched);
     }
     this.#touched = new Map();
     return changes;

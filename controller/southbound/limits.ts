@@ -1,0 +1,28 @@
+/** Named maxima and times of the southbound (docs/limits.md). Reaching one is counted in metrics.ts. */
+import { type Millis, seconds } from '../../base/units.ts';
+
+/** A stream that has said nothing by then is ended. */
+export const HELLO_DEADLINE: Millis = seconds(10);
+/** A target that has not answered a message by then counts as lost; a snapshot of a full host takes well under a second. */
+export const ACK_DEADLINE: Millis = seconds(30);
+/** HTTP/2 ping; unanswered for KEEPALIVE_TIMEOUT the target counts as lost. */
+export const KEEPALIVE_INTERVAL: Millis = seconds(10);
+export const KEEPALIVE_TIMEOUT: Millis = seconds(5);
+/** Targets that a change did not concern learn of its revision this much later, many revisions at once. */
+export const REVISION_NOTICE_DELAY: Millis = seconds(1);
+/** How often a target's applied revision is written to the store, at most. */
+export const APPLIED_RECORD_DELAY: Millis = seconds(1);
+/** Wait before the store is asked again to take observations that it refused. */
+export const OBSERVED_RETRY_DELAY: Millis = seconds(1);
+/** Keys one target can be behind by; beyond, it is sent everything. */
+export const OUTSTANDING_KEYS_MAX = 65_536;
+/** Ports of one host: as many as its switch has (dataplane/limits.ts). */
+export const REPORT_PORTS_MAX = 4096;
+/** Standing faults of one target that are kept. */
+export const TARGET_FAULTS_MAX = 4096;
+/** Largest message from a target: a report of all ports and faults. */
+export const REPORT_BYTES_MAX: number = 4 * 1024 * 1024;
+/** Revisions whose way to the targets is remembered. */
+export const REVISIONS_TRACKED_MAX = 10_000;
+/** Names listed where more targets have not answered. */
+export const WAITING_NAMES_MAX = 20;

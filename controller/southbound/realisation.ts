@@ -1,0 +1,254 @@
+/**
+ * RealisedState from what the hub knows: per resource the `configurationState` of MS-NCNBI §2.2.4, per revision how far it
+ * has come, per target where it stands. Everything is derived on each call, in time that does not depend on the number of
+ * interfaces; nothing is stored.
+ *
+ * Status of a networkInterface: Uninitialized while it is attached nowhere; Failure while its host is away, refuses it, or
+ * cannot hold it; InProgress until its host has answered; Warning where the host itself has a fault; else Success. A
+ * virtualNetwork and a virtual subnet sum up the hosts that hold it: Warning where some are away, Failure where all are or
+ * where one refuses a part of it. A server is its host.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { Compiler } from '../compiler/compiler.ts';
+import type { NetworkInterface, Server, VirtualNetwork } from '../compiler/document.ts';
+import { hostTarget } from '../compiler/node.ts';
+import type { TargetKey } from '../goal-state/goal-states.ts';
+import { HOST_KEY, portKey, virtualNetworkKey, virtualSubnetKey } from '../goal-state/resource.ts';
+import {
+  type ConfigurationDetail,
+  type ConfigurationState,
+  ConfigurationStatus,
+  type Realisation,
+  type RealisedState,
+  type TargetState,
+} from '../model/realised-state.ts';
+import type { Revision } from '../store/store.ts';
+import { WAITING_NAMES_MAX } from './limits.ts';
+import type { RevisionProgress } from './revision-progress.ts';
+import type { Target } from './target.ts';
+import type { TargetHub } from './target-hub.ts';
+
+export interface RealisationOptions {
+  readonly compiler: Compiler;
+  readonly hub: TargetHub;
+  readonly progress: RevisionProgress;
+  readonly clock: Clock;
+}
+
+/** A state before its time is written out. */
+interface Judgement {
+  readonly status: ConfigurationStatus;
+  readonly details: readonly ConfigurationDetail[];
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+const SWITCH = 'VirtualSwitch';
+const NETWORK_MANAGER = 'VirtualNetworkManager';
+
+export function realisedState(options: RealisationOptions): RealisedState {
+  return new Realised(options);
+}
+
+class Realised implements RealisedState {
+  readonly #compiler: Compiler;
+  readonly #hub: TargetHub;
+  readonly #progress: RevisionProgress;
+  readonly #startedAt: number;
+
+  constructor({ compiler, hub, progress, clock }: RealisationOptions) {
+    this.#compiler = compiler;
+    this.#hub = hub;
+    this.#progress = progress;
+    this.#startedAt = clock.wallNow();
+  }
+
+  get compiledRevision(): Revision {
+    return this.#compiler.revision;
+  }
+
+  get programmedRevision(): Revision {
+    let lowest = this.#compiler.revision;
+    for (const target of this.#hub.targets()) {
+      if (target.session !== undefined) lowest = Math.min(lowest, this.#appliedRevision(target));
+    }
+    return lowest;
+  }
+
+  serverOf(networkInterfaceInstanceId: string): string | undefined {
+    return this.#compiler.model.serverIdOf(networkInterfaceInstanceId);
+  }
+
+  targets(): readonly TargetState[] {
+    return Array.from(this.#hub.targets(), (target) => ({
+      kind: target.kind,
+      id: target.id,
+      connected: target.session !== undefined,
+      appliedRevision: this.#appliedRevision(target),
+      softwareVersion: target.softwareVersion,
+      since: target.since,
+      resourceCount: this.#compiler.slice(target.key)?.resources.size ?? 0,
+      faults: [...target.faults.values()].map(detailOf),
+    }));
+  }
+
+  programmed(revision: Revision): Realisation {
+    const nothing = { waitingFor: [], programmedAfterMs: undefined };
+    if (revision > this.#compiler.revision) return { status: 'Unknown', ...nothing };
+    const progress = this.#progress.of(revision);
+    if (progress === undefined) return { status: 'Forgotten', ...nothing };
+    const { waitingFor, refusedBy, elapsedMs } = progress;
+    if (waitingFor.size > 0) {
+      const names = [...waitingFor].slice(0, WAITING_NAMES_MAX);
+      return { status: 'Pending', waitingFor: names, programmedAfterMs: undefined };
+    }
+    const status = refusedBy.size > 0 ? 'Refused' : 'Programmed';
+    return { status, waitingFor: [], programmedAfterMs: elapsedMs };
+  }
+
+  configurationState(instanceId: string): ConfigurationState | undefined {
+    const document = this.#compiler.model.byInstanceId(instanceId);
+    switch (document?.kind) {
+      case 'network-interface':
+        return written(this.#judgeInterface(document));
+      case 'virtual-network':
+        return written(this.#judgeNetwork(document, instanceId));
+      case 'server':
+        return written(this.#judgeServer(document));
+      case 'logical-network':
+      case undefined:
+        return undefined;
+    }
+  }
+
+  /** Of a target that has nothing to answer, whatever has been compiled is in force. */
+  #appliedRevision(target: Target): Revision {
+    if (target.session === undefined || target.ledger.outstandingKeys() === undefined) {
+      return target.appliedRevision;
+    }
+    const first = this.#progress.firstUnanswered(target.key);
+    return first === undefined ? this.#compiler.revision : first - 1;
+  }
+
+  #judgeInterface(networkInterface: NetworkInterface): Judgement {
+    const { instanceId } = networkInterface;
+    const serverId = this.serverOf(instanceId);
+    if (serverId === undefined) {
+      return { status: ConfigurationStatus.Uninitialized, details: [], at: this.#startedAt };
+    }
+    const key = hostTarget(serverId);
+    const target = this.#hub.target(key);
+    const at = target?.heardAt ?? this.#startedAt;
+    if (target?.session === undefined) {
+      return { status: ConfigurationStatus.Failure, details: [away(key, target)], at };
+    }
+    const port = portKey(instanceId);
+    if (this.#compiler.slice(key)?.resources.has(port) !== true) {
+      const message = `'${serverId}' holds the interface, but its subnet or the server's provider address is missing`;
+      const details = [{ source: NETWORK_MANAGER, code: 'PolicyConfigurationFailure', message }];
+      return { status: ConfigurationStatus.Failure, details, at };
+    }
+    const fault = target.faults.get(port);
+    if (fault !== undefined) {
+      return { status: ConfigurationStatus.Failure, details: [detailOf(fault)], at };
+    }
+    if (target.ledger.isOutstanding(port)) {
+      return { status: ConfigurationStatus.InProgress, details: [], at };
+    }
+    const own = target.faults.get(HOST_KEY);
+    if (own === undefined) return { status: ConfigurationStatus.Success, details: [], at };
+    return { status: ConfigurationStatus.Warning, details: [detailOf(own)], at };
+  }
+
+  #judgeServer(server: Server): Judgement {
+    const key = hostTarget(server.id);
+    const target = this.#hub.target(key);
+    const at = target?.heardAt ?? this.#startedAt;
+    if (server.providerAddress === undefined) {
+      const message = `no provider address was allocated for '${server.id}'`;
+      const details = [{ source: NETWORK_MANAGER, code: 'PAIpAddressExhausted', message }];
+      return { status: ConfigurationStatus.Failure, details, at };
+    }
+    if (target?.session === undefined) {
+      return { status: ConfigurationStatus.Failure, details: [away(key, target)], at };
+    }
+    const details = [...target.faults.values()].map(detailOf);
+    if (target.faults.has(HOST_KEY)) return { status: ConfigurationStatus.Failure, details, at };
+    if (target.ledger.isOutstanding(HOST_KEY)) {
+      return { status: ConfigurationStatus.InProgress, details, at };
+    }
+    const status = details.length > 0 ? ConfigurationStatus.Warning : ConfigurationStatus.Success;
+    return { status, details, at };
+  }
+
+  /** `instanceId`: of the network, or of one of its subnets. */
+  #judgeNetwork(network: VirtualNetwork, instanceId: string): Judgement {
+    const belongs = keyFilter(network, instanceId);
+    const details: ConfigurationDetail[] = [];
+    let at = this.#startedAt;
+    let holding = 0;
+    let absent = 0;
+    let refused = false;
+    let outstanding = false;
+    for (const key of this.#compiler.targetsOfNetwork(network.instanceId)) {
+      holding++;
+      const target = this.#hub.target(key);
+      at = Math.max(at, target?.heardAt ?? 0);
+      if (target?.session === undefined) {
+        absent++;
+        details.push(away(key, target));
+        continue;
+      }
+      for (const fault of target.faults.values()) {
+        if (!belongs(fault.key)) continue;
+        refused = true;
+        details.push({ ...detailOf(fault), source: `${SWITCH} ${target.id}` });
+      }
+      const keys = target.ledger.outstandingKeys();
+      outstanding ||= keys === undefined || keys.some(belongs);
+    }
+    return { status: summary({ holding, absent, refused, outstanding }), details, at };
+  }
+}
+
+function summary(hosts: {
+  readonly holding: number;
+  readonly absent: number;
+  readonly refused: boolean;
+  readonly outstanding: boolean;
+}): ConfigurationStatus {
+  if (hosts.holding === 0) return ConfigurationStatus.Uninitialized;
+  if (hosts.refused || hosts.absent === hosts.holding) return ConfigurationStatus.Failure;
+  if (hosts.absent > 0) return ConfigurationStatus.Warning;
+  return hosts.outstanding ? ConfigurationStatus.InProgress : ConfigurationStatus.Success;
+}
+
+/** Keys of goal-state resources that make up a network, or one of its subnets. */
+function keyFilter(network: VirtualNetwork, instanceId: string): (key: string) => boolean {
+  if (instanceId !== network.instanceId) {
+    const subnet = virtualSubnetKey(instanceId);
+    return (key) => key === subnet;
+  }
+  const own = virtualNetworkKey(instanceId);
+  const mappings = `mapping/${instanceId}/`;
+  const subnets = new Set(network.subnets.map((subnet) => virtualSubnetKey(subnet.instanceId)));
+  return (key) => key === own || subnets.has(key) || key.startsWith(mappings);
+}
+
+function away(key: TargetKey, target: Target | undefined): ConfigurationDetail {
+  const since = target === undefined ? '' : ` since ${new Date(target.since).toISOString()}`;
+  return {
+    source: SWITCH,
+    code: 'HostNotConnectedToController',
+    message: `'${key}' is not connected to the controller${since}; it goes on with the goal state it has`,
+  };
+}
+
+function detailOf(fault: ResourceError): ConfigurationDetail {
+  return { source: SWITCH, code: fault.code, message: `${fault.key}: ${fault.message}` };
+}
+
+function written({ status, details, at }: Judgement): ConfigurationState {
+  return { status, detailedInfo: details, lastUpdatedTime: new Date(at).toISOString() };
+}

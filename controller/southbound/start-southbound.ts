@@ -1,0 +1,121 @@
+/**
+ * Starts compiler and southbound on a store: reads desired state and placements, compiles, serves targets, and follows the
+ * store's revisions from then on. Called by controller/main.ts.
+ *
+ * Order at start: everything is compiled before the first stream is accepted, so that a target which comes back with the
+ * right hash is sent nothing. Placements come from the store: a host that is away keeps its interfaces.
+ */
+import type { Registry } from 'prom-client';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { Compiler, type DocumentInput, type PlacementInput } from '../compiler/compiler.ts';
+import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
+import type { RealisedState } from '../model/realised-state.ts';
+import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
+import { southboundMetrics } from './metrics.ts';
+import { ObservedWriter } from './observed-writer.ts';
+import { realisedState } from './realisation.ts';
+import { RevisionProgress } from './revision-progress.ts';
+import { type SouthboundServer, serveSouthbound, type TlsMaterial } from './server.ts';
+import type { TargetKindName } from './target.ts';
+import { TargetHub } from './target-hub.ts';
+
+export interface SouthboundOptions {
+  readonly store: Store;
+  /** `unix:PATH` or `HOST:PORT`; port 0 takes any. */
+  readonly listen: string;
+  readonly tls: TlsMaterial;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where counters and histograms are registered. */
+  readonly registry: Registry;
+  readonly settings?: CompilerSettings;
+}
+
+export interface Southbound {
+  readonly realised: RealisedState;
+  /** Port that TCP is bound to; undefined for a unix socket. */
+  readonly port: number | undefined;
+  /** Resolves after `close`; rejects when the store can no longer be followed. */
+  readonly ended: Promise<void>;
+  /** Ends all streams and stores what was observed last. The store stays open. */
+  close(): Promise<void>;
+}
+
+const TARGET_RECORD = /^target\/(host|mux|gateway|edge)\/(.+)$/;
+const PLACEMENT_PREFIX = 'placement/';
+
+export async function startSouthbound(options: SouthboundOptions): Promise<Southbound> {
+  const { store, clock, log } = options;
+  const compiler = new Compiler(options.settings ?? DEFAULT_SETTINGS);
+  const progress = new RevisionProgress();
+  const observed = new ObservedWriter({ store, clock, log });
+  const metrics = southboundMetrics(options.registry);
+  const observe = observed.put.bind(observed);
+  const hub = new TargetHub({ compiler, progress, clock, log, metrics, observe });
+
+  const revision = await loadInto(hub, store);
+  const startedAt = clock.now();
+  log.info({ revision, targets: [...compiler.targets()].length }, 'goal states compiled');
+
+  const stop = new AbortController();
+  const ended = follow(hub, store.watch(revision, stop.signal));
+  // The caller decides what a failure means; an unobserved one must not end the process first.
+  ended.catch((error: unknown) => log.error({ reason: messageOf(error) }, 'store not followed'));
+
+  const server: SouthboundServer = await serveSouthbound({
+    listen: options.listen,
+    tls: options.tls,
+    onStream: (stream) => hub.onStream(stream),
+  }).catch((error: unknown) => {
+    stop.abort();
+    throw error;
+  });
+  log.info({ listen: options.listen, afterMs: clock.now() - startedAt }, 'southbound serves');
+
+  return {
+    realised: realisedState({ compiler, hub, progress, clock }),
+    port: server.port,
+    ended,
+    async close() {
+      stop.abort();
+      hub.close();
+      server.close();
+      await observed.close();
+      await ended.catch(() => undefined);
+    },
+  };
+}
+
+async function loadInto(hub: TargetHub, store: Store): Promise<Revision> {
+  const { revision } = store;
+  const documents: DocumentInput[] = [];
+  for await (const { key, value } of store.rangeAt('', revision)) documents.push({ key, value });
+  const placements: PlacementInput[] = [];
+  for await (const { key, value } of store.range('observed', PLACEMENT_PREFIX)) {
+    const serverId = text(value['server'])?.toLowerCase();
+    placements.push({ interfaceInstanceId: key.slice(PLACEMENT_PREFIX.length), serverId });
+  }
+  hub.apply({ revision, documents, placements, committedAt: undefined });
+  for await (const { key, value } of store.range('observed', 'target/')) {
+    const [, kind, id] = TARGET_RECORD.exec(key) ?? [];
+    if (id !== undefined && isKind(kind)) hub.remember(kind, id, Number(value['appliedRevision']));
+  }
+  return revision;
+}
+
+async function follow(hub: TargetHub, entries: AsyncIterable<RevisionEntry>): Promise<void> {
+  for await (const { revision, at, changes } of entries) {
+    const documents = changes.map(({ key, after }) => ({ key, value: after }));
+    hub.apply({ revision, documents, placements: [], committedAt: at });
+  }
+}
+
+function isKind(kind: string | undefined): kind is TargetKindName {
+  return kind === 'host' || kind === 'mux' || kind === 'gateway' || kind === 'edge';
+}
+
+function text(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
