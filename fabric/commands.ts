@@ -10,7 +10,7 @@ import { millis } from '../base/units.ts';
 import type { FabricStatus } from './fabric-status.ts';
 import { exchangeJson } from './json-http.ts';
 import { DOWN_TIMEOUT } from './limits.ts';
-import { bindLoopback } from './loopback-socket.ts';
+import { listenOnLoopback } from './loopback-socket.ts';
 import { sweepNamespaces } from './namespaces.ts';
 import { formatProgress } from './progress.ts';
 import { programPath } from './roles.ts';
@@ -64,7 +64,7 @@ export async function up(options: UpOptions): Promise<number> {
     return options.detach ? 0 : 1;
   }
   const privilege = await availablePrivilege();
-  const socket = bindLoopback(settings.port);
+  const socket = await listenOnLoopback(settings.port);
   if (socket.port !== settings.port && settings.port !== 0)
     output.write(`port ${settings.port} is taken, the northbound will listen on ${socket.port}\n`);
   const config: SupervisorConfig = {

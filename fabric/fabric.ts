@@ -11,7 +11,7 @@ import { SdnError } from '../base/errors.ts';
 import { administratorClient, deploy, northboundUrl, STEP_COUNT } from './deploy.ts';
 import type { FabricStatus, RoleStatus } from './fabric-status.ts';
 import { type HostControl, hostControl } from './host-control.ts';
-import { bindLoopback } from './loopback-socket.ts';
+import { listenOnLoopback } from './loopback-socket.ts';
 import { sweepNamespaces } from './namespaces.ts';
 import type { NorthboundClient } from './northbound-client.ts';
 import { noProgress, type Progress } from './progress.ts';
@@ -56,7 +56,7 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   const clock = options.clock ?? systemClock;
   const state = stateDirectory(options.state);
   const { name, settings } = options;
-  const bound = options.listen === undefined ? bindLoopback(settings.port) : undefined;
+  const bound = options.listen === undefined ? await listenOnLoopback(settings.port) : undefined;
   const listen = options.listen ?? bound ?? { fd: 0, port: 0 };
   const supervisor = createSupervisor(clock);
   const progress = options.progress ?? noProgress;

@@ -1,11 +1,12 @@
 /**
  * The northbound's listening socket, opened outside the namespace its server lives in. A socket belongs to the namespace it was
- * made in, whoever holds it: the supervisor binds it to the machine's loopback and the controller, in a namespace of its own,
- * inherits it as a file descriptor and listens. While a controller restarts, the kernel keeps queueing connections on it.
+ * made in, whoever holds it: the supervisor listens on the machine's loopback, and the controller, in a namespace of its own,
+ * inherits the descriptor and serves it. While a controller restarts, the kernel keeps queueing connections on it.
  *
+ * net.Server cannot do this: it starts to accept as it listens, and the supervisor would take connections that are the controller's.
  * Called by commands.ts, and by fabric.ts where the caller brings no descriptor.
  */
-import net from 'node:net';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { SdnError } from '../base/errors.ts';
 import { LISTEN_PORT_TRIES_MAX } from './limits.ts';
 
@@ -15,34 +16,20 @@ export interface LoopbackSocket {
   close(): void;
 }
 
-interface BoundHandle {
-  readonly fd: number;
-  close(): void;
-}
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 
-/**
- * What node:cluster itself uses to bind in the primary and listen in a worker. The public net.Server cannot: it starts to accept as it
- * binds, and the supervisor would take connections that are the controller's.
- */
-type CreateServerHandle = (
-  address: string,
-  port: number,
-  addressType: 4 | 6,
-) => BoundHandle | number;
-
-const createServerHandle = (net as unknown as { _createServerHandle: CreateServerHandle })
-  ._createServerHandle;
-
-/** Binds 127.0.0.1 at `firstPort`, or at the next one that is free. 0: any. */
-export function bindLoopback(firstPort: number): LoopbackSocket {
+/** Listens on 127.0.0.1 at `firstPort`, or at the next one that is free. 0: any. */
+export async function listenOnLoopback(firstPort: number): Promise<LoopbackSocket> {
+  // Loaded only here: the rest of the command line works without the addon.
+  const { closeFd, listenTcp } = await import('../native/socket.ts');
   for (let port = firstPort; port < firstPort + LISTEN_PORT_TRIES_MAX; port++) {
-    const handle = createServerHandle('127.0.0.1', port, 4);
-    if (typeof handle === 'number')
-      throw new SdnError('SDN_LISTEN_FAILED', `binding 127.0.0.1:${port} failed: errno ${-handle}`);
-    // libuv keeps EADDRINUSE back until listen(2); a socket that is not bound then has no port.
-    const bound = boundPort(handle);
-    if (bound !== 0) return { fd: handle.fd, port: bound, close: () => handle.close() };
-    handle.close();
+    try {
+      const fd = listenTcp(LOOPBACK, port);
+      return { fd, port: port === 0 ? boundPort(fd) : port, close: () => closeFd(fd) };
+    } catch (thrown) {
+      const isTaken = thrown instanceof Error && 'errno' in thrown && thrown.errno === 'EADDRINUSE';
+      if (!isTaken) throw thrown;
+    }
   }
   throw new SdnError(
     'SDN_LISTEN_FAILED',
@@ -51,9 +38,16 @@ export function bindLoopback(firstPort: number): LoopbackSocket {
   );
 }
 
-function boundPort(handle: BoundHandle): number {
-  const address: { port?: number } = {};
-  const { getsockname } = handle as BoundHandle & { getsockname(out: { port?: number }): number };
-  getsockname.call(handle, address);
-  return address.port ?? 0;
+/** Which port the kernel chose: the line of /proc/net/tcp (proc(5)) that has the descriptor's inode. */
+function boundPort(fd: number): number {
+  const inode = /\d+/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[0];
+  for (const line of readFileSync('/proc/self/net/tcp', 'utf8').split('\n')) {
+    const fields = line.trim().split(/\s+/);
+    if (fields[INODE_FIELD] === inode)
+      return Number.parseInt(fields[LOCAL_FIELD]?.split(':')[1] ?? '0', 16);
+  }
+  throw new SdnError('SDN_LISTEN_FAILED', `descriptor ${fd} is no TCP socket of this namespace`);
 }
+
+const LOCAL_FIELD = 1;
+const INODE_FIELD = 9;

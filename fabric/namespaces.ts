@@ -11,6 +11,7 @@ import { type Argv, attempt, run } from './command.ts';
 const DIRECTORY = '/run/netns';
 const PREFIX = 'weft-';
 const FABRIC_NAME = /^[a-z0-9]{1,24}$/;
+const NAMESPACE = /^weft-([a-z0-9]{1,24})-./;
 const MEMBER_NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/i;
 
 export function namespaceName(fabric: string, member: string): string {
@@ -46,6 +47,12 @@ export async function deleteNamespace(name: string): Promise<void> {
 export async function fabricNamespaces(fabric: string): Promise<readonly string[]> {
   const prefix = namespaceName(fabric, 'x').slice(0, -1);
   return (await namespaceNames()).filter((name) => name.startsWith(prefix));
+}
+
+/** Names of all fabrics that have a namespace now. */
+export async function fabricNames(): Promise<readonly string[]> {
+  const names = (await namespaceNames()).flatMap((name) => NAMESPACE.exec(name)?.[1] ?? []);
+  return [...new Set(names)];
 }
 
 /** Removes every namespace of the fabric; returns which there were. */

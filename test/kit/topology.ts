@@ -1,0 +1,228 @@
+/**
+ * The test kit: a whole Weft — real controller, real hosts, real packets — declared in a few lines, in network namespaces of its own.
+ *
+ *   const network = await topology({
+ *     hosts: 2,
+ *     vnets: { blue: { space: '10.1.0.0/16', subnets: { web: '10.1.1.0/24' } } },
+ *     vms: { a: { vnet: 'blue', subnet: 'web', host: 1 }, b: { vnet: 'blue', subnet: 'web', host: 2 } },
+ *   }).start();
+ *   t.teardown(() => network.stop());
+ *   await network.vm('a').reaches(network.vm('b'));
+ *
+ * Everything is made through the northbound API; `network.client` is an administrator's client for whatever the declaration cannot say.
+ * Any number of topologies run side by side. Each is removed by `stop`, when its process ends, and, if that was killed, when the next
+ * one starts (stale.ts). Needs root, or a user namespace as tools/test.sh makes one. Public API, described in docs/test-kit.md.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defined } from '../../base/assert.ts';
+import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
+import { type Fabric, startFabric } from '../../fabric/fabric.ts';
+import type { HostControl } from '../../fabric/host-control.ts';
+import type { NorthboundClient, Resource } from '../../fabric/northbound-client.ts';
+import { fabricSettings } from '../../fabric/settings.ts';
+import { eventually } from './eventually.ts';
+import { type Machine, machine } from './machine.ts';
+import { register, sweepStaleTopologies, uniqueFabricName, unregister } from './stale.ts';
+
+export interface TopologySpec {
+  /** How many; named host1, host2, … Default 2. */
+  readonly hosts?: number;
+  readonly vnets?: Readonly<Record<string, VnetSpec>>;
+  readonly vms?: Readonly<Record<string, MachineSpec>>;
+  /** Super-frames; default true. */
+  readonly offload?: boolean;
+  readonly providerPrefix?: string;
+}
+
+export interface VnetSpec {
+  readonly space: string | readonly string[];
+  readonly subnets: Readonly<Record<string, string>>;
+}
+
+export interface MachineSpec {
+  readonly vnet: string;
+  readonly subnet: string;
+  /** 1 for host1. */
+  readonly host: number;
+  /** Static; default: the controller chooses. */
+  readonly address?: string;
+  /** `none`: the interface gets no address. Default `dhcp`. */
+  readonly configure?: 'dhcp' | 'none';
+  /** Further properties of the networkInterface. */
+  readonly nic?: Readonly<Record<string, unknown>>;
+}
+
+export interface Topology {
+  start(): Promise<RunningTopology>;
+}
+
+export interface RunningTopology {
+  readonly fabric: Fabric;
+  readonly client: NorthboundClient;
+  vm(name: string): Machine;
+  host(name: string): HostControl;
+  /** `controller`, `host1`, … */
+  role(name: string): Role;
+  addVnet(name: string, spec: VnetSpec): Promise<void>;
+  /** Also makes its networkInterface, named like it. */
+  addVm(name: string, spec: MachineSpec): Promise<Machine>;
+  removeVm(name: string): Promise<void>;
+  /** How often a host dropped frames for that reason (packet/drop.ts), summed over its ports. */
+  drops(host: string, reason: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** A process of the fabric, to be mistreated. */
+export interface Role {
+  readonly pid: number;
+  readonly namespace: string;
+  /** SIGKILL; resolves when it is dead. The supervisor starts it again: see `ready`. */
+  kill(): Promise<void>;
+  /** Ends it for good, until `start`. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  /** Resolves when it serves (again). */
+  ready(): Promise<void>;
+}
+
+export function topology(spec: TopologySpec): Topology {
+  return { start: () => start(spec) };
+}
+
+async function start(spec: TopologySpec): Promise<RunningTopology> {
+  await sweepStaleTopologies();
+  const name = uniqueFabricName();
+  const directory = await mkdtemp(join(tmpdir(), 'weft-kit-'));
+  register(name, directory);
+  const remove = async (): Promise<void> => {
+    unregister(name);
+    await rm(directory, { recursive: true, force: true });
+  };
+  const { hosts = 2, offload = true, providerPrefix } = spec;
+  const settings = fabricSettings({
+    hosts,
+    offload,
+    port: 0,
+    ...(providerPrefix !== undefined && { providerPrefix }),
+  });
+  let fabric: Fabric | undefined;
+  try {
+    fabric = await startFabric({ name, state: directory, settings });
+    const running = runningTopology(fabric, remove);
+    const { vnets = {}, vms = {} } = spec;
+    await Promise.all(Object.entries(vnets).map(([vnet, each]) => running.addVnet(vnet, each)));
+    await Promise.all(Object.entries(vms).map(([vm, each]) => running.addVm(vm, each)));
+    return running;
+  } catch (thrown) {
+    await fabric?.stop();
+    await remove();
+    throw thrown;
+  }
+}
+
+function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTopology {
+  const machines = new Map<string, Machine>();
+  const { client } = fabric;
+  return {
+    fabric,
+    client,
+    vm: (name) => defined(machines.get(name), `VM ${name} of this topology`),
+    host: (name) => fabric.host(name),
+    role: (name) => role(fabric, name),
+    async addVnet(name, spec) {
+      await client.put(`/virtualNetworks/${name}`, {
+        resourceId: name,
+        properties: vnetProperties(spec),
+      });
+    },
+    async addVm(name, spec) {
+      const nic = await client.put(`/networkInterfaces/${name}`, {
+        resourceId: name,
+        properties: nicProperties(spec),
+      });
+      const record = await fabric.createVm({
+        name,
+        host: `host${spec.host}`,
+        nic: nic as Resource,
+        ...(spec.configure !== undefined && { configure: spec.configure }),
+      });
+      const made = machine(record);
+      machines.set(name, made);
+      return made;
+    },
+    async removeVm(name) {
+      await fabric.deleteVm(name);
+      machines.delete(name);
+      await client.delete(`/networkInterfaces/${name}`);
+    },
+    drops: async (host, reason) => sumDrops(await fabric.host(host).counters(), reason),
+    async stop() {
+      await fabric.stop();
+      await remove();
+    },
+  };
+}
+
+function role(fabric: Fabric, name: string): Role {
+  const { supervisor } = fabric;
+  const current = () =>
+    defined(
+      supervisor.roles().find((each) => each.spec.name === name),
+      name,
+    );
+  return {
+    get pid() {
+      return current().pid;
+    },
+    namespace: current().spec.namespace,
+    async kill() {
+      const { pid } = current();
+      supervisor.signal(name, 'SIGKILL');
+      await eventually(`${name} has died`, () => current().pid !== pid);
+    },
+    stop: () => supervisor.stop(name),
+    start: () => supervisor.start(current().spec),
+    ready: () => supervisor.whenReady(name),
+  };
+}
+
+function vnetProperties(spec: VnetSpec): object {
+  return {
+    addressSpace: { addressPrefixes: typeof spec.space === 'string' ? [spec.space] : spec.space },
+    logicalNetwork: { resourceRef: PROVIDER_LOGICAL_NETWORK },
+    subnets: Object.entries(spec.subnets).map(([resourceId, addressPrefix]) => ({
+      resourceId,
+      properties: { addressPrefix },
+    })),
+  };
+}
+
+function nicProperties(spec: MachineSpec): object {
+  const { vnet, subnet, address } = spec;
+  return {
+    privateMacAllocationMethod: 'Dynamic',
+    ...spec.nic,
+    ipConfigurations: [
+      {
+        resourceId: 'primary',
+        properties: {
+          subnet: { resourceRef: `/virtualNetworks/${vnet}/subnets/${subnet}` },
+          privateIPAllocationMethod: address === undefined ? 'Dynamic' : 'Static',
+          ...(address !== undefined && { privateIPAddress: address }),
+        },
+      },
+    ],
+  };
+}
+
+/** The counters nest drops by port; whatever their shape, a reason's name stands for itself. */
+function sumDrops(counters: unknown, reason: string): number {
+  if (typeof counters !== 'object' || counters === null) return 0;
+  return Object.entries(counters).reduce(
+    (sum, [name, value]) =>
+      sum + (name === reason && typeof value === 'number' ? value : sumDrops(value, reason)),
+    0,
+  );
+}
