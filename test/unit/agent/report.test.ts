@@ -1,0 +1,47 @@
+/** agent/report.ts: a fault is told while it stands and no longer. */
+import test from 'ava';
+import { buildReport, faultsAfter, splitUnknown } from '../../../agent/report.ts';
+import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
+
+function resource(key: string): Resource {
+  const virtualNetwork = { id: key, resourceRef: key, addressSpace: [], dnsServers: [] };
+  return { key, version: 1, virtualNetwork };
+}
+
+function fault(key: string): ResourceError {
+  return { key, code: 'PolicyConfigurationFailure', message: 'x' };
+}
+
+test('a change settles the faults of what it touches, brings new ones, and leaves the others', (t) => {
+  const change = { revision: 2, upserts: [resource('vnet/a')], removes: ['vnet/b'] };
+  const standing = new Map(['vnet/a', 'vnet/b', 'vnet/c'].map((key) => [key, fault(key)]));
+  t.deepEqual([...faultsAfter(standing, change, []).keys()], ['vnet/c']);
+  t.deepEqual([...faultsAfter(standing, change, [fault('vnet/a')]).keys()], ['vnet/c', 'vnet/a']);
+  t.is(standing.size, 3);
+});
+
+test('a report carries what the role observes and every fault that stands', (t) => {
+  const ports = [{ portId: 'p', linkUp: true, device: 'tap0' }];
+  const standing = new Map([['vnet/a', fault('vnet/a')]]);
+  t.deepEqual(buildReport({ ports, health: [fault('host')] }, standing), {
+    ports,
+    health: [fault('host'), fault('vnet/a')],
+  });
+});
+
+test('a resource of a kind that this version does not know is refused by name, the rest goes on', (t) => {
+  const change = {
+    revision: 2,
+    upserts: [resource('vnet/a'), { key: 'vip/1', version: 2 }],
+    removes: [],
+  };
+  const { known, errors } = splitUnknown(change);
+  t.deepEqual(
+    known.upserts.map(({ key }) => key),
+    ['vnet/a'],
+  );
+  t.deepEqual(
+    errors.map(({ key, code }) => [key, code]),
+    [['vip/1', 'PolicyConfigurationFailure']],
+  );
+});
