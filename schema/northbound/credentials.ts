@@ -1,0 +1,18 @@
+/** credentials: how to log in to a device — MS-NCNBI §3.1.5.2, §6.2. `value` of a password is never shown again. */
+import Type from 'typebox';
+import { BackReferences, Words } from './property-types.ts';
+
+export const CredentialSchema = Type.Object({
+  type: Words([
+    'usernamePassword',
+    'X509Certificate',
+    'SnmpCommunityString',
+    'GroupManagedServiceAccount',
+    'X509CertificateSubjectName',
+  ]),
+  userName: Type.Optional(Type.String()),
+  value: Type.Optional(Type.String({ writeOnly: true })),
+  networks: BackReferences,
+  connections: BackReferences,
+});
+export type CredentialProperties = Type.Static<typeof CredentialSchema>;

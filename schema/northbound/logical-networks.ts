@@ -1,0 +1,44 @@
+/**
+ * logicalNetworks (partitions of the physical network) with subnets, ipPools and routes — MS-NCNBI §3.1.5.8, §6.8.
+ * The specification writes `startIpAddress` in the table and `startIPAddress` elsewhere; letter case is not compared.
+ */
+import Type from 'typebox';
+import { BackReferences, Ipv4Text, PrefixText, ReadOnly } from './property-types.ts';
+
+export const LogicalNetworkSchema = Type.Object({
+  networkVirtualizationEnabled: Type.Optional(
+    Type.Boolean({ description: 'whether virtual networks run on top; default false' }),
+  ),
+  virtualNetworks: BackReferences,
+});
+export type LogicalNetworkProperties = Type.Static<typeof LogicalNetworkSchema>;
+
+export const LogicalSubnetSchema = Type.Object({
+  addressPrefix: Type.Optional(PrefixText),
+  vlanId: Type.Integer({ minimum: 0, maximum: 4095, 'x-aliases': ['vlanID'] }),
+  dnsServers: Type.Optional(Type.Array(Ipv4Text)),
+  defaultGateways: Type.Optional(Type.Array(Ipv4Text)),
+  isPublic: Type.Optional(Type.Boolean()),
+  networkInterfaces: BackReferences,
+  ipConfigurations: BackReferences,
+});
+export type LogicalSubnetProperties = Type.Static<typeof LogicalSubnetSchema>;
+
+export const IpPoolSchema = Type.Object({
+  startIpAddress: Ipv4Text,
+  endIpAddress: Ipv4Text,
+  usage: ReadOnly(
+    Type.Object({
+      numberOfIPAddresses: Type.Integer(),
+      numberOfIPAddressesAllocated: Type.Integer(),
+      numberOfIPAddressesInTransition: Type.Integer(),
+    }),
+  ),
+});
+export type IpPoolProperties = Type.Static<typeof IpPoolSchema>;
+
+export const LogicalRouteSchema = Type.Object({
+  destination: Type.String({ 'x-aliases': ['destinationPrefix'] }),
+  nextHop: Type.String({ 'x-aliases': ['nextHopIPAddress'] }),
+});
+export type LogicalRouteProperties = Type.Static<typeof LogicalRouteSchema>;

@@ -1,0 +1,78 @@
+/**
+ * The vocabulary in which the northbound's resources are described: TypeBox types with the annotations that MS-NCNBI's property
+ * tables carry ("Read-only", "Write-only", a reference to …). read-properties.ts interprets them; the OpenAPI document and
+ * docs/api.md are generated from them.
+ *
+ * Annotations (JSON Schema vendor extensions, so that the schemas stay valid OpenAPI)
+ * - `readOnly`: tolerated in a request and ignored, because clients send back what they were given.
+ * - `x-references`: types that a `{"resourceRef": …}` may point at, as paths of segments.
+ * - `x-inert`: the property belongs to a feature that is not built. These values ask for nothing and are tolerated; any other
+ *   is refused, because a request that is stored and ignored is a lie.
+ * - `x-back-references`: an array of references that the controller fills with what points here.
+ * - `x-aliases`: further spellings the specification itself uses. Letter case never matters.
+ */
+import Type, { type TSchema } from 'typebox';
+
+/** How a property can be described beyond its type. */
+export interface Annotations {
+  readonly description?: string;
+  readonly readOnly?: boolean;
+  readonly writeOnly?: boolean;
+  readonly 'x-references'?: readonly string[];
+  readonly 'x-inert'?: readonly unknown[];
+  readonly 'x-aliases'?: readonly string[];
+}
+
+/** `{"resourceRef": "/type/id[/child/id]"}` */
+export interface ResourceReference {
+  readonly resourceRef: string;
+}
+
+/** A reference to a resource of one of `targets`, e.g. `virtualNetworks/subnets`. */
+export function Reference(targets: readonly string[], description?: string) {
+  return Type.Object(
+    { resourceRef: Type.String() },
+    { 'x-references': targets, ...(description === undefined ? {} : { description }) },
+  );
+}
+
+/** A property that only the controller writes. */
+export function ReadOnly<T extends TSchema>(type: T, description?: string) {
+  return Type.Optional(
+    Type.Unsafe<Type.Static<T>>({
+      ...type,
+      readOnly: true,
+      ...(description === undefined ? {} : { description }),
+    }),
+  );
+}
+
+/** A property of a feature that is not built: only values that ask for nothing are accepted. */
+export function NotBuilt<T extends TSchema>(type: T, ...inert: readonly unknown[]) {
+  return Type.Optional(Type.Unsafe<Type.Static<T>>({ ...type, 'x-inert': inert }));
+}
+
+/** One of a closed list of words, compared without case, stored as spelt here. */
+export function Words<const T extends readonly [string, ...string[]]>(
+  words: T,
+  description?: string,
+) {
+  return Type.Unsafe<T[number]>({
+    type: 'string',
+    enum: words,
+    ...(description === undefined ? {} : { description }),
+  });
+}
+
+/** Text that clients also send as a number or a boolean, as the specification's own examples do. */
+export const LooseText = Type.String({ 'x-loose': true });
+
+/** An array of references that the controller maintains: what points here. */
+export const BackReferences = ReadOnly(
+  Type.Array(Type.Object({ resourceRef: Type.String() }), { 'x-back-references': true }),
+);
+
+export const Ipv4Text = Type.String({ description: 'IPv4 address' });
+export const PrefixText = Type.String({
+  description: 'address prefix, a.b.c.d/n without host bits',
+});
