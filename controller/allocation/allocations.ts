@@ -1,0 +1,135 @@
+/**
+ * The controller's allocation tables: a view of desired state, rebuilt at start and kept in step with every applied revision, and the
+ * draft in which one write tries out its own claims before it is committed. Writes are serial, so a draft never meets
+ * another's; nothing is ever rolled back, because nothing is taken before its revision is applied.
+ *
+ * Called by northbound (drafts, usage) and controller/main (follow).
+ */
+import type { DesiredState } from '../model/desired-state.ts';
+import { plantTree } from '../model/desired-state.ts';
+import type { JsonObject, RevisionEntry } from '../store/store.ts';
+import { type Claim, claimsOf } from './claims.ts';
+import { type NumberRange, NumberTable } from './number-table.ts';
+
+export class Allocations {
+  readonly #tables = new Map<string, NumberTable>();
+  /** Last number given out of a space whose numbers must not come back soon. */
+  readonly #cursors = new Map<string, number>();
+
+  /** Fills the tables from `desired` and follows it from then on. Returns the way to stop. */
+  follow(desired: DesiredState): () => void {
+    for (const tree of desired.trees().values()) this.#claimAll(claimsOf(tree.root));
+    return desired.subscribe((entry) => this.#apply(entry));
+  }
+
+  table(space: string): NumberTable {
+    const known = this.#tables.get(space);
+    if (known !== undefined) return known;
+    const table = new NumberTable();
+    this.#tables.set(space, table);
+    return table;
+  }
+
+  /** A draft for a write that gives up `released`: what resources held that it changes or removes. */
+  draft(released: readonly Claim[]): AllocationDraft {
+    return new AllocationDraft(this, released);
+  }
+
+  /** Where a search that avoids recently freed numbers goes on. */
+  cursor(space: string): number | undefined {
+    return this.#cursors.get(space);
+  }
+
+  /** Everything is released before anything is claimed: one revision may swap numbers between trees. */
+  #apply(entry: RevisionEntry): void {
+    for (const { key, before } of entry.changes) {
+      for (const claim of claimsOfDocument(key, before)) {
+        const table = this.table(claim.space);
+        table.release(claim.number, claim.owner);
+        if (table.size === 0) this.#tables.delete(claim.space);
+      }
+    }
+    for (const { key, after } of entry.changes) this.#claimAll(claimsOfDocument(key, after));
+  }
+
+  #claimAll(claims: readonly Claim[]): void {
+    for (const claim of claims) {
+      this.table(claim.space).claim(claim.number, claim.owner);
+      this.#cursors.set(claim.space, claim.number);
+    }
+  }
+}
+
+/** What one write would take, on top of the tables. */
+export class AllocationDraft {
+  readonly #allocations: Allocations;
+  readonly #released = new Map<string, Set<number>>();
+  readonly #taken = new Map<string, Map<number, string>>();
+
+  constructor(allocations: Allocations, released: readonly Claim[]) {
+    this.#allocations = allocations;
+    for (const { space, number } of released) {
+      const numbers = this.#released.get(space) ?? new Set();
+      this.#released.set(space, numbers.add(number));
+    }
+  }
+
+  /** Takes `number` for `owner`; returns the present owner instead where there is another. */
+  take(space: string, number: number, owner: string): string | undefined {
+    const present = this.ownerOf(space, number);
+    if (present !== undefined && present !== owner) return present;
+    const taken = this.#taken.get(space) ?? new Map();
+    this.#taken.set(space, taken.set(number, owner));
+    return undefined;
+  }
+
+  ownerOf(space: string, number: number): string | undefined {
+    const drafted = this.#taken.get(space)?.get(number);
+    if (drafted !== undefined) return drafted;
+    if (this.#released.get(space)?.has(number) === true) return undefined;
+    return this.#allocations.table(space).ownerOf(number);
+  }
+
+  /** Takes the lowest free number of `range` for `owner`; undefined when there is none. */
+  takeLowest(
+    space: string,
+    range: NumberRange,
+    owner: string,
+    skip: (number: number) => boolean = () => false,
+  ): number | undefined {
+    const table = this.#allocations.table(space);
+    const drafted = this.#taken.get(space);
+    const unusable = (candidate: number) => drafted?.has(candidate) === true || skip(candidate);
+    const number =
+      table.lowestFree(range, { skip: unusable }) ?? this.#releasedIn(space, range, unusable);
+    if (number !== undefined) this.take(space, number, owner);
+    return number;
+  }
+
+  #releasedIn(
+    space: string,
+    range: NumberRange,
+    unusable: (number: number) => boolean,
+  ): number | undefined {
+    const released = [...(this.#released.get(space) ?? [])];
+    return released.find((n) => n >= range.first && n <= range.last && !unusable(n));
+  }
+
+  /** As takeLowest, going on after the last number given out, so that a freed number rests as long as possible. */
+  takeNext(space: string, range: NumberRange, owner: string): number | undefined {
+    const table = this.#allocations.table(space);
+    const drafted = this.#taken.get(space);
+    const skip = (candidate: number) => drafted?.has(candidate) === true;
+    const cursor = this.#allocations.cursor(space);
+    const number =
+      (cursor === undefined ? undefined : table.lowestFree(range, { from: cursor + 1, skip })) ??
+      table.lowestFree(range, { skip });
+    if (number !== undefined) this.take(space, number, owner);
+    return number;
+  }
+}
+
+function claimsOfDocument(key: string, document: JsonObject | undefined): readonly Claim[] {
+  if (document === undefined) return [];
+  return claimsOf(plantTree({ key, value: document, revision: 0 }).root);
+}

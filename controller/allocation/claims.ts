@@ -1,0 +1,75 @@
+/**
+ * What a document occupies: its addresses, MAC addresses, virtual subnet identifiers and provider addresses, each in a space with an
+ * owner. Read from the document alone, so that the tables can be rebuilt from desired state at any revision and follow every
+ * change, a restore included, by releasing what the old document claimed and claiming what the new one does.
+ */
+import { parseIpv4 } from '../../base/ipv4.ts';
+import { parseMac } from '../../base/mac.ts';
+import type { Resource } from '../model/desired-state.ts';
+import { resourcesOf } from '../model/desired-state.ts';
+import { refKey } from '../model/resource-ref.ts';
+import type { JsonObject, JsonValue } from '../store/store.ts';
+
+export interface Claim {
+  /** `MAC_SPACE`, `VNI_SPACE` or `addressSpaceOf(subnet)`. */
+  readonly space: string;
+  readonly number: number;
+  /** Key of the resource that holds it. */
+  readonly owner: string;
+}
+
+export const MAC_SPACE = 'mac';
+export const VNI_SPACE = 'vni';
+
+/** The space of a subnet's addresses, virtual or logical. */
+export function addressSpaceOf(subnetRef: string): string {
+  return `address ${refKey(subnetRef)}`;
+}
+
+export function claimsOf(root: Resource): Claim[] {
+  return [...resourcesOf(root)].flatMap((resource) => {
+    const claim = CLAIM_OF[resource.type];
+    return claim?.(resource) ?? [];
+  });
+}
+
+const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
+  networkinterfaces: ({ key, properties }) =>
+    claim(MAC_SPACE, parseMac(textOf(properties['privateMacAddress'])), key),
+  'networkinterfaces/ipconfigurations': ({ key, properties }) =>
+    addressClaim(properties['subnet'], properties['privateIPAddress'], key),
+  'virtualnetworks/subnets': ({ key, properties }) => {
+    const vni = properties['virtualSubnetId'];
+    return claim(VNI_SPACE, typeof vni === 'number' ? vni : undefined, key);
+  },
+  servers: ({ key, body }) => {
+    const internal = objectOf(body['internal']);
+    const subnet = { resourceRef: internal['providerSubnetRef'] ?? '' };
+    return addressClaim(subnet, internal['providerAddress'], key);
+  },
+};
+
+function addressClaim(
+  subnet: JsonValue | undefined,
+  address: JsonValue | undefined,
+  owner: string,
+): Claim[] {
+  const ref = textOf(objectOf(subnet)['resourceRef']);
+  return ref === '' ? [] : claim(addressSpaceOf(ref), parseIpv4(textOf(address)), owner);
+}
+
+function claim(space: string, number: number | undefined, owner: string): Claim[] {
+  return number === undefined ? [] : [{ space, number, owner }];
+}
+
+function textOf(value: JsonValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return typeof value === 'object' && value !== null && !isArray(value) ? value : {};
+}
+
+function isArray(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,269 @@
+/**
+ * The northbound as a function from request to answer, without HTTP's machinery: what http-server.ts serves and tests call. Routing is by the
+ * registry, so nothing here knows a resource type by name.
+ *
+ * Methods — MS-NCNBI §1.3.1.1 names PATCH in a table, and POST and HEAD nowhere for resources; no resource defines them, so they are 405
+ * OperationNotSupported. A request's Content-Type that is not application/json is InternalServerError, in those words, by §2.2.1.1.
+ */
+import { messageOf } from '../../base/errors.ts';
+import { randomGuid } from '../../base/guid.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { DesiredState, Resource } from '../model/desired-state.ts';
+import { treeKeyOf } from '../model/resource-ref.ts';
+import type { LiveOperations } from '../operations/live-operations.ts';
+import type { JsonObject } from '../store/store.ts';
+import { StoreError } from '../store/store-error.ts';
+import { detail, errorContent, fault, NorthboundFault } from './fault.ts';
+import {
+  BUSY_RETRY_AFTER_SEC,
+  CLIENT_REQUEST_ID_LENGTH_MAX,
+  OPERATION_RETRY_AFTER_SEC,
+} from './limits.ts';
+import type { NorthboundMetrics } from './metrics.ts';
+import { type ReadOnlyRoutes, readOnlyRoute } from './read-only-routes.ts';
+import {
+  type ApiPath,
+  type CollectionPath,
+  parseApiPath,
+  type ResourcePath,
+  resolvePath,
+} from './resource-path.ts';
+import { type ViewContext, viewOf } from './view.ts';
+import { type WeftRoutes, weftRoute } from './weft-routes.ts';
+import type { WriteReply, Writer } from './writer.ts';
+
+export interface ApiRequest {
+  readonly method: string;
+  readonly url: string;
+  /** Names lower-cased. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer | undefined;
+  /** Who asks: name from the certificate or the token. */
+  readonly client: string;
+  /** `https://host:port`, for the absolute URLs of §1.3.2. */
+  readonly origin: string;
+}
+
+export interface ApiReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text, or another text with its own Content-Type. */
+  readonly body?: string | undefined;
+}
+
+export interface ApiParts {
+  readonly view: ViewContext;
+  readonly writer: Writer;
+  readonly live: LiveOperations;
+  readonly readOnly: ReadOnlyRoutes;
+  readonly weft: WeftRoutes;
+  readonly metrics: NorthboundMetrics;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+export class Api {
+  readonly #parts: ApiParts;
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
+
+  /** Never rejects: whatever happens has an answer. */
+  async handle(request: ApiRequest): Promise<ApiReply> {
+    const stop = this.#parts.metrics.requestTime.startTimer();
+    const reply = await this.#answer(request);
+    stop();
+    this.#parts.metrics.requests.inc({ method: request.method, status: reply.status });
+    return withCommonHeaders(request, reply, () => randomGuid(this.#parts.rng));
+  }
+
+  async #answer(request: ApiRequest): Promise<ApiReply> {
+    try {
+      return await this.#route(request);
+    } catch (thrown) {
+      return this.#refusal(request, thrown);
+    }
+  }
+
+  async #route(request: ApiRequest): Promise<ApiReply> {
+    const path = parseApiPath(request.url);
+    if (path.version === 'weft/v1') return weftRoute(request, path, this.#parts.weft);
+    const fixed = await readOnlyRoute(request, path, this.#parts.readOnly);
+    if (fixed !== undefined) return fixed;
+    const target = resolvePath(this.#parts.view.registry, path.segments);
+    switch (request.method) {
+      case 'GET':
+        return target.kind === 'collection' ? this.#list(target) : this.#get(target);
+      case 'PUT':
+      case 'DELETE':
+        if (target.kind === 'collection') throw methodRefused(request.method, 'GET');
+        return this.#write(request, path, target, request.method);
+      default:
+        throw methodRefused(
+          request.method,
+          target.kind === 'collection' ? 'GET' : RESOURCE_METHODS,
+        );
+    }
+  }
+
+  #get(path: ResourcePath): ApiReply {
+    const { desired, realised } = this.#parts.view;
+    const settled = realised.compiledRevision;
+    const treeKey = treeKeyOf(path.ref);
+    const resource =
+      desired.byRef(path.ref) ?? this.#parts.live.deleting(treeKey, path.key, settled);
+    if (resource === undefined) throw notFound(path.ref);
+    const etag = resource.body['etag'];
+    return jsonReply(200, this.#view(resource), typeof etag === 'string' ? { ETag: etag } : {});
+  }
+
+  #list(path: CollectionPath): ApiReply {
+    const { desired } = this.#parts.view;
+    const resources = membersOf(desired, path);
+    const value = resources.map((resource) => this.#view(resource));
+    return jsonReply(200, { value, nextLink: '' });
+  }
+
+  #view(resource: Resource): JsonObject {
+    const { view, live } = this.#parts;
+    const running = live.of(resource.treeKey, view.realised.compiledRevision);
+    return viewOf(resource, view, running);
+  }
+
+  async #write(
+    request: ApiRequest,
+    path: ApiPath,
+    target: ResourcePath,
+    method: 'PUT' | 'DELETE',
+  ): Promise<ApiReply> {
+    const body = method === 'PUT' ? parseBody(request) : undefined;
+    const clientRequestId = clientRequestIdOf(request);
+    const reply = await this.#parts.writer.write({
+      method,
+      path: target,
+      body,
+      ifMatch: request.headers['if-match'],
+      ifNoneMatch: request.headers['if-none-match'],
+      client: request.client,
+      clientRequestId,
+    });
+    if (reply.replayed) this.#parts.metrics.replays.inc();
+    return writeReply(reply, `${request.origin}/networking/${path.version}`);
+  }
+
+  #refusal(request: ApiRequest, thrown: unknown): ApiReply {
+    if (thrown instanceof NorthboundFault) {
+      return jsonReply(thrown.status, { error: { ...errorContent(thrown) } }, thrown.headers);
+    }
+    const { log } = this.#parts;
+    log.error({ method: request.method, url: request.url, reason: messageOf(thrown) }, 'failed');
+    if (thrown instanceof StoreError) {
+      const content = errorContent(fault('ServiceUnavailable', 'the store does not take writes'));
+      const retry = { 'Retry-After': String(BUSY_RETRY_AFTER_SEC) };
+      return jsonReply(503, { error: { ...content } }, retry);
+    }
+    const content = errorContent(fault('InternalServerError', 'an unknown error occurred'));
+    return jsonReply(500, { error: { ...content } });
+  }
+}
+
+const RESOURCE_METHODS = 'GET, PUT, DELETE';
+
+export function jsonReply(
+  status: number,
+  body: JsonObject,
+  headers: Readonly<Record<string, string>> = {},
+): ApiReply {
+  return { status, headers, body: JSON.stringify(body) };
+}
+
+export function notFound(what: string): NorthboundFault {
+  return fault('NotFound', `there is no ${what}`, what);
+}
+
+export function methodRefused(method: string, allowed: string): NorthboundFault {
+  const message = `${method} is not supported here; ${allowed} is`;
+  return new NorthboundFault(detail('OperationNotSupported', message), {
+    status: 405,
+    headers: { Allow: allowed },
+  });
+}
+
+function membersOf(desired: DesiredState, { type, parentRef }: CollectionPath): Resource[] {
+  if (parentRef === '') {
+    return [...desired.list(type.key).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+  const parent = desired.byRef(parentRef);
+  if (parent === undefined) throw notFound(parentRef);
+  return parent.children.filter((child) => child.type === type.key);
+}
+
+function parseBody(request: ApiRequest): unknown {
+  const type = request.headers['content-type'] ?? '';
+  if (!/^application\/json\s*(;|$)/i.test(type.trim())) {
+    const message = `Content-Type must be application/json; charset=UTF-8, not '${type.slice(0, 64)}'`;
+    throw fault('InternalServerError', message, 'Content-Type');
+  }
+  try {
+    return JSON.parse(UTF8.decode(request.body ?? new Uint8Array()));
+  } catch (thrown) {
+    const invalid = detail('InvalidJson', `the body is not JSON: ${messageOf(thrown)}`);
+    throw new NorthboundFault(detail('InvalidRequestFormat', invalid.message), {
+      further: [invalid],
+    });
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+function clientRequestIdOf({ headers }: ApiRequest): string | undefined {
+  const id = headers['x-ms-client-request-id']?.trim();
+  return id === undefined || id === '' || id.length > CLIENT_REQUEST_ID_LENGTH_MAX ? undefined : id;
+}
+
+function writeReply(reply: WriteReply, base: string): ApiReply {
+  const { status, operationId, etag, body } = reply;
+  return {
+    status,
+    headers: {
+      ...(etag === undefined ? {} : { ETag: etag }),
+      ...(operationId === undefined
+        ? {}
+        : {
+            'x-ms-request-id': operationId,
+            'Azure-AsyncOperation': `${base}/operations/${operationId}`,
+          }),
+      ...(status === 202
+        ? {
+            Location: `${base}/operationResults/${operationId}`,
+            'Retry-After': String(OPERATION_RETRY_AFTER_SEC),
+          }
+        : {}),
+    },
+    body,
+  };
+}
+
+/** §2.2.1.3. */
+function withCommonHeaders(
+  { headers }: ApiRequest,
+  reply: ApiReply,
+  mintRequestId: () => string,
+): ApiReply {
+  const clientRequestId = headers['x-ms-client-request-id'];
+  const isEchoed = headers['x-ms-return-client-request-id']?.toUpperCase() !== 'FALSE';
+  const echo = clientRequestId !== undefined && isEchoed ? clientRequestId : undefined;
+  return {
+    status: reply.status,
+    headers: {
+      'x-ms-request-id': mintRequestId(),
+      ...(echo === undefined ? {} : { 'x-ms-client-request-id': echo }),
+      ...(reply.body === undefined ? {} : { 'Content-Type': 'application/json; charset=utf-8' }),
+      Server: 'Microsoft-HTTPAPI/2.0',
+      ...reply.headers,
+    },
+    body: reply.body,
+  };
+}

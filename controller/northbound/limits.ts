@@ -1,0 +1,51 @@
+/** Limits of the northbound: unit in the name, reason beside it. Reaching one is a tested, counted answer. */
+import { type Millis, minutes, seconds } from '../../base/units.ts';
+
+/** Bytes of a request's body; a virtual network with 4,000 subnets fits. More: 413. */
+export const BODY_BYTES_MAX: number = 4 * 1024 * 1024;
+/** Bytes of a request's headers: Node's default, stated. */
+export const HEADER_BYTES_MAX: number = 16 * 1024;
+/** Time for a client to send its whole request, against slow senders. */
+export const REQUEST_TIMEOUT: Millis = seconds(30);
+/** Idle connections are closed after this long. */
+export const KEEP_ALIVE: Millis = seconds(72);
+/** TLS connections at once. */
+export const CONNECTIONS_MAX = 4_096;
+
+/** Writes waiting for their turn, over the whole installation: each holds its body. More: 503 with Retry-After. */
+export const WRITE_QUEUE_LENGTH_MAX = 16_384;
+/** Seconds after which a client that was refused for load may try again. */
+export const BUSY_RETRY_AFTER_SEC = 1;
+/** How long a write waits for an operation it may not cancel, before 409 AnotherOperationInProgress. */
+export const CONFLICT_WAIT: Millis = seconds(5);
+/** Seconds in Retry-After of an asynchronous answer; MS-NCNBI §1.3.2.1 allows 15 s … 15 min. */
+export const OPERATION_RETRY_AFTER_SEC = 15;
+
+/** Details in one error body. */
+export const FAULT_DETAILS_MAX = 32;
+/** Characters of a resourceId: it is part of keys and of URLs. */
+export const RESOURCE_ID_LENGTH_MAX = 128;
+/** Characters of a request's path. */
+export const PATH_LENGTH_MAX = 2_048;
+/** Bytes of `tags` and `resourceMetadata` of one resource, as JSON. */
+export const TAGS_BYTES_MAX: number = 64 * 1024;
+/** Address prefixes of one virtual network. */
+export const ADDRESS_PREFIXES_MAX = 256;
+/** DNS servers of a virtual network or interface: what a DHCP option reasonably carries. */
+export const DNS_SERVERS_MAX = 10;
+/** IP configurations of one network interface. */
+export const IP_CONFIGURATIONS_MAX = 256;
+/** Addresses in one MAC pool: its bitmap takes 2 MiB. */
+export const MAC_POOL_ADDRESSES_MAX: number = 1 << 24;
+
+/** Replies kept for requests that come again with the same x-ms-client-request-id. */
+export const IDEMPOTENT_REPLIES_MAX = 10_000;
+/** Characters of x-ms-client-request-id that are taken notice of. */
+export const CLIENT_REQUEST_ID_LENGTH_MAX = 128;
+
+/** Entries of one page of revisions. */
+export const REVISION_PAGE_LENGTH_MAX = 1_000;
+/** Time given to requests in flight when the process is asked to end. */
+export const SHUTDOWN_TIMEOUT: Millis = seconds(10);
+/** How long a page of operations may lag before it is worth a log line. */
+export const SLOW_WRITE: Millis = minutes(1);

@@ -1,0 +1,111 @@
+/**
+ * What the controller knows about a type of resource, declared: one descriptor per type, and the HTTP layer, the write path, the views, the
+ * OpenAPI document and docs/api.md are generic over them. To add a type: describe its properties in schema/northbound, write one
+ * descriptor in resources/, list it in resource-types.ts.
+ *
+ * Hooks run in this order on every node that a write creates or changes: `normalise` (one canonical text per value), the generic
+ * checks (references exist and have a right type, immutable properties unchanged, nothing removed that is in use), `validate`,
+ * `allocate`. They see the tree as it will be; they may not await and may not touch anything but their node.
+ */
+import type { TObject } from 'typebox';
+import type { AllocationDraft, Allocations } from '../allocation/allocations.ts';
+import type { DesiredState, Resource } from '../model/desired-state.ts';
+import type { RealisedState } from '../model/realised-state.ts';
+import type { JsonObject, JsonValue } from '../store/store.ts';
+import type { ErrorCode } from './error-codes.ts';
+import type { FaultDetail } from './fault.ts';
+
+export interface ResourceType {
+  /** As MS-NCNBI spells it in paths: `virtualNetworks`. Children also appear under this name in the parent's properties. */
+  readonly collection: string;
+  /** Where MS-NCNBI defines it: `3.1.5.18`. */
+  readonly section: string;
+  /** One sentence for docs/api.md. */
+  readonly summary: string;
+  readonly schema: TObject;
+  /** The only resourceId a singleton may have; a singleton cannot be deleted. */
+  readonly singletonId?: string;
+  /** Properties of a singleton at the first start. */
+  readonly initial?: JsonObject;
+  readonly children?: readonly ResourceType[];
+  readonly references?: readonly ReferenceRule[];
+  readonly immutable?: readonly ImmutableProperty[];
+  normalise?(properties: Properties): Properties;
+  validate?(node: ResourceNode, context: WriteContext): readonly FaultDetail[];
+  allocate?(node: ResourceNode, context: AllocateContext): readonly FaultDetail[];
+  /** Why this resource cannot go, beyond references to it (those are found generically). */
+  guardRemoval?(node: ResourceNode, context: WriteContext): FaultDetail | undefined;
+  /** Read-only properties beside back-references, computed for every answer. */
+  derive?(resource: Resource, context: ReadContext): JsonObject;
+}
+
+export type Properties = Record<string, JsonValue>;
+
+/** What a reference of this type means. Where it may point is in the schema (`Reference([...])`). */
+export interface ReferenceRule {
+  /** Path from `properties`, array positions left out: `subnet`, `connections.credential`. */
+  readonly property: string;
+  /** Read-only array on the target that lists who refers to it. */
+  readonly backReference?: string;
+  /** Answer to removing the target while this reference stands. */
+  readonly inUse: ErrorCode;
+  /** Answer to a target that does not exist; InvalidResourceReference by default. */
+  readonly dangling?: ErrorCode;
+}
+
+export interface ImmutableProperty {
+  readonly property: string;
+  readonly code: ErrorCode;
+  /** Value that an absent property stands for. */
+  readonly absent?: JsonValue;
+}
+
+export interface ReadContext {
+  readonly desired: DesiredState;
+  readonly allocations: Allocations;
+  readonly realised: RealisedState;
+}
+
+export interface WriteContext extends ReadContext {
+  /** The same resource before the write. */
+  readonly previous: ResourceNode | undefined;
+  /** The tree as it will be. */
+  readonly root: ResourceNode;
+}
+
+export interface AllocateContext extends WriteContext {
+  readonly draft: AllocationDraft;
+}
+
+/** A descriptor in its place in the registry. */
+export interface RegisteredType {
+  readonly type: ResourceType;
+  readonly parent: RegisteredType | undefined;
+  readonly children: readonly RegisteredType[];
+  /** Collections along the path as spelt: `virtualNetworks/subnets`. */
+  readonly path: string;
+  /** Lower-cased `path`, which is DesiredState's `Resource.type`. */
+  readonly key: string;
+  /** What its schema says about references, by property path. */
+  readonly referenceTargets: ReadonlyMap<string, readonly string[]>;
+}
+
+/** A resource while a write works on it; resource-node.ts makes and reads them. */
+export interface ResourceNode {
+  readonly type: RegisteredType;
+  readonly parent: ResourceNode | undefined;
+  /** As the client spelt it when it created the resource. */
+  readonly ref: string;
+  /** Lower-cased `ref`. */
+  readonly key: string;
+  readonly resourceId: string;
+  readonly instanceId: string;
+  etag: string;
+  tags: JsonObject | undefined;
+  resourceMetadata: JsonObject | undefined;
+  /** Its own, without children. */
+  properties: Properties;
+  /** Kept beside `properties` and never shown. */
+  internal: Properties | undefined;
+  children: ResourceNode[];
+}

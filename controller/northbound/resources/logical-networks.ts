@@ -1,0 +1,237 @@
+/**
+ * logicalNetworks with subnets, ipPools and routes — MS-NCNBI §3.1.5.8. A network with `networkVirtualizationEnabled` gives each server its
+ * provider address, from its pools.
+ */
+import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix, prefixContains } from '../../../base/ipv4.ts';
+import {
+  IpPoolSchema,
+  LogicalNetworkSchema,
+  LogicalRouteSchema,
+  LogicalSubnetSchema,
+} from '../../../schema/northbound/logical-networks.ts';
+import { addressSpaceOf } from '../../allocation/claims.ts';
+import type { NumberRange } from '../../allocation/number-table.ts';
+import type { Resource } from '../../model/desired-state.ts';
+import type { JsonObject } from '../../store/store.ts';
+import { addressFaults, overlapFaults, rangeOf, readPrefix } from '../address-rules.ts';
+import { detail, type FaultDetail } from '../fault.ts';
+import { childrenIn, typed } from '../resource-node.ts';
+import type { ReadContext, ResourceNode, ResourceType, WriteContext } from '../resource-type.ts';
+
+const ipPools: ResourceType = {
+  collection: 'ipPools',
+  section: '3.1.5.8.2.2',
+  summary: 'A range of addresses that the controller may give out.',
+  schema: IpPoolSchema,
+  validate: validatePool,
+  guardRemoval: (node, context) => poolInUse(node, context),
+  derive: derivePool,
+};
+
+const routes: ResourceType = {
+  collection: 'routes',
+  section: '3.1.5.8.2.3',
+  summary: 'A route that hosts on the logical subnet use.',
+  schema: LogicalRouteSchema,
+  validate: validateRoute,
+};
+
+const subnets: ResourceType = {
+  collection: 'subnets',
+  section: '3.1.5.8.2',
+  summary: 'A subnet of a logical network, with its VLAN.',
+  schema: LogicalSubnetSchema,
+  children: [ipPools, routes],
+  validate: validateSubnet,
+  guardRemoval: subnetInUse,
+};
+
+export const logicalNetworks: ResourceType = {
+  collection: 'logicalNetworks',
+  section: '3.1.5.8',
+  summary: 'A partition of the physical network.',
+  schema: LogicalNetworkSchema,
+  children: [subnets],
+  validate: validateNetwork,
+};
+
+/** Pools of a stored logical subnet, in order of their names. */
+export function poolRangesOf(subnet: Resource, { desired }: ReadContext): NumberRange[] {
+  const stored = desired.byRef(subnet.ref) ?? subnet;
+  return stored.children
+    .filter(({ type }) => type === 'logicalnetworks/subnets/ippools')
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .flatMap((pool) => poolRange(pool) ?? []);
+}
+
+export function gatewaysOf(holder: { readonly properties: JsonObject }): ReadonlySet<number> {
+  const { defaultGateways = [] } = typed(LogicalSubnetSchema, holder);
+  return new Set(defaultGateways.flatMap((text) => parseIpv4(text) ?? []));
+}
+
+function validateNetwork(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  const named = childrenIn(node, subnets.collection).flatMap((subnet) => {
+    const prefix = prefixOf(subnet);
+    return prefix === undefined ? [] : [{ prefix, name: subnet.ref }];
+  });
+  return [...overlapFaults(named, 'InvalidSubnet'), ...virtualizationFaults(node, context)];
+}
+
+/** What virtual networks and servers stand on is not taken from under them. */
+function virtualizationFaults(
+  node: ResourceNode,
+  { previous, desired, allocations }: WriteContext,
+) {
+  if (previous === undefined) return [];
+  const was = typed(LogicalNetworkSchema, previous).networkVirtualizationEnabled === true;
+  const will = typed(LogicalNetworkSchema, node).networkVirtualizationEnabled === true;
+  if (!was || will) return [];
+  const [user] = desired.referrers(node.ref);
+  const held = childrenIn(previous, subnets.collection).some(
+    (subnet) => allocations.table(addressSpaceOf(subnet.ref)).size > 0,
+  );
+  if (user === undefined && !held) return [];
+  const who = user?.from.ref ?? 'servers with provider addresses';
+  const message = `networkVirtualizationEnabled stays while ${node.ref} is in use by ${who}`;
+  return [detail('ResourceInUse', message, node.ref)];
+}
+
+function validateSubnet(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  const { addressPrefix, dnsServers, defaultGateways } = typed(LogicalSubnetSchema, node);
+  const faults = [
+    ...addressFaults(dnsServers, `${node.ref} dnsServers`),
+    ...addressFaults(defaultGateways, `${node.ref} defaultGateways`),
+  ];
+  if (addressPrefix === undefined) return faults;
+  const { prefix, faults: prefixFaults } = readPrefix(addressPrefix, node.ref);
+  if (prefix === undefined) return [...faults, ...prefixFaults];
+  return [
+    ...faults,
+    ...outsideAddresses(defaultGateways ?? [], prefix, node.ref),
+    ...movedInUse(node, context),
+    ...poolOverlaps(node),
+  ];
+}
+
+function outsideAddresses(texts: readonly string[], prefix: Ipv4Prefix, target: string) {
+  return texts.flatMap((text) => {
+    const address = parseIpv4(text);
+    if (address === undefined || prefixContains(prefix, address)) return [];
+    return [detail('InvalidIPAddress', `gateway ${text} is not in the subnet`, target)];
+  });
+}
+
+function movedInUse(node: ResourceNode, context: WriteContext): FaultDetail[] {
+  const { previous, allocations } = context;
+  if (previous === undefined) return [];
+  const was = typed(LogicalSubnetSchema, previous).addressPrefix;
+  const will = typed(LogicalSubnetSchema, node).addressPrefix;
+  if (was === will || allocations.table(addressSpaceOf(node.ref)).size === 0) return [];
+  const message = `addressPrefix of ${node.ref} cannot change while addresses in it are given out`;
+  return [detail('InUseSubnetCannotBeUpdated', message, node.ref)];
+}
+
+function poolOverlaps(node: ResourceNode): FaultDetail[] {
+  const ranges = childrenIn(node, ipPools.collection)
+    .flatMap((pool) => {
+      const range = poolRange(pool);
+      return range === undefined ? [] : [{ range, ref: pool.ref }];
+    })
+    .sort((a, b) => a.range.first - b.range.first);
+  return ranges.flatMap(({ range, ref }, index) => {
+    const before = ranges[index - 1];
+    if (before === undefined || before.range.last < range.first) return [];
+    return [detail('InvalidParameterValue', `${before.ref} and ${ref} overlap`, ref)];
+  });
+}
+
+function subnetInUse(node: ResourceNode, { allocations }: WriteContext): FaultDetail | undefined {
+  const table = allocations.table(addressSpaceOf(node.ref));
+  const owner = table.anyOwnerIn({ first: 0, last: Number.MAX_SAFE_INTEGER });
+  if (owner === undefined) return undefined;
+  const message = `${node.ref} is in use: ${owner} has an address in it`;
+  return detail('InUseSubnetCannotBeDeleted', message, node.ref);
+}
+
+function validatePool(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  const range = poolRange(node);
+  if (range === undefined) {
+    const message = 'startIpAddress and endIpAddress are IPv4 addresses in ascending order';
+    return [detail('InvalidIPAddress', message, node.ref)];
+  }
+  const prefix = node.parent === undefined ? undefined : prefixOf(node.parent);
+  if (prefix === undefined) {
+    return [detail('InvalidSubnet', 'a subnet with pools has an addressPrefix', node.ref)];
+  }
+  if (!prefixContains(prefix, range.first) || !prefixContains(prefix, range.last)) {
+    return [detail('InvalidParameterValue', 'the pool is not within its subnet', node.ref)];
+  }
+  return shrunkInUse(node, range, context);
+}
+
+/** A pool may change as long as every address given out from it stays in it. */
+function shrunkInUse(node: ResourceNode, range: NumberRange, context: WriteContext): FaultDetail[] {
+  const was = context.previous === undefined ? undefined : poolRange(context.previous);
+  if (was === undefined || (was.first >= range.first && was.last <= range.last)) return [];
+  const table = context.allocations.table(addressSpaceOf(node.parent?.ref ?? ''));
+  const owner =
+    table.anyOwnerIn({ first: was.first, last: Math.min(was.last, range.first - 1) }) ??
+    table.anyOwnerIn({ first: Math.max(was.first, range.last + 1), last: was.last });
+  if (owner === undefined) return [];
+  const message = `an address that would leave the pool is in use by ${owner}`;
+  return [detail('InUseIpPoolCannotBeDeleted', message, node.ref)];
+}
+
+function poolInUse(node: ResourceNode, { allocations }: WriteContext): FaultDetail | undefined {
+  const range = poolRange(node);
+  const table = allocations.table(addressSpaceOf(node.parent?.ref ?? ''));
+  const owner = range && table.anyOwnerIn(range);
+  if (owner === undefined) return undefined;
+  const message = `an address of ${node.ref} is in use by ${owner}`;
+  return detail('InUseIpPoolCannotBeDeleted', message, node.ref);
+}
+
+function derivePool(resource: Resource, { allocations }: ReadContext): JsonObject {
+  const range = poolRange(resource);
+  if (range === undefined) return {};
+  const table = allocations.table(addressSpaceOf(resource.parent?.ref ?? ''));
+  return {
+    usage: {
+      numberOfIPAddresses: range.last - range.first + 1,
+      numberOfIPAddressesAllocated: table.countIn(range),
+      numberOfIPAddressesInTransition: 0,
+    },
+  };
+}
+
+function validateRoute(node: ResourceNode): readonly FaultDetail[] {
+  const { destination, nextHop } = typed(LogicalRouteSchema, node);
+  const prefix = node.parent === undefined ? undefined : prefixOf(node.parent);
+  const hop = parseIpv4(nextHop);
+  const faults: FaultDetail[] = [];
+  if (parseIpv4Prefix(destination) === undefined) {
+    const message = `'${destination}' is not a.b.c.d/n without host bits`;
+    faults.push(detail('InvalidRouteAddressPrefix', message, node.ref));
+  }
+  if (hop === undefined || prefix === undefined || !prefixContains(prefix, hop)) {
+    const message = `nextHop '${nextHop}' is not an address of the subnet`;
+    faults.push(detail('InvalidNextHopIpAddress', message, node.ref));
+  }
+  const siblings = node.parent === undefined ? [] : childrenIn(node.parent, routes.collection);
+  const twin = siblings.find(
+    (other) => other.key < node.key && typed(LogicalRouteSchema, other).destination === destination,
+  );
+  if (twin !== undefined) {
+    faults.push(detail('RouteConflict', `${twin.ref} has the same destination`, node.ref));
+  }
+  return faults;
+}
+
+function prefixOf(holder: { readonly properties: JsonObject }): Ipv4Prefix | undefined {
+  return parseIpv4Prefix(typed(LogicalSubnetSchema, holder).addressPrefix ?? '');
+}
+
+function poolRange(holder: { readonly properties: JsonObject }): NumberRange | undefined {
+  const { startIpAddress, endIpAddress } = typed(IpPoolSchema, holder);
+  return rangeOf(startIpAddress, endIpAddress);
+}

@@ -1,0 +1,118 @@
+/**
+ * servers and their physical networkInterfaces — MS-NCNBI §3.1.5.15. A server's provider address (the outer address of its VXLAN
+ * packets) comes from the ipPools of a logical network with `networkVirtualizationEnabled`: one that its interfaces are
+ * connected to where they say so, else the first with room. It is kept beside the properties, for the compiler, for the server's life.
+ */
+import { formatIpv4, parseIpv4 } from '../../../base/ipv4.ts';
+import { LogicalNetworkSchema } from '../../../schema/northbound/logical-networks.ts';
+import { ServerNetworkInterfaceSchema, ServerSchema } from '../../../schema/northbound/servers.ts';
+import { addressSpaceOf } from '../../allocation/claims.ts';
+import type { Resource } from '../../model/desired-state.ts';
+import { refKey } from '../../model/resource-ref.ts';
+import type { JsonObject } from '../../store/store.ts';
+import { detail, type FaultDetail } from '../fault.ts';
+import { childrenIn, typed } from '../resource-node.ts';
+import type {
+  AllocateContext,
+  ReadContext,
+  ResourceNode,
+  ResourceType,
+  WriteContext,
+} from '../resource-type.ts';
+import { gatewaysOf, poolRangesOf } from './logical-networks.ts';
+
+const networkInterfaces: ResourceType = {
+  collection: 'networkInterfaces',
+  section: '3.1.5.15.2',
+  summary: 'A physical network card of a server.',
+  schema: ServerNetworkInterfaceSchema,
+  references: [
+    {
+      property: 'logicalSubnets',
+      backReference: 'networkInterfaces',
+      inUse: 'InUseSubnetCannotBeDeleted',
+    },
+  ],
+};
+
+export const servers: ResourceType = {
+  collection: 'servers',
+  section: '3.1.5.15',
+  summary: 'A host that runs the virtual switch.',
+  schema: ServerSchema,
+  children: [networkInterfaces],
+  references: [
+    {
+      property: 'connections.credential',
+      backReference: 'connections',
+      inUse: 'InUseCredentialCannotBeDeleted',
+    },
+  ],
+  allocate: allocateProviderAddress,
+  guardRemoval,
+  derive,
+};
+
+/** A server without one is no fault: its configurationState says PAIpAddressExhausted until a pool has room. */
+function allocateProviderAddress(
+  node: ResourceNode,
+  context: AllocateContext,
+): readonly FaultDetail[] {
+  if (keepProviderAddress(node, context)) return [];
+  for (const subnet of candidateSubnets(node, context)) {
+    const space = addressSpaceOf(subnet.ref);
+    const gateways = gatewaysOf(subnet);
+    for (const range of poolRangesOf(subnet, context)) {
+      const address = context.draft.takeLowest(space, range, node.key, (n) => gateways.has(n));
+      if (address === undefined) continue;
+      node.internal = {
+        ...node.internal,
+        providerAddress: formatIpv4(address),
+        providerSubnetRef: subnet.ref,
+      };
+      return [];
+    }
+  }
+  return [];
+}
+
+function keepProviderAddress(node: ResourceNode, { draft, desired }: AllocateContext): boolean {
+  const { providerAddress, providerSubnetRef } = node.internal ?? {};
+  if (typeof providerAddress !== 'string' || typeof providerSubnetRef !== 'string') return false;
+  const address = parseIpv4(providerAddress);
+  if (address === undefined || desired.byRef(providerSubnetRef) === undefined) return false;
+  return draft.take(addressSpaceOf(providerSubnetRef), address, node.key) === undefined;
+}
+
+/** Subnets of provider networks: those the server says it is connected to first, then by name. */
+function candidateSubnets(node: ResourceNode, { desired }: ReadContext): Resource[] {
+  const connected = new Set(
+    childrenIn(node, networkInterfaces.collection)
+      .flatMap((card) => typed(ServerNetworkInterfaceSchema, card).logicalSubnets ?? [])
+      .map(({ resourceRef }) => refKey(resourceRef)),
+  );
+  const rank = (subnet: Resource) => (connected.has(subnet.key) ? 0 : 1);
+  return [...desired.list('logicalNetworks').values()]
+    .filter((one) => typed(LogicalNetworkSchema, one).networkVirtualizationEnabled === true)
+    .flatMap((network) => network.children)
+    .sort((a, b) => rank(a) - rank(b) || (a.key < b.key ? -1 : 1));
+}
+
+function guardRemoval(node: ResourceNode, context: WriteContext): FaultDetail | undefined {
+  const [attached] = interfacesOn(node.resourceId, context);
+  if (attached === undefined) return undefined;
+  const message = `${attached.ref} is attached to ${node.ref}`;
+  return detail('InUseServerCannotBeDeleted', message, node.ref);
+}
+
+function derive({ resourceId }: Resource, context: ReadContext): JsonObject {
+  const attached = interfacesOn(resourceId, context);
+  return { virtualNetworkInterfaces: attached.map(({ ref }) => ({ resourceRef: ref })) };
+}
+
+function interfacesOn(serverId: string, { desired, realised }: ReadContext): Resource[] {
+  const wanted = serverId.toLowerCase();
+  return [...desired.list('networkInterfaces').values()].filter(
+    ({ instanceId }) => realised.serverOf(instanceId)?.toLowerCase() === wanted,
+  );
+}

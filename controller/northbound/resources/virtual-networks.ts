@@ -1,0 +1,168 @@
+/**
+ * virtualNetworks and subnets — MS-NCNBI §3.1.5.18. A subnet's `virtualSubnetId`, its VXLAN network identifier, is given when it is
+ * created and kept for its life; freed identifiers rest as long as possible, because a host may not have heard yet.
+ */
+import { type Ipv4Prefix, parseIpv4Prefix } from '../../../base/ipv4.ts';
+import { LogicalNetworkSchema } from '../../../schema/northbound/logical-networks.ts';
+import { VirtualNetworkManagerSchema } from '../../../schema/northbound/virtual-network-manager.ts';
+import {
+  VirtualNetworkSchema,
+  VirtualSubnetSchema,
+} from '../../../schema/northbound/virtual-networks.ts';
+import { VNI_SPACE } from '../../allocation/claims.ts';
+import type { NumberRange } from '../../allocation/number-table.ts';
+import {
+  addressFaults,
+  type NamedPrefix,
+  outsideFault,
+  overlapFaults,
+  readPrefix,
+  restrictedFault,
+  virtualSubnetSizeFault,
+} from '../address-rules.ts';
+import { detail, type FaultDetail } from '../fault.ts';
+import { ADDRESS_PREFIXES_MAX, DNS_SERVERS_MAX } from '../limits.ts';
+import { childrenIn, typed } from '../resource-node.ts';
+import type {
+  AllocateContext,
+  ReadContext,
+  ResourceNode,
+  ResourceType,
+  WriteContext,
+} from '../resource-type.ts';
+import { VIRTUAL_SUBNET_ID_RANGE } from './virtual-network-manager.ts';
+
+const subnets: ResourceType = {
+  collection: 'subnets',
+  section: '3.1.5.18.2',
+  summary: 'A subnet of a virtual network: an address prefix and a VXLAN network identifier.',
+  schema: VirtualSubnetSchema,
+  references: [
+    {
+      property: 'accessControlList',
+      backReference: 'subnets',
+      inUse: 'InUseAccessControlListCannotBeDeleted',
+    },
+    { property: 'routeTable', backReference: 'subnets', inUse: 'InUseRouteTableCannotBeDeleted' },
+    {
+      property: 'serviceInsertion',
+      backReference: 'subnets',
+      inUse: 'InUseServiceInsertionCannotBeDeleted',
+    },
+  ],
+  validate: validateSubnet,
+  allocate: allocateVni,
+  derive: ({ properties }) => ({ virtualSubnetId: properties['virtualSubnetId'] ?? null }),
+};
+
+export const virtualNetworks: ResourceType = {
+  collection: 'virtualNetworks',
+  section: '3.1.5.18',
+  summary: 'A tenant network: an address space of its own, divided into subnets.',
+  schema: VirtualNetworkSchema,
+  children: [subnets],
+  references: [
+    {
+      property: 'logicalNetwork',
+      backReference: 'virtualNetworks',
+      inUse: 'ResourceInUse',
+      dangling: 'InvalidLogicalNetworkReference',
+    },
+  ],
+  validate: validateNetwork,
+};
+
+function validateNetwork(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  const { addressSpace, dhcpOptions } = typed(VirtualNetworkSchema, node);
+  const dnsServers = dhcpOptions?.dnsServers ?? [];
+  const spaces = prefixesOf(addressSpace.addressPrefixes);
+  return [
+    ...addressSpaceFaults(addressSpace.addressPrefixes),
+    ...addressFaults(dnsServers, 'dhcpOptions.dnsServers'),
+    ...(dnsServers.length > DNS_SERVERS_MAX
+      ? [detail('DnsServerCountLimitReached', `at most ${DNS_SERVERS_MAX} DNS servers are allowed`)]
+      : []),
+    ...logicalNetworkFaults(node, context),
+    ...subnetSpaceFaults(node, spaces),
+  ];
+}
+
+function addressSpaceFaults(texts: readonly string[]): FaultDetail[] {
+  const target = 'addressSpace.addressPrefixes';
+  if (texts.length > ADDRESS_PREFIXES_MAX) {
+    return [detail('InvalidParameterValue', `at most ${ADDRESS_PREFIXES_MAX} prefixes`, target)];
+  }
+  const faults = texts.flatMap((text) => {
+    const { prefix, faults } = readPrefix(text, target);
+    return prefix === undefined ? faults : restrictedFault(prefix, target);
+  });
+  const named = prefixesOf(texts).map((prefix) => ({ prefix, name: target }));
+  return [...faults, ...overlapFaults(named, 'InvalidParameterValue')];
+}
+
+function logicalNetworkFaults(node: ResourceNode, context: WriteContext): FaultDetail[] {
+  const { logicalNetwork } = typed(VirtualNetworkSchema, node);
+  const target = context.desired.byRef(logicalNetwork.resourceRef);
+  if (target === undefined) return [];
+  if (typed(LogicalNetworkSchema, target).networkVirtualizationEnabled === true) return [];
+  const message = `${target.ref} does not have networkVirtualizationEnabled`;
+  return [detail('InvalidLogicalNetworkReference', message, target.ref)];
+}
+
+function subnetSpaceFaults(node: ResourceNode, spaces: readonly Ipv4Prefix[]): FaultDetail[] {
+  const named: NamedPrefix[] = childrenIn(node, subnets.collection).flatMap((subnet) => {
+    const prefix = parseIpv4Prefix(typed(VirtualSubnetSchema, subnet).addressPrefix);
+    return prefix === undefined ? [] : [{ prefix, name: subnet.ref }];
+  });
+  return [
+    ...named.flatMap(({ prefix, name }) => outsideFault(prefix, spaces, name)),
+    ...overlapFaults(named, 'InvalidSubnet'),
+  ];
+}
+
+function validateSubnet(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  const { addressPrefix } = typed(VirtualSubnetSchema, node);
+  const { prefix, faults } = readPrefix(addressPrefix, node.ref);
+  if (prefix === undefined) return faults;
+  return [...virtualSubnetSizeFault(prefix, node.ref), ...movedInUse(node, context)];
+}
+
+/** The prefix under addresses that are given out stays. */
+function movedInUse(node: ResourceNode, { previous, desired }: WriteContext): FaultDetail[] {
+  if (previous === undefined) return [];
+  const was = typed(VirtualSubnetSchema, previous).addressPrefix;
+  const will = typed(VirtualSubnetSchema, node).addressPrefix;
+  const [user] = desired.referrers(node.ref);
+  if (was === will || user === undefined) return [];
+  const message = `addressPrefix of ${node.ref} cannot change while ${user.from.ref} uses it`;
+  return [detail('InUseSubnetCannotBeUpdated', message, node.ref)];
+}
+
+function allocateVni(node: ResourceNode, context: AllocateContext): readonly FaultDetail[] {
+  const kept = context.previous?.properties['virtualSubnetId'];
+  if (typeof kept === 'number' && context.draft.take(VNI_SPACE, kept, node.key) === undefined) {
+    node.properties['virtualSubnetId'] = kept;
+    return [];
+  }
+  const range = vniRange(context);
+  const vni = context.draft.takeNext(VNI_SPACE, range, node.key);
+  if (vni === undefined) {
+    const message = `all identifiers ${range.first} to ${range.last} are in use`;
+    return [detail('InvalidVsidRangeValues', message, 'virtualSubnetIdRange')];
+  }
+  node.properties['virtualSubnetId'] = vni;
+  return [];
+}
+
+function vniRange({ desired }: ReadContext): NumberRange {
+  const manager = desired.byRef('/virtualNetworkManager/configuration');
+  if (manager === undefined) return VIRTUAL_SUBNET_ID_RANGE;
+  const range = typed(VirtualNetworkManagerSchema, manager).virtualSubnetIdRange;
+  return range === undefined
+    ? VIRTUAL_SUBNET_ID_RANGE
+    : { first: range.startId, last: range.endId };
+}
+
+function prefixesOf(texts: readonly string[]): Ipv4Prefix[] {
+  return texts.flatMap((text) => parseIpv4Prefix(text) ?? []);
+}
