@@ -1,0 +1,35 @@
+/**
+ * A switch in the benchmark: two stations that talk through it on one host, two that talk across two hosts, or both. Every contestant
+ * gets the same MTU, the same programs at the same ends, and is set up once, before the first round.
+ */
+
+export const SAME_HOST = 'same host';
+export const ACROSS_HOSTS = 'across hosts';
+
+/** Of every station: what VXLAN leaves of a provider network's 1500 bytes. */
+export const STATION_MTU = 1450;
+
+/** A network namespace with an address: what stands for a VM. */
+export interface Station {
+  /** Name under /run/netns. */
+  readonly namespace: string;
+  readonly address: string;
+}
+
+export interface Scene {
+  readonly name: string;
+  readonly client: Station;
+  readonly server: Station;
+}
+
+export interface Contestant {
+  readonly name: string;
+  readonly scenes: readonly Scene[];
+  /** Version, for the record. */
+  readonly version: string;
+  /** Processes that forward, and on how many hosts: for the processor time they take while nobody talks. */
+  readonly processes: readonly number[];
+  readonly hostCount: number;
+  /** Removes everything; never rejects for what is gone already. */
+  stop(): Promise<void>;
+}
