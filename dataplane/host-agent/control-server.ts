@@ -1,0 +1,210 @@
+/**
+ * The host's control API: HTTP with JSON on a unix socket that only its owner may open. Whoever runs VMs on this host asks here for
+ * ports; people and metrics look on.
+ *
+ *   GET    /status                    process, revisions, controller, health
+ *   GET    /ports                     attached ports
+ *   POST   /ports {portId, device, name, netns?}
+ *   DELETE /ports/{portId}
+ *   GET    /flows?portId=&limit=
+ *   GET    /counters                  per port and of the uplink
+ *   GET    /metrics                   the same in Prometheus' text format
+ *
+ * Faults: host-fault.ts. Called by main.ts.
+ */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { messageOf, SdnError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { checkPortId, parseAttachRequest, parseFlowsRequest } from './control-request.ts';
+import type { HostAgent } from './host-agent.ts';
+import { badRequest, faultAnswer, HostFault } from './host-fault.ts';
+import { REQUEST_BYTES_MAX, SOCKET_PATH_BYTES_MAX } from './limits.ts';
+
+export interface ControlOptions {
+  readonly path: string;
+  readonly host: HostAgent;
+  /** Body of GET /status. */
+  status(): object;
+  /** Body of GET /metrics. */
+  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly log: Logger;
+}
+
+export interface ControlServer {
+  close(): Promise<void>;
+}
+
+/**
+ * Makes `path` free for serveControl, or says who has it: a socket that a dead process left is removed, one that answers means that this
+ * host runs already. Comes before anything that two processes must not do at once.
+ */
+export async function claimControlPath(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    throw new SdnError('SDN_HOST_CONTROL_PATH', `${path} is too long for a unix socket`, {
+      remedy: `choose a path of at most ${SOCKET_PATH_BYTES_MAX} bytes with --control`,
+    });
+  }
+  await mkdir(dirname(path), { recursive: true });
+  if (await answers(path)) {
+    throw new SdnError('SDN_HOST_RUNNING', `another host process serves ${path}`, {
+      remedy: 'stop it first, or choose another --state and --control',
+    });
+  }
+  await rm(path, { force: true });
+}
+
+/** Serves the control API on a claimed path. */
+export async function serveControl(options: ControlOptions): Promise<ControlServer> {
+  const server = createServer((request, response) => {
+    void handle(options, request, response);
+  });
+  await listen(server, options.path);
+  await chmod(options.path, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (isAnswered: boolean) => {
+      socket.destroy();
+      resolve(isAnswered);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+async function handle(
+  options: ControlOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const answer = await route(options, request);
+    send(response, answer.status, answer.type, answer.text);
+  } catch (thrown) {
+    const { status, body } = faultAnswer(thrown);
+    const { method, url } = request;
+    if (status >= 500) options.log.error({ err: thrown, method, url }, 'control request failed');
+    else options.log.info({ method, url, reason: messageOf(thrown) }, 'control request refused');
+    // What is left of a body that was too long is not read: the connection cannot serve another request.
+    if (status === 413) response.setHeader('connection', 'close');
+    send(response, status, JSON_TYPE, `${JSON.stringify(body)}\n`);
+  }
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+interface ControlAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+function json(body: unknown, status = 200): ControlAnswer {
+  return { status, type: JSON_TYPE, text: `${JSON.stringify(body)}\n` };
+}
+
+async function route(options: ControlOptions, request: IncomingMessage): Promise<ControlAnswer> {
+  const { host } = options;
+  const url = new URL(request.url ?? '/', 'http://control');
+  const resource = url.pathname.replace(/\/+$/, '');
+  const operation = `${request.method} ${resource}`;
+  switch (operation) {
+    case 'GET /status':
+      return json(options.status());
+    case 'GET /ports':
+      return json({ ports: host.ports() });
+    case 'POST /ports':
+      return json(await host.attach(parseAttachRequest(await readJson(request))), 201);
+    case 'GET /flows':
+      return json({ flows: await host.flows(parseFlowsRequest(url.searchParams)) });
+    case 'GET /counters':
+      return json(host.counters());
+    case 'GET /metrics': {
+      const { contentType, text } = await options.metrics();
+      return { status: 200, type: contentType, text };
+    }
+    default:
+  }
+  const portId = /^\/ports\/([^/]+)$/.exec(resource)?.[1];
+  if (request.method === 'DELETE' && portId !== undefined) {
+    await host.detach(checkPortId(decode(portId)));
+    return { status: 204, type: JSON_TYPE, text: '' };
+  }
+  throw unknownOperation(operation, resource, portId !== undefined);
+}
+
+const METHODS: Readonly<Record<string, string>> = {
+  '/status': 'GET',
+  '/ports': 'GET, POST',
+  '/flows': 'GET',
+  '/counters': 'GET',
+  '/metrics': 'GET',
+};
+
+function unknownOperation(operation: string, resource: string, isPort: boolean): HostFault {
+  const methods = isPort ? 'DELETE' : METHODS[resource];
+  if (methods !== undefined) {
+    const text = `${operation}: no such method here`;
+    return new HostFault(405, 'SDN_HOST_METHOD', text, { remedy: `use ${methods}` });
+  }
+  return new HostFault(404, 'SDN_HOST_PATH', `${operation}: no such path`, {
+    remedy: `there are ${Object.keys(METHODS).join(', ')} and /ports/{portId}`,
+  });
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Not an encoding of anything: checkPortId says what it should be.
+    return '';
+  }
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    const chunk = part as Buffer;
+    bytes += chunk.length;
+    if (bytes > REQUEST_BYTES_MAX) {
+      const text = `the body is longer than ${REQUEST_BYTES_MAX} bytes`;
+      throw new HostFault(413, 'SDN_HOST_BODY_TOO_LONG', text);
+    }
+    parts.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8')) as unknown;
+  } catch (cause) {
+    throw badRequest(`the body is not JSON: ${messageOf(cause)}`, 'send a JSON object');
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  if (response.destroyed) return;
+  const length = Buffer.byteLength(text);
+  const headers = status === 204 ? {} : { 'content-type': type, 'content-length': length };
+  response.writeHead(status, headers).end(text);
+}

@@ -1,0 +1,145 @@
+/**
+ * The host role's process, put together: switch, host agent, southbound agent, control socket. What it starts it stops again, in the
+ * opposite order. Called by dataplane/main.ts; tests start it with a switch of their own.
+ */
+import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { type Agent, startAgent } from '../../agent/agent.ts';
+import type { Clock } from '../../base/clock.ts';
+import { messageOf, SdnError } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { TargetKind } from '../../schema/southbound/messages.ts';
+import type { StartSwitch, SwitchHandle } from '../switch/switch-handle.ts';
+import type { HostArguments } from './command-line.ts';
+import { claimControlPath, serveControl } from './control-server.ts';
+import { HostAgent } from './host-agent.ts';
+import { hostMetrics } from './host-metrics.ts';
+import type { Interfaces } from './ip-command.ts';
+
+export interface HostDependencies {
+  readonly startSwitch: StartSwitch;
+  readonly interfaces: Interfaces;
+  /** Removes a persistent TAP that nobody is attached to any more. */
+  deleteTap(name: string, netns?: string): void;
+  /** The process cannot go on and should start anew. */
+  onFailed(reason: Error): void;
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+export interface HostProcess {
+  /** Stops forwarding. Persistent TAPs and ports.json stay for the next start. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the host forwards by its saved goal state and answers on its control socket. */
+export async function startHost(
+  options: HostArguments,
+  dependencies: HostDependencies,
+): Promise<HostProcess> {
+  const { log, clock } = dependencies;
+  await claimControlPath(options.controlPath);
+  const tls = await readCredentials(options);
+  let host: HostAgent | undefined;
+  const handle = await dependencies.startSwitch({
+    hasOffload: options.hasOffload,
+    log,
+    // Devices are attached by the host agent, so it is there before any of them can go.
+    onDeviceGone: (portId) => host?.deviceGone(portId),
+    onFailed: dependencies.onFailed,
+  });
+  host = new HostAgent({
+    id: options.id,
+    uplink: options.uplink,
+    portsPath: join(options.stateDirectory, 'ports.json'),
+    handle,
+    interfaces: dependencies.interfaces,
+    deleteTap: dependencies.deleteTap,
+    isLinkUp: (name) => networkInterfaces()[name] !== undefined,
+    clock,
+    log,
+  });
+  await host.restorePorts();
+  const { id, controller } = options;
+  const agent = await startAgent({
+    kind: TargetKind.HOST,
+    id,
+    controller,
+    tls,
+    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
+    softwareVersion: dependencies.softwareVersion,
+    role: host,
+    clock,
+    rng: dependencies.rng,
+    log,
+  });
+  host.report(agent);
+  return serve(options, { host, agent, handle, log });
+}
+
+interface Parts {
+  readonly host: HostAgent;
+  readonly agent: Agent;
+  readonly handle: SwitchHandle;
+  readonly log: Logger;
+}
+
+async function serve(options: HostArguments, parts: Parts): Promise<HostProcess> {
+  const { host, agent, handle, log } = parts;
+  const metrics = hostMetrics(options.id, () => ({
+    counters: host.counters(),
+    appliedRevision: agent.status().appliedRevision,
+    goalRevision: agent.status().goalRevision,
+    isConnected: agent.status().controller.connected,
+    isWorkerHealthy: handle.isHealthy,
+  }));
+  const control = await serveControl({
+    path: options.controlPath,
+    host,
+    status: () => statusOf(options, parts),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
+    log,
+  });
+  return {
+    async close() {
+      await control.close();
+      await agent.close();
+      await host.close();
+      await handle.close();
+    },
+  };
+}
+
+function statusOf(options: HostArguments, { host, agent, handle }: Parts): object {
+  const { appliedRevision, goalRevision, controller, resourceCount, faults } = agent.status();
+  return {
+    id: options.id,
+    pid: process.pid,
+    appliedRevision,
+    goalRevision,
+    controller: { ...controller, since: new Date(controller.since).toISOString() },
+    ports: host.portCount,
+    workerHealthy: handle.isHealthy,
+    resources: resourceCount,
+    faults,
+  };
+}
+
+async function readCredentials(
+  options: HostArguments,
+): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
+  const { caPath, certificatePath, keyPath } = options;
+  try {
+    const [ca, cert] = await Promise.all([readFile(caPath), readFile(certificatePath)]);
+    return { ca, cert, key: await readFile(keyPath) };
+  } catch (cause) {
+    throw new SdnError('SDN_HOST_CREDENTIALS', `certificate or key: ${messageOf(cause)}`, {
+      cause,
+      remedy: 'give --ca, --cert and --key files that this user may read',
+    });
+  }
+}

@@ -1,0 +1,23 @@
+/** Named maxima and times of the host agent (docs/limits.md). */
+import { type Millis, millis, seconds } from '../../base/units.ts';
+
+/** How long POST /ports waits for the port's goal state to be in force. */
+export const PORT_GOAL_TIMEOUT: Millis = seconds(10);
+/** Body of a request to the control socket. */
+export const REQUEST_BYTES_MAX: number = 64 * 1024;
+/** A port's identifier: an instanceId is 36 bytes. */
+export const PORT_ID_LENGTH_MAX = 128;
+/** Linux, IFNAMSIZ without its terminator. */
+export const INTERFACE_NAME_LENGTH_MAX = 15;
+/** Path of a unix socket: sun_path without its terminator. */
+export const SOCKET_PATH_BYTES_MAX = 107;
+/** Flows told where the question names no limit, and at most. */
+export const FLOWS_DEFAULT = 100;
+export const FLOWS_LISTED_MAX = 10_000;
+/** One run of `ip`. */
+export const COMMAND_TIMEOUT: Millis = seconds(5);
+/** Tries to attach a device again after a restart while a dying predecessor may still hold it, and the pause between two. */
+export const REATTACH_TRIES_MAX = 20;
+export const REATTACH_INTERVAL: Millis = millis(100);
+/** How often the uplink's state is looked at. */
+export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);

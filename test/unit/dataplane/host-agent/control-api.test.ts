@@ -1,0 +1,149 @@
+/** The control socket: every operation, every kind of bad request, over a real unix socket. */
+import { statSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLogger } from '../../../../base/log.ts';
+import { claimControlPath, serveControl } from '../../../../dataplane/host-agent/control-server.ts';
+import { hostMetrics } from '../../../../dataplane/host-agent/host-metrics.ts';
+import { type Bench, bench, changeOf, portGoal, temporaryDirectory } from './stand-ins.ts';
+
+interface Served extends Bench {
+  readonly path: string;
+  ask(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: unknown; text: string }>;
+}
+
+async function served(t: ExecutionContext): Promise<Served> {
+  const made = bench();
+  const path = join(temporaryDirectory(), 'control.sock');
+  const metrics = hostMetrics('host1', () => ({
+    counters: made.host.counters(),
+    appliedRevision: 7,
+    goalRevision: 8,
+    isConnected: true,
+    isWorkerHealthy: true,
+  }));
+  await claimControlPath(path);
+  const server = await serveControl({
+    path,
+    host: made.host,
+    status: () => ({ id: 'host1', ports: made.host.portCount }),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.metrics() }),
+    log: silentLogger,
+  });
+  t.teardown(() => server.close());
+  const ask: Served['ask'] = (method, target, body) =>
+    new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: path, method, path: target }, (response) => {
+        const parts: Buffer[] = [];
+        response.on('data', (part: Buffer) => parts.push(part));
+        response.on('end', () => {
+          const text = Buffer.concat(parts).toString();
+          const isJson = response.headers['content-type']?.startsWith('application/json');
+          resolve({ status: response.statusCode ?? 0, text, body: isJson ? JSON.parse(text) : '' });
+        });
+      });
+      request.on('error', reject);
+      request.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body));
+    });
+  return { ...made, path, ask };
+}
+
+const REQUEST = { portId: 'p1', device: 'tap', name: 'eth0', netns: 'vm1' };
+
+test('a port is attached, listed, counted and detached', async (t) => {
+  const { host, handle, ask } = await served(t);
+  await host.apply(changeOf([portGoal('p1')]));
+  const attached = { portId: 'p1', name: 'eth0', mac: '00:1d:d8:00:00:01' };
+  t.like(await ask('POST', '/ports', REQUEST), { status: 201 });
+  t.like((await ask('POST', '/ports/', REQUEST)).body, attached);
+  t.like((await ask('GET', '/status')).body, { id: 'host1', ports: 1 });
+  t.like((await ask('GET', '/ports')).body, {
+    ports: [{ ...attached, device: 'tap', netns: 'vm1', state: 'forwarding' }],
+  });
+  t.like((await ask('GET', '/counters')).body, {
+    ports: [{ portId: 'p1', name: 'eth0', rxPackets: 1, drops: { SpoofedMac: 3 } }],
+    uplink: { name: 'uplink0', txBytes: 120 },
+  });
+  t.deepEqual((await ask('GET', '/flows')).body, { flows: [] });
+  await ask('GET', '/flows?portId=p1&limit=5');
+  t.deepEqual(handle.flowQueries, [{ limit: 100 }, { portId: 'p1', limit: 5 }]);
+  t.like(await ask('DELETE', '/ports/p1'), { status: 204, text: '' });
+  t.like(await ask('DELETE', '/ports/p1'), { status: 404 });
+});
+
+test('every bad request is a JSON error with code, message and remedy', async (t) => {
+  const { ask } = await served(t);
+  const cases: readonly [string, string, unknown, number, RegExp][] = [
+    ['POST', '/ports', '{', 400, /not JSON/],
+    ['POST', '/ports', '[]', 400, /not a JSON object/],
+    ['POST', '/ports', 'null', 400, /not a JSON object/],
+    ['POST', '/ports', { ...REQUEST, extra: 1 }, 400, /unknown property 'extra'/],
+    ['POST', '/ports', { ...REQUEST, portId: '' }, 400, /'portId'/],
+    ['POST', '/ports', { ...REQUEST, portId: '../x' }, 400, /'portId'/],
+    ['POST', '/ports', { ...REQUEST, portId: 'x'.repeat(129) }, 400, /'portId'/],
+    ['POST', '/ports', { ...REQUEST, device: 'tun' }, 400, /'device'/],
+    ['POST', '/ports', { ...REQUEST, name: 'sixteen-letters-' }, 400, /'name'/],
+    ['POST', '/ports', { ...REQUEST, name: 'a/b' }, 400, /'name'/],
+    ['POST', '/ports', { ...REQUEST, name: 'tap%d' }, 400, /'name'/],
+    ['POST', '/ports', { ...REQUEST, name: '..' }, 400, /'name'/],
+    ['POST', '/ports', { ...REQUEST, name: 7 }, 400, /'name'/],
+    ['POST', '/ports', { ...REQUEST, netns: '../vm1' }, 400, /'netns'/],
+    ['POST', '/ports', { ...REQUEST, netns: '..' }, 400, /'netns'/],
+    ['POST', '/ports', { ...REQUEST, netns: '' }, 400, /'netns'/],
+    ['GET', '/flows?limit=0', undefined, 400, /'limit'/],
+    ['GET', '/flows?limit=10001', undefined, 400, /'limit'/],
+    ['GET', '/flows?limit=many', undefined, 400, /'limit'/],
+    ['GET', '/flows?portId=a%20b', undefined, 400, /'portId'/],
+    ['GET', '/flows?portId=unknown', undefined, 404, /unknown/],
+    ['DELETE', '/ports/%ff', undefined, 400, /'portId'/],
+    ['DELETE', '/ports', undefined, 405, /no such method/],
+    ['PUT', '/ports/p1', undefined, 405, /no such method/],
+    ['GET', '/nothing', undefined, 404, /no such path/],
+  ];
+  for (const [method, path, body, status, message] of cases) {
+    const answer = await ask(method, path, body);
+    const name = `${method} ${path} ${JSON.stringify(body)}`;
+    t.is(answer.status, status, name);
+    const { error } = answer.body as { error: { code: string; message: string; remedy?: string } };
+    t.regex(error.message, message, name);
+    t.regex(error.code, /^SDN_HOST_/, name);
+    t.truthy(error.remedy, name);
+  }
+});
+
+test('a body longer than REQUEST_BYTES_MAX is refused without being read', async (t) => {
+  const { ask } = await served(t);
+  t.is((await ask('POST', '/ports', 'x'.repeat(70_000))).status, 413);
+});
+
+test('GET /metrics: counters of ports and uplink, drops by reason, revisions', async (t) => {
+  const { host, ask } = await served(t);
+  await host.apply(changeOf([portGoal('p1')]));
+  await ask('POST', '/ports', REQUEST);
+  await ask('GET', '/metrics');
+  const { text } = await ask('GET', '/metrics');
+  const expected = [
+    'weft_port_received_packets_total{port="p1",device="eth0",host="host1"} 1',
+    'weft_port_delivered_bytes_total{port="uplink",device="uplink0",host="host1"} 120',
+    'weft_port_drops_total{port="p1",device="eth0",reason="SpoofedMac",host="host1"} 3',
+    'weft_ports{host="host1"} 1',
+    'weft_applied_revision{host="host1"} 7',
+    'weft_goal_revision{host="host1"} 8',
+    'weft_controller_connected{host="host1"} 1',
+    'weft_worker_healthy{host="host1"} 1',
+  ];
+  for (const line of expected) t.true(text.includes(line), line);
+});
+
+test("the socket is the owner's alone, and one process serves it", async (t) => {
+  const { path } = await served(t);
+  t.is(statSync(path).mode & 0o777, 0o600);
+  await t.throwsAsync(claimControlPath(path), { code: 'SDN_HOST_RUNNING' });
+  const long = join(temporaryDirectory(), 'x'.repeat(120));
+  await t.throwsAsync(claimControlPath(long), { code: 'SDN_HOST_CONTROL_PATH' });
+});
