@@ -1,0 +1,59 @@
+/**
+ * Epochs: how a policy change reaches flows that are already in the unified flow table (VFP, NSDI 2017 §5.2: flows are invalidated by
+ * generation, never flushed).
+ *
+ * An epoch cell is a counter that belongs to something a flow was resolved against: a port's whole policy, or one rule that may be
+ * revoked by itself (a single address mapping). A flow remembers up to three cells and the *sum* of their values; since cells only
+ * ever count up, an equal sum proves that none of them has moved. A flow with another sum is stale and is resolved again by
+ * its next packet. So a change costs one increment, however many flows it concerns.
+ *
+ * Invariant: a released cell keeps its value, hence a flow that remembers the former owner stays stale under the next one.
+ * Called by flow-table (compare), by the owners of ports and rules (bump).
+ */
+import { assert } from '../../base/assert.ts';
+
+/** Index of an epoch cell. */
+export type EpochCell = number;
+
+/** The cell nobody bumps: for a flow that depends on fewer than three. */
+export const ALWAYS_CURRENT: EpochCell = 0;
+
+const CELLS_INITIAL = 1024;
+
+export class Epochs {
+  #cells = new Uint32Array(CELLS_INITIAL);
+  #used = 1;
+  readonly #released: EpochCell[] = [];
+
+  /** A cell for a new port or rule. */
+  allocate(): EpochCell {
+    const reused = this.#released.pop();
+    if (reused !== undefined) return reused;
+    if (this.#used === this.#cells.length) this.#grow();
+    return this.#used++;
+  }
+
+  /** Gives the cell back; whatever was resolved against its owner is stale from now on. */
+  release(cell: EpochCell): void {
+    this.bump(cell);
+    this.#released.push(cell);
+  }
+
+  /** Makes every flow that depends on the cell stale. */
+  bump(cell: EpochCell): void {
+    assert(cell > ALWAYS_CURRENT && cell < this.#used, 'an allocated epoch cell');
+    this.#cells[cell] = (this.#cells[cell] ?? 0) + 1;
+  }
+
+  /** What a flow that depends on these three cells remembers. */
+  sum(a: EpochCell, b: EpochCell, c: EpochCell): number {
+    const cells = this.#cells;
+    return ((cells[a] ?? 0) + (cells[b] ?? 0) + (cells[c] ?? 0)) >>> 0;
+  }
+
+  #grow(): void {
+    const cells = new Uint32Array(this.#cells.length * 2);
+    cells.set(this.#cells);
+    this.#cells = cells;
+  }
+}

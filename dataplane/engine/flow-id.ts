@@ -1,0 +1,105 @@
+/**
+ * What makes two packets one flow, and which flow answers which.
+ *
+ * A flow's identity is its scope, both addresses, both ports, the protocol, the IP version and whether it consists of later fragments.
+ * The scope says where it enters: a port's number for what the port sends, INBOUND_SCOPE + VNI for what a tunnel brings; within a
+ * network identifier addresses are unique, so a tunnelled packet needs one lookup, not one for its port and one for its flow.
+ * Called by flow-table and dataplane/switch.
+ */
+import { EtherType } from '../../packet/ethernet.ts';
+import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
+import * as icmp from '../../packet/icmp.ts';
+import * as icmpv6 from '../../packet/icmpv6.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+
+export type FlowScope = number;
+
+/** Above every port index and every 24-bit network identifier. */
+const INBOUND_SCOPE = 0x8000_0000;
+
+export function outboundScope(port: number): FlowScope {
+  return port;
+}
+
+export function inboundScope(vni: number): FlowScope {
+  return INBOUND_SCOPE + vni;
+}
+
+export const KIND_IPV6 = 0x100;
+const KIND_LATER_FRAGMENT = 0x200;
+
+/** Protocol, IP version and fragment position in one word. */
+export function kindOf(key: FlowKey): number {
+  return (
+    key.protocol |
+    (key.etherType === EtherType.IPV6 ? KIND_IPV6 : 0) |
+    (key.fragment === Fragment.LATER ? KIND_LATER_FRAGMENT : 0)
+  );
+}
+
+export function portsOf(key: FlowKey): number {
+  return ((key.srcPort << 16) | key.dstPort) >>> 0;
+}
+
+/**
+ * May the flow be remembered? Not what is no IP packet, and no ICMP error: it belongs to the flow it quotes, and has no answer of
+ * its own that a reverse flow could stand for.
+ */
+export function isTrackable(key: FlowKey): boolean {
+  if (key.etherType !== EtherType.IPV4 && key.etherType !== EtherType.IPV6) return false;
+  if (key.fragment === Fragment.LATER) return true;
+  if (key.protocol === IpProtocol.ICMP) return icmp.isQuery(key.dstPort >>> 8);
+  if (key.protocol === IpProtocol.ICMPV6) return icmpv6.isEcho(key.dstPort >>> 8);
+  return true;
+}
+
+/**
+ * Turns the key round: `into`, which may be `key` itself, becomes the key of the packet that answers it. Turned twice it is the same
+ * again. Offsets are left alone.
+ */
+export function reverseKey(key: FlowKey, into: FlowKey): void {
+  const { src0, src1, src2, src3, dst0, dst1, dst2, dst3, srcPort, dstPort } = key;
+  into.src0 = dst0;
+  into.src1 = dst1;
+  into.src2 = dst2;
+  into.src3 = dst3;
+  into.dst0 = src0;
+  into.dst1 = src1;
+  into.dst2 = src2;
+  into.dst3 = src3;
+  into.etherType = key.etherType;
+  into.protocol = key.protocol;
+  into.fragment = key.fragment;
+  const answer = key.fragment === Fragment.LATER ? NO_QUERY : answeringType(key.protocol, dstPort);
+  if (answer === NO_QUERY) {
+    into.srcPort = dstPort;
+    into.dstPort = srcPort;
+  } else {
+    into.srcPort = srcPort;
+    into.dstPort = answer << 8;
+  }
+}
+
+const NO_QUERY = -1;
+
+/** ICMP type that answers the query in `dstPort` (type · 256 + code), or NO_QUERY. */
+function answeringType(protocol: number, dstPort: number): number {
+  const type = dstPort >>> 8;
+  if (protocol === IpProtocol.ICMP) return ICMP_ANSWER[type] ?? NO_QUERY;
+  if (protocol === IpProtocol.ICMPV6) return ICMPV6_ANSWER[type] ?? NO_QUERY;
+  return NO_QUERY;
+}
+
+const { ECHO_REPLY, ECHO_REQUEST, TIMESTAMP_REPLY, TIMESTAMP_REQUEST } = icmp.Type;
+
+const ICMP_ANSWER: Readonly<Record<number, number>> = {
+  [ECHO_REQUEST]: ECHO_REPLY,
+  [ECHO_REPLY]: ECHO_REQUEST,
+  [TIMESTAMP_REQUEST]: TIMESTAMP_REPLY,
+  [TIMESTAMP_REPLY]: TIMESTAMP_REQUEST,
+};
+
+const ICMPV6_ANSWER: Readonly<Record<number, number>> = {
+  [icmpv6.Type.ECHO_REQUEST]: icmpv6.Type.ECHO_REPLY,
+  [icmpv6.Type.ECHO_REPLY]: icmpv6.Type.ECHO_REQUEST,
+};

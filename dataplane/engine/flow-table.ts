@@ -1,0 +1,489 @@
+/**
+ * The unified flow table (VFP, NSDI 2017 §5.1): flow → header transposition, for every port and direction of one switch.
+ *
+ *   entry 2k    what the flow's initiator sends      entry 2k+1   what answers it (the paired reverse flow)
+ *
+ * An entry is 128 bytes; the first 64 hold all that a lookup and the check for staleness read. Both entries of a pair are made
+ * together, share one state and one timer and go together, so a pair is known by its number k and needs no links. The
+ * reverse entry is made unresolved; its first packet resolves it. Lookup is open addressing with linear probing over (hash, entry)
+ * words at a load of at most one half; removal shifts back, so there are no tombstones.
+ *
+ * Bounded twice: pairs in all, and pairs per owner (the port whose traffic made it). When either is reached the owner's oldest
+ * half-open flow is evicted, else (table full) the oldest half-open flow of anybody, else the new flow is refused and
+ * its packet dropped as Drop.FlowTableFull. A port that floods therefore pushes out its own half-open flows first.
+ *
+ * Nothing here allocates after construction, and nothing throws for want of room. Called by dataplane/switch/forwarder.
+ */
+import { assert } from '../../base/assert.ts';
+import { TimerWheel } from '../../base/timer-wheel.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
+import { ALWAYS_CURRENT, type EpochCell, type Epochs } from './epochs.ts';
+import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
+import { FlowState, idleSecMax, nextState, STATE_FLAGS } from './flow-state.ts';
+import { PairLists } from './pair-lists.ts';
+import { NO_TRANSPOSITION, type TranspositionId, type Transpositions } from './transposition.ts';
+
+/** Index of an entry; NO_FLOW is none. */
+export type FlowIndex = number;
+export const NO_FLOW: FlowIndex = -1;
+
+export interface FlowTableLimits {
+  /** Flows, each with its reverse, in all and per owner. */
+  readonly flowsMax: number;
+  readonly flowsPerOwnerMax: number;
+  /** Owners are numbered below this. */
+  readonly ownersMax: number;
+}
+
+/** What a flow was resolved to. */
+export interface FlowBinding {
+  readonly transposition: TranspositionId;
+  readonly ingressCell: EpochCell;
+  readonly egressCell: EpochCell;
+  readonly ruleCell: EpochCell;
+  /** Source MAC it was resolved with: upper 16 and lower 32 bits. */
+  readonly srcMacHigh: number;
+  readonly srcMacLow: number;
+}
+
+/** Words of an entry. */
+const STRIDE = 32;
+const SCOPE = 0;
+const SRC = 1;
+const DST = 5;
+const PORTS = 9;
+const KIND = 10;
+const TRANSPOSITION = 11;
+const EPOCH = 12;
+const INGRESS_CELL = 13;
+const EGRESS_CELL = 14;
+const RULE_CELL = 15;
+// Second cache line.
+const SRC_MAC_HIGH = 16;
+const SRC_MAC_LOW = 17;
+const LAST_USED = 18;
+const HASH = 19;
+/** Doubles, hence counted in 8-byte words. */
+const PACKETS = 10;
+const BYTES = 11;
+
+const GOLDEN = 0x9e37_79b1;
+
+export class FlowTable {
+  readonly #words: Uint32Array;
+  readonly #doubles: Float64Array;
+  /** Two words per slot: hash, entry + 1 (0: empty). */
+  readonly #slots: Uint32Array;
+  readonly #slotMask: number;
+  readonly #state: Uint8Array;
+  readonly #owner: Uint16Array;
+  readonly #lists: PairLists;
+  readonly #wheel: TimerWheel;
+  readonly #limits: FlowTableLimits;
+  readonly #transpositions: Transpositions;
+  readonly #epochs: Epochs;
+  readonly #seed: number;
+  #evictions = 0;
+  #expirations = 0;
+
+  constructor(parts: {
+    readonly limits: FlowTableLimits;
+    readonly transpositions: Transpositions;
+    readonly epochs: Epochs;
+    /** Random: nobody outside shall be able to choose colliding flows. */
+    readonly seed: number;
+    /** Now; time is counted in seconds. */
+    readonly startSec: number;
+  }) {
+    const { flowsMax, ownersMax } = parts.limits;
+    this.#limits = parts.limits;
+    this.#transpositions = parts.transpositions;
+    this.#epochs = parts.epochs;
+    this.#seed = parts.seed | 0;
+    const buffer = new ArrayBuffer(flowsMax * 2 * STRIDE * 4);
+    this.#words = new Uint32Array(buffer);
+    this.#doubles = new Float64Array(buffer);
+    const slots = 2 ** Math.ceil(Math.log2(flowsMax * 4));
+    this.#slots = new Uint32Array(slots * 2);
+    this.#slotMask = slots - 1;
+    this.#state = new Uint8Array(flowsMax);
+    this.#owner = new Uint16Array(flowsMax);
+    this.#lists = new PairLists(flowsMax, ownersMax);
+    this.#wheel = new TimerWheel(flowsMax, parts.startSec);
+  }
+
+  /** Flows in the table, each with its reverse. */
+  get count(): number {
+    return this.#lists.count;
+  }
+
+  /** Flows that had to go before their time, and that went in time, since the start. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+  get expirations(): number {
+    return this.#expirations;
+  }
+
+  hash(scope: FlowScope, key: FlowKey): number {
+    let hash = Math.imul(this.#seed ^ scope ^ kindOf(key), GOLDEN);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ key.src3, GOLDEN);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ key.dst3, GOLDEN);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ portsOf(key), GOLDEN);
+    if (key.src2 !== 0xffff || key.src1 !== 0) {
+      hash = Math.imul(hash ^ (hash >>> 15) ^ key.src0 ^ (key.src1 << 1), GOLDEN);
+      hash = Math.imul(hash ^ (hash >>> 15) ^ key.src2 ^ (key.dst2 << 1), GOLDEN);
+      hash = Math.imul(hash ^ (hash >>> 15) ^ key.dst0 ^ (key.dst1 << 1), GOLDEN);
+    }
+    return (hash ^ (hash >>> 16)) >>> 0;
+  }
+
+  /** The entry of this key in this scope; `hash` is that of both. */
+  find(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
+    const slots = this.#slots;
+    const kind = kindOf(key);
+    const ports = portsOf(key);
+    for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
+      const reference = slots[slot * 2 + 1] ?? 0;
+      if (reference === 0) return NO_FLOW;
+      if (slots[slot * 2] === hash && this.#isKey(reference - 1, scope, key, kind, ports)) {
+        return reference - 1;
+      }
+    }
+  }
+
+  /** May the entry's transposition be applied to a packet with this source MAC, or must the flow be resolved (again)? */
+  isCurrent(flow: FlowIndex, srcMacHigh: number, srcMacLow: number): boolean {
+    const words = this.#words;
+    const base = flow * STRIDE;
+    return (
+      words[base + TRANSPOSITION] !== NO_TRANSPOSITION &&
+      words[base + EPOCH] ===
+        this.#epochs.sum(
+          words[base + INGRESS_CELL] ?? 0,
+          words[base + EGRESS_CELL] ?? 0,
+          words[base + RULE_CELL] ?? 0,
+        ) &&
+      words[base + SRC_MAC_LOW] === srcMacLow &&
+      words[base + SRC_MAC_HIGH] === srcMacHigh
+    );
+  }
+
+  transposition(flow: FlowIndex): TranspositionId {
+    return this.#words[flow * STRIDE + TRANSPOSITION] ?? NO_TRANSPOSITION;
+  }
+
+  /** True for the reverse entry: its packets answer a flow that the other side opened. */
+  isReply(flow: FlowIndex): boolean {
+    return (flow & 1) === 1;
+  }
+
+  /** Counts a packet and moves the flow's state on. */
+  touch(flow: FlowIndex, bytes: number, tcpFlags: number, nowSec: number): void {
+    const doubles = this.#doubles;
+    const at = flow * (STRIDE / 2);
+    doubles[at + PACKETS] = (doubles[at + PACKETS] ?? 0) + 1;
+    doubles[at + BYTES] = (doubles[at + BYTES] ?? 0) + bytes;
+    this.#words[flow * STRIDE + LAST_USED] = nowSec;
+    const pair = flow >> 1;
+    if ((tcpFlags & STATE_FLAGS) !== 0 || this.#state[pair] === FlowState.HALF_OPEN) {
+      this.#advanceState(pair, tcpFlags, this.isReply(flow), nowSec);
+    }
+  }
+
+  /**
+   * Makes a flow and its unresolved reverse. `reverse` is the key of the answer, in the scope it will come by. Returns the
+   * initiator's entry, or NO_FLOW when there is no room (Drop.FlowTableFull).
+   */
+  insert(flow: {
+    readonly scope: FlowScope;
+    readonly key: FlowKey;
+    readonly reverseScope: FlowScope;
+    readonly reverse: FlowKey;
+    readonly owner: number;
+    readonly nowSec: number;
+  }): FlowIndex {
+    // An entry of either key that is left from a flow that has since changed its way is superseded.
+    this.#removeKey(flow.scope, flow.key);
+    this.#removeKey(flow.reverseScope, flow.reverse);
+    if (!this.#makeRoom(flow.owner)) return NO_FLOW;
+    const pair = this.#lists.add(flow.owner);
+    this.#owner[pair] = flow.owner;
+    this.#state[pair] = FlowState.HALF_OPEN;
+    this.#writeKey(pair * 2, flow.scope, flow.key, flow.nowSec);
+    this.#writeKey(pair * 2 + 1, flow.reverseScope, flow.reverse, flow.nowSec);
+    this.#wheel.schedule(pair, flow.nowSec + idleSecMax(flow.key.protocol, FlowState.HALF_OPEN));
+    return pair * 2;
+  }
+
+  /** Remembers what the entry's packets resolve to. Takes over the caller's reference to the transposition. */
+  bind(flow: FlowIndex, binding: FlowBinding): void {
+    const words = this.#words;
+    const base = flow * STRIDE;
+    const old = this.transposition(flow);
+    words[base + TRANSPOSITION] = binding.transposition;
+    if (old !== NO_TRANSPOSITION) this.#transpositions.release(old);
+    words[base + INGRESS_CELL] = binding.ingressCell;
+    words[base + EGRESS_CELL] = binding.egressCell;
+    words[base + RULE_CELL] = binding.ruleCell;
+    words[base + EPOCH] = this.#epochs.sum(
+      binding.ingressCell,
+      binding.egressCell,
+      binding.ruleCell,
+    );
+    words[base + SRC_MAC_HIGH] = binding.srcMacHigh;
+    words[base + SRC_MAC_LOW] = binding.srcMacLow;
+  }
+
+  /**
+   * Moves the other entry of a pair to the scope its packets come by from now on: the far end of the flow has moved to another host,
+   * or to this one.
+   */
+  moveCounterpart(flow: FlowIndex, scope: FlowScope, key: FlowKey, nowSec: number): void {
+    const counterpart = flow ^ 1;
+    const hash = this.hash(scope, key);
+    const base = counterpart * STRIDE;
+    if (this.#words[base + SCOPE] === scope && this.#words[base + HASH] === hash) return;
+    this.#removeKey(scope, key);
+    this.#unindex(counterpart);
+    const transposition = this.transposition(counterpart);
+    if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
+    this.#writeKey(counterpart, scope, key, nowSec);
+  }
+
+  /** Forgets a flow and its reverse. */
+  remove(flow: FlowIndex): void {
+    const pair = flow >> 1;
+    for (const entry of [pair * 2, pair * 2 + 1]) {
+      const transposition = this.transposition(entry);
+      if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
+      this.#words[entry * STRIDE + TRANSPOSITION] = NO_TRANSPOSITION;
+      this.#unindex(entry);
+    }
+    this.#wheel.cancel(pair);
+    this.#lists.remove(pair, this.#owner[pair] ?? 0);
+  }
+
+  /** Forgets every flow of an owner that has gone. */
+  removeOwner(owner: number): void {
+    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
+      if (this.#lists.isUsed(pair) && this.#owner[pair] === owner) this.remove(pair * 2);
+    }
+  }
+
+  /** Forgets flows that have been idle for their time; `room` bounds the work and is overwritten. */
+  expire(nowSec: number, room: Uint32Array): void {
+    const due = this.#wheel.advance(nowSec, room);
+    for (let index = 0; index < due; index += 1) {
+      const pair = room[index] ?? 0;
+      const deadline = this.#lastUsed(pair) + this.#idleSecMax(pair);
+      if (deadline > nowSec) this.#wheel.schedule(pair, deadline);
+      else {
+        this.#expirations += 1;
+        this.remove(pair * 2);
+      }
+    }
+  }
+
+  /** Every entry, read out. For people, not for packets. */
+  *views(): Generator<FlowView> {
+    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
+      if (!this.#lists.isUsed(pair)) continue;
+      yield this.#viewOf(pair * 2);
+      yield this.#viewOf(pair * 2 + 1);
+    }
+  }
+
+  /** Asserts what every operation relies on. For tests. */
+  checkInvariants(): void {
+    let indexed = 0;
+    for (let slot = 0; slot <= this.#slotMask; slot += 1) {
+      const reference = this.#slots[slot * 2 + 1] ?? 0;
+      if (reference === 0) continue;
+      indexed += 1;
+      const entry = reference - 1;
+      assert(this.#lists.isUsed(entry >> 1), 'an indexed entry is in use');
+      assert(this.#word(entry, HASH) === this.#slots[slot * 2], 'a slot holds its entry’s hash');
+      for (let at = this.#word(entry, HASH) & this.#slotMask; at !== slot; ) {
+        assert(this.#slots[at * 2 + 1] !== 0, 'no hole before an entry');
+        at = (at + 1) & this.#slotMask;
+      }
+    }
+    assert(indexed === this.count * 2, 'both entries of each flow are indexed');
+    assert(this.#wheel.count === this.count, 'each flow has a timer');
+    this.#lists.checkInvariants((pair) => ({
+      owner: this.#owner[pair] ?? 0,
+      isHalfOpen: this.#state[pair] === FlowState.HALF_OPEN,
+    }));
+    this.#wheel.checkInvariants();
+  }
+
+  /** References to transpositions that the table holds. For tests. */
+  get references(): number {
+    let count = 0;
+    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
+      if (!this.#lists.isUsed(pair)) continue;
+      if (this.transposition(pair * 2) !== NO_TRANSPOSITION) count += 1;
+      if (this.transposition(pair * 2 + 1) !== NO_TRANSPOSITION) count += 1;
+    }
+    return count;
+  }
+
+  #makeRoom(owner: number): boolean {
+    const lists = this.#lists;
+    if (lists.ownedCount(owner) >= this.#limits.flowsPerOwnerMax) {
+      return this.#evict(lists.oldestHalfOpenOf(owner));
+    }
+    if (lists.count < this.#limits.flowsMax) return true;
+    const own = lists.oldestHalfOpenOf(owner);
+    return this.#evict(own >= 0 ? own : lists.oldestHalfOpen());
+  }
+
+  #evict(pair: number): boolean {
+    if (pair < 0) return false;
+    this.#evictions += 1;
+    this.remove(pair * 2);
+    return true;
+  }
+
+  #advanceState(pair: number, tcpFlags: number, isReply: boolean, nowSec: number): void {
+    const state = this.#stateOf(pair);
+    const next = nextState(state, tcpFlags, isReply);
+    if (next === state) return;
+    this.#state[pair] = next;
+    if (state === FlowState.HALF_OPEN) this.#lists.leaveHalfOpen(pair, this.#owner[pair] ?? 0);
+    if (next === FlowState.HALF_OPEN) this.#lists.enterHalfOpen(pair, this.#owner[pair] ?? 0);
+    this.#wheel.schedule(pair, nowSec + this.#idleSecMax(pair));
+  }
+
+  #stateOf(pair: number): FlowState {
+    return FLOW_STATES[this.#state[pair] ?? 0] ?? FlowState.CLOSED;
+  }
+
+  #idleSecMax(pair: number): number {
+    return idleSecMax(this.#word(pair * 2, KIND) & 0xff, this.#stateOf(pair));
+  }
+
+  #lastUsed(pair: number): number {
+    return Math.max(this.#word(pair * 2, LAST_USED), this.#word(pair * 2 + 1, LAST_USED));
+  }
+
+  #removeKey(scope: FlowScope, key: FlowKey): void {
+    const known = this.find(this.hash(scope, key), scope, key);
+    if (known !== NO_FLOW) this.remove(known);
+  }
+
+  #isKey(entry: FlowIndex, scope: FlowScope, key: FlowKey, kind: number, ports: number): boolean {
+    const words = this.#words;
+    const base = entry * STRIDE;
+    if (
+      words[base + SCOPE] !== scope ||
+      words[base + SRC + 3] !== key.src3 ||
+      words[base + DST + 3] !== key.dst3 ||
+      words[base + PORTS] !== ports ||
+      words[base + KIND] !== kind
+    ) {
+      return false;
+    }
+    return (
+      (kind & KIND_IPV6) === 0 ||
+      (words[base + SRC] === key.src0 &&
+        words[base + SRC + 1] === key.src1 &&
+        words[base + SRC + 2] === key.src2 &&
+        words[base + DST] === key.dst0 &&
+        words[base + DST + 1] === key.dst1 &&
+        words[base + DST + 2] === key.dst2)
+    );
+  }
+
+  /** Writes a fresh, unresolved entry and indexes it. */
+  #writeKey(entry: FlowIndex, scope: FlowScope, key: FlowKey, nowSec: number): void {
+    const words = this.#words;
+    const base = entry * STRIDE;
+    const hash = this.hash(scope, key);
+    words.fill(0, base, base + STRIDE);
+    words[base + SCOPE] = scope;
+    words[base + SRC] = key.src0;
+    words[base + SRC + 1] = key.src1;
+    words[base + SRC + 2] = key.src2;
+    words[base + SRC + 3] = key.src3;
+    words[base + DST] = key.dst0;
+    words[base + DST + 1] = key.dst1;
+    words[base + DST + 2] = key.dst2;
+    words[base + DST + 3] = key.dst3;
+    words[base + PORTS] = portsOf(key);
+    words[base + KIND] = kindOf(key);
+    words[base + TRANSPOSITION] = NO_TRANSPOSITION;
+    words[base + INGRESS_CELL] = ALWAYS_CURRENT;
+    words[base + LAST_USED] = nowSec;
+    words[base + HASH] = hash;
+    let slot = hash & this.#slotMask;
+    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#slotMask;
+    this.#slots[slot * 2] = hash;
+    this.#slots[slot * 2 + 1] = entry + 1;
+  }
+
+  /** Takes an entry out of the index and closes the gap, so that probing never has to step over removed entries. */
+  #unindex(entry: FlowIndex): void {
+    const slots = this.#slots;
+    const mask = this.#slotMask;
+    let hole = this.#word(entry, HASH) & mask;
+    while (slots[hole * 2 + 1] !== entry + 1) hole = (hole + 1) & mask;
+    for (let slot = (hole + 1) & mask; slots[slot * 2 + 1] !== 0; slot = (slot + 1) & mask) {
+      const home = (slots[slot * 2] ?? 0) & mask;
+      // Stays if its home lies behind the hole: then a probe for it never passes the hole.
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      slots[hole * 2] = slots[slot * 2] ?? 0;
+      slots[hole * 2 + 1] = slots[slot * 2 + 1] ?? 0;
+      hole = slot;
+    }
+    slots[hole * 2] = 0;
+    slots[hole * 2 + 1] = 0;
+  }
+
+  #word(entry: FlowIndex, at: number): number {
+    return this.#words[entry * STRIDE + at] ?? 0;
+  }
+
+  #viewOf(flow: FlowIndex): FlowView {
+    const words = (at: number) =>
+      [0, 1, 2, 3].map((index) => this.#word(flow, at + index)) as [number, number, number, number];
+    const at = flow * (STRIDE / 2);
+    return {
+      flow,
+      scope: this.#word(flow, SCOPE),
+      src: words(SRC),
+      dst: words(DST),
+      srcPort: this.#word(flow, PORTS) >>> 16,
+      dstPort: this.#word(flow, PORTS) & 0xffff,
+      protocol: this.#word(flow, KIND) & 0xff,
+      isReply: this.isReply(flow),
+      state: this.#stateOf(flow >> 1),
+      owner: this.#owner[flow >> 1] ?? 0,
+      transposition: this.transposition(flow),
+      lastUsedSec: this.#word(flow, LAST_USED),
+      packets: this.#doubles[at + PACKETS] ?? 0,
+      bytes: this.#doubles[at + BYTES] ?? 0,
+    };
+  }
+}
+
+/** One entry, read out for people. */
+export interface FlowView {
+  readonly flow: FlowIndex;
+  readonly scope: FlowScope;
+  readonly src: readonly [number, number, number, number];
+  readonly dst: readonly [number, number, number, number];
+  readonly srcPort: number;
+  readonly dstPort: number;
+  readonly protocol: number;
+  readonly isReply: boolean;
+  readonly state: FlowState;
+  readonly owner: number;
+  readonly transposition: TranspositionId;
+  readonly lastUsedSec: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+const FLOW_STATES: readonly FlowState[] = Object.values(FlowState);

@@ -1,0 +1,142 @@
+/**
+ * Pipeline — the ordered layers of a port, and the walk of a packet through them: the slow path.
+ *
+ *   outbound:  first layer → … → last layer          inbound:  last layer → … → first layer
+ *
+ * A walk ends early where a rule denies or has the switch answer. Else it has folded every rule's header action into one composition.
+ * `resolve` is the whole way through the switch: the sending port's pipeline outbound and, where that leads to another port of
+ * the same switch, the receiver's inbound on top of it. Both end up in one composition, so that a packet between two local ports
+ * costs one lookup and one transposition, as one to a remote host does; its flow depends on the epochs of both.
+ *
+ * Called by dataplane/switch/forwarder for the first packet of a flow, and by whoever explains a path.
+ */
+import { assert } from '../../base/assert.ts';
+import { Drop } from '../../packet/drop.ts';
+import type { DecisionLog } from './decision.ts';
+import { Direction } from './direction.ts';
+import { ALWAYS_CURRENT, type EpochCell } from './epochs.ts';
+import { reverseKey } from './flow-id.ts';
+import { type Composition, clearComposition, fold, NO_PORT, Op } from './header-action.ts';
+import { groupsFor, judgesRequest, type Layer } from './layer.ts';
+import type { Packet } from './packet.ts';
+import type { Rule, Steering } from './rule.ts';
+
+export interface Pipeline {
+  /** In outbound order. */
+  readonly layers: readonly Layer[];
+}
+
+/** A port as the engine needs it. */
+export interface PipelinePort {
+  readonly index: number;
+  /** Bumped whenever anything in the pipeline changes. */
+  readonly cell: EpochCell;
+  readonly pipeline: Pipeline;
+}
+
+export const Outcome = { FORWARD: 0, DROP: 1, ANSWER: 2 } as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+
+/** Result of a walk; reused. */
+export interface Resolution {
+  outcome: Outcome;
+  /** Outcome.DROP: why. */
+  drop: Drop;
+  /** Outcome.ANSWER: who. */
+  service: number;
+  readonly composition: Composition;
+  /** Epoch cells the outcome depends on besides the composition's own. */
+  ingressCell: EpochCell;
+  egressCell: EpochCell;
+}
+
+/** Sends `packet` through the switch: from `ingress` to wherever its layers lead. */
+export function resolve(
+  ingress: PipelinePort,
+  packet: Packet,
+  portAt: (index: number) => PipelinePort | undefined,
+  log: DecisionLog,
+  resolution: Resolution,
+): void {
+  const { composition } = resolution;
+  clearComposition(composition);
+  log.clear();
+  resolution.ingressCell = ingress.cell;
+  resolution.egressCell = ALWAYS_CURRENT;
+  walk(ingress, Direction.OUTBOUND, packet, log, resolution);
+  if (resolution.outcome !== Outcome.FORWARD) return;
+  if (composition.port === NO_PORT) {
+    if ((composition.ops & Op.PUSH) === 0) refuse(resolution, Drop.NoRoute);
+    return;
+  }
+  const egress = portAt(composition.port);
+  if (egress === undefined) refuse(resolution, Drop.PortDetached);
+  else if (egress.index === ingress.index) refuse(resolution, Drop.HairpinLoop);
+  else {
+    resolution.egressCell = egress.cell;
+    walk(egress, Direction.INBOUND, packet, log, resolution);
+  }
+}
+
+/** One port's layers in one direction. */
+function walk(
+  port: PipelinePort,
+  direction: Direction,
+  packet: Packet,
+  log: DecisionLog,
+  resolution: Resolution,
+): void {
+  resolution.outcome = Outcome.FORWARD;
+  resolution.drop = Drop.None;
+  const { layers } = port.pipeline;
+  const step = direction === Direction.OUTBOUND ? 1 : -1;
+  let index = direction === Direction.OUTBOUND ? 0 : layers.length - 1;
+  for (let layer = layers[index]; layer !== undefined; layer = layers[index]) {
+    // A stateful layer sees the request that a reply answers, and decides about that.
+    const turned = judgesRequest(layer, packet);
+    if (turned) reverseKey(packet.key, packet.key);
+    for (const group of groupsFor(layer, direction, packet)) {
+      const rule = group.find(packet);
+      log.note(port.index, direction, layer.name, group.name, rule);
+      perform(rule, packet, resolution);
+      if (resolution.outcome !== Outcome.FORWARD) break;
+    }
+    if (turned) reverseKey(packet.key, packet.key);
+    if (resolution.outcome !== Outcome.FORWARD) return;
+    index += step;
+  }
+}
+
+function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
+  const { action } = rule;
+  const { composition } = resolution;
+  if (rule.cell !== undefined) {
+    assert(composition.cell === ALWAYS_CURRENT, 'at most one revocable rule per walk');
+    composition.cell = rule.cell;
+  }
+  switch (action.kind) {
+    case 'deny':
+      refuse(resolution, action.drop);
+      break;
+    case 'answer':
+      resolution.outcome = Outcome.ANSWER;
+      resolution.service = action.service;
+      break;
+    case 'allow':
+      if (action.header !== undefined) fold(composition, action.header);
+      if (action.steering !== undefined) steer(action.steering, packet, composition);
+      break;
+  }
+}
+
+function steer(steering: Steering, packet: Packet, composition: Composition): void {
+  if (steering.segment !== undefined) packet.segment = steering.segment;
+  if (steering.nextSegment !== undefined) packet.nextSegment = steering.nextSegment;
+  if (steering.nextHop !== undefined) packet.nextHop = steering.nextHop;
+  if (steering.port !== undefined) composition.port = steering.port;
+}
+
+function refuse(resolution: Resolution, drop: Drop): void {
+  resolution.outcome = Outcome.DROP;
+  resolution.drop = drop;
+}

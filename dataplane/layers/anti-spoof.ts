@@ -1,0 +1,122 @@
+/**
+ * Anti-spoofing: a port sends with its own MAC and IP addresses and with no others, in ARP too. Also finds out which of the port's
+ * subnets a packet comes from, since that follows from its source address. Supported: IPv4, IPv6, ARP, the port's MacSpoofing
+ * setting (MAC checks off, IP checks on); a VM that has no address yet may ask for one (DHCP, RFC 2131; ARP probe, RFC 5227).
+ * Nothing to do inbound. First layer of layers/order.
+ */
+import { type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
+import { Drop } from '../../packet/drop.ts';
+import { EtherType } from '../../packet/ethernet.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import { orderedGroup } from '../engine/group.ts';
+import { equals, type Predicate } from '../engine/predicate.ts';
+import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { LayerDefinition } from './layer-definition.ts';
+import type { PortAddress, PortPolicy } from './port-policy.ts';
+
+export const antiSpoof: LayerDefinition = {
+  name: 'anti-spoof',
+  purpose: 'A port sends with its own addresses and with no others.',
+  outbound:
+    'Source MAC is the port’s (unless MAC spoofing is allowed); source address, and the sender fields of ARP, are one of its IP ' +
+    'configurations. DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
+    'a VLAN tag and other EtherTypes are refused. Notes the subnet of the source address.',
+  inbound: '',
+  drops: [
+    Drop.SpoofedMac,
+    Drop.SpoofedIpv4,
+    Drop.SpoofedIpv6,
+    Drop.SpoofedArp,
+    Drop.EtherTypeUnsupported,
+  ],
+  build: (port) => ({
+    name: antiSpoof.name,
+    isStateful: false,
+    outbound: [macGroup(port), addressGroup(port)],
+    inbound: [],
+  }),
+};
+
+const UNSPECIFIED_IPV4: IpPrefixWords = { words: ipv4Words(0), len: 128 };
+const UNSPECIFIED_IPV6: IpPrefixWords = { words: [0, 0, 0, 0], len: 128 };
+const LINK_LOCAL_IPV6: IpPrefixWords = { words: [0xfe80_0000, 0, 0, 0], len: 10 };
+
+const IS_IPV4 = equals('etherType', EtherType.IPV4);
+const IS_IPV6 = equals('etherType', EtherType.IPV6);
+const IS_ARP = equals('etherType', EtherType.ARP);
+
+function macGroup(port: PortPolicy) {
+  const { resourceRef } = port;
+  const tagged: Rule = {
+    id: 'tagged',
+    resourceRef: '',
+    priority: 10,
+    predicates: [{ field: 'tagged', holds: true }],
+    action: deny(Drop.EtherTypeUnsupported),
+  };
+  const own: Rule = {
+    id: port.macSpoofing ? 'any source MAC' : 'own source MAC',
+    resourceRef,
+    priority: 20,
+    predicates: port.macSpoofing ? [] : [{ field: 'srcMac', is: port.mac }],
+    action: ALLOW,
+  };
+  return orderedGroup('mac', [tagged, own], {
+    id: 'foreign source MAC',
+    resourceRef,
+    priority: 30,
+    predicates: [],
+    action: deny(Drop.SpoofedMac),
+  });
+}
+
+function addressGroup(port: PortPolicy) {
+  const arpSender: readonly Predicate[] = port.macSpoofing
+    ? [IS_ARP]
+    : [IS_ARP, { field: 'arpSenderMac', is: port.mac }];
+  const allowed = port.addresses.flatMap((address) => ownAddress(address, arpSender));
+  const rules: Rule[] = [
+    ...allowed,
+    allow('DHCP client', [
+      IS_IPV4,
+      { field: 'srcAddress', in: UNSPECIFIED_IPV4 },
+      equals('protocol', IpProtocol.UDP),
+      equals('srcPort', DHCP_CLIENT_PORT),
+      equals('dstPort', DHCP_SERVER_PORT),
+    ]),
+    allow('ARP probe', [...arpSender, { field: 'srcAddress', in: UNSPECIFIED_IPV4 }]),
+    allow('IPv6 link-local', [IS_IPV6, { field: 'srcAddress', in: LINK_LOCAL_IPV6 }]),
+    allow('IPv6 unspecified', [IS_IPV6, { field: 'srcAddress', in: UNSPECIFIED_IPV6 }]),
+    refuse('foreign IPv4 source', [IS_IPV4], Drop.SpoofedIpv4),
+    refuse('foreign IPv6 source', [IS_IPV6], Drop.SpoofedIpv6),
+    refuse('foreign ARP sender', [IS_ARP], Drop.SpoofedArp),
+  ];
+  return orderedGroup('address', rules, refuse('other protocols', [], Drop.EtherTypeUnsupported));
+}
+
+const DHCP_CLIENT_PORT = 68;
+const DHCP_SERVER_PORT = 67;
+
+function ownAddress(own: PortAddress, arpSender: readonly Predicate[]): Rule[] {
+  const source: Predicate = { field: 'srcAddress', in: { words: own.address, len: 128 } };
+  const rule = (id: string, predicates: readonly Predicate[]): Rule => ({
+    id,
+    resourceRef: own.resourceRef,
+    priority: 10,
+    predicates,
+    action: { kind: 'allow', steering: { segment: own.segment } },
+  });
+  if (!isIpv4Words(own.address)) return [rule('own IPv6 address', [IS_IPV6, source])];
+  return [
+    rule('own IPv4 address', [IS_IPV4, source]),
+    rule('own ARP sender', [...arpSender, source]),
+  ];
+}
+
+function allow(id: string, predicates: readonly Predicate[]): Rule {
+  return { id, resourceRef: '', priority: 20, predicates, action: ALLOW };
+}
+
+function refuse(id: string, predicates: readonly Predicate[], drop: Drop): Rule {
+  return { id, resourceRef: '', priority: 30, predicates, action: deny(drop) };
+}

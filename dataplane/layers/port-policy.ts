@@ -1,0 +1,35 @@
+/**
+ * What the layers of one port are built from: the port's own part of goal state, resolved to numbers, and the tables it shares with
+ * every other port of its virtual network. Written by switch/tables, read by the layers.
+ */
+import type { IpWords } from '../../base/ip-words.ts';
+import type { Mac } from '../../base/mac.ts';
+import type { PrefixGroup } from '../engine/group.ts';
+
+export interface PortPolicy {
+  /** Of the network interface. */
+  readonly resourceRef: string;
+  readonly mac: Mac;
+  /** True: the port may send with any source MAC address (nested virtualisation, appliances). */
+  readonly macSpoofing: boolean;
+  /** Primary first. */
+  readonly addresses: readonly PortAddress[];
+  readonly network: NetworkGroups;
+}
+
+/** One IP configuration. */
+export interface PortAddress {
+  readonly resourceRef: string;
+  readonly address: IpWords;
+  /** VXLAN network identifier of its subnet. */
+  readonly segment: number;
+  readonly gateway: IpWords;
+}
+
+/** Groups shared by all ports of a virtual network: one change reaches them all. */
+export interface NetworkGroups {
+  /** By destination address: what the network routes. */
+  readonly routes: PrefixGroup;
+  /** By next hop: where each customer address is. */
+  readonly mappings: PrefixGroup;
+}

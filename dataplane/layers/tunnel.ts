@@ -1,0 +1,141 @@
+/**
+ * Tunnel: the one layer of the uplink. What comes out of a VXLAN tunnel (RFC 7348) is believed only if it comes from a host that goal
+ * state knows, carries the VNI of a subnet that has a port here, and is for an address of such a port. The VNI selects the table, so
+ * two tenants with the same addresses cannot meet. On success the outer header is popped and the receiving port's inbound
+ * layers follow.
+ */
+import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
+import { Drop } from '../../packet/drop.ts';
+import { EtherType } from '../../packet/ethernet.ts';
+import type { EpochCell } from '../engine/epochs.ts';
+import {
+  branchGroup,
+  type Group,
+  orderedGroup,
+  type PrefixGroup,
+  prefixGroup,
+} from '../engine/group.ts';
+import { equals } from '../engine/predicate.ts';
+import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { LayerDefinition } from './layer-definition.ts';
+
+/** What the layer is built from. The groups belong to switch/tables, which keeps them up to date. */
+export interface TunnelTables {
+  /** By outer source address: hosts that may send to us. */
+  readonly peers: PrefixGroup;
+  /** By VNI: addresses of our ports in that subnet. */
+  readonly subnets: ReadonlyMap<number, Group>;
+}
+
+export const tunnel: LayerDefinition<TunnelTables> = {
+  name: 'tunnel',
+  purpose:
+    'What arrives through a tunnel is believed only from known hosts, for known subnets and addresses of ports here.',
+  outbound:
+    'Outer source is a host of goal state; VNI is that of a subnet with a port here; inner destination is an address of such a port. Then ' +
+    'the outer header is popped, and the port’s inbound layers follow.',
+  inbound: '',
+  drops: [
+    Drop.OuterSourceUnknown,
+    Drop.VniUnknown,
+    Drop.DestinationNotLocal,
+    Drop.PortDetached,
+    Drop.MulticastUnsupported,
+    Drop.EtherTypeUnsupported,
+    Drop.ArpUnanswered,
+  ],
+  build: (tables) => ({
+    name: tunnel.name,
+    isStateful: false,
+    outbound: [
+      tables.peers,
+      ACCEPTED_KINDS,
+      branchGroup('destinations', 'vni', tables.subnets, refuse('unknown VNI', Drop.VniUnknown)),
+    ],
+    inbound: [],
+  }),
+};
+
+export function peerGroup(): PrefixGroup {
+  return prefixGroup('peers', 'outerSource', refuse('unknown host', Drop.OuterSourceUnknown));
+}
+
+export function peerRule(providerAddress: IpWords): Rule {
+  return {
+    id: `host ${formatIpWords(providerAddress)}`,
+    resourceRef: '',
+    priority: 0,
+    predicates: [{ field: 'outerSource', in: { words: providerAddress, len: 128 } }],
+    action: ALLOW,
+  };
+}
+
+/** Local destinations of one subnet, empty. */
+export function destinationGroup(): PrefixGroup {
+  return prefixGroup('destinations', 'dstAddress', refuse('not local', Drop.DestinationNotLocal));
+}
+
+export function destinationRule(destination: {
+  readonly address: IpWords;
+  readonly port: number | 'detached';
+  readonly portRef: string;
+  readonly cell: EpochCell;
+}): Rule {
+  const { address, port } = destination;
+  return {
+    id: formatIpWords(address),
+    resourceRef: destination.portRef,
+    priority: 0,
+    predicates: [{ field: 'dstAddress', in: { words: address, len: 128 } }],
+    action:
+      port === 'detached'
+        ? deny(Drop.PortDetached)
+        : { kind: 'allow', header: { outer: { kind: 'pop' } }, steering: { port } },
+    cell: destination.cell,
+  };
+}
+
+/** Hosts answer ARP themselves and flood nothing, so neither comes out of a tunnel of ours. */
+const ACCEPTED_KINDS = orderedGroup(
+  'kinds',
+  [
+    {
+      id: 'tagged',
+      resourceRef: '',
+      priority: 10,
+      predicates: [{ field: 'tagged', holds: true }],
+      action: deny(Drop.EtherTypeUnsupported),
+    },
+    {
+      id: 'multicast and broadcast',
+      resourceRef: '',
+      priority: 20,
+      predicates: [{ field: 'toGroup', holds: true }],
+      action: deny(Drop.MulticastUnsupported),
+    },
+    kind('IPv4', EtherType.IPV4),
+    kind('IPv6', EtherType.IPV6),
+    {
+      id: 'ARP',
+      resourceRef: '',
+      priority: 40,
+      predicates: [equals('etherType', EtherType.ARP)],
+      action: deny(Drop.ArpUnanswered),
+    },
+  ],
+  refuse('other protocols', Drop.EtherTypeUnsupported),
+);
+
+function kind(id: string, etherType: number): Rule {
+  return {
+    id,
+    resourceRef: '',
+    priority: 30,
+    predicates: [equals('etherType', etherType)],
+    action: ALLOW,
+  };
+}
+
+function refuse(id: string, drop: Drop): Rule {
+  return { id, resourceRef: '', priority: 100, predicates: [], action: deny(drop) };
+}

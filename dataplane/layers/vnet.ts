@@ -1,0 +1,110 @@
+/**
+ * Virtual network: the mapping from a customer address (CA) to the MAC address behind it and to where that is: a port of this switch, or a
+ * host with a provider address (PA) that a tunnel leads to (MS-NCNBI virtual networks; RFC 7348 for the tunnel). The mapping
+ * table alone says where an address is; nothing is learned from packets. A packet between subnets is routed here, at the
+ * source host: the virtual router's MAC becomes its source and its TTL goes down by one.
+ *
+ * Nothing to do inbound: the tunnel layer has found the port. Last layer of layers/order.
+ */
+import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
+import { type Mac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import { Drop } from '../../packet/drop.ts';
+import type { EpochCell } from '../engine/epochs.ts';
+import { orderedGroup, type PrefixGroup, prefixGroup } from '../engine/group.ts';
+import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { LayerDefinition } from './layer-definition.ts';
+
+export const vnet: LayerDefinition = {
+  name: 'vnet',
+  purpose: 'Where is the address? The mapping table says: a local port, or a host to tunnel to.',
+  outbound:
+    'Next hop is mapped: destination MAC becomes its owner’s; local port, or VXLAN with the destination subnet’s VNI to its host. Between ' +
+    'subnets: source MAC becomes the virtual router’s, TTL minus one. No mapping: dropped.',
+  inbound: '',
+  drops: [Drop.NoMapping, Drop.PortDetached],
+  build: (port) => ({
+    name: vnet.name,
+    isStateful: false,
+    outbound: [port.network.mappings, ROUTER],
+    inbound: [],
+  }),
+};
+
+/** A network's mappings, empty. */
+export function mappingGroup(): PrefixGroup {
+  return prefixGroup('mappings', 'nextHop', {
+    id: 'no mapping',
+    resourceRef: '',
+    priority: 0,
+    predicates: [],
+    action: deny(Drop.NoMapping),
+  });
+}
+
+/** Where a mapped address is. */
+export type Place =
+  | { readonly kind: 'local'; readonly port: number }
+  /** On this host by the mapping, but no attached port has it. */
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'remote'; readonly peer: number; readonly mtu: number };
+
+/** The rule of one customer address. */
+export function mappingRule(mapping: {
+  readonly address: IpWords;
+  readonly mac: Mac;
+  /** VXLAN network identifier of the address's subnet. */
+  readonly segment: number;
+  readonly place: Place;
+  readonly portRef: string;
+  readonly cell: EpochCell;
+}): Rule {
+  return {
+    id: formatIpWords(mapping.address),
+    resourceRef: mapping.portRef,
+    priority: 0,
+    predicates: [{ field: 'nextHop', in: { words: mapping.address, len: 128 } }],
+    action: actionTo(mapping.place, mapping.mac, mapping.segment),
+    cell: mapping.cell,
+  };
+}
+
+function actionTo(place: Place, mac: Mac, segment: number): Action {
+  const ethernet = { dst: mac };
+  switch (place.kind) {
+    case 'absent':
+      return deny(Drop.PortDetached);
+    case 'local':
+      return {
+        kind: 'allow',
+        header: { ethernet },
+        steering: { nextSegment: segment, port: place.port },
+      };
+    case 'remote':
+      return {
+        kind: 'allow',
+        header: {
+          ethernet,
+          outer: { kind: 'push', peer: place.peer, vni: segment, mtu: place.mtu },
+        },
+        steering: { nextSegment: segment },
+      };
+  }
+}
+
+/** The virtual router: the same for every network. */
+const ROUTER = orderedGroup(
+  'router',
+  [
+    {
+      id: 'between subnets',
+      resourceRef: '',
+      priority: 10,
+      predicates: [{ field: 'crossesSegments', holds: true }],
+      action: {
+        kind: 'allow',
+        header: { ethernet: { src: VIRTUAL_ROUTER_MAC }, ttl: 'decrement' },
+      },
+    },
+  ],
+  { id: 'within the subnet', resourceRef: '', priority: 20, predicates: [], action: ALLOW },
+);

@@ -1,0 +1,78 @@
+/**
+ * Counters of a switch, in shared memory: the forwarding loop counts, anybody in the process reads at any time without a message.
+ * Per port: packets and bytes received by the switch from it and sent to it, and frames dropped per Drop code. Doubles: exact to 2^53,
+ * one writer, torn reads impossible on 64-bit machines.
+ *
+ * rx and tx are the switch's view, as on any switch: rx is what the port's owner sent (outbound), tx what was delivered to it.
+ */
+import { DROP_COUNT, DROP_NAMES, type Drop } from '../../packet/drop.ts';
+import { PORTS_MAX } from '../limits.ts';
+import type { PortCounters } from './switch-handle.ts';
+
+const RX_PACKETS = 0;
+const RX_BYTES = 1;
+const TX_PACKETS = 2;
+const TX_BYTES = 3;
+const DROPS = 4;
+const STRIDE = DROPS + DROP_COUNT;
+
+export class Counters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #values: Float64Array;
+
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(PORTS_MAX * STRIDE * 8)) {
+    this.buffer = buffer;
+    this.#values = new Float64Array(buffer);
+  }
+
+  received(port: number, bytes: number): void {
+    const at = port * STRIDE;
+    this.#add(at + RX_PACKETS, 1);
+    this.#add(at + RX_BYTES, bytes);
+  }
+
+  sent(port: number, bytes: number): void {
+    const at = port * STRIDE;
+    this.#add(at + TX_PACKETS, 1);
+    this.#add(at + TX_BYTES, bytes);
+  }
+
+  dropped(port: number, drop: Drop): void {
+    this.#add(port * STRIDE + DROPS + drop, 1);
+  }
+
+  /** Sets a counter that somebody else keeps, such as frames lost in a device's queue. */
+  setDropped(port: number, drop: Drop, count: number): void {
+    this.#values[port * STRIDE + DROPS + drop] = count;
+  }
+
+  /** Starts a port's counters at zero: its number has gone to another port. */
+  clear(port: number): void {
+    this.#values.fill(0, port * STRIDE, (port + 1) * STRIDE);
+  }
+
+  drops(port: number, drop: Drop): number {
+    return this.#values[port * STRIDE + DROPS + drop] ?? 0;
+  }
+
+  read(port: number): PortCounters {
+    const at = port * STRIDE;
+    const value = (offset: number) => this.#values[at + offset] ?? 0;
+    const drops: Record<string, number> = {};
+    for (let code = 0; code < DROP_COUNT; code += 1) {
+      const count = value(DROPS + code);
+      if (count > 0) drops[DROP_NAMES[code] ?? `${code}`] = count;
+    }
+    return {
+      rxPackets: value(RX_PACKETS),
+      rxBytes: value(RX_BYTES),
+      txPackets: value(TX_PACKETS),
+      txBytes: value(TX_BYTES),
+      drops,
+    };
+  }
+
+  #add(at: number, amount: number): void {
+    this.#values[at] = (this.#values[at] ?? 0) + amount;
+  }
+}

@@ -1,0 +1,69 @@
+/** The flow table in words, for `weft flows` and the host's control API. Called by switch-core. */
+import { formatIpWords } from '../../base/ip-words.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
+import type { FlowTable, FlowView } from '../engine/flow-table.ts';
+import { NO_PORT } from '../engine/header-action.ts';
+import { NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
+import type { PortRegistry } from './port-registry.ts';
+import type { FlowEntry } from './switch-handle.ts';
+
+export interface FlowQuery {
+  readonly portId?: string;
+  readonly limit: number;
+}
+
+export interface ListingParts {
+  readonly flows: FlowTable;
+  readonly transpositions: Transpositions;
+  readonly ports: PortRegistry;
+  readonly nowSec: number;
+}
+
+/** Flows of one port, or of all, at most `limit`. */
+export function listFlows(parts: ListingParts, query: FlowQuery): FlowEntry[] {
+  const owner = query.portId === undefined ? undefined : parts.ports.get(query.portId)?.index;
+  if (query.portId !== undefined && owner === undefined) return [];
+  const found: FlowEntry[] = [];
+  for (const view of parts.flows.views()) {
+    if (found.length >= query.limit) break;
+    const concerned = view.scope < SCOPES_OF_PORTS ? view.scope : view.owner;
+    if (owner === undefined || owner === concerned) found.push(describe(parts, view, concerned));
+  }
+  return found;
+}
+
+/** Scopes below this are ports; above are network identifiers (engine/flow-id). */
+const SCOPES_OF_PORTS = 0x8000_0000;
+
+function describe(parts: ListingParts, view: FlowView, port: number): FlowEntry {
+  return {
+    portId: parts.ports.at(port)?.id ?? '',
+    direction: view.scope < SCOPES_OF_PORTS ? 'outbound' : 'inbound',
+    protocol: PROTOCOL_NAMES[view.protocol] ?? `${view.protocol}`,
+    src: formatIpWords(view.src),
+    srcPort: view.srcPort,
+    dst: formatIpWords(view.dst),
+    dstPort: view.dstPort,
+    packets: view.packets,
+    bytes: view.bytes,
+    idleMs: Math.max(0, parts.nowSec - view.lastUsedSec) * 1000,
+    state: view.protocol === IpProtocol.TCP ? (FLOW_STATE_NAMES[view.state] ?? '') : '',
+    action: actionOf(parts, view),
+  };
+}
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  [IpProtocol.TCP]: 'tcp',
+  [IpProtocol.UDP]: 'udp',
+  [IpProtocol.ICMP]: 'icmp',
+  [IpProtocol.ICMPV6]: 'icmpv6',
+};
+
+function actionOf(parts: ListingParts, view: FlowView): string {
+  const id = view.transposition;
+  if (id === NO_TRANSPOSITION) return 'no packet yet';
+  const port = parts.transpositions.port(id);
+  if (port !== NO_PORT) return `deliver to port ${parts.ports.at(port)?.id ?? port}`;
+  return `encapsulate VNI ${parts.transpositions.vni(id)} to peer ${parts.transpositions.peer(id)}`;
+}

@@ -1,0 +1,367 @@
+/**
+ * Forwarder: the burst loop's body, the code every frame passes.
+ *
+ *   fast path   parse → hash → one lookup in the unified flow table → one transposition → transmit descriptor
+ *   slow path   first packet of a flow, or first after a change of policy: walk the layers (engine/pipeline), remember the outcome,
+ *               then as above
+ *   answers     what the switch replies itself, and ICMP errors about packets that cannot go on
+ *
+ * What fails anywhere is a Drop, counted at the port the frame came from. Per frame nothing is allocated on the fast path; the slow path
+ * allocates little, once per flow. Called by switch-core.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { Drop } from '../../packet/drop.ts';
+import { EtherType } from '../../packet/ethernet.ts';
+import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import * as vnetHeader from '../../packet/vnet-header.ts';
+import * as vxlan from '../../packet/vxlan.ts';
+import { type Decision, DecisionLog } from '../engine/decision.ts';
+import { ALWAYS_CURRENT } from '../engine/epochs.ts';
+import {
+  type FlowScope,
+  inboundScope,
+  isTrackable,
+  outboundScope,
+  reverseKey,
+} from '../engine/flow-id.ts';
+import { type FlowIndex, type FlowTable, NO_FLOW } from '../engine/flow-table.ts';
+import { NO_PORT, newComposition } from '../engine/header-action.ts';
+import { loadPacket, newPacket } from '../engine/packet.ts';
+import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';
+import {
+  Applied,
+  type Frame,
+  NO_TRANSPOSITION,
+  type TranspositionId,
+  type Transpositions,
+} from '../engine/transposition.ts';
+import { Service } from '../layers/services.ts';
+import { FRAME_BYTES_MAX } from '../limits.ts';
+import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
+import { Answers } from './answers.ts';
+import type { Counters } from './counters.ts';
+import { UPLINK_PORT } from './port-registry.ts';
+import type { SwitchTables } from './tables.ts';
+
+export interface ForwarderParts {
+  readonly io: FrameIo;
+  readonly clock: Clock;
+  readonly tables: SwitchTables;
+  readonly flows: FlowTable;
+  readonly transpositions: Transpositions;
+  readonly counters: Counters;
+}
+
+export class Forwarder {
+  readonly #io: FrameIo;
+  readonly #clock: Clock;
+  readonly #tables: SwitchTables;
+  readonly #flows: FlowTable;
+  readonly #transpositions: Transpositions;
+  readonly #counters: Counters;
+  readonly #answers: Answers;
+  /** Number of the switch's port by the frame I/O's number, and back. */
+  readonly #portOfDevice: number[] = [];
+  readonly #deviceOfPort: number[] = [];
+  readonly #uplink: PipelinePort;
+  // One of each, reused for every frame.
+  readonly #frame: Frame;
+  readonly #key: FlowKey = newFlowKey();
+  readonly #reverse: FlowKey = newFlowKey();
+  readonly #packet = newPacket();
+  readonly #log = new DecisionLog();
+  readonly #resolution: Resolution = {
+    outcome: Outcome.DROP,
+    drop: Drop.None,
+    service: 0,
+    composition: newComposition(),
+    ingressCell: ALWAYS_CURRENT,
+    egressCell: ALWAYS_CURRENT,
+  };
+  #txCount = 0;
+  #nowSec = 0;
+  /** Outer source that was last found to be a known host; tunnels come in bursts from the same one. */
+  #trusted0 = 0;
+  #trusted1 = 0;
+  #trusted2 = 0;
+  #trusted3 = 0;
+
+  constructor(parts: ForwarderParts) {
+    this.#io = parts.io;
+    this.#clock = parts.clock;
+    this.#tables = parts.tables;
+    this.#flows = parts.flows;
+    this.#transpositions = parts.transpositions;
+    this.#counters = parts.counters;
+    this.#answers = new Answers(parts.io);
+    this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
+    this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
+  }
+
+  /** The frame I/O's port `device` carries the frames of the switch's port `port`. */
+  bind(device: number, port: number): void {
+    this.#portOfDevice[device] = port;
+    this.#deviceOfPort[port] = device;
+  }
+
+  unbind(device: number): void {
+    const port = this.#portOfDevice[device] ?? NO_PORT;
+    this.#portOfDevice[device] = NO_PORT;
+    this.#deviceOfPort[port] = NO_PORT;
+  }
+
+  /** Goal state has changed: hosts that were known may no longer be. */
+  forgetTrust(): void {
+    this.#trusted0 = 0;
+    this.#trusted1 = 0;
+    this.#trusted2 = 0;
+    this.#trusted3 = 0;
+  }
+
+  /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
+  forward(received: number): number {
+    this.#txCount = 0;
+    this.#answers.clear();
+    this.#nowSec = Math.floor(this.#clock.now() / 1000);
+    for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    return this.#txCount;
+  }
+
+  /** Decisions of the last walk, in words. */
+  explain(): Decision[] {
+    return this.#log.explain();
+  }
+
+  #receive(rx: number): void {
+    const words = this.#io.rx;
+    const port = this.#portOfDevice[words[rx + Rx.PORT] ?? 0] ?? NO_PORT;
+    if (port === NO_PORT) return;
+    const frame = this.#frame;
+    frame.at = words[rx + Rx.AT] ?? 0;
+    frame.end = words[rx + Rx.END] ?? 0;
+    frame.vnetAt = words[rx + Rx.VNET] ?? 0;
+    this.#counters.received(port, frame.end - frame.at);
+    const drop =
+      port === UPLINK_PORT ? this.#fromUplink(rx) : this.#pass(port, outboundScope(port), 0, rx);
+    if (drop !== Drop.None) this.#counters.dropped(port, drop);
+  }
+
+  #fromUplink(rx: number): Drop {
+    const frame = this.#frame;
+    const drop = vxlan.check(frame.view, frame.at, frame.end);
+    if (drop !== Drop.None) return drop;
+    if (!this.#isFromKnownHost(rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
+    const vni = vxlan.vni(frame.view, frame.at);
+    frame.at += vxlan.HEADER_LEN;
+    return this.#pass(UPLINK_PORT, inboundScope(vni), vni, rx);
+  }
+
+  /** One frame through the switch, from the Ethernet header on. */
+  #pass(port: number, scope: FlowScope, vni: number, rx: number): Drop {
+    const frame = this.#frame;
+    const { view, at } = frame;
+    const key = this.#key;
+    const parsed = parseFlow(view, at, frame.end, key);
+    if (parsed !== Drop.None) return parsed;
+    const offload = checkOffload(frame, key);
+    if (offload !== Drop.None) return offload;
+    if (!isTrackable(key)) return this.#walk(port, scope, NO_FLOW, 0, vni, rx);
+    const hash = this.#flows.hash(scope, key);
+    const flow = this.#flows.find(hash, scope, key);
+    if (
+      flow !== NO_FLOW &&
+      this.#flows.isCurrent(flow, view.getUint16(at + 6), view.getUint32(at + 8))
+    ) {
+      return this.#send(port, flow, hash);
+    }
+    return this.#walk(port, scope, flow, hash, vni, rx);
+  }
+
+  /** Fast path's end: a flow with a valid transposition. */
+  #send(port: number, flow: FlowIndex, hash: number): Drop {
+    const drop = this.#transmit(port, this.#flows.transposition(flow), hash);
+    if (drop === Drop.None) {
+      const bytes = this.#frame.end - this.#frame.at;
+      this.#flows.touch(flow, bytes, this.#key.tcpFlags, this.#nowSec);
+    }
+    return drop;
+  }
+
+  #transmit(port: number, id: TranspositionId, hash: number): Drop {
+    const frame = this.#frame;
+    const applied = this.#transpositions.apply(id, frame, this.#key);
+    if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
+    const egress = this.#transpositions.port(id);
+    if (egress !== NO_PORT) return this.#emit(egress, frame.at, frame.end, frame.vnetAt);
+    const tx = this.#txCount * TX_STRIDE;
+    const words = this.#io.tx;
+    words[tx + Tx.PEER] = this.#transpositions.peer(id);
+    words[tx + Tx.VNI] = this.#transpositions.vni(id);
+    words[tx + Tx.HASH] = hash;
+    return this.#emit(UPLINK_PORT, frame.at, frame.end, frame.vnetAt);
+  }
+
+  #emit(port: number, at: number, end: number, vnetAt: number): Drop {
+    const device = this.#deviceOfPort[port] ?? NO_PORT;
+    if (device === NO_PORT) return Drop.PortDetached;
+    const tx = this.#txCount * TX_STRIDE;
+    const words = this.#io.tx;
+    words[tx + Tx.PORT] = device;
+    words[tx + Tx.AT] = at;
+    words[tx + Tx.END] = end;
+    words[tx + Tx.VNET] = vnetAt;
+    this.#txCount += 1;
+    this.#counters.sent(port, end - at);
+    return Drop.None;
+  }
+
+  /** Slow path: the layers decide; what they decide is remembered if it can be. */
+  #walk(
+    port: number,
+    scope: FlowScope,
+    flow: FlowIndex,
+    hash: number,
+    vni: number,
+    rx: number,
+  ): Drop {
+    const configured = this.#tables.ports.at(port)?.configured;
+    const ingress = port === UPLINK_PORT ? this.#uplink : configured;
+    if (ingress === undefined) return Drop.PortUnknown;
+    const packet = this.#packet;
+    const drop = loadPacket(packet, this.#frame, this.#key);
+    if (drop !== Drop.None) return drop;
+    packet.isReply = flow !== NO_FLOW && this.#flows.isReply(flow);
+    if (port === UPLINK_PORT) {
+      packet.vni = vni;
+      packet.outerSource = [0, 1, 2, 3].map((word) => this.#io.rx[rx + Rx.SOURCE + word] ?? 0) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+    }
+    const resolution = this.#resolution;
+    resolve(ingress, packet, this.#attachedPort, this.#log, resolution);
+    if (resolution.outcome === Outcome.DROP) return resolution.drop;
+    if (resolution.outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
+    return isTrackable(this.#key)
+      ? this.#remember(port, scope, flow, hash)
+      : this.#transmitOnce(port);
+  }
+
+  #remember(port: number, scope: FlowScope, known: FlowIndex, hash: number): Drop {
+    const flows = this.#flows;
+    const { composition, ingressCell, egressCell } = this.#resolution;
+    const packet = this.#packet;
+    const transposition = this.#transpositions.intern(composition);
+    if (transposition === NO_TRANSPOSITION) return Drop.FlowTableFull;
+    const reverse = this.#reverse;
+    reverseKey(packet.key, reverse);
+    const isLocal = composition.port !== NO_PORT;
+    // Answers come from the receiving port, or through a tunnel with the network identifier of the sender's subnet.
+    const reverseScope = isLocal ? outboundScope(composition.port) : inboundScope(packet.segment);
+    let flow = known;
+    if (flow === NO_FLOW) {
+      const owner = port === UPLINK_PORT ? composition.port : port;
+      const nowSec = this.#nowSec;
+      flow = flows.insert({ scope, key: this.#key, reverseScope, reverse, owner, nowSec });
+    } else flows.moveCounterpart(flow, reverseScope, reverse, this.#nowSec);
+    if (flow === NO_FLOW) {
+      this.#transpositions.release(transposition);
+      return Drop.FlowTableFull;
+    }
+    const { view, at } = this.#frame;
+    flows.bind(flow, {
+      transposition,
+      ingressCell,
+      egressCell,
+      ruleCell: composition.cell,
+      srcMacHigh: view.getUint16(at + 6),
+      srcMacLow: view.getUint32(at + 8),
+    });
+    return this.#send(port, flow, hash);
+  }
+
+  /** Forwards a packet that is no part of a flow, such as an ICMP error. */
+  #transmitOnce(port: number): Drop {
+    const id = this.#transpositions.intern(this.#resolution.composition);
+    if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
+    const drop = this.#transmit(port, id, 0);
+    this.#transpositions.release(id);
+    return drop;
+  }
+
+  #answer(port: number, service: number): Drop {
+    const servicePort = this.#tables.ports.at(port)?.configured?.service;
+    const known = SERVICES.find((candidate) => candidate === service);
+    if (servicePort === undefined || known === undefined) return Drop.ServiceUnsupported;
+    const answers = this.#answers;
+    const drop = answers.answer(known, this.#frame, this.#key, servicePort);
+    if (drop !== Drop.None || answers.end === answers.at) return drop;
+    return this.#emit(port, answers.at, answers.end, answers.vnetAt);
+  }
+
+  /** The packet ends here; its sender is told why, if that is allowed. */
+  #cannotGoOn(port: number, applied: Applied, id: TranspositionId): Drop {
+    const isExpired = applied === Applied.TTL_EXPIRED;
+    const servicePort = this.#tables.ports.at(port)?.configured?.service;
+    if (servicePort !== undefined) {
+      const answers = this.#answers;
+      const error = isExpired ? Service.TIME_EXCEEDED : Service.FRAGMENTATION_NEEDED;
+      const about = { frame: this.#frame, key: this.#key, port: servicePort };
+      const mtu = this.#transpositions.mtu(id);
+      if (answers.reportError(error, about, mtu, this.#nowSec)) {
+        this.#emit(port, answers.at, answers.end, answers.vnetAt);
+      }
+    }
+    return isExpired ? Drop.TtlExpired : Drop.FrameTooBig;
+  }
+
+  readonly #attachedPort = (index: number): PipelinePort | undefined => {
+    const record = this.#tables.ports.at(index);
+    return record?.isAttached === true ? record.configured : undefined;
+  };
+
+  #isFromKnownHost(at: number): boolean {
+    const words = this.#io.rx;
+    const w0 = words[at] ?? 0;
+    const w1 = words[at + 1] ?? 0;
+    const w2 = words[at + 2] ?? 0;
+    const w3 = words[at + 3] ?? 0;
+    if (
+      w3 === this.#trusted3 &&
+      w2 === this.#trusted2 &&
+      w1 === this.#trusted1 &&
+      w0 === this.#trusted0 &&
+      w3 !== 0
+    ) {
+      return true;
+    }
+    if (!this.#tables.peers.group.hasRuleFor(w0, w1, w2, w3)) return false;
+    this.#trusted0 = w0;
+    this.#trusted1 = w1;
+    this.#trusted2 = w2;
+    this.#trusted3 = w3;
+    return true;
+  }
+}
+
+const SERVICES: readonly Service[] = Object.values(Service);
+
+/** May the frame's virtio_net_hdr be believed? A super-frame must be what its header says, since others will cut it accordingly. */
+function checkOffload(frame: Frame, key: FlowKey): Drop {
+  const { view, at, end, vnetAt } = frame;
+  if (end - at > FRAME_BYTES_MAX) return Drop.FrameTooBig;
+  const drop = vnetHeader.check(view, vnetAt, end - at);
+  if (drop !== Drop.None) return drop;
+  const gso = vnetHeader.gsoType(view, vnetAt);
+  if (gso === vnetHeader.Gso.NONE) return Drop.None;
+  const isUdp = gso === vnetHeader.Gso.UDP_L4;
+  const isIpv6 = key.etherType === EtherType.IPV6;
+  const isTrue =
+    key.fragment === Fragment.NONE &&
+    key.protocol === (isUdp ? IpProtocol.UDP : IpProtocol.TCP) &&
+    (isUdp || isIpv6 === (gso === vnetHeader.Gso.TCPV6));
+  return isTrue ? Drop.None : Drop.OffloadInvalid;
+}

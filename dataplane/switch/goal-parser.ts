@@ -1,0 +1,122 @@
+/**
+ * Reads goal-state messages (weft.proto) into the switch's own terms and checks what the schema cannot: lengths, ranges, addresses inside
+ * their subnet. A string as result is the reason why not, in words for configurationState. Called by realiser.
+ */
+import {
+  formatIpWords,
+  type IpPrefixWords,
+  type IpWords,
+  ipPrefixFromBytes,
+  ipWordsFromBytes,
+  isIpv4Words,
+  prefixHasWords,
+} from '../../base/ip-words.ts';
+import type { Ipv4 } from '../../base/ipv4.ts';
+import { isMulticastMac, type Mac } from '../../base/mac.ts';
+import { VNI_MAX } from '../../packet/vxlan.ts';
+import type {
+  HostSettings,
+  IpConfiguration,
+  Mapping,
+  Port,
+  Prefix,
+  VirtualSubnet,
+} from '../../schema/southbound/messages.ts';
+import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
+import type { HostState, MappingState, Network, Subnet } from './network-state.ts';
+
+/** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
+const OVERHEAD_IPV4 = 20 + 8 + 8 + 14;
+const OVERHEAD_IPV6 = 40 + 8 + 8 + 14;
+/** Smallest MTU every IPv4 host must take (RFC 791). */
+const INNER_MTU_MIN = 576;
+
+export function hostState(settings: HostSettings): HostState | string {
+  const { providerAddress, vxlanPort, providerMtu } = settings;
+  if (ipWordsFromBytes(providerAddress) === undefined) return 'provider address is malformed';
+  if (vxlanPort < 1 || vxlanPort > 0xffff) return `VXLAN port ${vxlanPort} is no UDP port`;
+  const overhead = providerAddress.length === 4 ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
+  const innerMtu = providerMtu - overhead;
+  if (innerMtu < INNER_MTU_MIN) return `provider MTU ${providerMtu} is too small for VXLAN`;
+  return { providerAddress, vxlanPort, innerMtu };
+}
+
+export function prefixes(space: readonly Prefix[]): readonly IpPrefixWords[] | string {
+  const parsed: IpPrefixWords[] = [];
+  for (const { address, len } of space) {
+    const prefix = ipPrefixFromBytes(address, len);
+    if (prefix === undefined) return 'a prefix of the address space is malformed';
+    parsed.push(prefix);
+  }
+  return parsed;
+}
+
+/** The IPv4 ones among the addresses, in order. */
+export function ipv4Addresses(addresses: readonly Uint8Array[]): readonly Ipv4[] {
+  return addresses.flatMap((bytes) => {
+    const words = ipWordsFromBytes(bytes);
+    return words !== undefined && isIpv4Words(words) ? [words[3]] : [];
+  });
+}
+
+export function subnetShape(
+  settings: VirtualSubnet,
+): Pick<Subnet, 'vni' | 'prefix' | 'gateway'> | string {
+  const { vni } = settings;
+  if (!Number.isInteger(vni) || vni < 1 || vni > VNI_MAX) {
+    return `network identifier ${vni} is none of 1 … ${VNI_MAX}`;
+  }
+  const { address = new Uint8Array(), len = 0 } = settings.prefix ?? {};
+  const prefix = ipPrefixFromBytes(address, len);
+  if (prefix === undefined) return 'the subnet’s prefix is malformed';
+  const gateway = ipWordsFromBytes(settings.gateway);
+  if (gateway === undefined || !prefixHasWords(prefix, gateway)) {
+    return 'the gateway is no address of the subnet';
+  }
+  return { vni, prefix, gateway };
+}
+
+export function portPolicy(settings: Port, network: Network): PortPolicy | string {
+  const { resourceRef, mac, macSpoofing } = settings;
+  if (!isUnicastMac(mac)) return 'the MAC address is no unicast address';
+  if (settings.ipConfigurations.length === 0) return 'the port has no IP configuration';
+  const addresses: PortAddress[] = [];
+  for (const configuration of settings.ipConfigurations) {
+    const address = portAddress(configuration, network);
+    if (typeof address === 'string') return address;
+    addresses.push(address);
+  }
+  return { resourceRef, mac, macSpoofing, addresses, network: network.groups };
+}
+
+function portAddress(settings: IpConfiguration, network: Network): PortAddress | string {
+  const { resourceRef, subnetId } = settings;
+  const subnet = [...network.subnets].find((candidate) => candidate.id === subnetId);
+  if (subnet === undefined) return `unknown subnet ${subnetId}`;
+  const address = addressIn(subnet, settings.address);
+  if (typeof address === 'string') return address;
+  return { resourceRef, address, segment: subnet.vni, gateway: subnet.gateway };
+}
+
+export function mappingShape(
+  settings: Mapping,
+  subnet: Subnet,
+): (Pick<MappingState, 'address' | 'mac' | 'portRef'> & { providerAddress: Uint8Array }) | string {
+  const { mac, portRef, providerAddress } = settings;
+  if (!isUnicastMac(mac)) return 'the MAC address is no unicast address';
+  if (ipWordsFromBytes(providerAddress) === undefined) return 'provider address is malformed';
+  const address = addressIn(subnet, settings.address);
+  if (typeof address === 'string') return address;
+  return { address, mac, portRef, providerAddress };
+}
+
+function addressIn(subnet: Subnet, bytes: Uint8Array): IpWords | string {
+  const address = ipWordsFromBytes(bytes);
+  if (address === undefined) return 'an address is malformed';
+  if (prefixHasWords(subnet.prefix, address)) return address;
+  return `${formatIpWords(address)} is no address of ${subnet.resourceRef}`;
+}
+
+function isUnicastMac(mac: Mac): boolean {
+  return Number.isInteger(mac) && mac > 0 && mac <= 0xffff_ffff_ffff && !isMulticastMac(mac);
+}

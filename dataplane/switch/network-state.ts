@@ -1,0 +1,113 @@
+/**
+ * Goal state as the switch holds it: networks, subnets, mappings, resolved to numbers and to each other. Data only: realiser keeps it
+ * and turns it into rules.
+ */
+import type { IpPrefixWords, IpWords } from '../../base/ip-words.ts';
+import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Mac } from '../../base/mac.ts';
+import type { EpochCell } from '../engine/epochs.ts';
+import type { PrefixGroup } from '../engine/group.ts';
+import type { PipelinePort } from '../engine/pipeline.ts';
+import type { NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
+import { routeGroup } from '../layers/route.ts';
+import { destinationGroup } from '../layers/tunnel.ts';
+import { mappingGroup } from '../layers/vnet.ts';
+import type { NeighborLookup, PortSettings } from '../service/port-settings.ts';
+
+/** This host. */
+export interface HostState {
+  readonly providerAddress: Uint8Array;
+  readonly vxlanPort: number;
+  /** Largest inner IP packet that fits a tunnel, bytes. */
+  readonly innerMtu: number;
+}
+
+/** A routing domain. */
+export interface Network {
+  readonly id: string;
+  prefixes: readonly IpPrefixWords[];
+  dnsServers: readonly Ipv4[];
+  /** What all its ports share. */
+  readonly groups: NetworkGroups;
+  readonly subnets: Set<Subnet>;
+  /** By address key. */
+  readonly mappings: Map<AddressKey, MappingState>;
+  /** Ports of this switch, by each of their addresses. */
+  readonly owners: Map<AddressKey, PortRecord>;
+  readonly ports: Set<PortRecord>;
+}
+
+export interface Subnet {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly network: Network;
+  readonly vni: number;
+  readonly prefix: IpPrefixWords;
+  readonly gateway: IpWords;
+  /** What a tunnel may bring for this subnet. */
+  readonly destinations: PrefixGroup;
+}
+
+export interface MappingState {
+  readonly key: string;
+  readonly address: IpWords;
+  readonly mac: Mac;
+  readonly subnet: Subnet;
+  readonly portRef: string;
+  /** The host it is at; undefined: this one. */
+  readonly remote: { readonly address: Uint8Array; readonly peer: number } | undefined;
+  readonly cell: EpochCell;
+}
+
+/** A port of this switch: described by goal state, or with a device behind it, or both. */
+export interface PortRecord {
+  /** instanceId of the network interface. */
+  readonly id: string;
+  readonly index: number;
+  readonly cell: EpochCell;
+  /** A device is attached. */
+  isAttached: boolean;
+  /** What goal state says, once it says something this switch can do. */
+  configured: ConfiguredPort | undefined;
+}
+
+export interface ConfiguredPort extends PipelinePort {
+  readonly policy: PortPolicy;
+  readonly network: Network;
+  /** Undefined: nothing that the local services could answer. */
+  readonly service: ServicePort | undefined;
+}
+
+/** What the local services need to know of a port. */
+export interface ServicePort {
+  readonly settings: PortSettings;
+  readonly neighborMac: NeighborLookup;
+}
+
+/** An address as a key of maps: of the control path and of the rare questions a guest asks, never of forwarding. */
+export type AddressKey = string;
+
+export function addressKey(address: IpWords): AddressKey {
+  return address.join();
+}
+
+export function hostPrefix(address: IpWords): IpPrefixWords {
+  return { words: address, len: 128 };
+}
+
+export function newNetwork(id: string): Network {
+  return {
+    id,
+    prefixes: [],
+    dnsServers: [],
+    groups: { routes: routeGroup(), mappings: mappingGroup() },
+    subnets: new Set(),
+    mappings: new Map(),
+    owners: new Map(),
+    ports: new Set(),
+  };
+}
+
+export function newSubnet(settings: Omit<Subnet, 'destinations'>): Subnet {
+  return { ...settings, destinations: destinationGroup() };
+}

@@ -1,0 +1,272 @@
+/**
+ * Realiser: makes one resource of goal state true in the switch's tables, or says why it cannot. Order and retrying are tables.ts's
+ * business; each function here assumes that what its resource refers to has been dealt with, and names (`touch`) what depends on it.
+ *
+ * Flows learn of a change through epoch cells: a port's when its pipeline is rebuilt, a mapping's when the address moves. A resource that
+ * is replaced by something impossible keeps its last good form. Called by tables.
+ */
+import type {
+  HostSettings,
+  Mapping,
+  Port,
+  VirtualNetwork,
+  VirtualSubnet,
+} from '../../schema/southbound/messages.ts';
+import type { Epochs } from '../engine/epochs.ts';
+import type { PrefixGroup } from '../engine/group.ts';
+import { portPipeline } from '../layers/order.ts';
+import { vnetLocalRoute } from '../layers/route.ts';
+import { destinationRule } from '../layers/tunnel.ts';
+import { mappingRule, type Place } from '../layers/vnet.ts';
+import * as parse from './goal-parser.ts';
+import {
+  addressKey,
+  type ConfiguredPort,
+  type HostState,
+  hostPrefix,
+  type MappingState,
+  type Network,
+  newNetwork,
+  newSubnet,
+  type PortRecord,
+  type Subnet,
+} from './network-state.ts';
+import type { Peers } from './peers.ts';
+import type { PortRegistry } from './port-registry.ts';
+import { servicePort } from './service-port.ts';
+
+/** Why a resource cannot be realised; undefined: it is. */
+export type Reason = string | undefined;
+
+export interface RealiserParts {
+  readonly epochs: Epochs;
+  readonly ports: PortRegistry;
+  readonly peers: Peers;
+  /** By VNI: what a tunnel may bring, for the tunnel layer. */
+  readonly destinations: Map<number, PrefixGroup>;
+  /** This resource depends on what has just changed: realise it again. */
+  readonly touch: (key: string) => void;
+}
+
+export class Realiser {
+  readonly #parts: RealiserParts;
+  #host: HostState | undefined;
+  readonly #networks = new Map<string, Network>();
+  readonly #subnets = new Map<string, Subnet>();
+  readonly #subnetByVni = new Map<number, Subnet>();
+  readonly #mappings = new Map<string, MappingState>();
+
+  constructor(parts: RealiserParts) {
+    this.#parts = parts;
+  }
+
+  setHost(settings: HostSettings): Reason {
+    const host = parse.hostState(settings);
+    if (typeof host === 'string') return host;
+    this.#host = host;
+    this.#parts.peers.setUdpPort(host.vxlanPort);
+    // What is local, and what fits a tunnel, may have changed for every address.
+    for (const key of this.#mappings.keys()) this.#parts.touch(key);
+    return undefined;
+  }
+
+  setNetwork(settings: VirtualNetwork): Reason {
+    const prefixes = parse.prefixes(settings.addressSpace);
+    if (typeof prefixes === 'string') return prefixes;
+    const network = this.#networks.get(settings.id) ?? newNetwork(settings.id);
+    this.#networks.set(settings.id, network);
+    const { routes } = network.groups;
+    for (const prefix of network.prefixes) routes.remove(prefix);
+    for (const prefix of prefixes) {
+      routes.set(prefix, vnetLocalRoute(settings.resourceRef, prefix));
+    }
+    network.prefixes = prefixes;
+    network.dnsServers = parse.ipv4Addresses(settings.dnsServers);
+    // Flows were routed by the old prefixes, guests told of the old resolvers.
+    for (const port of network.ports) this.#parts.touch(portKey(port.id));
+    return undefined;
+  }
+
+  removeNetwork(id: string): void {
+    const network = this.#networks.get(id);
+    if (network === undefined) return;
+    for (const subnet of [...network.subnets]) {
+      this.removeSubnet(subnet.id);
+      this.#parts.touch(`subnet/${subnet.id}`);
+    }
+    this.#networks.delete(id);
+  }
+
+  setSubnet(settings: VirtualSubnet): Reason {
+    const { id, resourceRef } = settings;
+    const network = this.#networks.get(settings.vnetId);
+    if (network === undefined) return `unknown virtual network ${settings.vnetId}`;
+    const shape = parse.subnetShape(settings);
+    if (typeof shape === 'string') return shape;
+    const holder = this.#subnetByVni.get(shape.vni);
+    if (holder !== undefined && holder.id !== id) {
+      return `network identifier ${shape.vni} belongs to ${holder.resourceRef}`;
+    }
+    this.removeSubnet(id);
+    const subnet = newSubnet({ id, resourceRef, network, ...shape });
+    this.#subnets.set(id, subnet);
+    this.#subnetByVni.set(subnet.vni, subnet);
+    network.subnets.add(subnet);
+    this.#parts.destinations.set(subnet.vni, subnet.destinations);
+    return undefined;
+  }
+
+  /** Takes the subnet, and with it its ports and mappings, out of force; those that goal state still has are tried again. */
+  removeSubnet(id: string): void {
+    const subnet = this.#subnets.get(id);
+    if (subnet === undefined) return;
+    const { network } = subnet;
+    for (const mapping of [...network.mappings.values()]) {
+      if (mapping.subnet !== subnet) continue;
+      this.removeMapping(mapping.key);
+      this.#parts.touch(mapping.key);
+    }
+    for (const port of [...network.ports]) {
+      const addresses = port.configured?.policy.addresses ?? [];
+      if (!addresses.some((own) => own.segment === subnet.vni)) continue;
+      this.removePort(port.id);
+      this.#parts.touch(portKey(port.id));
+    }
+    this.#parts.destinations.delete(subnet.vni);
+    this.#subnetByVni.delete(subnet.vni);
+    this.#subnets.delete(id);
+    network.subnets.delete(subnet);
+  }
+
+  setPort(settings: Port): Reason {
+    const network = this.#networks.get(settings.vnetId);
+    if (network === undefined) return `unknown virtual network ${settings.vnetId}`;
+    const policy = parse.portPolicy(settings, network);
+    if (typeof policy === 'string') return policy;
+    for (const own of policy.addresses) {
+      const owner = network.owners.get(addressKey(own.address));
+      if (owner === undefined || owner.id === settings.id) continue;
+      return `${own.resourceRef}: the address is that of ${owner.configured?.policy.resourceRef}`;
+    }
+    const record = this.#parts.ports.ensure(settings.id);
+    if (record === undefined) return 'the switch has no room for another port';
+    const { index, cell } = record;
+    const old = record.configured;
+    if (old !== undefined) this.#disown(record, old);
+    const configured: ConfiguredPort = {
+      index,
+      cell,
+      policy,
+      pipeline: portPipeline(policy),
+      network,
+      service: servicePort(settings, policy, network),
+    };
+    record.configured = configured;
+    network.ports.add(record);
+    for (const own of policy.addresses) network.owners.set(addressKey(own.address), record);
+    this.#parts.epochs.bump(cell);
+    if (old !== undefined) this.#placeAddresses(old);
+    this.#placeAddresses(configured);
+    return undefined;
+  }
+
+  removePort(id: string): void {
+    const record = this.#parts.ports.get(id);
+    const old = record?.configured;
+    if (record === undefined || old === undefined) return;
+    this.#disown(record, old);
+    record.configured = undefined;
+    this.#parts.epochs.bump(record.cell);
+    this.#placeAddresses(old);
+    this.#parts.ports.collect(record);
+  }
+
+  /** The port's device has come or gone: its addresses can be delivered to, or no longer. */
+  placePort(record: PortRecord): void {
+    if (record.configured !== undefined) this.#placeAddresses(record.configured);
+  }
+
+  setMapping(key: string, settings: Mapping): Reason {
+    const subnet = this.#subnets.get(settings.subnetId);
+    if (subnet === undefined) return `unknown subnet ${settings.subnetId}`;
+    const shape = parse.mappingShape(settings, subnet);
+    if (typeof shape === 'string') return shape;
+    if (this.#host === undefined) return 'this host’s own settings have not arrived';
+    const { providerAddress, ...identity } = shape;
+    const isHere = providerAddress.join() === this.#host.providerAddress.join();
+    // The new peer is taken before the old one is given back: a mapping that stays at its host keeps the peer's number.
+    const peer = isHere ? undefined : this.#parts.peers.acquire(providerAddress);
+    if (!isHere && peer === undefined) return 'the switch has no room for another host';
+    const old = this.#mappings.get(key);
+    if (old !== undefined) this.#withdraw(old);
+    const mapping: MappingState = {
+      key,
+      ...identity,
+      subnet,
+      remote: peer === undefined ? undefined : { address: providerAddress, peer },
+      cell: old?.cell ?? this.#parts.epochs.allocate(),
+    };
+    this.#mappings.set(key, mapping);
+    subnet.network.mappings.set(addressKey(mapping.address), mapping);
+    this.#place(mapping);
+    return undefined;
+  }
+
+  removeMapping(key: string): void {
+    const mapping = this.#mappings.get(key);
+    if (mapping === undefined) return;
+    this.#withdraw(mapping);
+    this.#mappings.delete(key);
+    this.#parts.epochs.release(mapping.cell);
+  }
+
+  #withdraw(mapping: MappingState): void {
+    const { subnet, address, remote } = mapping;
+    subnet.network.mappings.delete(addressKey(address));
+    subnet.network.groups.mappings.remove(hostPrefix(address));
+    subnet.destinations.remove(hostPrefix(address));
+    if (remote !== undefined) this.#parts.peers.release(remote.address);
+  }
+
+  #disown(record: PortRecord, configured: ConfiguredPort): void {
+    const { network, policy } = configured;
+    network.ports.delete(record);
+    for (const own of policy.addresses) network.owners.delete(addressKey(own.address));
+  }
+
+  #placeAddresses(configured: ConfiguredPort): void {
+    for (const own of configured.policy.addresses) {
+      const mapping = configured.network.mappings.get(addressKey(own.address));
+      if (mapping !== undefined) this.#place(mapping);
+    }
+  }
+
+  /** Writes the rules of a mapping as things stand now. */
+  #place(mapping: MappingState): void {
+    const { subnet, address, mac, portRef, cell } = mapping;
+    const place = this.#placeOf(mapping);
+    subnet.network.groups.mappings.set(
+      hostPrefix(address),
+      mappingRule({ address, mac, segment: subnet.vni, place, portRef, cell }),
+    );
+    if (place.kind === 'remote') subnet.destinations.remove(hostPrefix(address));
+    else {
+      const port = place.kind === 'local' ? place.port : 'detached';
+      const rule = destinationRule({ address, port, portRef, cell });
+      subnet.destinations.set(hostPrefix(address), rule);
+    }
+    this.#parts.epochs.bump(cell);
+  }
+
+  #placeOf(mapping: MappingState): Place {
+    if (mapping.remote !== undefined) {
+      return { kind: 'remote', peer: mapping.remote.peer, mtu: this.#host?.innerMtu ?? 0 };
+    }
+    const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
+    return owner?.isAttached === true ? { kind: 'local', port: owner.index } : { kind: 'absent' };
+  }
+}
+
+function portKey(id: string): string {
+  return `port/${id}`;
+}

@@ -1,0 +1,172 @@
+/**
+ * SwitchCore: one switch over any FrameIo — tables, flow table, forwarder and counters put together. Knows no threads and opens no
+ * devices, so that the same switch runs in a worker over TAPs, in a test over memory and in a simulation.
+ *
+ *   core.forward(n) → number of descriptors to send with the next exchange; between two of them: applyGoal, attach, detach, expire
+ *
+ * Called by worker and by tests.
+ */
+import { assert } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import { Drop } from '../../packet/drop.ts';
+import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { Decision } from '../engine/decision.ts';
+import { Epochs } from '../engine/epochs.ts';
+import { FlowTable } from '../engine/flow-table.ts';
+import { Transpositions } from '../engine/transposition.ts';
+import {
+  FLOW_EXPIRY_BURST,
+  FLOWS_LISTED_MAX,
+  FLOWS_MAX,
+  FLOWS_PER_PORT_MAX,
+  PORTS_MAX,
+} from '../limits.ts';
+import type { FrameIo } from '../port/frame-io.ts';
+import { Counters } from './counters.ts';
+import { type FlowQuery, listFlows } from './flow-listing.ts';
+import { Forwarder } from './forwarder.ts';
+import { UPLINK_PORT } from './port-registry.ts';
+import type { FlowEntry } from './switch-handle.ts';
+import { type GoalChange, SwitchTables } from './tables.ts';
+
+export interface SwitchCoreParts {
+  readonly io: FrameIo;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  /** Default: its own. */
+  readonly counters?: Counters;
+  /** Default: those of limits.ts. */
+  readonly flowsMax?: number;
+  readonly flowsPerPortMax?: number;
+}
+
+export class SwitchCore {
+  readonly counters: Counters;
+  readonly flowTable: FlowTable;
+  readonly transpositions: Transpositions;
+  readonly #io: FrameIo;
+  readonly #clock: Clock;
+  readonly #tables: SwitchTables;
+  readonly #forwarder: Forwarder;
+  readonly #expired = new Uint32Array(FLOW_EXPIRY_BURST);
+  /** Frame I/O's number by port number. */
+  readonly #devices = new Map<number, number>();
+
+  constructor(parts: SwitchCoreParts) {
+    const { io, clock } = parts;
+    const flowsMax = parts.flowsMax ?? FLOWS_MAX;
+    const epochs = new Epochs();
+    this.#io = io;
+    this.#clock = clock;
+    this.counters = parts.counters ?? new Counters();
+    // Both directions of every flow may have their own, and one more is needed while a flow changes from one to the other.
+    this.transpositions = new Transpositions(flowsMax * 2 + 1);
+    this.flowTable = new FlowTable({
+      limits: {
+        flowsMax,
+        flowsPerOwnerMax: parts.flowsPerPortMax ?? Math.min(flowsMax, FLOWS_PER_PORT_MAX),
+        ownersMax: PORTS_MAX,
+      },
+      transpositions: this.transpositions,
+      epochs,
+      seed: parts.rng.uint32(),
+      startSec: this.#nowSec(),
+    });
+    this.#tables = new SwitchTables({
+      epochs,
+      setPeer: (peer, address, udpPort) => io.setPeer(peer, address, udpPort),
+      onPortRemoved: (index) => {
+        this.flowTable.removeOwner(index);
+        this.counters.clear(index);
+      },
+    });
+    this.#forwarder = new Forwarder({
+      io,
+      clock,
+      tables: this.#tables,
+      flows: this.flowTable,
+      transpositions: this.transpositions,
+      counters: this.counters,
+    });
+  }
+
+  /** Deals with received frames; returns the number of descriptors to send. */
+  forward(received: number): number {
+    return this.#forwarder.forward(received);
+  }
+
+  /** Brings a change into force; names every resource that is not. */
+  applyGoal(change: GoalChange): ResourceError[] {
+    const errors = this.#tables.apply(change);
+    this.#forwarder.forgetTrust();
+    return errors;
+  }
+
+  /** The frame I/O's port `device` is the device of `portId`. Returns the port's number; undefined when there are too many. */
+  attach(portId: string, device: number): number | undefined {
+    const record = this.#tables.attach(portId);
+    if (record === undefined) return undefined;
+    assert(!this.#devices.has(record.index), 'a port has one device');
+    this.#devices.set(record.index, device);
+    this.#forwarder.bind(device, record.index);
+    return record.index;
+  }
+
+  /** The port's device goes; returns the frame I/O's number, which the caller closes. */
+  detach(portId: string): number | undefined {
+    const record = this.#tables.ports.get(portId);
+    if (record === undefined) return undefined;
+    const device = this.#devices.get(record.index);
+    if (device === undefined) return undefined;
+    this.#devices.delete(record.index);
+    this.#forwarder.unbind(device);
+    this.#tables.detach(record);
+    return device;
+  }
+
+  /** The frame I/O's port `device` is the uplink. */
+  setUplink(device: number): void {
+    const old = this.#devices.get(UPLINK_PORT);
+    if (old !== undefined) this.#forwarder.unbind(old);
+    this.#devices.set(UPLINK_PORT, device);
+    this.#forwarder.bind(device, UPLINK_PORT);
+  }
+
+  /** Port number by id, for readers of the counters. */
+  portIndex(portId: string): number | undefined {
+    return this.#tables.ports.get(portId)?.index;
+  }
+
+  /** Forgets idle flows, and takes over what the devices have lost in sending. To be called about once a second. */
+  tick(): void {
+    this.flowTable.expire(this.#nowSec(), this.#expired);
+    for (const [port, device] of this.#devices) {
+      const [queueFull, failed, offloadInvalid] = this.#io.transmitDrops(device);
+      this.counters.setDropped(port, Drop.TransmitQueueFull, queueFull);
+      this.counters.setDropped(port, Drop.TransmitFailed, failed + offloadInvalid);
+    }
+  }
+
+  flows(query: FlowQuery): FlowEntry[] {
+    const { flowTable: flows, transpositions } = this;
+    const limit = Math.min(query.limit, FLOWS_LISTED_MAX);
+    const parts = { flows, transpositions, ports: this.#tables.ports, nowSec: this.#nowSec() };
+    return listFlows(parts, { ...query, limit });
+  }
+
+  /** Decisions of the last packet that walked its layers. */
+  explain(): Decision[] {
+    return this.#forwarder.explain();
+  }
+
+  /** Asserts what every operation relies on. For tests. */
+  checkInvariants(): void {
+    this.flowTable.checkInvariants();
+    this.transpositions.checkInvariants(this.flowTable.references);
+  }
+
+  #nowSec(): number {
+    return Math.floor(this.#clock.now() / 1000);
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Tables: goal state turned into what the engine runs — pipelines, rules, peers — resource by resource.
+ *
+ * A change is applied as a whole, between two bursts. Within it order does not matter: removals first, then host, networks, subnets,
+ * ports and mappings, whatever order they came in. What cannot be realised (a port whose subnet is unknown) is reported, keeps its last
+ * good form, and is tried again with every later change until it works or is removed. A change costs what it touches: a new
+ * mapping one rule, a new port its own pipeline and the mappings of its addresses; only a changed network, subnet or host walks
+ * its members. Called by forwarder (reads) and worker (changes).
+ */
+import type { Resource, ResourceError } from '../../schema/southbound/messages.ts';
+import type { Epochs } from '../engine/epochs.ts';
+import type { PrefixGroup } from '../engine/group.ts';
+import type { Pipeline } from '../engine/pipeline.ts';
+import { uplinkPipeline } from '../layers/order.ts';
+import type { PortRecord } from './network-state.ts';
+import { Peers, type SetPeer } from './peers.ts';
+import { PortRegistry } from './port-registry.ts';
+import { Realiser, type Reason } from './realiser.ts';
+
+/** One change of goal state. */
+export interface GoalChange {
+  readonly upserts: readonly Resource[];
+  /** Keys. */
+  readonly removes: readonly string[];
+}
+
+/** MS-NCNBI §2.2.4: the code of whatever a host's switch could not do. */
+const FAULT_CODE = 'PolicyConfigurationFailureOnVfp';
+
+/** What depends on a kind comes after it. */
+const KINDS = ['host', 'vnet', 'subnet', 'port', 'mapping'] as const;
+type Kind = (typeof KINDS)[number];
+
+export class SwitchTables {
+  readonly ports: PortRegistry;
+  readonly peers: Peers;
+  /** Layers of the uplink. */
+  readonly uplink: Pipeline;
+  readonly #epochs: Epochs;
+  readonly #realiser: Realiser;
+  readonly #goal = new Map<string, Resource>();
+  readonly #failures = new Map<string, ResourceError>();
+  #pending: Record<Kind, Set<string>> = noneOfEach();
+
+  constructor(parts: {
+    readonly epochs: Epochs;
+    readonly setPeer: SetPeer;
+    /** Told each port number that may go to another port from now on. */
+    readonly onPortRemoved: (index: number) => void;
+  }) {
+    const { epochs } = parts;
+    const destinations = new Map<number, PrefixGroup>();
+    this.#epochs = epochs;
+    this.ports = new PortRegistry(epochs, parts.onPortRemoved);
+    this.peers = new Peers(parts.setPeer);
+    this.uplink = uplinkPipeline({ peers: this.peers.group, subnets: destinations });
+    this.#realiser = new Realiser({
+      epochs,
+      ports: this.ports,
+      peers: this.peers,
+      destinations,
+      touch: (key) => this.#touch(key),
+    });
+  }
+
+  /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */
+  apply(change: GoalChange): ResourceError[] {
+    for (const key of change.removes) {
+      this.#goal.delete(key);
+      this.#failures.delete(key);
+    }
+    for (const kind of [...KINDS].reverse()) {
+      for (const key of change.removes) if (kindOf(key) === kind) this.#remove(kind, key);
+    }
+    for (const resource of change.upserts) {
+      this.#goal.set(resource.key, resource);
+      if (kindOf(resource.key) === undefined) this.#fail(resource.key, 'unknown kind of resource');
+      this.#touch(resource.key);
+    }
+    for (const key of this.#failures.keys()) this.#touch(key);
+    for (const kind of KINDS) {
+      for (const key of this.#pending[kind]) this.#realise(kind, key);
+    }
+    this.#pending = noneOfEach();
+    return [...this.#failures.values()];
+  }
+
+  /** A device now stands behind the port; undefined when the switch has no number left. */
+  attach(portId: string): PortRecord | undefined {
+    const record = this.ports.ensure(portId);
+    if (record === undefined) return undefined;
+    record.isAttached = true;
+    this.#realiser.placePort(record);
+    return record;
+  }
+
+  detach(record: PortRecord): void {
+    record.isAttached = false;
+    this.#epochs.bump(record.cell);
+    this.#realiser.placePort(record);
+    this.ports.collect(record);
+  }
+
+  #touch(key: string): void {
+    const kind = kindOf(key);
+    if (kind !== undefined && this.#goal.has(key)) this.#pending[kind].add(key);
+  }
+
+  #fail(key: string, message: string): void {
+    this.#failures.set(key, { key, code: FAULT_CODE, message });
+  }
+
+  #realise(kind: Kind, key: string): void {
+    const resource = this.#goal.get(key);
+    if (resource === undefined) return;
+    const reason = this.#set(kind, key, resource);
+    if (reason === undefined) this.#failures.delete(key);
+    else this.#fail(key, reason);
+  }
+
+  #set(kind: Kind, key: string, resource: Resource): Reason {
+    const { host, virtualNetwork, virtualSubnet, port, mapping } = resource;
+    const realiser = this.#realiser;
+    if (kind === 'host' && host !== undefined) return realiser.setHost(host);
+    if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
+    if (kind === 'subnet' && virtualSubnet !== undefined) return realiser.setSubnet(virtualSubnet);
+    if (kind === 'port' && port !== undefined) return realiser.setPort(port);
+    if (kind === 'mapping' && mapping !== undefined) return realiser.setMapping(key, mapping);
+    return `a ${kind} without its settings`;
+  }
+
+  /** The host's own settings stay in force until others replace them: without any, nothing could be placed. */
+  #remove(kind: Kind, key: string): void {
+    const id = key.slice(kind.length + 1);
+    if (kind === 'mapping') this.#realiser.removeMapping(key);
+    else if (kind === 'port') this.#realiser.removePort(id);
+    else if (kind === 'subnet') this.#realiser.removeSubnet(id);
+    else if (kind === 'vnet') this.#realiser.removeNetwork(id);
+  }
+}
+
+/** Kind of a resource by its key (weft.proto). */
+function kindOf(key: string): Kind | undefined {
+  const name = key.split('/', 1)[0];
+  return KINDS.find((kind) => kind === name);
+}
+
+function noneOfEach(): Record<Kind, Set<string>> {
+  return {
+    host: new Set(),
+    vnet: new Set(),
+    subnet: new Set(),
+    port: new Set(),
+    mapping: new Set(),
+  };
+}
