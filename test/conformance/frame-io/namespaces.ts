@@ -1,5 +1,6 @@
 /** Network namespaces for FrameIo tests: own names, removed afterwards; no IPv6 chatter in them. */
 import { execFileSync } from 'node:child_process';
+import { threadId } from 'node:worker_threads';
 
 let made = 0;
 
@@ -10,7 +11,7 @@ export function ip(...args: string[]): string {
 export const isRoot: boolean = process.getuid?.() === 0;
 
 export function makeNamespace(): string {
-  const name = `wt-frameio-${process.pid}-${made++}`;
+  const name = `wt-frameio-${process.pid}-${threadId}-${made++}`;
   ip('netns', 'add', name);
   execFileSync('ip', [
     ...['netns', 'exec', name, 'sh', '-c'],

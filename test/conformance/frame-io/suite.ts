@@ -37,10 +37,10 @@ export interface Received extends Packet {
 const WAIT_MS = 200;
 
 /** Exchanges until `count` frames have come or a wait brings none. */
-export function receive(io: FrameIo, count: number): Received[] {
+export function receive(io: FrameIo, count: number, waitMs: number = WAIT_MS): Received[] {
   const frames: Received[] = [];
   while (frames.length < count) {
-    const received = io.exchange(0, WAIT_MS);
+    const received = io.exchange(0, waitMs);
     if (received === 0) break;
     for (let index = 0; index < received; index++) frames.push(frameAt(io, index));
   }
