@@ -38,6 +38,14 @@ export const NO_OUTPUT: UnitOutput = { published: [], subscriptions: [] };
 /** Per target and key, the resource before the change; undefined: there was none. */
 export type SliceChanges = ReadonlyMap<TargetKey, ReadonlyMap<string, GoalResource | undefined>>;
 
+/** What is remembered of an output: where it is, not what it says. */
+interface Footprint {
+  readonly published: readonly { readonly scope: ScopeName; readonly key: string }[];
+  readonly subscriptions: UnitOutput['subscriptions'];
+}
+
+const NO_FOOTPRINT: Footprint = { published: [], subscriptions: [] };
+
 interface Claim {
   readonly unit: string;
   readonly resource: GoalResource;
@@ -55,7 +63,7 @@ export class GoalStates {
   readonly #slices = new Map<TargetKey, MutableSlice>();
   readonly #subscriptionCounts = new Map<TargetKey, number>();
   /** By node, by unit. */
-  readonly #outputs = new Map<string, Map<string, UnitOutput>>();
+  readonly #footprints = new Map<string, Map<string, Footprint>>();
   /** Per target and key, what it was when this transaction first touched it. */
   #touched = new Map<TargetKey, Map<string, GoalResource | undefined>>();
 
@@ -74,30 +82,25 @@ export class GoalStates {
 
   /** Units of a node that contribute something. */
   unitsOf(node: string): Iterable<string> {
-    return this.#outputs.get(node)?.keys() ?? [];
+    return this.#footprints.get(node)?.keys() ?? [];
   }
 
   /** Replaces what a unit contributes; `revision` becomes the version of what differs. */
   replace({ node, unit, output }: Contribution, revision: Revision): void {
-    const outputs = this.#outputs.get(node) ?? new Map<string, UnitOutput>();
-    this.#outputs.set(node, outputs);
-    const before = outputs.get(unit) ?? NO_OUTPUT;
+    const footprints = this.#footprints.get(node) ?? new Map<string, Footprint>();
+    this.#footprints.set(node, footprints);
+    const before = footprints.get(unit) ?? NO_FOOTPRINT;
     // Subscriptions are added first and dropped last: a scope that stays is not sent anew.
     for (const { target, scope } of output.subscriptions) this.#subscribe(target, scope);
-    const kept = new Set<string>();
-    for (const { scope, content } of output.published) {
-      kept.add(`${scope} ${content.key}`);
-      this.#claim(scope, unit, content, revision);
-    }
-    for (const { scope, content } of before.published) {
-      if (!kept.has(`${scope} ${content.key}`)) this.#release(scope, unit, content.key);
+    for (const { scope, content } of output.published) this.#claim(scope, unit, content, revision);
+    const after = footprintOf(output);
+    const kept = new Set(after.published.map(({ scope, key }) => `${scope} ${key}`));
+    for (const { scope, key } of before.published) {
+      if (!kept.has(`${scope} ${key}`)) this.#release(scope, unit, key);
     }
     for (const { target, scope } of before.subscriptions) this.#unsubscribe(target, scope);
-    if (output.published.length === 0 && output.subscriptions.length === 0) {
-      outputs.delete(unit);
-    } else {
-      outputs.set(unit, output);
-    }
+    if (after === NO_FOOTPRINT) footprints.delete(unit);
+    else footprints.set(unit, after);
   }
 
   /** Since the last call: per target, the keys whose resource differs, with what it was. */
@@ -210,6 +213,14 @@ export class GoalStates {
   #dropIfEmpty(name: ScopeName, scope: Scope): void {
     if (scope.claims.size === 0 && scope.subscribers.size === 0) this.#scopes.delete(name);
   }
+}
+
+function footprintOf({ published, subscriptions }: UnitOutput): Footprint {
+  if (published.length === 0 && subscriptions.length === 0) return NO_FOOTPRINT;
+  return {
+    published: published.map(({ scope, content }) => ({ scope, key: content.key })),
+    subscriptions,
+  };
 }
 
 function same(a: GoalResource | undefined, b: GoalResource | undefined): boolean {

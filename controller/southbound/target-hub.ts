@@ -7,19 +7,13 @@ import { assertNever, defined } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { millis } from '../../base/units.ts';
-import type {
-  Ack,
-  AttachedPort,
-  Hello,
-  Report,
-  TargetMessage,
-} from '../../schema/southbound/messages.ts';
+import type { Ack, Hello, TargetMessage } from '../../schema/southbound/messages.ts';
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
 import type { SliceChanges, TargetKey } from '../goal-state/goal-states.ts';
 import type { JsonObject } from '../store/store.ts';
-import { APPLIED_RECORD_DELAY, REPORT_PORTS_MAX, REVISION_NOTICE_DELAY } from './limits.ts';
+import { APPLIED_RECORD_DELAY, REVISION_NOTICE_DELAY } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
-import { placementsAfter } from './placement-policy.ts';
+import { PortReports } from './port-reports.ts';
 import type { RevisionProgress } from './revision-progress.ts';
 import type { SouthboundStream, StreamHandler } from './server.ts';
 import {
@@ -32,7 +26,6 @@ import {
 } from './session.ts';
 import {
   faultsAfterAck,
-  faultsOfReport,
   kindName,
   newTarget,
   type Session,
@@ -71,10 +64,19 @@ export class TargetHub {
   #revisionNotice: Timer | undefined;
   #appliedRecord: Timer | undefined;
   readonly #appliedChanged = new Set<Target>();
+  readonly #reports: PortReports;
   #closed = false;
 
   constructor(options: TargetHubOptions) {
     this.#options = options;
+    this.#reports = new PortReports({
+      ...options,
+      host: (serverId) => this.#targets.get(targetKey('host', serverId)),
+      place: (placements) => {
+        const { revision } = options.compiler;
+        this.apply({ revision, documents: [], placements, committedAt: undefined });
+      },
+    });
   }
 
   target(key: TargetKey): Target | undefined {
@@ -275,7 +277,7 @@ export class TargetHub {
         this.#takeAck(defined(target, 'target'), defined(message?.ack, 'ack'));
         return;
       case 'TakeReport':
-        this.#takeReport(defined(target, 'target'), defined(message?.report, 'report'));
+        this.#reports.take(defined(target, 'target'), defined(message?.report, 'report'));
         return;
       case 'End':
         this.#options.metrics.streamsEnded.inc({ status: action.end.status });
@@ -351,68 +353,6 @@ export class TargetHub {
     this.#appliedChanged.clear();
   }
 
-  #takeReport(target: Target, report: Report): void {
-    const { metrics } = this.#options;
-    target.faults = faultsOfReport(report.health);
-    const dropped = Math.max(0, report.ports.length - REPORT_PORTS_MAX);
-    if (dropped > 0) metrics.reportEntriesDropped.inc(dropped);
-    if (target.kind !== 'host') return;
-    const ports = new Map(
-      report.ports.slice(0, REPORT_PORTS_MAX).map((port) => [port.portId, port]),
-    );
-    const before = target.ports;
-    target.ports = ports;
-    this.#place(target, before);
-  }
-
-  #place(target: Target, portsBefore: Target['ports']): void {
-    const { compiler } = this.#options;
-    const moves = placementsAfter({
-      serverId: target.id,
-      ports: target.ports,
-      portsBefore,
-      placedHere: compiler.model.placedOn(target.id),
-      placed: (instanceId) => {
-        const serverId = compiler.model.serverIdOf(instanceId);
-        const holder =
-          serverId === undefined ? undefined : this.#targets.get(targetKey('host', serverId));
-        const held = holder?.session !== undefined && holder.ports.has(instanceId);
-        return { serverId, held };
-      },
-    });
-    const placements = Array.from(moves, ([interfaceInstanceId, serverId]) => ({
-      interfaceInstanceId,
-      serverId,
-    }));
-    if (placements.length > 0) {
-      const { revision } = compiler;
-      this.apply({ revision, documents: [], placements, committedAt: undefined });
-    }
-    this.#recordPlacements(target, portsBefore, moves);
-  }
-
-  #recordPlacements(
-    target: Target,
-    portsBefore: Target['ports'],
-    moves: ReadonlyMap<string, string | undefined>,
-  ): void {
-    const { clock, compiler, observe } = this.#options;
-    for (const [instanceId, serverId] of moves) {
-      if (serverId === undefined) observe(`placement/${instanceId}`, undefined);
-    }
-    for (const [instanceId, port] of target.ports) {
-      if (compiler.model.serverIdOf(instanceId) !== target.id) continue;
-      if (!moves.has(instanceId) && samePort(port, portsBefore.get(instanceId))) continue;
-      const { device, linkUp } = port;
-      observe(`placement/${instanceId}`, {
-        server: target.id,
-        device,
-        linkUp,
-        at: clock.wallNow(),
-      });
-    }
-  }
-
   /** Targets that recent revisions did not concern learn of them, so that their applied revision means something. */
   #scheduleRevisionNotice(): void {
     if (this.#closed) return;
@@ -439,8 +379,4 @@ export class TargetHub {
     }
     return target;
   }
-}
-
-function samePort(a: AttachedPort, b: AttachedPort | undefined): boolean {
-  return b !== undefined && a.device === b.device && a.linkUp === b.linkUp;
 }
