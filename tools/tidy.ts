@@ -1,7 +1,7 @@
 /**
  * The project's taste as a test (docs/style): what no linter checks and everybody forgets. Each rule is a function from the source tree
  * to violations; test/unit/tools/tidy.test.ts runs one test per rule. Code is judged by its syntax tree, so a word in a comment or a
- * string is no offence.
+ * string is no offence. That documents and code agree (errors, limits, RFCs) is test/unit/docs.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -108,15 +108,6 @@ export const RULES: readonly Rule[] = [
       ),
   },
   {
-    claim:
-      'every drop reason and every error code is explained in docs/errors.md, and nothing else is',
-    check: checkErrors,
-  },
-  {
-    claim: 'every RFC that the code cites is listed in docs/rfc-coverage.md',
-    check: checkRfcs,
-  },
-  {
     claim: 'no path of a developer’s machine is written anywhere',
     check: (files) =>
       each(files, isWritten, ({ path, text }) =>
@@ -213,48 +204,6 @@ function slowUse(node: ts.Node): string | undefined {
     if (name === 'subarray' || BUFFER_READ.test(name)) return `${name}()`;
   }
   return undefined;
-}
-
-const ERROR_CODE = /'(SDN_[A-Z0-9_]+)'/g;
-const DOCUMENTED = /^\|\s*`(\w+)`/gm;
-
-function checkErrors(files: readonly SourceFile[]): readonly Violation[] {
-  const page = 'docs/errors.md';
-  const documented = new Set(matches(textOf(files, page), DOCUMENTED));
-  const used = new Map<string, string>();
-  for (const name of matches(textOf(files, 'packet/drop.ts'), /^ {2}(\w+): \d+,/gm))
-    if (name !== 'None') used.set(name, 'packet/drop.ts');
-  for (const { path, text } of files) {
-    if (!isTypeScript(path) || path.startsWith('test/') || path.startsWith('tools/')) continue;
-    for (const code of matches(text, ERROR_CODE)) used.set(code, path);
-  }
-  const missing = [...used].filter(([name]) => !documented.has(name));
-  const stale = [...documented].filter((name) => !used.has(name));
-  return [
-    ...missing.map(([name, path]) => ({ path, line: 0, message: `${name} is not in ${page}` })),
-    ...stale.map((name) => ({ path: page, line: 0, message: `${name} exists no more` })),
-  ];
-}
-
-function checkRfcs(files: readonly SourceFile[]): readonly Violation[] {
-  const page = 'docs/rfc-coverage.md';
-  const listed = new Set(matches(textOf(files, page), /RFC (\d{3,4})/g));
-  return each(
-    files,
-    ({ path }) => isTypeScript(path),
-    ({ path, text }) =>
-      [...new Set(matches(text, /RFC (\d{3,4})/g))]
-        .filter((number) => !listed.has(number))
-        .map((number) => ({ path, line: 0, message: `RFC ${number} is not in ${page}` })),
-  );
-}
-
-function textOf(files: readonly SourceFile[], path: string): string {
-  return files.find((file) => file.path === path)?.text ?? '';
-}
-
-function matches(text: string, pattern: RegExp): readonly string[] {
-  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
 }
 
 function linesMatching(text: string, pattern: RegExp): readonly number[] {

@@ -28,12 +28,8 @@ test('the fast path may not throw, slice or make views', (t) => {
   const text =
     '/** RFC 791 */\nexport function f(b) { throw b; b.subarray(1); new DataView(b); b.readUInt16BE(0); }';
   for (const path of ['packet/ipv4.ts', 'dataplane/engine/x.ts'])
-    t.is(
-      violations({ path, text }).filter((message) => !message.startsWith('RFC')).length,
-      4,
-      path,
-    );
-  t.deepEqual(violations({ path: 'dataplane/service/x.ts', text }).slice(1), []);
+    t.is(violations({ path, text }).length, 4, path);
+  t.deepEqual(violations({ path: 'dataplane/service/x.ts', text }), []);
 });
 
 test('a nameless file, a headless file and a machine path are found', (t) => {
