@@ -1,3 +1,4 @@
+/** Longest-prefix match: what it finds, against a linear search. */
 import test from 'ava';
 import fc from 'fast-check';
 import {

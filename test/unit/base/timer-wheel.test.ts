@@ -1,3 +1,4 @@
+/** The timer wheel: when timers fire, against a sorted list. */
 import test from 'ava';
 import fc from 'fast-check';
 import { TimerWheel } from '../../../base/timer-wheel.ts';

@@ -1,3 +1,4 @@
+/** BGP message framing (RFC 4271 §4.1): incomplete, whole and malformed streams. */
 import test from 'ava';
 import fc from 'fast-check';
 import {

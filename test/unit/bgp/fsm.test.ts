@@ -1,3 +1,4 @@
+/** BGP finite state machine (RFC 4271 §8): events, states and what they make it do. */
 import test from 'ava';
 import fc from 'fast-check';
 import { millis, minutes, seconds } from '../../../base/units.ts';

@@ -1,3 +1,4 @@
+/** BGP OPEN (RFC 4271 §4.2) and its capabilities (RFC 5492). */
 import test from 'ava';
 import fc from 'fast-check';
 import { AS_TRANS } from '../../../bgp/message/as-path.ts';

@@ -1,3 +1,4 @@
+/** BGP UPDATE (RFC 4271 §4.3) and what its errors lead to (RFC 7606). */
 import test from 'ava';
 import fc from 'fast-check';
 import { SegmentType } from '../../../bgp/message/as-path.ts';
