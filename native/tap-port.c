@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "segment.h"
+#include "udp-train.h"
 
 static uint32_t tap_receive(struct burst *burst, struct port *port, uint32_t count)
 {
@@ -118,16 +119,32 @@ static void write_offloaded(struct burst *burst, struct port *port, const struct
 		count_error(burst, port, error);
 }
 
+/* How many of the frames left together; 0 if the first must go by itself. */
+static uint32_t write_train(struct port *port, const struct outgoing *frames, uint32_t count)
+{
+	struct udp_train train;
+	udp_train_open(&train, frames, count);
+	if (train.count == 0 || writev(port->fd, train.parts, (int)train.count + 1) < 0)
+		return 0;
+	return train.count;
+}
+
 static void tap_transmit(struct burst *burst, struct port *port, const struct outgoing *frames,
 			 uint32_t count)
 {
-	for (uint32_t index = 0; index < count; index++) {
+	for (uint32_t index = 0; index < count;) {
+		uint32_t together = 0;
 		if (port->is_gone)
 			port->drops[DROP_FAILED]++;
-		else if (port->has_offload)
-			write_offloaded(burst, port, &frames[index]);
-		else
-			write_plain(burst, port, &frames[index]);
+		else if (port->has_uso)
+			together = write_train(port, frames + index, count - index);
+		if (together == 0 && !port->is_gone) {
+			if (port->has_offload)
+				write_offloaded(burst, port, &frames[index]);
+			else
+				write_plain(burst, port, &frames[index]);
+		}
+		index += together > 0 ? together : 1;
 	}
 }
 

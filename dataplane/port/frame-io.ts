@@ -13,6 +13,8 @@
  * offloads gets it segmented and summed by the implementation. A received frame's header lies in the headroom, right before AT; a
  * sender who writes headers there moves it (anywhere in the ring) and adds their length to csum_start.
  *
+ * Where the far end takes UDP super-frames, consecutive datagrams of one flow may reach it as one; nothing waits for that.
+ *
  * Descriptors are 32-bit words, RX_STRIDE or TX_STRIDE apart; indices below. Implementations: native (native/), memory, pcap, fault.
  * Conformance: test/conformance/frame-io. Called by dataplane/switch.
  */
