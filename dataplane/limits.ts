@@ -16,5 +16,3 @@ export const FLOW_EXPIRY_BURST = 256;
 export const ICMP_ERRORS_PER_SEC_MAX = 1000;
 /** Flows listed for one question. */
 export const FLOWS_LISTED_MAX = 10_000;
-/** Restarts of a forwarding worker that died, before its host gives up and reports it. */
-export const WORKER_RESTARTS_MAX = 5;

@@ -16,11 +16,17 @@ export class PortRegistry {
   readonly #byIndex: (PortRecord | undefined)[] = [undefined];
   readonly #free: number[] = [];
   readonly #onRemoved: (index: number) => void;
+  #version = 0;
 
   /** `onRemoved` is told each number that may be given to another port from now on. */
   constructor(epochs: Epochs, onRemoved: (index: number) => void) {
     this.#epochs = epochs;
     this.#onRemoved = onRemoved;
+  }
+
+  /** Grows whenever a port comes or goes. */
+  get version(): number {
+    return this.#version;
   }
 
   get(id: string): PortRecord | undefined {
@@ -43,6 +49,7 @@ export class PortRegistry {
     if (index >= PORTS_MAX) return undefined;
     const cell = this.#epochs.allocate();
     const record: PortRecord = { id, index, cell, isAttached: false, configured: undefined };
+    this.#version += 1;
     this.#byId.set(id, record);
     this.#byIndex[index] = record;
     return record;
@@ -52,6 +59,7 @@ export class PortRegistry {
   collect(record: PortRecord): void {
     if (record.isAttached || record.configured !== undefined) return;
     assert(this.#byIndex[record.index] === record, 'a port of this switch');
+    this.#version += 1;
     this.#byId.delete(record.id);
     this.#byIndex[record.index] = undefined;
     this.#epochs.release(record.cell);

@@ -138,6 +138,15 @@ export class SwitchCore {
     return this.#tables.ports.get(portId)?.index;
   }
 
+  /** Number of every port, by id; changes with `portsVersion`. */
+  portIndices(): [portId: string, index: number][] {
+    return this.#tables.ports.all().map(({ id, index }) => [id, index]);
+  }
+
+  get portsVersion(): number {
+    return this.#tables.ports.version;
+  }
+
   /** Forgets idle flows, and takes over what the devices have lost in sending. To be called about once a second. */
   tick(): void {
     this.flowTable.expire(this.#nowSec(), this.#expired);

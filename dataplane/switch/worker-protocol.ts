@@ -1,0 +1,61 @@
+/**
+ * What the main thread and the forwarding worker say to each other. Requests are numbered and answered in order; a shared word counts
+ * them, so that the loop between two bursts sees with one load whether there are any. Called by start-switch and forwarding-loop.
+ */
+import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { FlowQuery } from './flow-listing.ts';
+import type { AttachedDevice, Device, FlowEntry } from './switch-handle.ts';
+import type { GoalChange } from './tables.ts';
+
+export type Request =
+  | { readonly kind: 'applyGoal'; readonly change: GoalChange }
+  | { readonly kind: 'attach'; readonly portId: string; readonly device: Device }
+  | { readonly kind: 'detach'; readonly portId: string }
+  | { readonly kind: 'flows'; readonly query: FlowQuery }
+  | { readonly kind: 'close' };
+
+/** What each kind of request is answered with. */
+export interface Results {
+  readonly applyGoal: readonly ResourceError[];
+  readonly attach: AttachedDevice;
+  readonly detach: boolean;
+  readonly flows: readonly FlowEntry[];
+  readonly close: true;
+}
+
+export interface NumberedRequest {
+  readonly number: number;
+  readonly request: Request;
+}
+
+/** An SdnError on its way between threads. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | undefined;
+  /** Name of the errno where the system refused a device. */
+  readonly errno: string | undefined;
+}
+
+export type WorkerMessage =
+  /** The loop runs; `wakeFd` ends its wait. */
+  | { readonly kind: 'ready'; readonly wakeFd: number }
+  | {
+      readonly kind: 'result';
+      readonly number: number;
+      readonly value: Results[keyof Results];
+      readonly ports: PortIndices | undefined;
+    }
+  | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault }
+  | { readonly kind: 'deviceGone'; readonly portId: string; readonly ports: PortIndices };
+
+/** Where each port's counters are; sent whenever it has changed. */
+export type PortIndices = readonly (readonly [portId: string, index: number])[];
+
+export interface WorkerData {
+  /** Counters.buffer */
+  readonly counters: SharedArrayBuffer;
+  /** One 32-bit word: requests posted so far. */
+  readonly requestCount: SharedArrayBuffer;
+  readonly hasOffload: boolean;
+}
