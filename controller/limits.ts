@@ -25,6 +25,10 @@ export const STORE_RECENT_BYTES_MAX: number = 32 * 1024 * 1024;
 export const STORE_READ_COUNT = 64;
 /** Store: rows that a migration copies in one batch. */
 export const STORE_MIGRATION_ROWS = 1000;
+/** Store: revisions whose history is kept. Older ones are forgotten as new ones come, and cannot be shown or restored any more. */
+export const STORE_REVISIONS_KEPT_MAX = 100_000;
+/** Store: revisions that one batch forgets, when a lower limit makes many of them old at once. */
+export const STORE_FORGOTTEN_PER_BATCH_MAX = 1024;
 /** Revisions: entries of one page of the list. */
 export const REVISIONS_PAGE_COUNT_MAX = 200;
 /** Revisions: differences shown of one diff; the answer says when there are more. */

@@ -16,7 +16,11 @@ import type {
   RevisionEntry,
   Store,
 } from '../store/store.ts';
-import { StoreConflict, StoreRevisionUnknown } from '../store/store-error.ts';
+import {
+  StoreConflict,
+  StoreRevisionForgotten,
+  StoreRevisionUnknown,
+} from '../store/store-error.ts';
 import { discloseDifference, discloseDocument } from './disclosure.ts';
 import { type Difference, diffJson } from './json-diff.ts';
 import { RestoreInvalid } from './revision-error.ts';
@@ -85,14 +89,17 @@ export async function listRevisions(
   for await (const entry of store.log({ from: 1, to, limit, reverse: true })) {
     revisions.push(summaryOf(entry));
   }
-  const last = revisions.at(-1)?.revision ?? 1;
-  return { revisions, next: last > 1 ? last : undefined };
+  const last = revisions.at(-1)?.revision ?? 0;
+  return { revisions, next: last > store.oldest + 1 ? last : undefined };
 }
 
-/** Rejects with SDN_STORE_REVISION_UNKNOWN. */
+/** Rejects with SDN_STORE_REVISION_UNKNOWN or SDN_STORE_REVISION_FORGOTTEN. */
 export async function showRevision(store: Store, revision: Revision): Promise<RevisionDetail> {
   for await (const entry of store.log({ from: revision, to: revision, limit: 1 })) {
     return { ...summaryOf(entry), ...differencesOf(entry.changes) };
+  }
+  if (revision > 0 && revision <= store.oldest) {
+    throw new StoreRevisionForgotten(revision, store.oldest + 1);
   }
   throw new StoreRevisionUnknown(revision, store.revision);
 }
@@ -144,6 +151,7 @@ async function changesBetween(store: Store, from: Revision, to: Revision): Promi
     if (revision < 0 || revision > store.revision) {
       throw new StoreRevisionUnknown(revision, store.revision);
     }
+    if (revision < store.oldest) throw new StoreRevisionForgotten(revision, store.oldest);
   }
   const early = Math.min(from, to);
   const late = Math.max(from, to);

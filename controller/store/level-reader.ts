@@ -1,6 +1,6 @@
 /**
- * Reads of the LevelDB store that span rows: ranges, the log, and `desired` as it was. Versions and log rows never change once
- * written, so only reads of the newest documents need a snapshot. Called by level-store.
+ * Reads of the LevelDB store that span rows: ranges, the log, and `desired` as it was. Each uses one LevelDB snapshot, so that neither
+ * a commit nor forgetting what is old shows half-way. Called by level-store.
  */
 import { STORE_READ_COUNT } from '../limits.ts';
 import type { Database } from './level-database.ts';
@@ -12,6 +12,7 @@ import {
   LOG_PREFIX,
   type LogRow,
   logKey,
+  OLDEST_KEY,
   parseCurrent,
   parseDocument,
   parseHistoryKey,
@@ -29,7 +30,7 @@ import type {
   RevisionEntry,
   Section,
 } from './store.ts';
-import { StoreCorrupt } from './store-error.ts';
+import { StoreCorrupt, StoreRevisionForgotten } from './store-error.ts';
 
 type Snapshot = ReturnType<Database['snapshot']>;
 type Reads = { readonly snapshot?: Snapshot };
@@ -57,19 +58,26 @@ export async function latestRevision(database: Database, reads: Reads = {}): Pro
   return last === undefined ? 0 : parseLogKey(last);
 }
 
+/** Earliest revision whose state can be read. */
+export async function oldestRevision(database: Database, reads: Reads = {}): Promise<Revision> {
+  return Number((await database.get(OLDEST_KEY, reads)) ?? 0);
+}
+
 export async function readVersionAt(
   database: Database,
   key: string,
   revision: Revision,
 ): Promise<JsonObject | undefined> {
-  const range = {
-    gte: historyKey(key, 0),
-    lte: historyKey(key, revision),
-    reverse: true,
-    limit: 1,
-  };
-  const [version] = await database.iterator(range).all();
-  return version === undefined ? undefined : parseVersion(version[1], version[0]);
+  const snapshot = database.snapshot();
+  try {
+    await checkKept(database, revision, snapshot);
+    const bounds = { gte: historyKey(key, 0), lte: historyKey(key, revision) };
+    const range = { ...bounds, reverse: true, limit: 1, snapshot };
+    const [version] = await database.iterator(range).all();
+    return version === undefined ? undefined : parseVersion(version[1], version[0]);
+  } finally {
+    await snapshot.close();
+  }
 }
 
 /** `desired` as of a revision: the newest documents if it is the latest one, else picked from all versions. */
@@ -80,6 +88,7 @@ export async function* readRangeAt(
 ): AsyncGenerator<Entry, void, undefined> {
   const snapshot = database.snapshot();
   try {
+    await checkKept(database, revision, snapshot);
     const latest = await latestRevision(database, { snapshot });
     if (revision === latest) yield* readCurrent(database, prefix, { snapshot });
     else yield* readVersions(database, prefix, { revision, snapshot });
@@ -95,14 +104,15 @@ export async function* readLog(
   const from = Math.max(range.from, 1);
   if (range.to < from || range.limit <= 0) return;
   const reverse = range.reverse === true;
+  const snapshot = database.snapshot();
   const bounds = { gte: logKey(from), lte: logKey(range.to), limit: range.limit };
-  const iterator = database.iterator({ ...bounds, reverse });
+  const iterator = database.iterator({ ...bounds, reverse, snapshot });
   let expected: Revision | undefined;
   try {
     for (;;) {
       const rows = await iterator.nextv(STORE_READ_COUNT);
       if (rows.length === 0) return;
-      for (const entry of await completeEntries(database, rows)) {
+      for (const entry of await completeEntries(database, rows, snapshot)) {
         if (expected !== undefined && entry.revision !== expected) {
           throw new StoreCorrupt(`revision ${expected} is missing from the log`);
         }
@@ -112,6 +122,7 @@ export async function* readLog(
     }
   } finally {
     await iterator.close();
+    await snapshot.close();
   }
 }
 
@@ -145,19 +156,20 @@ async function* readVersions(
     }
     if (revision <= at.revision) candidate = { row, key };
     if (wanted.length >= STORE_READ_COUNT) {
-      yield* fetchVersions(database, wanted);
+      yield* fetchVersions(database, wanted, at.snapshot);
       wanted = [];
     }
   }
   if (candidate !== undefined) wanted.push(candidate.row);
-  yield* fetchVersions(database, wanted);
+  yield* fetchVersions(database, wanted, at.snapshot);
 }
 
 async function* fetchVersions(
   database: Database,
   rows: readonly string[],
+  snapshot: Snapshot,
 ): AsyncGenerator<Entry, void, undefined> {
-  const texts = await database.getMany([...rows]);
+  const texts = await database.getMany([...rows], { snapshot });
   for (const [index, row] of rows.entries()) {
     const value = parseVersion(textAt(texts, index, row), row);
     if (value !== undefined) yield { ...parseHistoryKey(row), value };
@@ -168,13 +180,14 @@ async function* fetchVersions(
 async function completeEntries(
   database: Database,
   rows: readonly (readonly [string, string])[],
+  snapshot: Snapshot,
 ): Promise<RevisionEntry[]> {
   const parsed = rows.map(([row, text]) => ({
     revision: parseLogKey(row),
     logRow: parseLogRow(text, row),
   }));
   const versionRows = parsed.flatMap(({ revision, logRow }) => versionRowsOf(logRow, revision));
-  const texts = versionRows.length === 0 ? [] : await database.getMany(versionRows);
+  const texts = versionRows.length === 0 ? [] : await database.getMany(versionRows, { snapshot });
   const versions = new Map<string, JsonObject | undefined>();
   versionRows.forEach((row, index) => {
     versions.set(row, parseVersion(textAt(texts, index, row), row));
@@ -196,6 +209,15 @@ function versionRowsOf(logRow: LogRow, revision: Revision): string[] {
     const after = historyKey(key, revision);
     return before === 0 ? [after] : [historyKey(key, before), after];
   });
+}
+
+async function checkKept(
+  database: Database,
+  revision: Revision,
+  snapshot: Snapshot,
+): Promise<void> {
+  const oldest = await oldestRevision(database, { snapshot });
+  if (revision < oldest) throw new StoreRevisionForgotten(revision, oldest);
 }
 
 function textAt(texts: readonly (string | undefined)[], index: number, row: string): string {

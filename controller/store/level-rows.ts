@@ -6,6 +6,7 @@
  *   h/KEY NUL R     JSON or null            every version of it ever committed; null where it was deleted
  *   l/R             JSON LogRow             the revision log
  *   s/SECTION/KEY   JSON                    the other sections: newest value only
+ *   oldest          REVISION                 earliest revision whose state can be read; absent: 0
  *
  * A log row names the versions a revision replaced and made instead of repeating them: a document is on disk once per version, and
  * once as the newest. NUL sorts before every character, so versions of `a` precede those of `a/b`. Called by level-store.
@@ -16,6 +17,7 @@ import { StoreCorrupt } from './store-error.ts';
 /** Schema of what this file describes. */
 export const SCHEMA_VERSION = 1;
 export const SCHEMA_KEY = 'schema';
+export const OLDEST_KEY = 'oldest';
 
 export const CURRENT_PREFIX = 'd/';
 export const HISTORY_PREFIX = 'h/';
@@ -30,9 +32,11 @@ export interface LogRow {
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly cause: Cause;
-  /** Key and revision of the version replaced (0: there was none). What replaced it is the history row of this revision. */
-  readonly changes: readonly (readonly [key: string, before: Revision])[];
+  readonly changes: readonly LogRowChange[];
 }
+
+/** What replaced the version `before` (0: there was none) is the history row of the log row's revision. */
+export type LogRowChange = readonly [key: string, before: Revision, to: 'written' | 'deleted'];
 
 export interface CurrentRow {
   readonly revision: Revision;
@@ -67,6 +71,17 @@ export function parseHistoryKey(row: string): {
 
 export function emitCurrent(row: CurrentRow): string {
   return `${row.revision} ${row.text}`;
+}
+
+/**
+ * History rows that nobody can ask for once `revision` is the oldest one: the versions it replaced, and its deletions, which then
+ * say no more than a missing row.
+ */
+export function forgottenRows(logRow: LogRow, revision: Revision): string[] {
+  return logRow.changes.flatMap(([key, before, to]) => [
+    ...(before === 0 ? [] : [historyKey(key, before)]),
+    ...(to === 'deleted' ? [historyKey(key, revision)] : []),
+  ]);
 }
 
 /** Reads the revision without parsing the document. */

@@ -3,7 +3,9 @@
  * that is flushed to disk before the commit is acknowledged; level-rows.ts says which rows it writes, group-commit.ts how commits that
  * arrive together share a batch, level-reader.ts how history is read. Called by controller/main.
  */
+import { defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
+import { STORE_FORGOTTEN_PER_BATCH_MAX, STORE_REVISIONS_KEPT_MAX } from '../limits.ts';
 import {
   changesOf,
   checkExpectations,
@@ -13,14 +15,25 @@ import {
 } from './commit-plan.ts';
 import { GroupCommit, type Outcome } from './group-commit.ts';
 import { type Database, openDatabase, SCHEMA, type StoreSchema } from './level-database.ts';
-import { latestRevision, readLog, readRange, readRangeAt, readVersionAt } from './level-reader.ts';
+import {
+  latestRevision,
+  oldestRevision,
+  readLog,
+  readRange,
+  readRangeAt,
+  readVersionAt,
+} from './level-reader.ts';
 import {
   emitCurrent,
+  forgottenRows,
   historyKey,
   type LogRow,
+  type LogRowChange,
   logKey,
+  OLDEST_KEY,
   parseCurrent,
   parseDocument,
+  parseLogRow,
   rowKey,
 } from './level-rows.ts';
 import { type Published, RevisionFeed } from './revision-feed.ts';
@@ -34,12 +47,20 @@ import type {
   Section,
   Store,
 } from './store.ts';
-import { StoreClosed, StoreError, StoreFailed, StoreRevisionUnknown } from './store-error.ts';
+import {
+  StoreClosed,
+  StoreError,
+  StoreFailed,
+  StoreRevisionForgotten,
+  StoreRevisionUnknown,
+} from './store-error.ts';
 
 export interface LevelStoreOptions {
   /** Directory of the database; made if it is missing. */
   readonly path: string;
   readonly clock: Clock;
+  /** Default STORE_REVISIONS_KEPT_MAX. */
+  readonly revisionsKeptMax?: number;
   /** Other than the current one in tests of migration only. */
   readonly schema?: StoreSchema;
 }
@@ -47,8 +68,12 @@ export interface LevelStoreOptions {
 /** Opens the store, migrating it if an older version wrote it. Rejects with a StoreError. */
 export async function openLevelStore(options: LevelStoreOptions): Promise<LevelStore> {
   const database = await openDatabase(options.path, options.schema ?? SCHEMA);
-  const latest = await latestRevision(database);
-  return new LevelStore(database, { clock: options.clock, latest });
+  return new LevelStore(database, {
+    clock: options.clock,
+    latest: await latestRevision(database),
+    oldest: await oldestRevision(database),
+    revisionsKeptMax: options.revisionsKeptMax ?? STORE_REVISIONS_KEPT_MAX,
+  });
 }
 
 type Operation =
@@ -71,18 +96,34 @@ export class LevelStore implements Store {
   readonly #clock: Clock;
   readonly #feed: RevisionFeed;
   readonly #groups: GroupCommit;
+  readonly #revisionsKeptMax: number;
+  #oldest: Revision;
   #failure: StoreFailed | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, options: { readonly clock: Clock; readonly latest: Revision }) {
+  constructor(
+    database: Database,
+    options: {
+      readonly clock: Clock;
+      readonly latest: Revision;
+      readonly oldest: Revision;
+      readonly revisionsKeptMax: number;
+    },
+  ) {
     this.#database = database;
     this.#clock = options.clock;
+    this.#oldest = options.oldest;
+    this.#revisionsKeptMax = options.revisionsKeptMax;
     this.#feed = new RevisionFeed(options.latest);
     this.#groups = new GroupCommit((group) => this.#writeGroup(group));
   }
 
   get revision(): Revision {
     return this.#feed.latest;
+  }
+
+  get oldest(): Revision {
+    return this.#oldest;
   }
 
   /** Batches written since the store was opened: fewer than commits when they came together. */
@@ -138,6 +179,7 @@ export class LevelStore implements Store {
     signal: AbortSignal,
   ): AsyncGenerator<RevisionEntry, void, undefined> {
     this.#checkOpen();
+    if (after < this.#oldest) throw new StoreRevisionForgotten(after, this.#oldest);
     yield* this.#feed.watch(after, signal, (from, limit) =>
       readLog(this.#database, { from, to: this.revision, limit }),
     );
@@ -158,9 +200,11 @@ export class LevelStore implements Store {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       const plan = this.#plan(group, await this.#readNewest(group));
+      const oldest = await this.#planForgetting(plan);
       if (plan.operations.length > 0) {
         await this.#database.batch(plan.operations, { sync: true });
       }
+      this.#oldest = oldest;
       this.#feed.publish(plan.published);
       return plan.outcomes;
     } catch (cause) {
@@ -207,7 +251,13 @@ export class LevelStore implements Store {
     checkExpectations(commit, latest, current);
     const changes = changesOf(prepared, current);
     const revision = latest + 1;
-    const replaced = changes.map(({ key }) => [key, current(key).revision] as const);
+    const logChanges = changes.map(
+      ({ key, after }): LogRowChange => [
+        key,
+        current(key).revision,
+        after === undefined ? 'deleted' : 'written',
+      ],
+    );
     for (const { section, key, value, text } of prepared.mutations) {
       const row = rowKey(section, key);
       if (section !== 'desired') plan.operations.push(writeOf(row, text));
@@ -221,10 +271,32 @@ export class LevelStore implements Store {
     if (changes.length === 0) return undefined;
     const { cause } = commit;
     const entry: RevisionEntry = { revision, at: this.#clock.wallNow(), cause, changes };
-    const logRow: LogRow = { at: entry.at, cause, changes: replaced };
+    const logRow: LogRow = { at: entry.at, cause, changes: logChanges };
     plan.operations.push(writeOf(logKey(revision), JSON.stringify(logRow)));
     plan.published.push({ entry, bytes: prepared.bytes });
     return entry;
+  }
+
+  /** Forgets as many of the oldest revisions as the plan adds new ones, once the store is full. Returns the oldest then. */
+  async #planForgetting(plan: Plan): Promise<Revision> {
+    const latest = this.revision + plan.published.length;
+    const due = latest - this.#revisionsKeptMax - this.#oldest;
+    // What this batch itself writes is on disk, and can be forgotten, with the next.
+    const count = Math.min(due, STORE_FORGOTTEN_PER_BATCH_MAX, this.revision - this.#oldest);
+    if (count <= 0) return this.#oldest;
+    const oldest = this.#oldest + count;
+    const revisions = Array.from({ length: count }, (_, index) => this.#oldest + 1 + index);
+    const rows = revisions.map(logKey);
+    const texts = await this.#database.getMany(rows);
+    revisions.forEach((revision, index) => {
+      const row = logKey(revision);
+      const logRow = parseLogRow(defined(texts[index], row), row);
+      for (const forgotten of [row, ...forgottenRows(logRow, revision)]) {
+        plan.operations.push(writeOf(forgotten, undefined));
+      }
+    });
+    plan.operations.push(writeOf(OLDEST_KEY, String(oldest)));
+    return oldest;
   }
 
   #checkOpen(): void {

@@ -3,6 +3,7 @@
  * apart from that it passes the same conformance suite as LevelStore. Commits take effect in the order they were called.
  */
 import type { Clock } from '../../base/clock.ts';
+import { STORE_REVISIONS_KEPT_MAX } from '../limits.ts';
 import { changesOf, checkExpectations, prepareCommit, type Version } from './commit-plan.ts';
 import { RevisionFeed } from './revision-feed.ts';
 import type {
@@ -15,7 +16,7 @@ import type {
   Section,
   Store,
 } from './store.ts';
-import { StoreClosed, StoreRevisionUnknown } from './store-error.ts';
+import { StoreClosed, StoreRevisionForgotten, StoreRevisionUnknown } from './store-error.ts';
 
 const ABSENT: Version = { revision: 0, value: undefined };
 
@@ -29,13 +30,20 @@ export class MemoryStore implements Store {
   };
   /** Versions of each key of `desired`, oldest first; a deletion is a version without a value. */
   readonly #history = new Map<string, Version[]>();
-  /** Revision n is at n − 1. */
-  readonly #log: RevisionEntry[] = [];
+  readonly #log = new Map<Revision, RevisionEntry>();
   readonly #feed = new RevisionFeed(0);
   #closed = false;
 
-  constructor(clock: Clock) {
+  readonly #revisionsKeptMax: number;
+  #oldest: Revision = 0;
+
+  constructor(clock: Clock, revisionsKeptMax: number = STORE_REVISIONS_KEPT_MAX) {
     this.#clock = clock;
+    this.#revisionsKeptMax = revisionsKeptMax;
+  }
+
+  get oldest(): Revision {
+    return this.#oldest;
   }
 
   get revision(): Revision {
@@ -81,7 +89,8 @@ export class MemoryStore implements Store {
       if (versions === undefined) this.#history.set(key, [version]);
       else versions.push(version);
     }
-    this.#log.push(entry);
+    this.#log.set(revision, entry);
+    if (revision - this.#oldest > this.#revisionsKeptMax) this.#forget(this.#oldest + 1);
     this.#feed.publish([{ entry, bytes: prepared.bytes }]);
     return entry;
   }
@@ -106,8 +115,9 @@ export class MemoryStore implements Store {
 
   async *log(range: LogRange): AsyncGenerator<RevisionEntry, void, undefined> {
     this.#checkOpen();
-    const from = Math.max(range.from, 1);
-    const entries = this.#log.slice(from - 1, Math.max(range.to, 0));
+    const entries = [...this.#log.values()].filter(
+      ({ revision }) => revision >= range.from && revision <= range.to,
+    );
     if (range.reverse === true) entries.reverse();
     yield* entries.slice(0, range.limit);
   }
@@ -117,6 +127,7 @@ export class MemoryStore implements Store {
     signal: AbortSignal,
   ): AsyncGenerator<RevisionEntry, void, undefined> {
     this.#checkOpen();
+    if (after < this.#oldest) throw new StoreRevisionForgotten(after, this.#oldest);
     yield* this.#feed.watch(after, signal, (from, limit) =>
       this.log({ from, to: this.revision, limit }),
     );
@@ -138,6 +149,21 @@ export class MemoryStore implements Store {
 
   #checkRevision(revision: Revision): void {
     if (revision > this.revision) throw new StoreRevisionUnknown(revision, this.revision);
+    if (revision < this.#oldest) throw new StoreRevisionForgotten(revision, this.#oldest);
+  }
+
+  /** Makes `revision` the oldest: what it replaced cannot be asked for any more. */
+  #forget(revision: Revision): void {
+    for (const { key } of this.#log.get(revision)?.changes ?? []) {
+      const kept = this.#history.get(key)?.filter((version) => version.revision >= revision) ?? [];
+      const [first] = kept;
+      const isRedundant = first?.revision === revision && first.value === undefined;
+      if (isRedundant) kept.shift();
+      if (kept.length === 0) this.#history.delete(key);
+      else this.#history.set(key, kept);
+    }
+    this.#log.delete(revision);
+    this.#oldest = revision;
   }
 }
 

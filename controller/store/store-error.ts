@@ -59,6 +59,18 @@ export class StoreRevisionUnknown extends StoreError {
   }
 }
 
+/** A revision whose history is no longer kept. */
+export class StoreRevisionForgotten extends StoreError {
+  override readonly name = 'StoreRevisionForgotten';
+
+  constructor(revision: Revision, oldest: Revision) {
+    super(
+      'SDN_STORE_REVISION_FORGOTTEN',
+      `revision ${revision} is no longer kept; the oldest is ${oldest}`,
+    );
+  }
+}
+
 /** The disk refused a batch. Whether it is there shows only after a restart, so the store takes no further writes. */
 export class StoreFailed extends StoreError {
   override readonly name = 'StoreFailed';

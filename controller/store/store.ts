@@ -9,8 +9,9 @@
  * - `meta`: schema version, identifiers of this installation.
  *
  * Invariants: an acknowledged commit survives kill -9; revisions are 1, 2, 3 … without gaps; a reader sees a commit whole or
- * not at all; `watch` delivers every revision after the given one exactly once, in order. Implementations pass
- * test/conformance/store. Called by northbound (commits, reads) and by compiler and southbound (watch).
+ * not at all; `watch` delivers every revision after the given one exactly once, in order. History is kept for a number of revisions
+ * (STORE_REVISIONS_KEPT_MAX); what is older is forgotten with the commit that makes it so. Implementations pass test/conformance/store.
+ * Called by northbound (commits, reads) and by compiler and southbound (watch).
  */
 
 export type Revision = number;
@@ -78,6 +79,8 @@ export interface LogRange {
 export interface Store {
   /** Latest committed revision, 0 in an empty store. */
   readonly revision: Revision;
+  /** Earliest revision whose state can still be read; the log has those after it. 0 until the store forgets the first ones. */
+  readonly oldest: Revision;
   get(section: Section, key: string): Promise<Entry | undefined>;
   /** Entries whose key starts with `prefix`, in key order, of one consistent snapshot. */
   range(section: Section, prefix: string): AsyncIterable<Entry>;
@@ -87,7 +90,10 @@ export interface Store {
    * the returned entry are shared with every watcher: nobody may change them.
    */
   commit(commit: Commit): Promise<RevisionEntry | undefined>;
-  /** A key of `desired` as of the end of `revision`. Rejects with SDN_STORE_REVISION_UNKNOWN for a revision yet to come. */
+  /**
+   * A key of `desired` as of the end of `revision`. Rejects with SDN_STORE_REVISION_UNKNOWN for a revision yet to come, with
+   * SDN_STORE_REVISION_FORGOTTEN for one before `oldest`; so do rangeAt and watch.
+   */
   getAt(key: string, revision: Revision): Promise<JsonObject | undefined>;
   /** The entries of `desired` whose key starts with `prefix`, as of the end of `revision`, in key order. */
   rangeAt(prefix: string, revision: Revision): AsyncIterable<Entry>;

@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ManualClock, systemClock } from '../../../base/clock.ts';
-import type { Migration, StoreSchema } from '../../../controller/store/level-database.ts';
+import {
+  type Migration,
+  openDatabase,
+  SCHEMA,
+  type StoreSchema,
+} from '../../../controller/store/level-database.ts';
 import { type LevelStore, openLevelStore } from '../../../controller/store/level-store.ts';
 import type { Commit, JsonObject } from '../../../controller/store/store.ts';
 import { storeConformance } from './store-suite.ts';
@@ -20,7 +25,10 @@ function openAt(path: string, schema?: StoreSchema): Promise<LevelStore> {
   return openLevelStore(schema === undefined ? options : { ...options, schema });
 }
 
-storeConformance(test, async (t) => openAt(await newPath(t)));
+storeConformance(test, async (t, revisionsKeptMax) => {
+  const options = { path: await newPath(t), clock: new ManualClock() };
+  return openLevelStore({ ...options, ...(revisionsKeptMax && { revisionsKeptMax }) });
+});
 
 function putting(key: string, value: JsonObject): Commit {
   const cause = { client: 'test', requestId: '', summary: `PUT ${key}` };
@@ -46,6 +54,33 @@ test('what was committed is there after reopening: newest, history, log and othe
   }
   t.deepEqual(seen, [undefined, 1, 1, 2, 2, 3]);
   await second.close();
+});
+
+test('a lower limit forgets what is then too old, a bounded number with each batch, and for good', async (t) => {
+  const path = await newPath(t);
+  const clock = new ManualClock();
+  const first = await openLevelStore({ path, clock });
+  await Promise.all(
+    Array.from({ length: 3000 }, (_, n) => first.commit(putting(`k${n % 7}`, { n }))),
+  );
+  await first.close();
+  const second = await openLevelStore({ path, clock, revisionsKeptMax: 5 });
+  t.is(second.oldest, 0);
+  const oldest: number[] = [];
+  for (let n = 1; n <= 4; n++) {
+    await second.commit(putting('a', { n }));
+    oldest.push(second.oldest);
+  }
+  t.deepEqual(oldest, [1024, 2048, 2998, 2999]);
+  await second.close();
+  const third = await openLevelStore({ path, clock, revisionsKeptMax: 5 });
+  t.is(third.oldest, 2999);
+  t.deepEqual(await third.getAt('k1', 2999), { n: 2997 });
+  await third.close();
+  const database = await openDatabase(path, SCHEMA);
+  t.is((await database.keys({ gte: 'h/', lt: 'h0' }).all()).length, 7 + 1 + 4);
+  t.is((await database.keys({ gte: 'l/', lt: 'l0' }).all()).length, 5);
+  await database.close();
 });
 
 test('commits that arrive together share batches', async (t) => {

@@ -4,4 +4,7 @@ import { ManualClock } from '../../../base/clock.ts';
 import { MemoryStore } from '../../../controller/store/memory-store.ts';
 import { storeConformance } from './store-suite.ts';
 
-storeConformance(test, async () => new MemoryStore(new ManualClock()));
+storeConformance(
+  test,
+  async (_, revisionsKeptMax) => new MemoryStore(new ManualClock(), revisionsKeptMax),
+);

@@ -15,8 +15,8 @@ import type {
 } from '../../../controller/store/store.ts';
 import { StoreConflict, StoreTooBig } from '../../../controller/store/store-error.ts';
 
-/** Makes an empty store; the suite closes it. */
-export type OpenStore = (t: ExecutionContext) => Promise<Store>;
+/** Makes an empty store that keeps so many revisions (by default as many as it wants); the suite closes it. */
+export type OpenStore = (t: ExecutionContext, revisionsKeptMax?: number) => Promise<Store>;
 
 const CAUSE = { client: 'admin', requestId: 'r-1', summary: 'PUT /things/a' };
 const ENDLESS = Number.MAX_SAFE_INTEGER;
@@ -38,6 +38,7 @@ export function storeConformance(test: TestFn, open: OpenStore): void {
   historyClaims(claim);
   watchClaims(claim);
   limitClaims(claim);
+  forgettingClaims(test, open);
   modelClaims(test, open);
 }
 
@@ -432,6 +433,30 @@ function limitClaims(claim: Claim): void {
   );
 }
 
+function forgettingClaims(test: TestFn, open: OpenStore): void {
+  test('history beyond the number kept is forgotten, the newest state never', async (t) => {
+    const store = await open(t, 3);
+    await store.commit(write(put('a', { n: 1 }), put('b', {}), put('c', {})));
+    await store.commit(write(put('a', { n: 2 }), remove('c')));
+    await store.commit(write(put('d', {})));
+    t.is(store.oldest, 0);
+    await store.commit(write(put('a', { n: 4 }), put('c', { n: 4 })));
+    await store.commit(write(remove('d')));
+    t.is(store.oldest, 2);
+    const forgotten = { code: 'SDN_STORE_REVISION_FORGOTTEN' };
+    await t.throwsAsync(store.getAt('a', 1), forgotten);
+    await t.throwsAsync(collect(store.rangeAt('', 1)), forgotten);
+    await t.throwsAsync(collect(store.watch(1, NEVER)), forgotten);
+    t.deepEqual(revisions(await collect(store.log({ from: 0, to: 9, limit: 9 }))), [3, 4, 5]);
+    t.deepEqual(revisions(await take(store.watch(2, NEVER), 3)), [3, 4, 5]);
+    t.deepEqual(await store.getAt('a', 2), { n: 2 });
+    t.deepEqual(keys(await collect(store.rangeAt('', 2))), ['a', 'b']);
+    t.deepEqual(keys(await collect(store.rangeAt('', 4))), ['a', 'b', 'c', 'd']);
+    t.deepEqual(keys(await collect(store.range('desired', ''))), ['a', 'b', 'c']);
+    await store.close();
+  });
+}
+
 /** Random commits, compared with a map per revision. */
 function modelClaims(test: TestFn, open: OpenStore): void {
   const key = fc.constantFrom('a', 'a/b', 'b', 'ü');
@@ -439,31 +464,37 @@ function modelClaims(test: TestFn, open: OpenStore): void {
   const commit = fc.uniqueArray(mutation, { selector: (each) => each.key, maxLength: 3 });
   test('any history equals the model at every revision', async (t) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(commit, { maxLength: 12 }), async (commits) => {
-        const store = await open(t);
-        const states: Record<string, number>[] = [{}];
-        for (const mutations of commits) {
-          const state = { ...states.at(-1) };
-          const effective = mutations.filter((each) => each.n !== null || each.key in state);
-          for (const each of mutations) {
-            if (each.n === null) delete state[each.key];
-            else state[each.key] = each.n;
+      fc.asyncProperty(
+        fc.array(commit, { maxLength: 12 }),
+        fc.integer({ min: 1, max: 12 }),
+        async (commits, kept) => {
+          const store = await open(t, kept);
+          const states: Record<string, number>[] = [{}];
+          for (const mutations of commits) {
+            const state = { ...states.at(-1) };
+            const effective = mutations.filter((each) => each.n !== null || each.key in state);
+            for (const each of mutations) {
+              if (each.n === null) delete state[each.key];
+              else state[each.key] = each.n;
+            }
+            if (effective.length > 0) states.push(state);
+            await store.commit(
+              write(...mutations.map(({ key, n }) => (n === null ? remove(key) : put(key, { n })))),
+            );
           }
-          if (effective.length > 0) states.push(state);
-          await store.commit(
-            write(...mutations.map(({ key, n }) => (n === null ? remove(key) : put(key, { n })))),
-          );
-        }
-        t.is(store.revision, states.length - 1);
-        for (const [revision, state] of states.entries()) {
-          const read = await collect(store.rangeAt('', revision));
-          t.deepEqual(Object.fromEntries(read.map(({ key, value }) => [key, value['n']])), state);
-          for (const each of ['a', 'a/b', 'b', 'ü']) {
-            t.is((await store.getAt(each, revision))?.['n'], state[each]);
+          t.is(store.revision, states.length - 1);
+          t.is(store.oldest, Math.max(0, store.revision - kept));
+          for (const [revision, state] of states.entries()) {
+            if (revision < store.oldest) continue;
+            const read = await collect(store.rangeAt('', revision));
+            t.deepEqual(Object.fromEntries(read.map(({ key, value }) => [key, value['n']])), state);
+            for (const each of ['a', 'a/b', 'b', 'ü']) {
+              t.is((await store.getAt(each, revision))?.['n'], state[each]);
+            }
           }
-        }
-        await store.close();
-      }),
+          await store.close();
+        },
+      ),
       { numRuns: 30 },
     );
   });

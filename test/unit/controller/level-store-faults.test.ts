@@ -11,7 +11,8 @@ test('a batch the disk refuses fails its commits, and the store takes no more', 
   const folder = await mkdtemp(join(tmpdir(), 'weft-store-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const database = await openDatabase(join(folder, 'db'), SCHEMA);
-  const store = new LevelStore(database, { clock: new ManualClock(), latest: 0 });
+  const settings = { clock: new ManualClock(), latest: 0, oldest: 0, revisionsKeptMax: 10 };
+  const store = new LevelStore(database, settings);
   const commit = (key: string): Promise<unknown> =>
     store.commit({
       mutations: [{ section: 'desired', key, value: {} }],

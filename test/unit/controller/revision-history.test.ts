@@ -104,6 +104,17 @@ test('an unknown revision is refused', async (t) => {
   await t.throwsAsync(restoreRevision(store, request), unknown);
 });
 
+test('a revision no longer kept is told apart from one that never was', async (t) => {
+  const store = new MemoryStore(new ManualClock(), 2);
+  for (const n of [1, 2, 3, 4]) await put(store, 'macpools/p', { n });
+  const forgotten = { code: 'SDN_STORE_REVISION_FORGOTTEN' };
+  await t.throwsAsync(showRevision(store, 2), forgotten);
+  await t.throwsAsync(diffRevisions(store, { from: 1, to: 4 }), forgotten);
+  t.is((await diffRevisions(store, { from: 2, to: 4 })).trees.length, 1);
+  t.is((await listRevisions(store)).next, undefined);
+  t.is((await listRevisions(store, { limit: 1 })).next, 4);
+});
+
 test('a diff leaves out what came and went between', async (t) => {
   const store = await sample();
   const kinds = async (from: number, to: number): Promise<string[]> =>
