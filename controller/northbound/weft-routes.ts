@@ -13,7 +13,7 @@ import {
   type ValidateRestore,
 } from '../revisions/revision-history.ts';
 import type { JsonObject, Revision, Store } from '../store/store.ts';
-import { StoreRevisionUnknown } from '../store/store-error.ts';
+import { StoreRevisionForgotten, StoreRevisionUnknown } from '../store/store-error.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import { REVISION_PAGE_LENGTH_MAX } from './limits.ts';
 import type { ApiPath } from './resource-path.ts';
@@ -109,7 +109,9 @@ async function answerRevision(answer: () => Promise<Reply>): Promise<Reply> {
   try {
     return await answer();
   } catch (thrown) {
-    if (thrown instanceof StoreRevisionUnknown) throw fault('NotFound', thrown.message);
+    const isGone =
+      thrown instanceof StoreRevisionUnknown || thrown instanceof StoreRevisionForgotten;
+    if (isGone) throw fault('NotFound', thrown.message);
     if (thrown instanceof RestoreInvalid) throw fault('ValidationError', thrown.message);
     throw thrown;
   }
