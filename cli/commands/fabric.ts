@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
 import { down, status, up } from '../../fabric/commands.ts';
 import type { FabricStatus, RoleStatus } from '../../fabric/fabric-status.ts';
+import { createNorthboundClient } from '../../fabric/northbound-client.ts';
 import { countOption } from '../arguments.ts';
+import { isObject, type Json, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable } from '../table.ts';
 
@@ -89,13 +91,39 @@ async function showStatus(session: Session): Promise<void> {
     session.note('Start one: weft up --detach');
     return;
   }
-  session.print({ running: true, ...found }, () => formatStatus(found));
+  const programmed = await programming(session, found.northbound);
+  session.print({ running: true, ...found, ...(programmed && { programmed }) }, () =>
+    formatStatus(found, programmed),
+  );
   if (found.roles.some((role) => role.health !== 'healthy')) session.exitCode = 1;
 }
 
-export function formatStatus(found: FabricStatus): string {
+/** How far changes have got; undefined while the controller is away. */
+async function programming(session: Session, url: string): Promise<Json | undefined> {
+  const { ca, cert, key } = session.access();
+  const client = createNorthboundClient({ url, ca, cert, key, clock: session.shell.clock });
+  try {
+    const { status: code, body } = await client.raw('GET', '/networking/weft/v1/status');
+    return code === 200 && isObject(body) ? body : undefined;
+  } catch (thrown) {
+    if (thrown instanceof SdnError && thrown.code === 'SDN_UNREACHABLE') return undefined;
+    throw thrown;
+  } finally {
+    client.close();
+  }
+}
+
+function formatProgramming(programmed: Json): string {
+  const p50 = textAt(programmed, 'timeToProgrammed', 'p50Ms');
+  const p99 = textAt(programmed, 'timeToProgrammed', 'p99Ms');
+  const pace =
+    p50 === '' ? '' : `; a change takes at most ${p50} ms (half of them), ${p99 || '?'} ms (99 %)`;
+  return `revision ${textAt(programmed, 'revision')}, programmed everywhere ${textAt(programmed, 'programmedRevision')}${pace}\n`;
+}
+
+export function formatStatus(found: FabricStatus, programmed: Json | undefined): string {
   const { fabric, roles } = found;
-  const heading = `fabric ${fabric.name} in ${fabric.state}, up since ${fabric.startedAt}\nnorthbound ${found.northbound}\n`;
+  const heading = `fabric ${fabric.name} in ${fabric.state}, up since ${fabric.startedAt}\nnorthbound ${found.northbound}\n${programmed === undefined ? '' : formatProgramming(programmed)}`;
   const reasons = roles
     .filter((role) => role.reason !== '')
     .map((role) => `${role.name} is ${role.health}: ${role.reason}\n`);

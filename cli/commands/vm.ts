@@ -7,21 +7,12 @@
 import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
 import { createGuestVm, guestAgentOf, guestConsolePath } from '../../fabric/guest-vm.ts';
-import type { Resource } from '../../fabric/northbound-client.ts';
-import type { FabricRecord } from '../../fabric/state-directory.ts';
-import { entrance } from '../../fabric/unprivileged.ts';
-import {
-  createVm,
-  deleteVm,
-  findVm,
-  inVm,
-  listVms,
-  type VmFabric,
-  type VmRecord,
-} from '../../fabric/vm.ts';
+import { createVm, deleteVm, findVm, inVm, listVms, type VmRecord } from '../../fabric/vm.ts';
 import { UsageFault } from '../fault-report.ts';
-import { lastName, textAt } from '../fields.ts';
+import { lastName } from '../fields.ts';
 import { attachConsole } from '../guest-console.ts';
+import { chooseHost } from '../hosts.ts';
+import { inside, vmFabric } from '../inside.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable } from '../table.ts';
 import { shellQuoted } from './fabric.ts';
@@ -68,14 +59,6 @@ interface RunOptions {
   readonly rm?: boolean;
 }
 
-/** Runs the work where the fabric's namespaces can be seen: here, or in a copy of this command line inside the fabric. */
-async function inside(session: Session, work: () => Promise<void>): Promise<void> {
-  const prefix = entrance(session.fabric(), { ...session.shell.env });
-  if (prefix.length === 0) return work();
-  const again = [process.execPath, process.argv[1] ?? '', ...session.shell.args];
-  session.exitCode = await session.shell.runHere([...prefix, ...again]);
-}
-
 const VM_COLUMNS: readonly Column<VmRecord>[] = [
   { heading: 'NAME', value: (vm) => vm.name },
   { heading: 'KIND', value: (vm) => vm.kind },
@@ -120,7 +103,6 @@ async function run(
 
 /** The VM of that name if it runs already, else a new one. */
 async function started(session: Session, name: string, options: RunOptions): Promise<VmRecord> {
-  const record = session.fabric();
   const nic = await session.northbound().get(`/networkInterfaces/${options.nic}`);
   const existing = findVm(session.state, name);
   if (existing !== undefined) {
@@ -135,7 +117,7 @@ async function started(session: Session, name: string, options: RunOptions): Pro
       remedy: `Stop that first, weft vm stop ${holder.name}, or make another: weft nic create.`,
     });
   }
-  const spec = { name, host: chooseHost(session, record, nic, options.host), nic };
+  const spec = { name, host: chooseHost(session, nic, options.host), nic };
   if (options.qemu !== true) {
     return session.waiting(`starting ${name}`, createVm(vmFabric(session), spec));
   }
@@ -146,24 +128,6 @@ async function started(session: Session, name: string, options: RunOptions): Pro
       step = next;
     }),
   );
-}
-
-function chooseHost(
-  session: Session,
-  record: FabricRecord,
-  nic: Resource,
-  wanted: string | undefined,
-): string {
-  const earlier = lastName(textAt(nic, 'properties', 'server', 'resourceRef'));
-  const name = wanted ?? (record.hosts.includes(earlier) ? earlier : emptiest(session, record));
-  if (record.hosts.includes(name)) return name;
-  throw new UsageFault(`there is no host ${name}`, `Hosts: ${record.hosts.join(', ')}`);
-}
-
-function emptiest(session: Session, record: FabricRecord): string {
-  const vms = listVms(session.state);
-  const load = (host: string): number => vms.filter((vm) => vm.host === host).length;
-  return [...record.hosts].sort((a, b) => load(a) - load(b))[0] ?? '';
 }
 
 function reportStarted(session: Session, vm: VmRecord): void {
@@ -214,8 +178,4 @@ function found(session: Session, name: string): VmRecord {
   const vm = findVm(session.state, name);
   if (vm !== undefined) return vm;
   throw new SdnError('SDN_VM_UNKNOWN', `no VM ${name} runs`, { remedy: 'See: weft vm list' });
-}
-
-function vmFabric(session: Session): VmFabric {
-  return { name: session.fabric().name, state: session.state };
 }
