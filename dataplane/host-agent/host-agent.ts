@@ -21,10 +21,10 @@ import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { HostFault } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
 import {
+  CHECK_INTERVAL,
   PORT_GOAL_TIMEOUT,
   REATTACH_INTERVAL,
   REATTACH_TRIES_MAX,
-  UPLINK_CHECK_INTERVAL,
 } from './limits.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { loadPorts, type PortRecord, savePorts } from './port-record.ts';
@@ -39,6 +39,8 @@ export interface HostAgentOptions {
   readonly interfaces: Interfaces;
   /** Removes a persistent TAP that nobody is attached to any more. */
   deleteTap(name: string, netns?: string): void;
+  /** Which namespace `netns` leads to now; undefined: to none. */
+  namespaceId(netns: string): string | undefined;
   /** Is the interface there, up and with carrier? */
   isLinkUp(name: string): boolean;
   readonly clock: Clock;
@@ -74,6 +76,8 @@ export interface CountersView {
 interface AttachedRecord extends PortRecord {
   /** The switch has its device; false after a re-attachment that failed for a reason that may pass. */
   readonly isAttached: boolean;
+  /** The namespace its device was opened in: another one of the same name is another VM's. */
+  readonly namespaceId: string | undefined;
 }
 
 export class HostAgent implements Role {
@@ -83,7 +87,7 @@ export class HostAgent implements Role {
   #agent: Agent | undefined;
   #providerAddress: string | undefined;
   #isUplinkUp = true;
-  #uplinkCheck: Timer | undefined;
+  #check: Timer | undefined;
   /** Attachments change one at a time, in the order they were asked for. */
   #work: Promise<unknown> = Promise.resolve();
 
@@ -103,7 +107,7 @@ export class HostAgent implements Role {
   report(agent: Agent): void {
     this.#agent = agent;
     this.#observe();
-    this.#checkUplink();
+    this.#look();
   }
 
   get portCount(): number {
@@ -144,9 +148,11 @@ export class HostAgent implements Role {
           remedy: 'GET /ports lists the attached ones',
         });
       }
+      const isOurTap =
+        record.device === 'tap' && record.wasCreated && this.#isInItsNamespace(record);
       await this.#options.handle.detach(portId);
       await this.#forget(record, 'detached');
-      if (record.device === 'tap' && record.wasCreated) this.#removeTap(record);
+      if (isOurTap) this.#removeTap(record);
     });
   }
 
@@ -183,7 +189,7 @@ export class HostAgent implements Role {
 
   /** Waits for what is being done. The devices stay recorded, for the next start. */
   async close(): Promise<void> {
-    this.#uplinkCheck?.cancel();
+    this.#check?.cancel();
     await this.#work;
   }
 
@@ -220,7 +226,11 @@ export class HostAgent implements Role {
     const wasOurs =
       existing !== undefined && isSameDevice(existing, request) && existing.wasCreated;
     const wasCreated = opened.wasCreated || wasOurs;
-    this.#ports.set(portId, { portId, device, name, ...place, wasCreated, isAttached: true });
+    const namespaceId = this.#namespaceId(request);
+    this.#ports.set(portId, {
+      ...{ portId, device, name, ...place, wasCreated },
+      ...{ isAttached: true, namespaceId },
+    });
     try {
       await this.#save();
     } catch (cause) {
@@ -254,13 +264,18 @@ export class HostAgent implements Role {
     }
   }
 
+  #namespaceId({ netns }: AttachRequest): string | undefined {
+    return netns === undefined ? undefined : this.#options.namespaceId(netns);
+  }
+
   async #restore(record: PortRecord): Promise<void> {
     const { clock, log } = this.#options;
     const { portId, name, netns } = record;
     for (let tries = 1; ; tries += 1) {
       try {
         await this.#open(record, true);
-        this.#ports.set(portId, { ...record, isAttached: true });
+        const namespaceId = this.#namespaceId(record);
+        this.#ports.set(portId, { ...record, isAttached: true, namespaceId });
         log.info({ portId, name, netns }, 'port attached again');
         return;
       } catch (fault) {
@@ -271,7 +286,7 @@ export class HostAgent implements Role {
         }
         if (errno !== 'EBUSY' || tries === REATTACH_TRIES_MAX) {
           log.error({ portId, name, netns, err: fault }, 'port not attached again');
-          this.#ports.set(portId, { ...record, isAttached: false });
+          this.#ports.set(portId, { ...record, isAttached: false, namespaceId: undefined });
           return;
         }
         await sleep(clock, REATTACH_INTERVAL);
@@ -355,22 +370,47 @@ export class HostAgent implements Role {
     return { key: 'host', code: 'HostUnreachable', message };
   }
 
-  #checkUplink(): void {
-    const { clock, uplink, isLinkUp, log } = this.#options;
-    // Before the provider address is there the interface counts as down to everybody, which is no fault.
-    const isUp = this.#providerAddress === undefined || isLinkUp(uplink);
-    if (isUp !== this.#isUplinkUp) {
-      this.#isUplinkUp = isUp;
-      log.warn({ uplink }, isUp ? 'uplink is up' : 'uplink is down');
-      this.#observe();
-    }
-    this.#uplinkCheck = clock.after(UPLINK_CHECK_INTERVAL, () => this.#checkUplink(), {
+  /** What nobody tells: the state of the uplink, and namespaces that ended. */
+  #look(): void {
+    this.#checkUplink();
+    this.#checkNamespaces();
+    this.#check = this.#options.clock.after(CHECK_INTERVAL, () => this.#look(), {
       background: true,
     });
   }
 
+  #checkUplink(): void {
+    const { uplink, isLinkUp, log } = this.#options;
+    // Before the provider address is there the interface counts as down to everybody, which is no fault.
+    const isUp = this.#providerAddress === undefined || isLinkUp(uplink);
+    if (isUp === this.#isUplinkUp) return;
+    this.#isUplinkUp = isUp;
+    log.warn({ uplink }, isUp ? 'uplink is up' : 'uplink is down');
+    this.#observe();
+  }
+
+  /** An open TAP keeps its namespace alive, unreachable and unnoticed by the kernel's own means; closing it lets both go. */
+  #checkNamespaces(): void {
+    for (const record of this.#ports.values()) {
+      if (this.#isInItsNamespace(record)) continue;
+      const { portId } = record;
+      void this.#inTurn(async () => {
+        if (this.#ports.get(portId) !== record) return;
+        await this.#options.handle.detach(portId);
+        await this.#forget(record, 'namespace gone');
+      });
+    }
+  }
+
+  #isInItsNamespace({ netns, namespaceId, isAttached }: AttachedRecord): boolean {
+    if (netns === undefined || !isAttached) return true;
+    return this.#options.namespaceId(netns) === namespaceId;
+  }
+
   #save(): Promise<void> {
-    const records = [...this.#ports.values()].map(({ isAttached: _, ...record }) => record);
+    const records = [...this.#ports.values()].map(
+      ({ isAttached: _, namespaceId: __, ...record }) => record,
+    );
     return savePorts(this.#options.portsPath, records);
   }
 
