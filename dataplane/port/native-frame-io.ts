@@ -5,11 +5,17 @@
  * `offload: 'on'` ports take super-frames as far as a probe at start shows that this kernel does (UDP ones separately); with 'off' every
  * frame everywhere is a plain one. Called by the host, mux and gateway roles.
  */
+import { statSync } from 'node:fs';
 import { assert } from '../../base/assert.ts';
 import type { Mac } from '../../base/mac.ts';
 import { type Burst, openBurst, wake } from '../../native/burst.ts';
 import { openPacketSocket } from '../../native/socket.ts';
-import { openTap, probeTapAbilities, type TapAbilities } from '../../native/tap-device.ts';
+import {
+  namespacePath,
+  openTap,
+  probeTapAbilities,
+  type TapAbilities,
+} from '../../native/tap-device.ts';
 import { BURST_MAX, type FrameIo, HEADROOM, RX_STRIDE, TX_STRIDE } from './frame-io.ts';
 
 export type OffloadMode = 'on' | 'off';
@@ -76,6 +82,9 @@ class BurstFrameIo implements NativeFrameIo {
   readonly txMax = this.#burst.txMax;
   readonly exchange: (txCount: number, timeoutMs: number) => number;
 
+  /** By port: which namespace its device was found in. */
+  readonly #homes = new Map<number, NamespaceIdentity>();
+
   constructor(abilities: TapAbilities) {
     this.abilities = abilities;
     const burst = this.#burst;
@@ -103,11 +112,15 @@ class BurstFrameIo implements NativeFrameIo {
       takesTcpSuperFrames,
       takesUdpSuperFrames && tap.hasUso,
     );
+    this.#remember(port, options.namespace);
     return { port, mac: tap.mac, wasCreated: tap.wasCreated };
   }
 
   attachNetdev(options: NetdevPortOptions): number {
-    return this.#burst.attachPacketSocket(openPacketSocket(options.name, options.namespace));
+    const fd = openPacketSocket(options.name, options.namespace);
+    const port = this.#burst.attachPacketSocket(fd);
+    this.#remember(port, options.namespace);
+    return port;
   }
 
   attachUplink(options: UplinkPortOptions): number {
@@ -131,7 +144,7 @@ class BurstFrameIo implements NativeFrameIo {
   }
 
   isGone(port: number): boolean {
-    return this.#burst.isGone(port);
+    return this.#burst.isGone(port) || this.#isNamespaceGone(port);
   }
 
   setPeer(peer: number, address: Uint8Array, udpPort: number): void {
@@ -140,9 +153,34 @@ class BurstFrameIo implements NativeFrameIo {
 
   detach(port: number): void {
     this.#burst.detach(port);
+    this.#homes.delete(port);
   }
 
   close(): void {
     this.#burst.close();
   }
+
+  #remember(port: number, namespace: string | undefined): void {
+    const path = namespacePath(namespace);
+    const inode = path === null ? undefined : inodeOf(path);
+    if (path !== null && inode !== undefined) this.#homes.set(port, { path, inode });
+  }
+
+  /**
+   * A descriptor that was opened inside a namespace keeps it alive, so the kernel does not report its end: the namespace counts as gone
+   * when its name is gone or names another.
+   */
+  #isNamespaceGone(port: number): boolean {
+    const home = this.#homes.get(port);
+    return home !== undefined && inodeOf(home.path) !== home.inode;
+  }
+}
+
+interface NamespaceIdentity {
+  readonly path: string;
+  readonly inode: number;
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -44,5 +44,5 @@ function open(): Harness {
   };
 }
 
-if (isRoot) frameIoConformance(test, open);
+if (isRoot) frameIoConformance(test, 'native', open);
 else test.skip('FrameIo over TAP devices needs root', () => {});

@@ -1,6 +1,6 @@
 /**
  * What every FrameIo promises (dataplane/port/frame-io.ts), as tests over two ethernet ports whose far ends a harness plays.
- * memory.test.ts and native.test.ts run it.
+ * memory.test.ts and native.test.ts run it for each implementation.
  */
 import type { ExecutionContext, TestFn } from 'ava';
 import { defined } from '../../../base/assert.ts';
@@ -80,9 +80,9 @@ const SUPER_FRAMES: readonly (readonly [string, Packet])[] = [
   ['UDP over IPv4', packet({ protocol: 'udp', payloadLen: 60_000, segmentLen: 1472 })],
 ];
 
-export function frameIoConformance(test: TestFn, open: () => Harness): void {
+export function frameIoConformance(test: TestFn, name: string, open: () => Harness): void {
   const scenario = (title: string, run: (t: ExecutionContext, harness: Harness) => void) =>
-    test.serial(title, (t) => {
+    test.serial(`${name}: ${title}`, (t) => {
       const harness = open();
       try {
         run(t, harness);
