@@ -15,7 +15,7 @@ import { millis, seconds } from '../base/units.ts';
 import { type Argv, attempt, type CommandResult } from './command.ts';
 import { PROVIDER_LOGICAL_NETWORK } from './deploy.ts';
 import type { Fabric } from './fabric.ts';
-import type { Resource } from './northbound-client.ts';
+import type { NorthboundClient, Resource } from './northbound-client.ts';
 import { programPath } from './roles.ts';
 import { streamHash } from './tcp-probe.ts';
 import { inVm, type VmRecord } from './vm.ts';
@@ -59,23 +59,29 @@ export async function writeSampleTenant(
       client.put(`/virtualNetworks/${vnet}`, { resourceId: vnet, properties: vnetProperties() }),
     ),
   );
+  // Within a network one after another: the controller then gives out the same addresses in both.
   const nics = await Promise.all(
-    VNETS.flatMap((vnet) =>
-      MACHINES.map(async ({ name, subnet }) => {
-        const machine = `${vnet}-${name}`;
-        const path = `/networkInterfaces/${machine}`;
-        const existing = await client.find<NicProperties>(path);
-        const nic =
-          existing ??
-          (await client.put<NicProperties>(path, {
-            resourceId: machine,
-            properties: nicProperties(vnet, name, subnet),
-          }));
-        return [machine, nic] as const;
-      }),
-    ),
+    VNETS.map(async (vnet) => {
+      const made: (readonly [string, Resource<NicProperties>])[] = [];
+      for (const { name, subnet } of MACHINES)
+        made.push([`${vnet}-${name}`, await writeNic(client, vnet, name, subnet)]);
+      return made;
+    }),
   );
-  return new Map(nics);
+  return new Map(nics.flat());
+}
+
+async function writeNic(
+  client: NorthboundClient,
+  vnet: string,
+  machine: string,
+  subnet: string,
+): Promise<Resource<NicProperties>> {
+  const resourceId = `${vnet}-${machine}`;
+  const path = `/networkInterfaces/${resourceId}`;
+  const existing = await client.find<NicProperties>(path);
+  if (existing !== undefined) return existing;
+  return client.put(path, { resourceId, properties: nicProperties(vnet, machine, subnet) });
 }
 
 /** A VM for each interface, all at once. */

@@ -5,6 +5,7 @@
 import { test } from 'tap';
 import { systemClock } from '../../base/clock.ts';
 import { seconds } from '../../base/units.ts';
+import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
 
@@ -84,7 +85,10 @@ test('kill -9 of the controller: what it acknowledged is there when it is back',
     const name = `round${round}`;
     await client.put(`/virtualNetworks/${name}`, {
       resourceId: name,
-      properties: { addressSpace: { addressPrefixes: [`10.${20 + round}.0.0/16`] } },
+      properties: {
+        addressSpace: { addressPrefixes: [`10.${20 + round}.0.0/16`] },
+        logicalNetwork: { resourceRef: PROVIDER_LOGICAL_NETWORK },
+      },
     });
     await network.role('controller').kill();
     await network.role('controller').ready();
