@@ -4,12 +4,6 @@
  */
 import type { Rng } from './rng.ts';
 
-const FORMAT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-export function isGuid(text: string): boolean {
-  return FORMAT.test(text);
-}
-
 /** RFC 9562 §5.4: 122 random bits. */
 export function randomGuid(rng: Rng): string {
   return format([rng.uint32(), rng.uint32(), rng.uint32(), rng.uint32()], 4);

@@ -1,5 +1,5 @@
 /** Limits of the northbound: unit in the name, reason beside it. Reaching one is a tested, counted answer. */
-import { type Millis, minutes, seconds } from '../../base/units.ts';
+import { type Millis, seconds } from '../../base/units.ts';
 
 /** Bytes of a request's body; a virtual network with 4,000 subnets fits. More: 413. */
 export const BODY_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -23,8 +23,8 @@ export const OPERATION_RETRY_AFTER_SEC = 15;
 
 /** Details in one error body. */
 export const FAULT_DETAILS_MAX = 32;
-/** Characters of a resourceId: it is part of keys and of URLs. */
-export const RESOURCE_ID_LENGTH_MAX = 128;
+/** Characters of a resourceId, as in Azure: it is part of keys and of URLs. */
+export const RESOURCE_ID_LENGTH_MAX = 80;
 /** Characters of a request's path. */
 export const PATH_LENGTH_MAX = 2_048;
 /** Bytes of `tags` and `resourceMetadata` of one resource, as JSON. */
@@ -47,5 +47,3 @@ export const CLIENT_REQUEST_ID_LENGTH_MAX = 128;
 export const REVISION_PAGE_LENGTH_MAX = 1_000;
 /** Time given to requests in flight when the process is asked to end. */
 export const SHUTDOWN_TIMEOUT: Millis = seconds(10);
-/** How long a page of operations may lag before it is worth a log line. */
-export const SLOW_WRITE: Millis = minutes(1);

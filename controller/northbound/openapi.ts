@@ -3,7 +3,10 @@
  * requests are read by. Served at /networking/weft/v1/openapi.json and checked in as docs/api.md's source.
  */
 import type { TSchema } from 'typebox';
+import { DiscoverySchema } from '../../schema/northbound/discovery.ts';
 import { EnvelopeSchema } from '../../schema/northbound/envelope.ts';
+import { InternalResourceInstanceSchema } from '../../schema/northbound/internal-resource-instances.ts';
+import { NetworkControllerStatisticsSchema } from '../../schema/northbound/network-controller-statistics.ts';
 import { ErrorBodySchema, OperationSchema } from '../../schema/northbound/operations.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import type { Registry } from './registry.ts';
@@ -22,6 +25,7 @@ export function openApiDocument(registry: Registry, version: string): JsonObject
     const id = type.type.singletonId ?? `{${idName(type)}}`;
     paths[`${path}/${id}`] = resourceOperations(type);
   }
+  for (const [path, schema] of READ_ONLY) paths[path] = readOnlyOperation(path, schema);
   return {
     openapi: '3.1.0',
     info: {
@@ -33,6 +37,26 @@ export function openApiDocument(registry: Registry, version: string): JsonObject
     paths,
     components: { schemas },
   };
+}
+
+/** Resources that nobody writes (read-only-routes.ts), with the schema of their answer or of its properties. */
+const READ_ONLY: readonly (readonly [string, TSchema])[] = [
+  ['/networking/discovery', DiscoverySchema],
+  ['/operations/{operation-id}', OperationSchema],
+  ['/operationResults/{operation-id}', OperationSchema],
+  ['/internalResourceInstances/{instance-id}', InternalResourceInstanceSchema],
+  ['/monitoring/networkControllerStatistics', NetworkControllerStatisticsSchema],
+];
+
+function readOnlyOperation(path: string, schema: TSchema): JsonObject {
+  const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name = '']) => name);
+  const parameters = names.map((name) => ({
+    ...{ name, in: 'path', required: true },
+    schema: { type: 'string' },
+  }));
+  const content = jsonContent(plain(schema));
+  const responses = { 200: { description: 'as it is now', content } };
+  return { get: { operationId: `get ${path}`, parameters, responses } };
 }
 
 function resourceSchema(type: RegisteredType): JsonObject {

@@ -17,7 +17,7 @@ import { readBody } from './read-body.ts';
 import type { Registry } from './registry.ts';
 import { documentOf, findNode, loadNode, nodesOf } from './resource-node.ts';
 import type { ResourcePath } from './resource-path.ts';
-import type { ReadContext, RegisteredType, ResourceNode } from './resource-type.ts';
+import type { DocumentChange, ReadContext, RegisteredType, ResourceNode } from './resource-type.ts';
 
 export interface PlanContext extends ReadContext {
   readonly registry: Registry;
@@ -37,6 +37,8 @@ export interface WritePlan {
   readonly treeKey: string;
   /** Undefined: the whole tree goes. */
   readonly document: JsonObject | undefined;
+  /** Other trees that change with it. */
+  readonly companions: readonly DocumentChange[];
   /** Revision of the tree that was planned on; 0: it did not exist. */
   readonly expected: Revision;
   /** Reference as the tree spells it. */
@@ -67,12 +69,13 @@ function planPut(request: WriteRequest, context: PlanContext): WritePlan {
   const root = rootOf(written);
   const plan = { before, root, changed: [...nodesOf(written)], context };
   validate(plan);
-  allocate(plan);
+  const companions = allocate(plan);
   restamp(written, context.mintEtag());
   return {
     created: target === undefined,
     treeKey: treeKeyOf(path.ref),
     document: documentOf(root),
+    companions,
     expected: before?.revision ?? 0,
     ref: written.ref,
     removed: undefined,
@@ -100,6 +103,7 @@ function planDelete(request: WriteRequest, context: PlanContext): WritePlan | un
     created: false,
     treeKey: before.key,
     document: root === undefined ? undefined : documentOf(root),
+    companions: [],
     expected: before.revision,
     ref: target.ref,
     removed,
@@ -174,13 +178,14 @@ function guardRemoval(
   return refused === undefined ? [] : [refused];
 }
 
-function allocate({ before, root, changed, context }: Draft): void {
-  if (root === undefined) return;
+function allocate({ before, root, changed, context }: Draft): readonly DocumentChange[] {
+  if (root === undefined) return [];
   const draft = context.allocations.draft(releasedClaims(before, root, changed));
   for (const node of changed) {
     const previous = before?.nodes.get(node.key);
     refuse(node.type.type.allocate?.(node, { ...context, previous, root, draft }) ?? []);
   }
+  return root.type.type.companions?.(root, { ...context, draft }) ?? [];
 }
 
 /** What resources held that the write changes or removes; the rest of the tree keeps what it has. */

@@ -15,7 +15,7 @@ import {
 import { refKey } from '../model/resource-ref.ts';
 import type { ErrorCode } from './error-codes.ts';
 import { detail, type FaultDetail, fault, NorthboundFault } from './fault.ts';
-import { TAGS_BYTES_MAX } from './limits.ts';
+import { RESOURCE_ID_LENGTH_MAX, TAGS_BYTES_MAX } from './limits.ts';
 import { refOf } from './resource-node.ts';
 import { isResourceId } from './resource-path.ts';
 import type { RegisteredType, ResourceNode } from './resource-type.ts';
@@ -184,7 +184,8 @@ function checkName(type: RegisteredType, resourceId: string, stated: unknown): v
   const { singletonId } = type.type;
   const wrong = singletonId !== undefined && singletonId !== resourceId.toLowerCase();
   if (wrong || !isResourceId(resourceId)) {
-    const allowed = singletonId ?? 'letters, digits and _ . - ( ), at most 128';
+    const allowed =
+      singletonId ?? `letters, digits and _ . - ( ), at most ${RESOURCE_ID_LENGTH_MAX}`;
     throw fault('InvalidResourceName', `'${resourceId}' is no name here: ${allowed}`, 'resourceId');
   }
 }

@@ -33,6 +33,8 @@ export interface ResourceType {
   normalise?(properties: Properties): Properties;
   validate?(node: ResourceNode, context: WriteContext): readonly FaultDetail[];
   allocate?(node: ResourceNode, context: AllocateContext): readonly FaultDetail[];
+  /** What a write of this tree changes in others, in the same commit; asked of the tree's own type. */
+  companions?(root: ResourceNode, context: CompanionContext): readonly DocumentChange[];
   /** Why this resource cannot go, beyond references to it (those are found generically). */
   guardRemoval?(node: ResourceNode, context: WriteContext): FaultDetail | undefined;
   /** Read-only properties beside back-references, computed for every answer. */
@@ -75,6 +77,16 @@ export interface WriteContext extends ReadContext {
 
 export interface AllocateContext extends WriteContext {
   readonly draft: AllocationDraft;
+}
+
+export interface CompanionContext extends ReadContext {
+  readonly draft: AllocationDraft;
+}
+
+/** Another tree's document as it shall be; its etags stay, because no client can see the difference. */
+export interface DocumentChange {
+  readonly key: string;
+  readonly value: JsonObject;
 }
 
 /** A descriptor in its place in the registry. */

@@ -109,10 +109,10 @@ export class Writer {
       record,
       canceled.map(({ id }) => id),
     );
-    const document: Mutation = { section: 'desired', key: plan.treeKey, value: plan.document };
     const entry = await store.commit({
       mutations: [
-        document,
+        { section: 'desired', key: plan.treeKey, value: plan.document },
+        ...plan.companions.map(({ key, value }): Mutation => ({ section: 'desired', key, value })),
         ...historyPlan.mutations,
         ...(replyKey === undefined ? [] : [replies.mutation(replyKey, reply)]),
       ],

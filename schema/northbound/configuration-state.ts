@@ -21,7 +21,6 @@ export const ConfigurationStateSchema = Type.Object({
   lastUpdatedTime: Type.String({ description: 'ISO 8601, UTC' }),
   id: Type.Optional(Type.String({ description: 'instanceId of the resource' })),
 });
-export type ConfigurationState = Type.Static<typeof ConfigurationStateSchema>;
 
 export const ReadOnlyConfigurationState = ReadOnly(
   ConfigurationStateSchema,

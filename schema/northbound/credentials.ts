@@ -15,4 +15,3 @@ export const CredentialSchema = Type.Object({
   networks: BackReferences,
   connections: BackReferences,
 });
-export type CredentialProperties = Type.Static<typeof CredentialSchema>;

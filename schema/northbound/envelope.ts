@@ -12,7 +12,6 @@ export const ResourceMetadataSchema = Type.Object({
   resourceName: Type.Optional(Type.String()),
   originalHref: Type.Optional(Type.String()),
 });
-export type ResourceMetadata = Type.Static<typeof ResourceMetadataSchema>;
 
 /** Everything but `properties`, whose schema is the resource type's. `tags` is any JSON object. */
 export const EnvelopeSchema = Type.Object({
@@ -26,6 +25,3 @@ export const EnvelopeSchema = Type.Object({
 
 /** Accepted and ignored inside `properties` of every resource — MS-NCNBI §2.2.2. */
 export const COMMON_READ_ONLY_PROPERTIES = ['etag', 'provisioningState'] as const;
-
-export const PROVISIONING_STATES = ['Updating', 'Deleting', 'Succeeded', 'Failed'] as const;
-export type ProvisioningState = (typeof PROVISIONING_STATES)[number];

@@ -11,7 +11,6 @@ export const LogicalNetworkSchema = Type.Object({
   ),
   virtualNetworks: BackReferences,
 });
-export type LogicalNetworkProperties = Type.Static<typeof LogicalNetworkSchema>;
 
 export const LogicalSubnetSchema = Type.Object({
   addressPrefix: Type.Optional(PrefixText),
@@ -22,7 +21,6 @@ export const LogicalSubnetSchema = Type.Object({
   networkInterfaces: BackReferences,
   ipConfigurations: BackReferences,
 });
-export type LogicalSubnetProperties = Type.Static<typeof LogicalSubnetSchema>;
 
 export const IpPoolSchema = Type.Object({
   startIpAddress: Ipv4Text,
@@ -35,10 +33,8 @@ export const IpPoolSchema = Type.Object({
     }),
   ),
 });
-export type IpPoolProperties = Type.Static<typeof IpPoolSchema>;
 
 export const LogicalRouteSchema = Type.Object({
   destination: Type.String({ 'x-aliases': ['destinationPrefix'] }),
   nextHop: Type.String({ 'x-aliases': ['nextHopIPAddress'] }),
 });
-export type LogicalRouteProperties = Type.Static<typeof LogicalRouteSchema>;

@@ -12,4 +12,3 @@ export const MacPoolSchema = Type.Object({
     }),
   ),
 });
-export type MacPoolProperties = Type.Static<typeof MacPoolSchema>;

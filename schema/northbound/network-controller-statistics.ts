@@ -21,4 +21,3 @@ export const NetworkControllerStatisticsSchema = Type.Object({
   healthStatistics: Type.Array(HealthStatisticsSchema),
   usageStatistics: Type.Array(UsageStatisticsSchema),
 });
-export type NetworkControllerStatistics = Type.Static<typeof NetworkControllerStatisticsSchema>;

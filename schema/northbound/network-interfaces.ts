@@ -48,7 +48,6 @@ export const NetworkInterfaceSchema = Type.Object({
   counters: ReadOnly(Type.Array(Type.Unknown())),
   configurationState: ReadOnlyConfigurationState,
 });
-export type NetworkInterfaceProperties = Type.Static<typeof NetworkInterfaceSchema>;
 
 export const IpConfigurationSchema = Type.Object({
   privateIPAddress: Type.Optional(Ipv4Text),
@@ -67,4 +66,3 @@ export const IpConfigurationSchema = Type.Object({
     }),
   ),
 });
-export type IpConfigurationProperties = Type.Static<typeof IpConfigurationSchema>;

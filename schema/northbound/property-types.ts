@@ -13,21 +13,6 @@
  */
 import Type, { type TSchema } from 'typebox';
 
-/** How a property can be described beyond its type. */
-export interface Annotations {
-  readonly description?: string;
-  readonly readOnly?: boolean;
-  readonly writeOnly?: boolean;
-  readonly 'x-references'?: readonly string[];
-  readonly 'x-inert'?: readonly unknown[];
-  readonly 'x-aliases'?: readonly string[];
-}
-
-/** `{"resourceRef": "/type/id[/child/id]"}` */
-export interface ResourceReference {
-  readonly resourceRef: string;
-}
-
 /** A reference to a resource of one of `targets`, e.g. `virtualNetworks/subnets`. */
 export function Reference(targets: readonly string[], description?: string) {
   return Type.Object(

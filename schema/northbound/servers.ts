@@ -5,7 +5,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { BackReferences, LooseText, NotBuilt, Reference } from './property-types.ts';
+import { BackReferences, LooseText, NotBuilt, ReadOnly, Reference } from './property-types.ts';
 
 export const ConnectionSchema = Type.Object({
   managementAddresses: Type.Optional(Type.Array(Type.String())),
@@ -24,11 +24,14 @@ export const ServerSchema = Type.Object({
   vendor: Type.Optional(Type.String()),
   serial: Type.Optional(LooseText),
   auditingEnabled: NotBuilt(Type.Array(Type.String()), [], ['Disabled']),
+  providerAddress: ReadOnly(
+    Type.String(),
+    "outer address of the server's VXLAN packets; Weft's own",
+  ),
   virtualNetworkInterfaces: BackReferences,
   virtualServers: BackReferences,
   configurationState: ReadOnlyConfigurationState,
 });
-export type ServerProperties = Type.Static<typeof ServerSchema>;
 
 export const ServerNetworkInterfaceSchema = Type.Object({
   interfaceName: Type.Optional(Type.String()),
@@ -51,4 +54,3 @@ export const ServerNetworkInterfaceSchema = Type.Object({
   ),
   logicalSubnets: Type.Optional(Type.Array(Reference(['logicalNetworks/subnets']))),
 });
-export type ServerNetworkInterfaceProperties = Type.Static<typeof ServerNetworkInterfaceSchema>;

@@ -13,4 +13,3 @@ export const VirtualNetworkManagerSchema = Type.Object({
   ),
   enableMetering: NotBuilt(Type.Boolean(), false),
 });
-export type VirtualNetworkManagerProperties = Type.Static<typeof VirtualNetworkManagerSchema>;

@@ -25,7 +25,6 @@ export const VirtualNetworkSchema = Type.Object({
   encryptionCredential: NotBuilt(Reference(['credentials'])),
   virtualNetworkPeerings: NotBuilt(Type.Array(Type.Unknown()), []),
 });
-export type VirtualNetworkProperties = Type.Static<typeof VirtualNetworkSchema>;
 
 export const VirtualSubnetSchema = Type.Object({
   addressPrefix: PrefixText,
@@ -40,4 +39,3 @@ export const VirtualSubnetSchema = Type.Object({
   unbilledEgressBytes: ReadOnly(LooseText),
   configurationState: ReadOnlyConfigurationState,
 });
-export type VirtualSubnetProperties = Type.Static<typeof VirtualSubnetSchema>;

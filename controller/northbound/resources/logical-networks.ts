@@ -2,13 +2,20 @@
  * logicalNetworks with subnets, ipPools and routes — MS-NCNBI §3.1.5.8. A network with `networkVirtualizationEnabled` gives each server its
  * provider address, from its pools.
  */
-import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix, prefixContains } from '../../../base/ipv4.ts';
+import {
+  formatIpv4,
+  type Ipv4Prefix,
+  parseIpv4,
+  parseIpv4Prefix,
+  prefixContains,
+} from '../../../base/ipv4.ts';
 import {
   IpPoolSchema,
   LogicalNetworkSchema,
   LogicalRouteSchema,
   LogicalSubnetSchema,
 } from '../../../schema/northbound/logical-networks.ts';
+import type { AllocationDraft } from '../../allocation/allocations.ts';
 import { addressSpaceOf } from '../../allocation/claims.ts';
 import type { NumberRange } from '../../allocation/number-table.ts';
 import type { Resource } from '../../model/desired-state.ts';
@@ -16,7 +23,14 @@ import type { JsonObject } from '../../store/store.ts';
 import { addressFaults, overlapFaults, rangeOf, readPrefix } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { childrenIn, typed } from '../resource-node.ts';
-import type { ReadContext, ResourceNode, ResourceType, WriteContext } from '../resource-type.ts';
+import type {
+  CompanionContext,
+  DocumentChange,
+  ReadContext,
+  ResourceNode,
+  ResourceType,
+  WriteContext,
+} from '../resource-type.ts';
 
 const ipPools: ResourceType = {
   collection: 'ipPools',
@@ -53,6 +67,7 @@ export const logicalNetworks: ResourceType = {
   schema: LogicalNetworkSchema,
   children: [subnets],
   validate: validateNetwork,
+  companions: equipServers,
 };
 
 /** Pools of a stored logical subnet, in order of their names. */
@@ -75,6 +90,38 @@ function validateNetwork(node: ResourceNode, context: WriteContext): readonly Fa
     return prefix === undefined ? [] : [{ prefix, name: subnet.ref }];
   });
   return [...overlapFaults(named, 'InvalidSubnet'), ...virtualizationFaults(node, context)];
+}
+
+/** Servers that came before there was an address for them get one as soon as this network has it. */
+function equipServers(root: ResourceNode, { desired, draft }: CompanionContext): DocumentChange[] {
+  if (typed(LogicalNetworkSchema, root).networkVirtualizationEnabled !== true) return [];
+  return [...desired.list('servers').values()].flatMap((server) => {
+    const { internal, ...visible } = server.body;
+    const known = typeof internal === 'object' && internal !== null && !Array.isArray(internal);
+    if (known && 'providerAddress' in internal) return [];
+    const given = childrenIn(root, subnets.collection)
+      .map((subnet) => takeFromPools(subnet, server.key, draft))
+      .find((taken) => taken !== undefined);
+    if (given === undefined) return [];
+    return [{ key: server.treeKey, value: { ...visible, internal: given } }];
+  });
+}
+
+/** `owner`'s provider address from the first pool of `subnet` with room, as it is kept beside a server's properties. */
+function takeFromPools(
+  subnet: ResourceNode,
+  owner: string,
+  draft: AllocationDraft,
+): JsonObject | undefined {
+  const gateways = gatewaysOf(subnet);
+  for (const pool of childrenIn(subnet, ipPools.collection)) {
+    const range = poolRange(pool);
+    const space = addressSpaceOf(subnet.ref);
+    const address = range && draft.takeLowest(space, range, owner, (n) => gateways.has(n));
+    if (address === undefined) continue;
+    return { providerAddress: formatIpv4(address), providerSubnetRef: subnet.ref };
+  }
+  return undefined;
 }
 
 /** What virtual networks and servers stand on is not taken from under them. */

@@ -105,9 +105,15 @@ function guardRemoval(node: ResourceNode, context: WriteContext): FaultDetail | 
   return detail('InUseServerCannotBeDeleted', message, node.ref);
 }
 
-function derive({ resourceId }: Resource, context: ReadContext): JsonObject {
+function derive({ resourceId, body }: Resource, context: ReadContext): JsonObject {
+  const { internal } = body;
+  const kept = typeof internal === 'object' && internal !== null && !Array.isArray(internal);
+  const address = kept && 'providerAddress' in internal ? internal['providerAddress'] : undefined;
   const attached = interfacesOn(resourceId, context);
-  return { virtualNetworkInterfaces: attached.map(({ ref }) => ({ resourceRef: ref })) };
+  return {
+    ...(address === undefined ? {} : { providerAddress: address }),
+    virtualNetworkInterfaces: attached.map(({ ref }) => ({ resourceRef: ref })),
+  };
 }
 
 function interfacesOn(serverId: string, { desired, realised }: ReadContext): Resource[] {
