@@ -20,7 +20,8 @@ import { below } from '../base/rng.ts';
 import { millis } from '../base/units.ts';
 import type { ControllerFrame } from '../schema/southbound/codec.ts';
 import type { ResourceError, TargetKind, TargetMessage } from '../schema/southbound/messages.ts';
-import { RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, REPORT_DELAY, SAVE_DELAY } from './limits.ts';
+import { GoalSaver } from './goal-saver.ts';
+import { RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, REPORT_DELAY } from './limits.ts';
 import {
   commit,
   type GoalChange,
@@ -37,7 +38,7 @@ import {
   type StandingFaults,
   splitUnknown,
 } from './report.ts';
-import { loadGoal, saveGoal } from './saved-goal.ts';
+import { loadGoal } from './saved-goal.ts';
 import { openStream, type Stream, type TlsMaterial } from './stream.ts';
 
 export type { TlsMaterial } from './stream.ts';
@@ -114,11 +115,12 @@ class AgentSession implements Agent {
   #closed = false;
   #retry: Timer | undefined;
   #report: Timer | undefined;
-  #save: Timer | undefined;
+  readonly #saver: GoalSaver;
 
   constructor(options: AgentOptions, held: HeldGoal) {
     this.#options = options;
     this.#held = held;
+    this.#saver = new GoalSaver({ path: options.savedGoalPath, held, ...options });
     this.#goalRevision = held.revision;
     this.#connected = { connected: false, since: options.clock.wallNow() };
   }
@@ -153,10 +155,7 @@ class AgentSession implements Agent {
     this.#report?.cancel();
     this.#stream?.close('the target is shutting down');
     await this.#work;
-    if (this.#save !== undefined) {
-      this.#save.cancel();
-      await this.#saveNow();
-    }
+    await this.#saver.close();
   }
 
   /** One attempt; its end starts the next one. */
@@ -234,7 +233,7 @@ class AgentSession implements Agent {
     const errors = await this.#apply(plan.change);
     commit(this.#held, plan);
     this.#distrusted = false;
-    this.#scheduleSave();
+    this.#saver.changed();
     const applyMicros = Math.round((this.#options.clock.now() - startedAt) * 1000);
     const { nonce, revision } = message;
     stream.send({ ack: { nonce, revision, applyMicros, errors } });
@@ -277,21 +276,5 @@ class AgentSession implements Agent {
   #sendReport(): void {
     if (this.#observation === undefined) return;
     this.#stream?.send({ report: buildReport(this.#observation, this.#faults) });
-  }
-
-  #scheduleSave(): void {
-    this.#save ??= this.#options.clock.after(SAVE_DELAY, () => {
-      this.#work = this.#work.then(() => this.#saveNow());
-    });
-  }
-
-  async #saveNow(): Promise<void> {
-    this.#save = undefined;
-    try {
-      await saveGoal(this.#options.savedGoalPath, this.#held);
-    } catch (error) {
-      // The target goes on: it only starts with an older goal state should it restart without a controller.
-      this.#options.log.error({ err: error }, 'goal state not saved');
-    }
   }
 }

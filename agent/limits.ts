@@ -12,7 +12,9 @@ export const KEEPALIVE_TIMEOUT: Millis = seconds(5);
 export const HELLO_TIMEOUT: Millis = seconds(10);
 /** Observations of one burst (twenty ports attached at start) go up as one report. */
 export const REPORT_DELAY: Millis = millis(5);
-/** Changes of one burst are saved once; what a crash within this time loses, the controller sends again. */
+/** The first change after a quiet time is saved this much later, with all that came meanwhile. */
 export const SAVE_DELAY: Millis = millis(200);
+/** While changes keep coming; what a crash within this time loses, the controller sends again. */
+export const SAVE_INTERVAL_MIN: Millis = seconds(2);
 /** Bytes of one resource in a saved goal state; a longer one means that the file is not ours. */
 export const SAVED_BYTES_MAX: number = 256 * 1024 * 1024;

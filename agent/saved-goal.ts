@@ -18,6 +18,7 @@ import { commit, emptyGoal, type HeldGoal, planSnapshot } from './reconciler.ts'
 const MAGIC = Buffer.from('WEFTGS01');
 const PAYLOAD_AT = MAGIC.length + GOAL_HASH_LEN;
 
+/** Saves `held` as it is when this is called; it may change meanwhile. One call at a time per path. */
 export async function saveGoal(path: string, held: HeldGoal): Promise<void> {
   const file = encodeGoal(held);
   const temporary = `${path}.new`;

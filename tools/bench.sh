@@ -39,6 +39,9 @@ case $suite in
   switch)
     ensure_peers ip:iproute2 busybox:busybox iperf3:iperf3 ping:iputils-ping ovs-vswitchd:openvswitch-switch
     ;;
+  control)
+    ensure_peers ovn-northd:ovn-central ovsdb-server:openvswitch-switch
+    ;;
 esac
 build_all
 exec node "dist/bench/$suite/main.js" "$@"
