@@ -4,9 +4,11 @@
  * process is expected to start anew. Called by dataplane/main and by tests.
  */
 import { Worker } from 'node:worker_threads';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import { wake } from '../../native/burst.ts';
 import { Counters } from './counters.ts';
+import { NamespaceWatch } from './namespace-watch.ts';
 import { UPLINK_PORT } from './port-registry.ts';
 import type { StartSwitch, SwitchHandle, SwitchOptions } from './switch-handle.ts';
 import type {
@@ -33,7 +35,7 @@ export class SwitchFault extends SdnError {
 
 export const startSwitch: StartSwitch = (options) =>
   new Promise((resolve, reject) => {
-    new WorkerSwitch(options, resolve, reject);
+    new WorkerSwitch(options, systemClock, resolve, reject);
   });
 
 interface Waiting {
@@ -44,6 +46,7 @@ interface Waiting {
 class WorkerSwitch implements SwitchHandle {
   readonly #options: SwitchOptions;
   readonly #worker: Worker;
+  readonly #namespaces: NamespaceWatch;
   readonly #counters = new Counters();
   readonly #requestCount = new Int32Array(new SharedArrayBuffer(4));
   readonly #waiting = new Map<number, Waiting>();
@@ -54,10 +57,12 @@ class WorkerSwitch implements SwitchHandle {
 
   constructor(
     options: SwitchOptions,
+    clock: Clock,
     started: (handle: SwitchHandle) => void,
     failed: (reason: Error) => void,
   ) {
     this.#options = options;
+    this.#namespaces = new NamespaceWatch(clock, (portId) => void this.#namespaceGone(portId));
     const data: WorkerData = {
       counters: this.#counters.buffer,
       requestCount: this.#requestCount.buffer as SharedArrayBuffer,
@@ -87,11 +92,16 @@ class WorkerSwitch implements SwitchHandle {
     return this.#ask({ kind: 'applyGoal', change: { upserts, removes } });
   }
 
-  attach(...[portId, device]: Parameters<SwitchHandle['attach']>): Promise<Results['attach']> {
-    return this.#ask({ kind: 'attach', portId, device });
+  async attach(
+    ...[portId, device]: Parameters<SwitchHandle['attach']>
+  ): Promise<Results['attach']> {
+    const attached = await this.#ask({ kind: 'attach', portId, device });
+    if (device.namespace !== undefined) await this.#namespaces.add(portId, device.namespace);
+    return attached;
   }
 
   detach(portId: string): Promise<boolean> {
+    this.#namespaces.remove(portId);
     return this.#ask({ kind: 'detach', portId });
   }
 
@@ -110,6 +120,7 @@ class WorkerSwitch implements SwitchHandle {
 
   async close(): Promise<void> {
     if (this.#state !== 'running') return;
+    this.#namespaces.close();
     const closed = this.#ask({ kind: 'close' });
     this.#state = 'closing';
     await closed;
@@ -132,6 +143,7 @@ class WorkerSwitch implements SwitchHandle {
   #receive(message: Exclude<WorkerMessage, { kind: 'ready' }>): void {
     if (message.kind === 'deviceGone') {
       this.#setIndices(message.ports);
+      this.#namespaces.remove(message.portId);
       this.#options.onDeviceGone(message.portId);
       return;
     }
@@ -145,6 +157,15 @@ class WorkerSwitch implements SwitchHandle {
     }
   }
 
+  async #namespaceGone(portId: string): Promise<void> {
+    try {
+      if (await this.detach(portId)) this.#options.onDeviceGone(portId);
+    } catch (fault) {
+      // The worker has died in between, which is reported by itself.
+      this.#options.log.debug({ portId, err: fault }, 'device of a deleted namespace not closed');
+    }
+  }
+
   #setIndices(ports: PortIndices): void {
     this.#indices = new Map(ports);
   }
@@ -153,6 +174,7 @@ class WorkerSwitch implements SwitchHandle {
     if (this.#state === 'dead') return;
     const wasStarting = this.#state === 'starting';
     this.#state = 'dead';
+    this.#namespaces.close();
     for (const { reject } of this.#waiting.values()) reject(notRunning());
     this.#waiting.clear();
     if (wasStarting) failed(reason);
