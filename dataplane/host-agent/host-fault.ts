@@ -23,6 +23,12 @@ export function badRequest(message: string, remedy: string): HostFault {
   return new HostFault(400, 'SDN_HOST_BAD_REQUEST', message, { remedy });
 }
 
+export function portUnknown(portId: string): HostFault {
+  return new HostFault(404, 'SDN_HOST_PORT_UNKNOWN', `no port ${portId} is attached here`, {
+    remedy: 'GET /ports lists the attached ones',
+  });
+}
+
 /** The answer to a request that ended in `thrown`: its status and its JSON body. */
 export function faultAnswer(thrown: unknown): { status: number; body: object } {
   const status = thrown instanceof HostFault ? thrown.status : 500;

@@ -53,7 +53,6 @@ export async function startHost(
     onFailed: dependencies.onFailed,
   });
   host = new HostAgent({
-    id: options.id,
     uplink: options.uplink,
     portsPath: join(options.stateDirectory, 'ports.json'),
     handle,

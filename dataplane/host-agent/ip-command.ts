@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
@@ -40,6 +41,8 @@ async function configureUplink(
     });
   }
   const address = `${formatIpWords(words)}/${settings.providerPrefixLen}`;
+  // After a restart everything is as this host left it, and forwarding must not wait for four processes to say so.
+  if (hasAddress(uplink, address) && (previous ?? address) === address) return address;
   const mtu = await linkMtu(uplink);
   if (mtu < settings.providerMtu) {
     throw new SdnError(
@@ -55,6 +58,11 @@ async function configureUplink(
   }
   await addDefaultRoute(uplink, settings.providerGateway);
   return address;
+}
+
+/** True if the interface is up, has carrier and this address. */
+function hasAddress(name: string, address: string): boolean {
+  return networkInterfaces()[name]?.some(({ cidr }) => cidr === address) ?? false;
 }
 
 /** Only where there is none: on a machine that reaches the provider network otherwise, its administrator knows better. */

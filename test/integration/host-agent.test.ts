@@ -155,7 +155,7 @@ const udhcpc = (machine: GoalVm): Promise<string> =>
 /** One echo, tried until it is answered. */
 const ping = (from: GoalVm, to: string, ...options: string[]): Promise<true> =>
   eventually(`${from.portId} reaches ${to}`, async () => {
-    await inVm(from, ['ping', '-n', '-c', '1', '-W', '1', ...options, to]);
+    await inVm(from, ['ping', '-n', '-c', '1', '-W', '0.3', ...options, to]);
     return true as const;
   });
 

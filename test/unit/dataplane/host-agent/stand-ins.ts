@@ -140,7 +140,6 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
     },
   };
   const options: HostAgentOptions = {
-    id: 'host1',
     uplink: 'uplink0',
     portsPath,
     handle,
