@@ -8,8 +8,3 @@ export function copyBytes(view: DataView, at: number, end: number): Uint8Array {
 export function writeBytes(bytes: Uint8Array, view: DataView, at: number): void {
   new Uint8Array(view.buffer, view.byteOffset + at, bytes.length).set(bytes);
 }
-
-/** Fills [at, end) with `value`. */
-export function fillBytes(view: DataView, at: number, end: number, value: number): void {
-  new Uint8Array(view.buffer, view.byteOffset + at, end - at).fill(value);
-}
