@@ -3,6 +3,8 @@
  * table with a dash in it helps more than a refusal to print. Called by every command that shows a resource.
  */
 
+import { formatMac, parseMac } from '../base/mac.ts';
+
 export type Json = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is Json {
@@ -31,6 +33,13 @@ export function joinedAt(value: unknown, ...path: readonly string[]): string {
   return listAt(value, ...path)
     .map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry)))
     .join(', ');
+}
+
+/** A MAC address as Linux writes it; the API's own form has no separators. */
+export function macAt(value: unknown, ...path: readonly string[]): string {
+  const text = textAt(value, ...path);
+  const mac = parseMac(text);
+  return mac === undefined ? text : formatMac(mac);
 }
 
 /** `subnets` of `/virtualNetworks/blue/subnets/web` is `web`: the name that follows a collection, compared without case. */

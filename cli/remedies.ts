@@ -32,7 +32,7 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   InvalidResourceReference: 'The resource it refers to does not exist: create that first.',
   InvalidSubnet: 'Choose a prefix inside the address space that no other subnet overlaps.',
   NicInUse: 'Detach its port first: weft vm stop NAME, or weft port detach NIC.',
-  NotFound: 'List what exists: weft vnet list, weft nic list.',
+  NotFound: 'List what exists: weft vnet list, weft nic list, weft revisions list.',
   OperationNotSupported:
     'The controller does not offer this; docs/rfc-coverage.md and docs/api.md say what it does.',
   PrivateIPAddressInReservedRange:

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { listOption } from '../arguments.ts';
-import { lastName, nameIn, textAt } from '../fields.ts';
+import { lastName, macAt, nameIn, textAt } from '../fields.ts';
 import {
   configuration,
   createResource,
@@ -72,7 +72,7 @@ async function list(session: Session, vnet: string | undefined): Promise<void> {
           [
             { heading: 'NAME', value: (each) => each.resourceId },
             { heading: 'ADDRESS', value: addresses },
-            { heading: 'MAC', value: (each) => textAt(each, 'properties', 'privateMacAddress') },
+            { heading: 'MAC', value: (each) => macAt(each, 'properties', 'privateMacAddress') },
             { heading: 'VNET', value: (each) => nameIn(subnetRef(each), 'virtualNetworks') },
             { heading: 'SUBNET', value: (each) => nameIn(subnetRef(each), 'subnets') },
             { heading: 'HOST', value: host },
@@ -94,7 +94,7 @@ async function show(session: Session, name: string): Promise<void> {
     formatResource(nic, [
       ['name', nic.resourceId],
       ['address', addresses(nic)],
-      ['mac', textAt(nic, 'properties', 'privateMacAddress')],
+      ['mac', macAt(nic, 'properties', 'privateMacAddress')],
       ['vnet', nameIn(subnetRef(nic), 'virtualNetworks')],
       ['subnet', nameIn(subnetRef(nic), 'subnets')],
       ['hostname', textAt(nic, 'properties', 'internalDnsNameLabel')],
@@ -138,6 +138,6 @@ async function create(session: Session, name: string, options: CreateOptions): P
   session.print(
     nic,
     () =>
-      `created ${nic.resourceRef}: ${addresses(nic)}, ${textAt(nic, 'properties', 'privateMacAddress')}\n`,
+      `created ${nic.resourceRef}: ${addresses(nic)}, ${macAt(nic, 'properties', 'privateMacAddress')}\n`,
   );
 }

@@ -14,7 +14,7 @@ import {
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { createGuestTap } from '../../fabric/qemu/guest.ts';
 import { UsageFault } from '../fault-report.ts';
-import { at, type Json, listAt, textAt } from '../fields.ts';
+import { at, type Json, listAt, macAt, textAt } from '../fields.ts';
 import { askHosts, chooseHost, fabricHosts, type HostPort, listPorts, portName } from '../hosts.ts';
 import { inside, vmFabric } from '../inside.ts';
 import type { Session } from '../session.ts';
@@ -55,7 +55,7 @@ const PORT_COLUMNS: readonly Column<HostPort>[] = [
   { heading: 'NIC', value: ({ port }) => portName(port) },
   { heading: 'STATE', value: ({ port }) => textAt(port, 'state') },
   { heading: 'ADDRESS', value: ({ port }) => textAt(port, 'address') },
-  { heading: 'MAC', value: ({ port }) => textAt(port, 'mac') },
+  { heading: 'MAC', value: ({ port }) => macAt(port, 'mac') },
   { heading: 'DEVICE', value: ({ port }) => textAt(port, 'device') },
   { heading: 'INTERFACE', value: ({ port }) => textAt(port, 'name') },
   {
@@ -204,7 +204,8 @@ function reportAttached(
   attached: { host: string; device: string; netns: string; port: AttachedPort },
 ): void {
   const { host, device, netns, port } = attached;
-  const { mac, mtu, address } = port;
+  const { mtu, address } = port;
+  const mac = macAt(port, 'mac');
   const qemu = [
     `-netdev tap,id=weft0,ifname=${device},script=no,downscript=no`,
     `-device virtio-net-pci,netdev=weft0,mac=${mac},host_mtu=${mtu},romfile=`,

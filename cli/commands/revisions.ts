@@ -1,13 +1,14 @@
 /** `weft revisions`: the history of desired state. Restoring is a new revision that puts everything back; nothing is rewritten. */
 import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
-import { formatPointer } from '../../controller/revisions/json-diff.ts';
+import { type Difference, formatPointer } from '../../controller/revisions/json-diff.ts';
 import type {
   RevisionDetail,
   RevisionDiff,
   RevisionSummary,
   TreeDifference,
 } from '../../controller/revisions/revision-history.ts';
+import type { JsonValue } from '../../controller/store/store.ts';
 import { NorthboundFault } from '../../fabric/northbound-client.ts';
 import { revisionArgument, rowsOption } from '../arguments.ts';
 import { at, listAt, textAt } from '../fields.ts';
@@ -106,7 +107,11 @@ async function restore(session: Session, revision: number): Promise<void> {
   if (typeof made !== 'number') {
     throw new SdnError('SDN_NORTHBOUND', 'the controller did not say which revision it made');
   }
-  session.print(body, () => `revision ${made} puts back what revision ${revision} was\n`);
+  session.print(body, () =>
+    made === revision
+      ? `nothing differs from revision ${revision}\n`
+      : `revision ${made} puts back what revision ${revision} was\n`,
+  );
 }
 
 const MARKS = {
@@ -118,24 +123,51 @@ const MARKS = {
   removed: '-',
 } as const;
 
-/** One line per resource tree, then its differences, `+` new, `-` gone, `~` changed. */
+/** What the controller writes into every resource by itself: it changes with each write and says nothing to a reader. */
+const ENVELOPE = new Set(['resourceId', 'resourceRef', 'instanceId', 'etag']);
+
+/** One line per resource tree, then one per value that differs: `+` new, `-` gone, `~` changed. */
 export function formatTrees(detail: {
   readonly trees: readonly TreeDifference[];
   readonly isTruncated: boolean;
 }): string {
   const lines = detail.trees.flatMap((tree) => [
     `${MARKS[tree.kind]} ${tree.resourceRef}`,
-    ...(tree.differences ?? []).map((difference) => {
-      const path = formatPointer(difference.path);
-      const values = [
-        ...('before' in difference ? [JSON.stringify(difference.before)] : []),
-        ...('after' in difference ? [JSON.stringify(difference.after)] : []),
-      ];
-      return `    ${MARKS[difference.kind]} ${path}  ${values.join(' → ')}`;
-    }),
+    ...treeDifferences(tree).flatMap(differenceLines),
   ]);
   if (detail.isTruncated) lines.push('… and more; --json with fewer revisions shows the rest');
   return lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+/** A tree that came or went is one difference, at its root. */
+function treeDifferences(tree: TreeDifference): readonly Difference[] {
+  if (tree.after !== undefined) return [{ kind: 'added', path: [], after: tree.after }];
+  if (tree.before !== undefined) return [{ kind: 'removed', path: [], before: tree.before }];
+  return tree.differences ?? [];
+}
+
+function differenceLines(difference: Difference): readonly string[] {
+  const { kind, path } = difference;
+  if (ENVELOPE.has(path.at(-1) ?? '')) return [];
+  const mark = `    ${MARKS[kind]} `;
+  if (kind === 'changed') {
+    const { before, after } = difference;
+    return [`${mark}${formatPointer(path)}  ${JSON.stringify(before)} → ${JSON.stringify(after)}`];
+  }
+  const value = kind === 'added' ? difference.after : difference.before;
+  return leaves(value, path).map(
+    ([leaf, text]) => `${mark}${formatPointer(leaf)}  ${JSON.stringify(text)}`,
+  );
+}
+
+/** The values inside a document, each with its path; resources in arrays by their resourceId, as the controller names them. */
+function leaves(value: JsonValue, path: readonly string[]): [readonly string[], JsonValue][] {
+  if (typeof value !== 'object' || value === null) return [[path, value]];
+  return Object.entries(value).flatMap(([name, member]): [readonly string[], JsonValue][] => {
+    if (ENVELOPE.has(name)) return [];
+    const step = Array.isArray(value) ? textAt(member, 'resourceId') || name : name;
+    return leaves(member, [...path, step]);
+  });
 }
 
 function instant(atMs: number): string {

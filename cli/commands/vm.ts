@@ -9,7 +9,7 @@ import { SdnError } from '../../base/errors.ts';
 import { createGuestVm, guestAgentOf, guestConsolePath } from '../../fabric/guest-vm.ts';
 import { createVm, deleteVm, findVm, inVm, listVms, type VmRecord } from '../../fabric/vm.ts';
 import { UsageFault } from '../fault-report.ts';
-import { lastName } from '../fields.ts';
+import { lastName, macAt } from '../fields.ts';
 import { attachConsole } from '../guest-console.ts';
 import { chooseHost } from '../hosts.ts';
 import { inside, vmFabric } from '../inside.ts';
@@ -64,7 +64,7 @@ const VM_COLUMNS: readonly Column<VmRecord>[] = [
   { heading: 'KIND', value: (vm) => vm.kind },
   { heading: 'NIC', value: (vm) => lastName(vm.nic) },
   { heading: 'ADDRESS', value: (vm) => vm.address },
-  { heading: 'MAC', value: (vm) => vm.mac },
+  { heading: 'MAC', value: (vm) => macAt(vm, 'mac') },
   { heading: 'HOST', value: (vm) => vm.host },
   { heading: 'NAMESPACE', value: (vm) => vm.namespace },
 ];
@@ -131,7 +131,10 @@ async function started(session: Session, name: string, options: RunOptions): Pro
 }
 
 function reportStarted(session: Session, vm: VmRecord): void {
-  session.print(vm, () => `${vm.name} runs on ${vm.host} with ${vm.address} (${vm.mac})\n`);
+  session.print(
+    vm,
+    () => `${vm.name} runs on ${vm.host} with ${vm.address} (${macAt(vm, 'mac')})\n`,
+  );
 }
 
 async function execute(

@@ -29,7 +29,7 @@ const LONELY = resource('/virtualNetworks/lonely-network', {
   },
 });
 const NIC = resource('/networkInterfaces/blue-1', {
-  privateMacAddress: '00-1D-D8-00-00-01',
+  privateMacAddress: '001DD8000001',
   server: { resourceRef: '/servers/host1' },
   configurationState: { status: 'Success' },
   ipConfigurations: [
@@ -111,7 +111,7 @@ test('nic list finds network, subnet and host whatever the case of the reference
     outcome.out,
     [
       'NAME    ADDRESS   MAC                VNET  SUBNET  HOST   CONFIGURATION',
-      'blue-1  10.0.1.4  00-1D-D8-00-00-01  Blue  web     host1  Success',
+      'blue-1  10.0.1.4  00:1d:d8:00:00:01  Blue  web     host1  Success',
       '',
     ].join('\n'),
   );
@@ -201,7 +201,7 @@ test('nic create asks for a dynamic address unless one is named', async (t) => {
   });
   const where = ['--vnet', 'blue', '--subnet', 'web'];
   const dynamic = await controller.weft('nic', 'create', 'blue-1', ...where);
-  t.is(dynamic.out, 'created /networkInterfaces/blue-1: 10.0.1.4, 00-1D-D8-00-00-01\n');
+  t.is(dynamic.out, 'created /networkInterfaces/blue-1: 10.0.1.4, 00:1d:d8:00:00:01\n');
   await controller.weft('nic', 'create', 'blue-1', ...where, '--ip', '10.0.1.9');
   const configurations = controller.received.map(
     ({ body }) =>

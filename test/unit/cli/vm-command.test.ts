@@ -26,7 +26,7 @@ test('vm list is a table', async (t) => {
     (await controller.weft('vm', 'list')).out,
     [
       'NAME  KIND       NIC   ADDRESS   MAC                HOST   NAMESPACE',
-      'web1  namespace  nic1  10.0.0.4  00-1D-D8-00-00-01  host1  weft-test-vm-web1',
+      'web1  namespace  nic1  10.0.0.4  00:1d:d8:00:00:01  host1  weft-test-vm-web1',
       '',
     ].join('\n'),
   );
@@ -52,7 +52,7 @@ test('vm run with a VM that runs on that interface uses it', async (t) => {
   t.is(outcome.code, 7);
   t.regex(outcome.out, /-- true\n$/);
   const quiet = await controller.weft('vm', 'run', 'web1', '--nic', 'nic1', '--detach');
-  t.is(quiet.out, 'web1 runs on host1 with 10.0.0.4 (00-1D-D8-00-00-01)\n');
+  t.is(quiet.out, 'web1 runs on host1 with 10.0.0.4 (00:1d:d8:00:00:01)\n');
   await controller.close();
 });
 
