@@ -7,7 +7,6 @@
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Clock, systemClock } from '../base/clock.ts';
-import { SdnError } from '../base/errors.ts';
 import { administratorClient, deploy, northboundUrl, STEP_COUNT } from './deploy.ts';
 import type { FabricStatus, RoleStatus } from './fabric-status.ts';
 import { type HostControl, hostControl } from './host-control.ts';
@@ -136,7 +135,7 @@ async function statusOf(parts: {
       .map((role) =>
         role.spec.role === CONTROLLER
           ? controllerStatus(role, record, client)
-          : hostStatus(role, state, client),
+          : hostStatus(role, state),
       ),
   );
   const { name, supervisorPid, unprivileged, startedAt } = record;
@@ -163,16 +162,12 @@ async function controllerStatus(
   }
 }
 
-async function hostStatus(
-  role: RoleProcess,
-  state: StateDirectory,
-  client: NorthboundClient,
-): Promise<RoleStatus> {
+async function hostStatus(role: RoleProcess, state: StateDirectory): Promise<RoleStatus> {
   const base = baseStatus(role);
   if (base.health !== 'healthy') return base;
   try {
     const status = await hostControl(state.role(role.spec.name).controlSocket).status();
-    const address = await providerAddress(client, role.spec.name);
+    const [address = ''] = status.providerAddress.split('/');
     const reason = status.workerHealthy
       ? status.controller.connected
         ? ''
@@ -203,24 +198,6 @@ function baseStatus(role: RoleProcess): RoleStatus {
     restarts,
     reason: health === 'healthy' || lastExit === '' ? '' : `ended: ${lastExit}`,
   };
-}
-
-/** Not known, and not worth an unhealthy host, while the controller is away. */
-async function providerAddress(client: NorthboundClient, host: string): Promise<string> {
-  try {
-    const server = await client.find<{ networkInterfaces?: readonly ServerInterface[] }>(
-      `/servers/${host}`,
-    );
-    const [first] = server?.properties.networkInterfaces ?? [];
-    return first?.properties?.ipConfiguration?.ipAddress ?? '';
-  } catch (thrown) {
-    if (thrown instanceof SdnError) return '';
-    throw thrown;
-  }
-}
-
-interface ServerInterface {
-  readonly properties?: { readonly ipConfiguration?: { readonly ipAddress?: string } };
 }
 
 function newestRevision(body: unknown): number {

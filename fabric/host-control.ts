@@ -12,6 +12,8 @@ export interface HostStatus {
   readonly appliedRevision: number;
   readonly goalRevision: number;
   readonly controller: { readonly connected: boolean; readonly since: string | number | null };
+  /** `198.51.100.10/24`; empty until the host has been told. */
+  readonly providerAddress: string;
   readonly ports: number;
   readonly workerHealthy: boolean;
 }

@@ -148,7 +148,7 @@ function treeDifferences(tree: TreeDifference): readonly Difference[] {
 
 function differenceLines(difference: Difference): readonly string[] {
   const { kind, path } = difference;
-  if (ENVELOPE.has(path.at(-1) ?? '')) return [];
+  if (path.at(-1) === 'etag') return [];
   const mark = `    ${MARKS[kind]} `;
   if (kind === 'changed') {
     const { before, after } = difference;
@@ -163,8 +163,9 @@ function differenceLines(difference: Difference): readonly string[] {
 /** The values inside a document, each with its path; resources in arrays by their resourceId, as the controller names them. */
 function leaves(value: JsonValue, path: readonly string[]): [readonly string[], JsonValue][] {
   if (typeof value !== 'object' || value === null) return [[path, value]];
+  const isResource = 'instanceId' in value;
   return Object.entries(value).flatMap(([name, member]): [readonly string[], JsonValue][] => {
-    if (ENVELOPE.has(name)) return [];
+    if (isResource && ENVELOPE.has(name)) return [];
     const step = Array.isArray(value) ? textAt(member, 'resourceId') || name : name;
     return leaves(member, [...path, step]);
   });

@@ -127,6 +127,11 @@ export class HostAgent implements Role {
     return this.#ports.entries().map((entry) => this.#view(entry));
   }
 
+  /** With its prefix length; undefined until goal state has named it. */
+  get providerAddress(): string | undefined {
+    return this.#providerAddress;
+  }
+
   counters(): CountersView {
     const { handle, uplink } = this.#options;
     const ports = this.#ports.entries().flatMap(({ portId, name }) => {

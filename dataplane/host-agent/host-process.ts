@@ -122,6 +122,7 @@ function statusOf(options: HostArguments, { host, agent, handle }: Parts): objec
     appliedRevision,
     goalRevision,
     controller: { ...controller, since: new Date(controller.since).toISOString() },
+    providerAddress: host.providerAddress ?? '',
     ports: host.portCount,
     workerHealthy: handle.isHealthy,
     resources: resourceCount,
