@@ -19,7 +19,7 @@ import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-han
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
-import { CHECK_INTERVAL, PORT_GOAL_TIMEOUT } from './limits.ts';
+import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL } from './limits.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { type PortEntry, PortTable, type PortTableOptions } from './port-table.ts';
 
@@ -67,7 +67,7 @@ export class HostAgent implements Role {
   #agent: Agent | undefined;
   #providerAddress: string | undefined;
   #isUplinkUp = true;
-  #check: Timer | undefined;
+  #uplinkCheck: Timer | undefined;
 
   constructor(options: HostAgentOptions) {
     this.#options = options;
@@ -82,7 +82,7 @@ export class HostAgent implements Role {
   report(agent: Agent): void {
     this.#agent = agent;
     this.#observe();
-    this.#look();
+    this.#checkUplink();
   }
 
   get portCount(): number {
@@ -118,7 +118,7 @@ export class HostAgent implements Role {
     return this.#ports.detach(portId);
   }
 
-  /** The switch says that a port's device is gone. */
+  /** The switch says that a port's device has gone with its namespace. */
   deviceGone(portId: string): void {
     this.#ports.deviceGone(portId);
   }
@@ -149,7 +149,7 @@ export class HostAgent implements Role {
 
   /** Waits for what is being done. The devices stay recorded, for the next start. */
   async close(): Promise<void> {
-    this.#check?.cancel();
+    this.#uplinkCheck?.cancel();
     await this.#ports.idle();
   }
 
@@ -228,22 +228,18 @@ export class HostAgent implements Role {
     return { key: 'host', code: 'HostUnreachable', message };
   }
 
-  /** What nobody tells: the state of the uplink, and namespaces that ended. */
-  #look(): void {
-    this.#checkUplink();
-    this.#ports.checkNamespaces();
-    this.#check = this.#options.clock.after(CHECK_INTERVAL, () => this.#look(), {
-      background: true,
-    });
-  }
-
+  /** Nobody tells of the uplink's state: it is looked at. */
   #checkUplink(): void {
-    const { uplink, isLinkUp, log } = this.#options;
+    const { uplink, isLinkUp, log, clock } = this.#options;
     // Before the provider address is there the interface counts as down to everybody, which is no fault.
     const isUp = this.#providerAddress === undefined || isLinkUp(uplink);
-    if (isUp === this.#isUplinkUp) return;
-    this.#isUplinkUp = isUp;
-    log.warn({ uplink }, isUp ? 'uplink is up' : 'uplink is down');
-    this.#observe();
+    if (isUp !== this.#isUplinkUp) {
+      this.#isUplinkUp = isUp;
+      log.warn({ uplink }, isUp ? 'uplink is up' : 'uplink is down');
+      this.#observe();
+    }
+    this.#uplinkCheck = clock.after(UPLINK_CHECK_INTERVAL, () => this.#checkUplink(), {
+      background: true,
+    });
   }
 }

@@ -16,7 +16,7 @@ import type { HostArguments } from './command-line.ts';
 import { claimControlPath, serveControl } from './control-server.ts';
 import { HostAgent } from './host-agent.ts';
 import { hostMetrics } from './host-metrics.ts';
-import { type Interfaces, namespaceIdentity } from './ip-command.ts';
+import type { Interfaces } from './ip-command.ts';
 
 export interface HostDependencies {
   readonly startSwitch: StartSwitch;
@@ -58,7 +58,6 @@ export async function startHost(
     handle,
     interfaces: dependencies.interfaces,
     deleteTap: dependencies.deleteTap,
-    namespaceId: namespaceIdentity,
     isLinkUp: (name) => networkInterfaces()[name] !== undefined,
     clock,
     log,

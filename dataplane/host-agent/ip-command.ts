@@ -1,9 +1,8 @@
 /**
- * The machine's interfaces and namespaces, through iproute2's `ip`: the provider address on the uplink, and MAC address and MTU of a VM's interface.
+ * The machine's interfaces, through iproute2's `ip`: the provider address on the uplink, and MAC address and MTU of a VM's interface.
  * Nothing here is on the path of a frame. Called by host-agent.
  */
 import { execFile } from 'node:child_process';
-import { statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { SdnError } from '../../base/errors.ts';
@@ -88,12 +87,6 @@ async function configureGuest(
   const change = ['link', 'set', name, 'address', formatMac(guest.mac), 'mtu', String(guest.mtu)];
   if (netns === undefined) await ip(change);
   else await run('nsenter', [`--net=${namespacePath(netns)}`, 'ip', ...change]);
-}
-
-/** Which network namespace `netns` (name under /run/netns, or path) leads to; undefined: to none. */
-export function namespaceIdentity(netns: string): string | undefined {
-  const found = statSync(namespacePath(netns), { throwIfNoEntry: false, bigint: true });
-  return found === undefined ? undefined : `${found.dev}:${found.ino}`;
 }
 
 /** As `ip netns` has it: a bare name stands for /run/netns/NAME. */

@@ -19,5 +19,5 @@ export const COMMAND_TIMEOUT: Millis = seconds(5);
 /** Tries to attach a device again after a restart while a dying predecessor may still hold it, and the pause between two. */
 export const REATTACH_TRIES_MAX = 20;
 export const REATTACH_INTERVAL: Millis = millis(100);
-/** How often the uplink's state and the namespaces of ports are looked at. */
-export const CHECK_INTERVAL: Millis = seconds(1);
+/** How often the uplink's state is looked at. */
+export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);

@@ -21,8 +21,6 @@ export interface PortTableOptions {
   readonly handle: Pick<SwitchHandle, 'attach' | 'detach'>;
   /** Removes a persistent TAP that nobody is attached to any more. */
   deleteTap(name: string, netns?: string): void;
-  /** Which namespace `netns` leads to now; undefined: to none. */
-  namespaceId(netns: string): string | undefined;
   /** The table has changed. */
   onChange(): void;
   readonly clock: Clock;
@@ -32,8 +30,6 @@ export interface PortTableOptions {
 export interface PortEntry extends PortRecord {
   /** The switch has its device; false after a re-attachment that failed for a reason that may pass. */
   readonly isAttached: boolean;
-  /** The namespace its device was opened in: another one of the same name is another VM's. */
-  readonly namespaceId: string | undefined;
 }
 
 export class PortTable {
@@ -77,35 +73,18 @@ export class PortTable {
     return this.#inTurn(async () => {
       const entry = this.#entries.get(portId);
       if (entry === undefined) throw portUnknown(portId);
-      const isOurTap = entry.device === 'tap' && entry.wasCreated && this.#isInItsNamespace(entry);
       await this.#options.handle.detach(portId);
       await this.#forget(entry, 'detached');
-      if (isOurTap) this.#removeTap(entry);
+      if (entry.device === 'tap' && entry.wasCreated) this.#removeTap(entry);
     });
   }
 
-  /** The switch has lost a port's device. */
+  /** The switch says that a port's device has gone with its namespace, and has closed it. */
   deviceGone(portId: string): void {
     void this.#inTurn(async () => {
       const entry = this.#entries.get(portId);
       if (entry !== undefined) await this.#forget(entry, 'device gone');
     });
-  }
-
-  /**
-   * Lets go of ports whose namespace has ended. An open TAP keeps its namespace alive, unreachable, and no event tells of it; closing it
-   * lets both go. To be called about once a second.
-   */
-  checkNamespaces(): void {
-    for (const entry of this.#entries.values()) {
-      if (this.#isInItsNamespace(entry)) continue;
-      const { portId } = entry;
-      void this.#inTurn(async () => {
-        if (this.#entries.get(portId) !== entry) return;
-        await this.#options.handle.detach(portId);
-        await this.#forget(entry, 'namespace gone');
-      });
-    }
   }
 
   /** Resolves when everything asked for so far is done. */
@@ -129,7 +108,7 @@ export class PortTable {
     const wasOurs =
       existing !== undefined && isSameDevice(existing, request) && existing.wasCreated;
     const wasCreated = opened.wasCreated || wasOurs;
-    this.#entries.set(portId, this.#entry({ ...request, wasCreated }, true));
+    this.#entries.set(portId, { ...request, wasCreated, isAttached: true });
     await this.#saveOrUndo(portId);
     this.#options.log.info({ portId, device, name, netns, wasCreated }, 'port attached');
     this.#options.onChange();
@@ -167,7 +146,7 @@ export class PortTable {
     for (let tries = 1; ; tries += 1) {
       try {
         await this.#open(record, true);
-        this.#entries.set(portId, this.#entry(record, true));
+        this.#entries.set(portId, { ...record, isAttached: true });
         log.info({ portId, name, netns }, 'port attached again');
         return;
       } catch (fault) {
@@ -178,24 +157,12 @@ export class PortTable {
         }
         if (errno !== 'EBUSY' || tries === REATTACH_TRIES_MAX) {
           log.error({ portId, name, netns, err: fault }, 'port not attached again');
-          this.#entries.set(portId, this.#entry(record, false));
+          this.#entries.set(portId, { ...record, isAttached: false });
           return;
         }
         await sleep(clock, REATTACH_INTERVAL);
       }
     }
-  }
-
-  #entry(record: PortRecord, isAttached: boolean): PortEntry {
-    const { netns } = record;
-    const isElsewhere = isAttached && netns !== undefined;
-    const namespaceId = isElsewhere ? this.#options.namespaceId(netns) : undefined;
-    return { ...record, isAttached, namespaceId };
-  }
-
-  #isInItsNamespace({ netns, namespaceId, isAttached }: PortEntry): boolean {
-    if (netns === undefined || !isAttached) return true;
-    return this.#options.namespaceId(netns) === namespaceId;
   }
 
   async #forget(entry: PortEntry, event: string): Promise<void> {
@@ -216,7 +183,7 @@ export class PortTable {
   }
 
   #save(): Promise<void> {
-    const records = this.entries().map(({ isAttached: _, namespaceId: __, ...record }) => record);
+    const records = this.entries().map(({ isAttached: _, ...record }) => record);
     return savePorts(this.#options.portsPath, records);
   }
 

@@ -194,25 +194,6 @@ test('a device that disappears with its namespace takes its port along', async (
   t.deepEqual(recorded(made), { version: 1, ports: [] });
 });
 
-test('a port goes with its namespace, also when another one has taken its name', async (t) => {
-  for (const change of ['delete', 'replace'] as const) {
-    const made = await withPort();
-    made.clock.advance(millis(1000));
-    t.is(made.host.portCount, 1);
-    if (change === 'delete') made.namespaces.delete('vm1');
-    else made.namespaces.set('vm1', 'inode 2');
-    made.clock.advance(millis(1000));
-    await made.host.close();
-    t.is(made.host.portCount, 0, change);
-    t.false(made.handle.attached.has('p1'), change);
-    t.deepEqual(recorded(made), { version: 1, ports: [] });
-    t.false(
-      made.done.some((line) => line.startsWith('delete')),
-      'no TAP of another VM is touched',
-    );
-  }
-});
-
 test('an unreadable record is put aside, not guessed at', async (t) => {
   const made = bench();
   for (const text of ['{', '{"version":2,"ports":[]}', '{"version":1,"ports":[{"portId":1}]}']) {

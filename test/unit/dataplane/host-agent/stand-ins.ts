@@ -116,8 +116,6 @@ export interface Bench {
   readonly done: string[];
   uplinkFault: Error | undefined;
   isUplinkUp: boolean;
-  /** What a namespace's name leads to. */
-  readonly namespaces: Map<string, string>;
   /** The same state directory, after a restart. */
   restarted(): Bench;
 }
@@ -145,7 +143,6 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
     handle,
     interfaces,
     deleteTap: (name, netns) => done.push(`delete ${name} ${netns ?? ''}`),
-    namespaceId: (netns) => made.namespaces.get(netns),
     isLinkUp: () => made.isUplinkUp,
     clock,
     log: silentLogger,
@@ -159,7 +156,6 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
     done,
     uplinkFault: undefined,
     isUplinkUp: true,
-    namespaces: new Map([['vm1', 'inode 1']]),
     restarted: () => bench(portsPath),
   };
   return made;
