@@ -14,8 +14,8 @@ import { IpProtocol } from '../../packet/ip-protocol.ts';
 
 export type FlowScope = number;
 
-/** Above every port index and every 24-bit network identifier. */
-const INBOUND_SCOPE = 0x8000_0000;
+/** Above every port index; with any 24-bit network identifier still a small integer of the engine. */
+export const INBOUND_SCOPE: FlowScope = 0x4000_0000;
 
 export function outboundScope(port: number): FlowScope {
   return port;

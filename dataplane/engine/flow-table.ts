@@ -21,7 +21,12 @@ import { ALWAYS_CURRENT, type EpochCell, type Epochs } from './epochs.ts';
 import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
 import { FlowState, idleSecMax, nextState, STATE_FLAGS } from './flow-state.ts';
 import { PairLists } from './pair-lists.ts';
-import { NO_TRANSPOSITION, type TranspositionId, type Transpositions } from './transposition.ts';
+import {
+  type Frame,
+  NO_TRANSPOSITION,
+  type TranspositionId,
+  type Transpositions,
+} from './transposition.ts';
 
 /** Index of an entry; NO_FLOW is none. */
 export type FlowIndex = number;
@@ -41,9 +46,8 @@ export interface FlowBinding {
   readonly ingressCell: EpochCell;
   readonly egressCell: EpochCell;
   readonly ruleCell: EpochCell;
-  /** Source MAC it was resolved with: upper 16 and lower 32 bits. */
-  readonly srcMacHigh: number;
-  readonly srcMacLow: number;
+  /** The frame it was resolved for. */
+  readonly frame: Frame;
 }
 
 /** Words of an entry. */
@@ -66,6 +70,10 @@ const HASH = 19;
 /** Doubles, hence counted in 8-byte words. */
 const PACKETS = 10;
 const BYTES = 11;
+
+/** Where a frame has the upper two and the lower four octets of its source MAC. */
+const MAC_HIGH_AT = 6;
+const MAC_LOW_AT = 8;
 
 const GOLDEN = 0x9e37_79b1;
 
@@ -125,6 +133,7 @@ export class FlowTable {
     return this.#expirations;
   }
 
+  /** 31 bits: what fits a small integer of the engine is passed around without a heap object. */
   hash(scope: FlowScope, key: FlowKey): number {
     let hash = Math.imul(this.#seed ^ scope ^ kindOf(key), GOLDEN);
     hash = Math.imul(hash ^ (hash >>> 15) ^ key.src3, GOLDEN);
@@ -135,7 +144,7 @@ export class FlowTable {
       hash = Math.imul(hash ^ (hash >>> 15) ^ key.src2 ^ (key.dst2 << 1), GOLDEN);
       hash = Math.imul(hash ^ (hash >>> 15) ^ key.dst0 ^ (key.dst1 << 1), GOLDEN);
     }
-    return (hash ^ (hash >>> 16)) >>> 0;
+    return (hash ^ (hash >>> 16)) & 0x7fff_ffff;
   }
 
   /** The entry of this key in this scope; `hash` is that of both. */
@@ -152,20 +161,23 @@ export class FlowTable {
     }
   }
 
-  /** May the entry's transposition be applied to a packet with this source MAC, or must the flow be resolved (again)? */
-  isCurrent(flow: FlowIndex, srcMacHigh: number, srcMacLow: number): boolean {
+  /**
+   * May the entry's transposition be applied to this frame, or must the flow be resolved (again)? Not if something it was resolved
+   * against has changed, or if the frame's source MAC is another than that which was resolved.
+   */
+  isCurrent(flow: FlowIndex, frame: Frame): boolean {
     const words = this.#words;
     const base = flow * STRIDE;
+    const epoch = this.#epochs.sum(
+      words[base + INGRESS_CELL] ?? 0,
+      words[base + EGRESS_CELL] ?? 0,
+      words[base + RULE_CELL] ?? 0,
+    );
     return (
       words[base + TRANSPOSITION] !== NO_TRANSPOSITION &&
-      words[base + EPOCH] ===
-        this.#epochs.sum(
-          words[base + INGRESS_CELL] ?? 0,
-          words[base + EGRESS_CELL] ?? 0,
-          words[base + RULE_CELL] ?? 0,
-        ) &&
-      words[base + SRC_MAC_LOW] === srcMacLow &&
-      words[base + SRC_MAC_HIGH] === srcMacHigh
+      words[base + EPOCH] === epoch &&
+      words[base + SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
+      words[base + SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT)
     );
   }
 
@@ -231,8 +243,9 @@ export class FlowTable {
       binding.egressCell,
       binding.ruleCell,
     );
-    words[base + SRC_MAC_HIGH] = binding.srcMacHigh;
-    words[base + SRC_MAC_LOW] = binding.srcMacLow;
+    const { view, at } = binding.frame;
+    words[base + SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
+    words[base + SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The flow table in words, for `weft flows` and the host's control API. Called by switch-core. */
 import { formatIpWords } from '../../base/ip-words.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
+import { INBOUND_SCOPE } from '../engine/flow-id.ts';
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable, FlowView } from '../engine/flow-table.ts';
 import { NO_PORT } from '../engine/header-action.ts';
@@ -27,19 +28,16 @@ export function listFlows(parts: ListingParts, query: FlowQuery): FlowEntry[] {
   const found: FlowEntry[] = [];
   for (const view of parts.flows.views()) {
     if (found.length >= query.limit) break;
-    const concerned = view.scope < SCOPES_OF_PORTS ? view.scope : view.owner;
+    const concerned = view.scope < INBOUND_SCOPE ? view.scope : view.owner;
     if (owner === undefined || owner === concerned) found.push(describe(parts, view, concerned));
   }
   return found;
 }
 
-/** Scopes below this are ports; above are network identifiers (engine/flow-id). */
-const SCOPES_OF_PORTS = 0x8000_0000;
-
 function describe(parts: ListingParts, view: FlowView, port: number): FlowEntry {
   return {
     portId: parts.ports.at(port)?.id ?? '',
-    direction: view.scope < SCOPES_OF_PORTS ? 'outbound' : 'inbound',
+    direction: view.scope < INBOUND_SCOPE ? 'outbound' : 'inbound',
     protocol: PROTOCOL_NAMES[view.protocol] ?? `${view.protocol}`,
     src: formatIpWords(view.src),
     srcPort: view.srcPort,

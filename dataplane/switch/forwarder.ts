@@ -11,7 +11,7 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { Drop } from '../../packet/drop.ts';
-import { EtherType } from '../../packet/ethernet.ts';
+import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
@@ -79,6 +79,8 @@ export class Forwarder {
     ingressCell: ALWAYS_CURRENT,
     egressCell: ALWAYS_CURRENT,
   };
+  /** The frame at hand may be remembered as part of a flow. */
+  #isFlow = false;
   #txCount = 0;
   #nowSec = 0;
   /** Outer source that was last found to be a known host; tunnels come in bursts from the same one. */
@@ -166,13 +168,11 @@ export class Forwarder {
     if (parsed !== Drop.None) return parsed;
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return offload;
-    if (!isTrackable(key)) return this.#walk(port, scope, NO_FLOW, 0, vni, rx);
+    this.#isFlow = isTrackable(key) && isPlain(frame, key);
+    if (!this.#isFlow) return this.#walk(port, scope, NO_FLOW, 0, vni, rx);
     const hash = this.#flows.hash(scope, key);
     const flow = this.#flows.find(hash, scope, key);
-    if (
-      flow !== NO_FLOW &&
-      this.#flows.isCurrent(flow, view.getUint16(at + 6), view.getUint32(at + 8))
-    ) {
+    if (flow !== NO_FLOW && this.#flows.isCurrent(flow, frame)) {
       return this.#send(port, flow, hash);
     }
     return this.#walk(port, scope, flow, hash, vni, rx);
@@ -245,9 +245,7 @@ export class Forwarder {
     resolve(ingress, packet, this.#attachedPort, this.#log, resolution);
     if (resolution.outcome === Outcome.DROP) return resolution.drop;
     if (resolution.outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
-    return isTrackable(this.#key)
-      ? this.#remember(port, scope, flow, hash)
-      : this.#transmitOnce(port);
+    return this.#isFlow ? this.#remember(port, scope, flow, hash) : this.#transmitOnce(port);
   }
 
   #remember(port: number, scope: FlowScope, known: FlowIndex, hash: number): Drop {
@@ -271,15 +269,8 @@ export class Forwarder {
       this.#transpositions.release(transposition);
       return Drop.FlowTableFull;
     }
-    const { view, at } = this.#frame;
-    flows.bind(flow, {
-      transposition,
-      ingressCell,
-      egressCell,
-      ruleCell: composition.cell,
-      srcMacHigh: view.getUint16(at + 6),
-      srcMacLow: view.getUint32(at + 8),
-    });
+    const ruleCell = composition.cell;
+    flows.bind(flow, { transposition, ingressCell, egressCell, ruleCell, frame: this.#frame });
     return this.#send(port, flow, hash);
   }
 
@@ -349,6 +340,12 @@ export class Forwarder {
 
 const SERVICES: readonly Service[] = Object.values(Service);
 
+/** Untagged and to one station: what else the layers judge by, but a flow's key does not hold, takes the slow path every time. */
+function isPlain(frame: Frame, key: FlowKey): boolean {
+  const { view, at } = frame;
+  return key.l3At === at + ethernet.HEADER_LEN && !ethernet.isToGroup(view, at);
+}
+
 /** May the frame's virtio_net_hdr be believed? A super-frame must be what its header says, since others will cut it accordingly. */
 function checkOffload(frame: Frame, key: FlowKey): Drop {
   const { view, at, end, vnetAt } = frame;
@@ -358,7 +355,7 @@ function checkOffload(frame: Frame, key: FlowKey): Drop {
   const gso = vnetHeader.gsoType(view, vnetAt);
   if (gso === vnetHeader.Gso.NONE) return Drop.None;
   const isUdp = gso === vnetHeader.Gso.UDP_L4;
-  const isIpv6 = key.etherType === EtherType.IPV6;
+  const isIpv6 = key.etherType === ethernet.EtherType.IPV6;
   const isTrue =
     key.fragment === Fragment.NONE &&
     key.protocol === (isUdp ? IpProtocol.UDP : IpProtocol.TCP) &&

@@ -5,8 +5,8 @@ import { Epochs } from '../../../../dataplane/engine/epochs.ts';
 import { inboundScope, outboundScope, reverseKey } from '../../../../dataplane/engine/flow-id.ts';
 import { FlowTable, NO_FLOW } from '../../../../dataplane/engine/flow-table.ts';
 import { newComposition, Op } from '../../../../dataplane/engine/header-action.ts';
-import { Transpositions } from '../../../../dataplane/engine/transposition.ts';
-import { EtherType } from '../../../../packet/ethernet.ts';
+import { type Frame, Transpositions } from '../../../../dataplane/engine/transposition.ts';
+import * as ethernet from '../../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey } from '../../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../../packet/ip-protocol.ts';
 import { Flag } from '../../../../packet/tcp.ts';
@@ -20,6 +20,15 @@ interface Made {
   insert(scope: number, key: FlowKey, owner?: number, nowSec?: number): number;
   bind(flow: number, cells?: readonly [number, number, number], destination?: number): void;
   check(): void;
+}
+
+const FRAME = frameFrom(0x0200_0000_0007);
+const OTHER_MAC = frameFrom(0x0200_0000_0008);
+
+function frameFrom(srcMac: number): Frame {
+  const view = new DataView(new ArrayBuffer(14));
+  ethernet.setSrc(view, 0, srcMac);
+  return { view, at: 0, end: 14, vnetAt: 0 };
 }
 
 const PEER_SCOPE = inboundScope(77);
@@ -47,8 +56,7 @@ function make(flowsMax = 8, flowsPerOwnerMax = 8): Made {
     bind(flow, [ingressCell, egressCell, ruleCell] = [0, 0, 0], destination = 1) {
       const composition = { ...newComposition(), ops: Op.DST_MAC, dstMac: destination };
       const transposition = transpositions.intern(composition);
-      const macs = { srcMacHigh: 0x0200, srcMacLow: 7 };
-      table.bind(flow, { transposition, ingressCell, egressCell, ruleCell, ...macs });
+      table.bind(flow, { transposition, ingressCell, egressCell, ruleCell, frame: FRAME });
     },
     check() {
       table.checkInvariants();
@@ -84,13 +92,21 @@ test('keys that differ in anything a layer may judge by are different flows', (t
     { srcPort: 1 },
     { dstPort: 1 },
     { protocol: IpProtocol.UDP },
-    { etherType: EtherType.IPV6, src2: 0xffff, dst2: 0xffff },
+    { etherType: ethernet.EtherType.IPV6, src2: 0xffff, dst2: 0xffff },
     { fragment: Fragment.LATER },
   ];
   for (const other of others) {
     t.is(made.find(outboundScope(1), flowKey(other)), NO_FLOW, JSON.stringify(other));
   }
-  const ipv6 = { etherType: EtherType.IPV6, src0: 1, src1: 2, src2: 3, dst0: 4, dst1: 5, dst2: 6 };
+  const ipv6 = {
+    etherType: ethernet.EtherType.IPV6,
+    src0: 1,
+    src1: 2,
+    src2: 3,
+    dst0: 4,
+    dst1: 5,
+    dst2: 6,
+  };
   const flow = made.insert(outboundScope(1), flowKey(ipv6));
   t.is(made.find(outboundScope(1), flowKey(ipv6)), flow);
   for (const word of ['src0', 'src1', 'src2', 'dst0', 'dst1', 'dst2']) {
@@ -100,7 +116,7 @@ test('keys that differ in anything a layer may judge by are different flows', (t
 
 test('an entry is unresolved until bound, and stale as soon as any cell it depends on moves', (t) => {
   const made = make();
-  const isCurrent = (flow: number) => made.table.isCurrent(flow, 0x0200, 7);
+  const isCurrent = (flow: number) => made.table.isCurrent(flow, FRAME);
   const cells = [made.epochs.allocate(), made.epochs.allocate(), made.epochs.allocate()] as const;
   const flow = made.insert(outboundScope(1), flowKey());
   t.false(isCurrent(flow));
@@ -112,7 +128,7 @@ test('an entry is unresolved until bound, and stale as soon as any cell it depen
   }
   made.bind(flow, cells);
   t.true(isCurrent(flow));
-  t.false(made.table.isCurrent(flow, 0x0200, 8), 'another source MAC is another question');
+  t.false(made.table.isCurrent(flow, OTHER_MAC), 'another source MAC is another question');
   t.false(isCurrent(flow ^ 1), 'the reverse has to be resolved by itself');
   made.check();
 });
@@ -124,7 +140,7 @@ test('a cell that is released and given to another owner keeps old flows stale',
   made.bind(flow, [cell, 0, 0]);
   made.epochs.release(cell);
   t.is(made.epochs.allocate(), cell);
-  t.false(made.table.isCurrent(flow, 0x0200, 7));
+  t.false(made.table.isCurrent(flow, FRAME));
 });
 
 test('a full table refuses when nothing is half-open, and never throws', (t) => {
@@ -217,7 +233,7 @@ test('a counterpart that moves is found in its new scope and no longer in its ol
   made.table.moveCounterpart(flow, outboundScope(5), reverseOf(key), 3);
   t.is(made.find(outboundScope(5), reverseOf(key)), flow ^ 1);
   t.is(made.find(PEER_SCOPE, reverseOf(key)), NO_FLOW);
-  t.false(made.table.isCurrent(flow ^ 1, 0x0200, 7), 'it is resolved anew');
+  t.false(made.table.isCurrent(flow ^ 1, FRAME), 'it is resolved anew');
   made.check();
 });
 
