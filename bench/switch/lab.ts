@@ -1,7 +1,9 @@
 /**
- * The namespaces of the benchmark, all named `wb-…`: made here, and removed here by name, also those a crash left.
+ * The namespaces and folders of the benchmark, all named `wb-…`: made here, and removed here by name, also those a crash left.
  */
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { run } from '../../fabric/command.ts';
 import { ipBatch } from '../../fabric/links.ts';
 import { createNamespace, deleteNamespace } from '../../fabric/namespaces.ts';
@@ -17,11 +19,23 @@ export async function createLabNamespace(name: string): Promise<string> {
   return namespace;
 }
 
-/** Removes namespaces whose name begins with `wb-NAME`, and what runs in them; all of the lab without a name. */
+/** A fresh folder `wb-NAME…`. */
+export function createLabFolder(name: string): Promise<string> {
+  return mkdtemp(join(tmpdir(), `${PREFIX}${name}`));
+}
+
+/**
+ * Removes the namespaces and folders whose name begins with `wb-NAME`, and what runs in them; all of the lab without a name. One
+ * benchmark runs at a time.
+ */
 export async function sweepLab(name = ''): Promise<void> {
-  const names = await readdir('/run/netns').catch(() => []);
-  const own = names.filter((each) => each.startsWith(`${PREFIX}${name}`));
-  await Promise.all(own.map(deleteNamespace));
+  const isOwn = (each: string): boolean => each.startsWith(`${PREFIX}${name}`);
+  const namespaces = await readdir('/run/netns').catch(() => []);
+  await Promise.all(namespaces.filter(isOwn).map(deleteNamespace));
+  const folders = (await readdir(tmpdir())).filter(isOwn);
+  await Promise.all(
+    folders.map((folder) => rm(join(tmpdir(), folder), { recursive: true, force: true })),
+  );
 }
 
 /** A veth pair between two namespaces, up. */

@@ -9,6 +9,7 @@
  * All contestants are set up before the first round and take turns, exercise by exercise, so that whatever else the machine does
  * meets all of them alike. Exits with 1 when ours could not be measured.
  */
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -87,24 +88,31 @@ async function main(options: Options): Promise<number> {
   const missing: Record<string, string> = {};
   const contestants: Contestant[] = [];
   const samples: Sample[] = [];
+  const [loadBefore = 0] = loadavg();
   const stopAll = async (): Promise<void> => {
     await Promise.all(contestants.splice(0).map((contestant) => contestant.stop()));
     await sweepLab();
   };
+  let isInterrupted = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stopAll().finally(() => process.exit(1)));
+    process.once(signal, () => {
+      isInterrupted = true;
+      void stopAll().finally(() => process.exit(1));
+    });
   }
   try {
     for (const name of options.contestants) await start(name, contestants, missing);
     for (let round = 1; round <= options.rounds; round++) {
       samples.push(...(await playRound(round, contestants, options, missing)));
     }
+    if (isInterrupted) return 1;
     const report = buildReport({
       suite: 'switch',
       ours: WEFT,
       conditions: {
         seconds: options.durationSec,
         'station MTU': STATION_MTU,
+        'load of the machine before': loadBefore,
         ...Object.fromEntries(contestants.map(({ name, version }) => [name, version])),
       },
       measures: [...exercises.flatMap(({ measures }) => measures), IDLE],

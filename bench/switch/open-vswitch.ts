@@ -9,8 +9,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../base/assert.ts';
 import { sleep, systemClock } from '../../base/clock.ts';
@@ -25,7 +24,13 @@ import {
   type Scene,
   type Station,
 } from './contestant.ts';
-import { configureStation, createLabNamespace, joinByVeth, sweepLab } from './lab.ts';
+import {
+  configureStation,
+  createLabFolder,
+  createLabNamespace,
+  joinByVeth,
+  sweepLab,
+} from './lab.ts';
 
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const PROVIDER_MTU = 1500;
@@ -42,12 +47,11 @@ interface Instance {
 export async function startOpenVswitch(options: { readonly tso: boolean }): Promise<Contestant> {
   const { tso } = options;
   const lab = tso ? 'ovstso-' : 'ovs-';
-  const folder = await mkdtemp(join(tmpdir(), `wb-${lab}`));
+  const folder = await createLabFolder(lab);
   const instances: Instance[] = [];
   const stop = async (): Promise<void> => {
     for (const pid of instances.flatMap(({ pids }) => pids)) await attempt(['kill', `${pid}`]);
     await sweepLab(lab);
-    await rm(folder, { recursive: true, force: true });
   };
   try {
     for (const host of ['h1', 'h2']) {

@@ -2,36 +2,33 @@
  * Ours, as in production: a one-machine fabric (fabric/) with its controller and two host processes, a virtual network made through
  * the northbound API, and VMs whose TAPs the hosts' switches forward. Nothing in it is made for the benchmark.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { attempt } from '../../fabric/command.ts';
 import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
 import { type Fabric, startFabric } from '../../fabric/fabric.ts';
 import { fabricSettings } from '../../fabric/settings.ts';
 import { ACROSS_HOSTS, type Contestant, SAME_HOST, type Station } from './contestant.ts';
+import { createLabFolder, sweepLab } from './lab.ts';
 
 export const WEFT = 'Weft';
 
 const FABRIC = 'bench';
+const LAB = 'weft-';
 
 export async function startWeft(): Promise<Contestant> {
-  const folder = await mkdtemp(join(tmpdir(), 'wb-weft-'));
-  const state = join(folder, 'state');
-  const settings = fabricSettings({ hosts: 2, port: 0 });
+  const state = await createLabFolder(LAB);
+  const fabric = await startFabric({
+    name: FABRIC,
+    state,
+    settings: fabricSettings({ hosts: 2, port: 0 }),
+  });
+  const stop = async (): Promise<void> => {
+    await fabric.stop();
+    await sweepLab(LAB);
+  };
   try {
-    const fabric = await startFabric({ name: FABRIC, state, settings });
-    const stop = async (): Promise<void> => {
-      await fabric.stop();
-      await rm(folder, { recursive: true, force: true });
-    };
-    try {
-      return await populate(fabric, stop);
-    } catch (thrown) {
-      await fabric.stop();
-      throw thrown;
-    }
+    return await populate(fabric, stop);
   } catch (thrown) {
-    await rm(folder, { recursive: true, force: true });
+    await stop();
     throw thrown;
   }
 }
@@ -53,7 +50,7 @@ async function populate(fabric: Fabric, stop: () => Promise<void>): Promise<Cont
   const hosts = roles.filter(({ name }) => fabric.settings.hosts.includes(name));
   return {
     name: WEFT,
-    version: 'this tree',
+    version: await treeVersion(),
     scenes: [
       { name: SAME_HOST, client, server: neighbour },
       { name: ACROSS_HOSTS, client, server: distant },
@@ -62,6 +59,12 @@ async function populate(fabric: Fabric, stop: () => Promise<void>): Promise<Cont
     hostCount: hosts.length,
     stop,
   };
+}
+
+/** Commit of the tree that was built. */
+async function treeVersion(): Promise<string> {
+  const { stdout, code } = await attempt(['git', 'describe', '--always', '--dirty']);
+  return code === 0 ? `commit ${stdout.trim()}` : 'no commit';
 }
 
 async function addStation(
