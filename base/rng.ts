@@ -6,8 +6,22 @@ export interface Rng {
   uint32(): number;
 }
 
+/** Words fetched from the kernel at once: a call costs a microsecond whatever its size, and a write draws a dozen words. */
+const DRAWN_WORDS = 1_024;
+const drawn = new Uint32Array(DRAWN_WORDS);
+let drawnAt = DRAWN_WORDS;
+
 export const systemRng: Rng = {
-  uint32: () => randomFillSync(new Uint32Array(1))[0] ?? 0,
+  uint32() {
+    if (drawnAt === DRAWN_WORDS) {
+      randomFillSync(drawn);
+      drawnAt = 0;
+    }
+    const word = drawn[drawnAt] ?? 0;
+    // A word that was given out is not kept.
+    drawn[drawnAt++] = 0;
+    return word;
+  },
 };
 
 /** Deterministic generator (mulberry32): the same seed gives the same sequence. Not for secrets. */

@@ -3,23 +3,33 @@
  * draft in which one write tries out its own claims before it is committed. Writes are serial, so a draft never meets
  * another's; nothing is ever rolled back, because nothing is taken before its revision is applied.
  *
- * Called by northbound (drafts, usage) and controller/main (follow).
+ * Called by northbound: PlanningState keeps the tables, the write path drafts, views count usage.
  */
-import type { DesiredState } from '../model/desired-state.ts';
-import { plantTree } from '../model/desired-state.ts';
-import type { JsonObject, RevisionEntry } from '../store/store.ts';
+import type { DesiredState, Tree } from '../model/desired-state.ts';
 import { type Claim, claimsOf } from './claims.ts';
 import { type NumberRange, NumberTable } from './number-table.ts';
 
 export class Allocations {
   readonly #tables = new Map<string, NumberTable>();
+  /** By key of the tree. */
+  readonly #claims = new Map<string, readonly Claim[]>();
   /** Last number given out of a space whose numbers must not come back soon. */
   readonly #cursors = new Map<string, number>();
 
-  /** Fills the tables from `desired` and follows it from then on. Returns the way to stop. */
-  follow(desired: DesiredState): () => void {
-    for (const tree of desired.trees().values()) this.#claimAll(claimsOf(tree.root));
-    return desired.subscribe((entry) => this.#apply(entry));
+  /** Fills the tables from `desired`, forgetting what they held. */
+  rebuild(desired: DesiredState): void {
+    for (const table of [this.#tables, this.#claims, this.#cursors]) table.clear();
+    for (const tree of desired.trees().values()) this.#claim(tree);
+  }
+
+  /** Brings the tables in step with `desired`, which has just applied changes to these trees. */
+  update(desired: DesiredState, treeKeys: readonly string[]): void {
+    // Everything is released before anything is claimed: one revision may swap numbers between trees.
+    for (const key of treeKeys) this.#release(key);
+    for (const key of treeKeys) {
+      const tree = desired.tree(key);
+      if (tree !== undefined) this.#claim(tree);
+    }
   }
 
   table(space: string): NumberTable {
@@ -40,22 +50,21 @@ export class Allocations {
     return this.#cursors.get(space);
   }
 
-  /** Everything is released before anything is claimed: one revision may swap numbers between trees. */
-  #apply(entry: RevisionEntry): void {
-    for (const { key, before } of entry.changes) {
-      for (const claim of claimsOfDocument(key, before)) {
-        const table = this.table(claim.space);
-        table.release(claim.number, claim.owner);
-        if (table.size === 0) this.#tables.delete(claim.space);
-      }
+  #release(treeKey: string): void {
+    for (const { space, number, owner } of this.#claims.get(treeKey) ?? []) {
+      const table = this.table(space);
+      table.release(number, owner);
+      if (table.size === 0) this.#tables.delete(space);
     }
-    for (const { key, after } of entry.changes) this.#claimAll(claimsOfDocument(key, after));
+    this.#claims.delete(treeKey);
   }
 
-  #claimAll(claims: readonly Claim[]): void {
-    for (const claim of claims) {
-      this.table(claim.space).claim(claim.number, claim.owner);
-      this.#cursors.set(claim.space, claim.number);
+  #claim({ key, root }: Tree): void {
+    const claims = claimsOf(root);
+    if (claims.length > 0) this.#claims.set(key, claims);
+    for (const { space, number, owner } of claims) {
+      this.table(space).claim(number, owner);
+      this.#cursors.set(space, number);
     }
   }
 }
@@ -127,9 +136,4 @@ export class AllocationDraft {
     if (number !== undefined) this.take(space, number, owner);
     return number;
   }
-}
-
-function claimsOfDocument(key: string, document: JsonObject | undefined): readonly Claim[] {
-  if (document === undefined) return [];
-  return claimsOf(plantTree({ key, value: document, revision: 0 }).root);
 }

@@ -14,6 +14,8 @@ export const CONNECTIONS_MAX = 4_096;
 
 /** Writes waiting for their turn, over the whole installation: each holds its body. More: 503 with Retry-After. */
 export const WRITE_QUEUE_LENGTH_MAX = 16_384;
+/** Commits on their way to disk at once: enough to fill a flush, few enough to start again from when one fails. */
+export const COMMITS_IN_FLIGHT_MAX = 256;
 /** Seconds after which a client that was refused for load may try again. */
 export const BUSY_RETRY_AFTER_SEC = 1;
 /** How long a write waits for an operation it may not cancel, before 409 AnotherOperationInProgress. */

@@ -8,7 +8,6 @@ import { randomGuid } from '../../base/guid.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Millis } from '../../base/units.ts';
-import { Allocations } from '../allocation/allocations.ts';
 import type { DesiredStateFeed } from '../model/desired-state-feed.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import { refKey } from '../model/resource-ref.ts';
@@ -17,9 +16,11 @@ import { LiveOperations } from '../operations/live-operations.ts';
 import { OperationHistory } from '../operations/operation-history.ts';
 import type { Change, Store } from '../store/store.ts';
 import { Api } from './api.ts';
+import { CommitPipeline } from './commit-pipeline.ts';
 import { IDEMPOTENT_REPLIES_MAX } from './limits.ts';
 import { northboundMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { PlanningState } from './planning-state.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { RESOURCE_TYPES } from './resource-types.ts';
 import { WriteQueue } from './write-queue.ts';
@@ -43,27 +44,29 @@ export interface NorthboundOptions {
 
 export interface Northbound {
   readonly api: Api;
-  /** Waits for accepted writes and stops following the feed. */
+  /** Waits for accepted writes. */
   close(): Promise<void>;
 }
 
 export async function startNorthbound(options: NorthboundOptions): Promise<Northbound> {
   const { store, feed, realised, rng } = options;
   const registry = createRegistry(RESOURCE_TYPES);
-  const allocations = new Allocations();
-  const stopFollowing = allocations.follow(feed.state);
+  const planning = new PlanningState();
+  const pipeline = new CommitPipeline({ ...options, planning });
   const queue = new WriteQueue(options.queueLengthMax);
   const live = new LiveOperations();
   const history = await OperationHistory.open(store, options.operationsMax);
   const replies = await IdempotentReplies.open(store, options.repliesMax ?? IDEMPOTENT_REPLIES_MAX);
-  const view = { desired: feed.state, allocations, realised, registry };
-  const writer = new Writer({ ...options, allocations, registry, queue, live, history, replies });
+  const view = { desired: feed.state, allocations: planning.allocations, realised, registry };
+  const parts = { pipeline, planning, registry, queue, live, history, replies };
+  const writer = new Writer({ ...options, ...parts });
   const metrics = northboundMetrics(options.metrics, {
     queuedWrites: () => queue.length,
     refusedWrites: () => queue.refusedCount,
     operations: () => history.count,
     resources: () => feed.state.trees().size,
   });
+  planning.reload(feed.state);
   await createSingletons(writer, registry, feed);
   const installationId = await installationIdOf(store, rng);
   const api = new Api({
@@ -74,7 +77,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
     weft: {
       store,
       realised,
-      queue,
+      exclusive: (task) => writer.exclusive(task),
       metrics: options.metrics,
       validateRestore: async (changes) => unknownTypes(changes, registry),
       shows: (revision) => feed.reached(revision),
@@ -86,10 +89,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
   });
   return {
     api,
-    async close() {
-      await queue.idle();
-      stopFollowing();
-    },
+    close: () => writer.idle(),
   };
 }
 

@@ -18,12 +18,12 @@ import { detail, fault, NorthboundFault } from './fault.ts';
 import { REVISION_PAGE_LENGTH_MAX } from './limits.ts';
 import type { ApiPath } from './resource-path.ts';
 import { timeToProgrammed } from './time-to-programmed.ts';
-import type { WriteQueue } from './write-queue.ts';
 
 export interface WeftRoutes {
   readonly store: Store;
   readonly realised: RealisedState;
-  readonly queue: WriteQueue;
+  /** Runs a task while no write is planned or under way. */
+  readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>;
   readonly metrics: MetricsRegistry;
   readonly validateRestore: ValidateRestore;
   readonly shows: (revision: Revision) => Promise<void>;
@@ -90,14 +90,14 @@ async function revisions(
 
 /** In the write queue like every write, so that no plan is made on a state that is about to be replaced. */
 async function restore(request: Request, routes: WeftRoutes, revision: Revision): Promise<Reply> {
-  const { store, queue, validateRestore: validate } = routes;
+  const { store, validateRestore: validate } = routes;
   const cause = {
     client: request.client,
     requestId: request.headers['x-ms-client-request-id'] ?? '',
     summary: `POST /weft/v1/revisions/${revision}/restore`,
   };
   return answerRevision(() =>
-    queue.run(async () => {
+    routes.exclusive(async () => {
       const entry = await restoreRevision(store, { revision, cause, validate });
       if (entry !== undefined) await routes.shows(entry.revision);
       return json({ restored: revision, revision: entry?.revision ?? store.revision });

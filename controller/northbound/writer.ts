@@ -1,6 +1,7 @@
 /**
  * The write path: one request through the single-writer queue — replayed if it came before, planned, admitted into its tree, committed as one
- * batch (document, operation record, reply), answered. Nothing is answered before the commit is durable and this process shows it.
+ * batch (document, operation record, reply), answered. Planning is serial; commits overlap, so that they share a flush to disk.
+ * Nothing is answered before its commit is durable and what clients read shows it.
  *
  * A write that may not cancel what is in progress in its tree waits a little for it to end, outside the queue, before it is a conflict:
  * operations here last as long as the compiler takes, which is milliseconds.
@@ -10,19 +11,19 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import { orderedGuid, randomGuid } from '../../base/guid.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Millis, millis } from '../../base/units.ts';
-import type { Allocations } from '../allocation/allocations.ts';
 import { plantTree, type Resource, resourcesOf } from '../model/desired-state.ts';
-import type { DesiredStateFeed } from '../model/desired-state-feed.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import { treeKeyOf } from '../model/resource-ref.ts';
 import { admit, type OperationSubject } from '../operations/concurrency.ts';
-import type { IdempotentReplies, ReplyKey, StoredReply } from '../operations/idempotent-replies.ts';
-import type { LiveOperations } from '../operations/live-operations.ts';
+import type { IdempotentReplies, StoredReply } from '../operations/idempotent-replies.ts';
+import type { LiveOperation, LiveOperations } from '../operations/live-operations.ts';
 import type { OperationHistory, OperationRecord } from '../operations/operation-history.ts';
-import type { Mutation, Revision, Store } from '../store/store.ts';
+import type { Mutation } from '../store/store.ts';
+import type { CommitPipeline } from './commit-pipeline.ts';
 import { detail, NorthboundFault } from './fault.ts';
 import { CONFLICT_WAIT } from './limits.ts';
-import { planWrite, type WritePlan, type WriteRequest } from './plan-write.ts';
+import { type PlanContext, planWrite, type WritePlan, type WriteRequest } from './plan-write.ts';
+import type { PlanningState } from './planning-state.ts';
 import type { Registry } from './registry.ts';
 import type { ReadContext } from './resource-type.ts';
 import { viewOf } from './view.ts';
@@ -45,9 +46,8 @@ export interface WriteReply {
 }
 
 export interface WriterParts {
-  readonly store: Store;
-  readonly feed: DesiredStateFeed;
-  readonly allocations: Allocations;
+  readonly pipeline: CommitPipeline;
+  readonly planning: PlanningState;
   readonly realised: RealisedState;
   readonly registry: Registry;
   readonly queue: WriteQueue;
@@ -61,13 +61,17 @@ export interface WriterParts {
 
 type Attempt =
   | { readonly kind: 'done'; readonly reply: WriteReply }
-  | { readonly kind: 'conflict'; readonly with: OperationSubject };
+  /** Planned and on its way to disk. */
+  | { readonly kind: 'committing'; readonly settled: Promise<WriteReply> }
+  | { readonly kind: 'conflict'; readonly with: LiveOperation };
 
 /** Between two looks at an operation that is in the way. */
 const CONFLICT_POLL: Millis = millis(5);
 
 export class Writer {
   readonly #parts: WriterParts;
+  /** Answers on their way, for retries that arrive before the first request has its own. */
+  readonly #pending = new Map<string, Promise<WriteReply>>();
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -80,76 +84,102 @@ export class Writer {
     for (;;) {
       const attempt = await queue.run(() => this.#attempt(request));
       if (attempt.kind === 'done') return attempt.reply;
+      if (attempt.kind === 'committing') return attempt.settled;
       if (clock.now() >= deadline) throw conflict(attempt.with);
       await sleep(clock, CONFLICT_POLL);
     }
   }
 
+  /** Runs `task`, which commits to desired state by itself, while no write is planned or under way. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    return this.#parts.queue.run(() => this.#parts.pipeline.exclusive(task));
+  }
+
+  /** Resolves when every write accepted so far has been answered. */
+  async idle(): Promise<void> {
+    await this.#parts.queue.idle();
+    await this.#parts.pipeline.settle();
+  }
+
   async #attempt(request: ClientRequest): Promise<Attempt> {
-    const replyKey = replyKeyOf(request);
-    const earlier = replyKey === undefined ? undefined : this.#parts.replies.find(replyKey);
-    if (earlier !== undefined) return { kind: 'done', reply: this.#replay(request, earlier) };
+    const { pipeline, live, realised } = this.#parts;
+    await pipeline.ready();
+    const earlier = this.#earlier(request);
+    if (earlier !== undefined) return earlier;
     const plan = planWrite(request, this.#planContext());
     if (plan === undefined) return { kind: 'done', reply: NOTHING_DONE };
-    const settled = this.#parts.realised.compiledRevision;
-    const running = this.#parts.live.of(plan.treeKey, settled);
+    const running = live.of(plan.treeKey, realised.compiledRevision);
     const admission = admit(running, { method: request.method, key: request.path.key });
     if (admission.kind === 'conflict') return admission;
-    const reply = await this.#commit({ request, plan, canceled: admission.canceled, replyKey });
-    return { kind: 'done', reply };
+    return { kind: 'committing', ...(await this.#start(request, plan, admission.canceled)) };
   }
 
-  async #commit(write: AdmittedWrite): Promise<WriteReply> {
-    const { store, feed, history, replies, live, realised } = this.#parts;
-    const { request, plan, canceled, replyKey } = write;
-    const revision = store.revision + 1;
-    const record = this.#record(write, revision);
-    const reply = this.#reply(write, record);
-    const historyPlan = await history.plan(
+  /** Applies the plan to the planning state and sends its commit off; the promise inside is that of the answer. */
+  async #start(
+    request: ClientRequest,
+    plan: WritePlan,
+    canceled: readonly LiveOperation[],
+  ): Promise<StartedWrite> {
+    const { pipeline, live, history, realised } = this.#parts;
+    const record = this.#record(request, plan);
+    const reply = this.#reply(request, plan, record);
+    const recorded = await history.start(
       record,
-      canceled.map(({ id }) => id),
+      canceled.map((operation) => operation.record),
     );
-    const entry = await store.commit({
-      mutations: [
-        { section: 'desired', key: plan.treeKey, value: plan.document },
-        ...plan.companions.map(({ key, value }): Mutation => ({ section: 'desired', key, value })),
-        ...historyPlan.mutations,
-        ...(replyKey === undefined ? [] : [replies.mutation(replyKey, reply)]),
-      ],
-      expect: [{ key: plan.treeKey, revision: plan.expected }],
+    const { id, method, revision } = record;
+    const { key } = request.path;
+    const { treeKey, removed } = plan;
+    const operation: LiveOperation = { id, method, key, treeKey, revision, record, removed };
+    live.start(operation, canceled, realised.compiledRevision);
+    const shown = pipeline.commit({
+      documents: [{ key: treeKey, value: plan.document }, ...plan.companions],
+      further: [...recorded, ...this.#replyMutations(request, reply)],
       cause: {
         client: request.client,
-        requestId: request.clientRequestId ?? record.id,
-        summary: `${request.method} ${plan.ref}`,
+        requestId: request.clientRequestId ?? id,
+        summary: `${method} ${plan.ref}`,
       },
     });
-    assert(entry?.revision === revision, 'writes to desired state are serial');
-    history.started(historyPlan);
-    if (replyKey !== undefined) replies.keep(replyKey, reply);
-    const operation = {
-      id: record.id,
-      method: record.method,
-      key: request.path.key,
-      treeKey: plan.treeKey,
-      revision,
-      removed: plan.removed,
-    };
-    live.start(operation, canceled, realised.compiledRevision);
-    await feed.reached(revision);
-    return { ...reply, replayed: false };
+    shown.catch(() => live.drop(operation));
+    return { settled: this.#answer(request, reply, shown) };
   }
 
-  #record({ request, plan }: AdmittedWrite, revision: Revision): OperationRecord {
-    const startedAt = this.#parts.clock.wallNow();
-    const id = orderedGuid(this.#parts.rng, startedAt);
-    return { id, method: request.method, resourceRef: plan.ref, revision, startedAt };
+  /** Remembers the reply for retries: as pending until it is durable, as given from then on. */
+  async #answer(
+    request: ClientRequest,
+    reply: StoredReply,
+    shown: Promise<void>,
+  ): Promise<WriteReply> {
+    const replyKey = replyKeyOf(request);
+    const answered = shown.then(() => ({ ...reply, replayed: false }));
+    if (replyKey === undefined) return answered;
+    const text = JSON.stringify(replyKey);
+    this.#pending.set(text, answered);
+    try {
+      const given = await answered;
+      this.#parts.replies.keep(replyKey, reply);
+      return given;
+    } finally {
+      this.#pending.delete(text);
+    }
+  }
+
+  #replyMutations(request: ClientRequest, reply: StoredReply): Mutation[] {
+    const replyKey = replyKeyOf(request);
+    return replyKey === undefined ? [] : [this.#parts.replies.mutation(replyKey, reply)];
+  }
+
+  #record({ method }: ClientRequest, plan: WritePlan): OperationRecord {
+    const { clock, rng, pipeline } = this.#parts;
+    const startedAt = clock.wallNow();
+    const id = orderedGuid(rng, startedAt);
+    return { id, method, resourceRef: plan.ref, revision: pipeline.nextRevision, startedAt };
   }
 
   /** The answer as it will be given, made before the commit so that the commit can hold it for a retry. */
-  #reply({ request, plan }: AdmittedWrite, record: OperationRecord): StoredReply {
-    if (request.method === 'DELETE') {
-      return { status: 202, operationId: record.id, etag: undefined, body: undefined };
-    }
+  #reply(request: ClientRequest, plan: WritePlan, record: OperationRecord): StoredReply {
+    if (request.method === 'DELETE') return { status: 202, operationId: record.id };
     const resource = plannedResource(plan, request.path.key);
     const running: OperationSubject = { id: record.id, method: 'PUT', key: request.path.key };
     return {
@@ -160,24 +190,32 @@ export class Writer {
     };
   }
 
-  #replay(request: ClientRequest, earlier: StoredReply): WriteReply {
-    if (earlier.body !== undefined || request.method === 'DELETE') {
-      return { ...earlier, replayed: true };
-    }
-    const resource = this.#parts.feed.state.byRef(request.path.ref);
-    const body =
-      resource === undefined
-        ? undefined
-        : JSON.stringify(viewOf(resource, this.#readContext(), []));
+  /** What a retry is told: the answer of the first request, once it is durable. */
+  #earlier(request: ClientRequest): Attempt | undefined {
+    const replyKey = replyKeyOf(request);
+    if (replyKey === undefined) return undefined;
+    const stored = this.#parts.replies.find(replyKey);
+    if (stored !== undefined) return { kind: 'done', reply: this.#replay(request, stored) };
+    const pending = this.#pending.get(JSON.stringify(replyKey));
+    if (pending === undefined) return undefined;
+    return { kind: 'committing', settled: pending.then((reply) => ({ ...reply, replayed: true })) };
+  }
+
+  /** A body too long to be kept is made again from the resource as it is. */
+  #replay({ method, path }: ClientRequest, earlier: StoredReply): WriteReply {
+    if (earlier.body !== undefined || method === 'DELETE') return { ...earlier, replayed: true };
+    const resource = this.#parts.planning.desired.byRef(path.ref);
+    if (resource === undefined) return { ...earlier, replayed: true };
+    const body = JSON.stringify(viewOf(resource, this.#readContext(), []));
     return { ...earlier, body, replayed: true };
   }
 
   #readContext(): ReadContext & { readonly registry: Registry } {
-    const { feed, allocations, realised, registry } = this.#parts;
-    return { desired: feed.state, allocations, realised, registry };
+    const { planning, realised, registry } = this.#parts;
+    return { desired: planning.desired, allocations: planning.allocations, realised, registry };
   }
 
-  #planContext() {
+  #planContext(): PlanContext {
     const { rng } = this.#parts;
     return {
       ...this.#readContext(),
@@ -187,11 +225,9 @@ export class Writer {
   }
 }
 
-interface AdmittedWrite {
-  readonly request: ClientRequest;
-  readonly plan: WritePlan;
-  readonly canceled: readonly OperationSubject[];
-  readonly replyKey: ReplyKey | undefined;
+/** In an object: a promise alone would be waited for where it is passed on, and the queue with it. */
+interface StartedWrite {
+  readonly settled: Promise<WriteReply>;
 }
 
 const NOTHING_DONE: WriteReply = {

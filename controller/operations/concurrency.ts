@@ -14,15 +14,15 @@ export interface OperationSubject {
   readonly key: string;
 }
 
-export type Admission =
-  | { readonly kind: 'admitted'; readonly canceled: readonly OperationSubject[] }
-  | { readonly kind: 'conflict'; readonly with: OperationSubject };
+export type Admission<T extends OperationSubject> =
+  | { readonly kind: 'admitted'; readonly canceled: readonly T[] }
+  | { readonly kind: 'conflict'; readonly with: T };
 
 /** `running`: operations in progress in the tree of `asked`. */
-export function admit(
-  running: readonly OperationSubject[],
+export function admit<T extends OperationSubject>(
+  running: readonly T[],
   asked: Pick<OperationSubject, 'method' | 'key'>,
-): Admission {
+): Admission<T> {
   const blocking = running.find((operation) => !mayCancel(asked, operation));
   if (blocking !== undefined) return { kind: 'conflict', with: blocking };
   return { kind: 'admitted', canceled: running };

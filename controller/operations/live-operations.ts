@@ -8,10 +8,13 @@
 import type { Resource } from '../model/desired-state.ts';
 import type { Revision } from '../store/store.ts';
 import type { OperationSubject } from './concurrency.ts';
+import type { OperationRecord } from './operation-history.ts';
 
 export interface LiveOperation extends OperationSubject {
   readonly treeKey: string;
   readonly revision: Revision;
+  /** As it is written to the history. */
+  readonly record: OperationRecord;
   /** What a DELETE took away: shown as Deleting until the operation ends. */
   readonly removed: Resource | undefined;
 }
@@ -32,6 +35,12 @@ export class LiveOperations {
     const rest = this.of(operation.treeKey, settled).filter(({ id }) => !ended.has(id));
     this.#byTree.set(operation.treeKey, [...rest, operation]);
     if (this.#byTree.size % SWEEP_EVERY === 0) this.#sweep(settled);
+  }
+
+  /** The operation's commit failed: it never was. */
+  drop({ treeKey, id }: LiveOperation): void {
+    const rest = (this.#byTree.get(treeKey) ?? []).filter((operation) => operation.id !== id);
+    this.#byTree.set(treeKey, rest);
   }
 
   /** A resource whose deletion is in progress. */

@@ -24,11 +24,6 @@ export interface OperationOutcome {
   readonly error: ErrorContent | undefined;
 }
 
-export interface HistoryPlan {
-  readonly mutations: readonly Mutation[];
-  readonly count: number;
-}
-
 const PREFIX = 'operation/';
 const COUNT_KEY = 'history';
 
@@ -53,22 +48,19 @@ export class OperationHistory {
     return this.#count;
   }
 
-  /** For the commit that starts `record`: itself, those it cancels, and the count, which holds once it is `started`. */
-  async plan(record: OperationRecord, canceledIds: readonly string[]): Promise<HistoryPlan> {
-    const mutations = [put(record)];
-    for (const id of canceledIds) {
-      const canceled = await this.#read(id);
-      if (canceled !== undefined) mutations.push(put({ ...canceled, canceledBy: record.id }));
-    }
+  /** For the commit that starts `record`: itself, those it cancels, the oldest where there are too many, and the count. */
+  async start(
+    record: OperationRecord,
+    canceled: readonly OperationRecord[],
+  ): Promise<readonly Mutation[]> {
     const evicted = this.#count >= this.#max ? await this.#oldest() : [];
-    const count = this.#count + 1 - evicted.length;
-    const counted: Mutation = { section: 'operations', key: COUNT_KEY, value: { count } };
-    return { mutations: [...mutations, ...evicted, counted], count };
-  }
-
-  /** The commit of `plan` is durable. */
-  started(plan: HistoryPlan): void {
-    this.#count = plan.count;
+    this.#count += 1 - evicted.length;
+    return [
+      put(record),
+      ...canceled.map((other) => put({ ...other, canceledBy: record.id })),
+      ...evicted,
+      { section: 'operations', key: COUNT_KEY, value: { count: this.#count } },
+    ];
   }
 
   /** `settled`: latest revision the compiler has taken in. */
@@ -90,9 +82,10 @@ export class OperationHistory {
 
   async #oldest(): Promise<Mutation[]> {
     const mutations: Mutation[] = [];
+    const count = Math.min(OPERATION_EVICTION_BATCH, this.#max);
     for await (const { key } of this.#store.range('operations', PREFIX)) {
       mutations.push({ section: 'operations', key, value: undefined });
-      if (mutations.length === Math.min(OPERATION_EVICTION_BATCH, this.#max)) break;
+      if (mutations.length === count) break;
     }
     return mutations;
   }
