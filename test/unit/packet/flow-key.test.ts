@@ -113,6 +113,19 @@ test('fragments: the first has ports, the others have none', (t) => {
   });
 });
 
+test('RFC 8200 §4.5: the first fragment of an IPv6 packet has its ports', (t) => {
+  const head = Uint8Array.of(17, 0, 0, 1, 0, 0, 0, 1, 0, 53, 0, 54, 0x40, 0, 0, 0);
+  const first = ipv6Packet({ nextHeader: IpProtocol.FRAGMENT }, head);
+  t.like(keyOf(ethernetFrame(EtherType.IPV6, first)), {
+    drop: Drop.None,
+    fragment: Fragment.FIRST,
+    srcPort: 53,
+    l4At: 62,
+  });
+  const short = ipv6Packet({ nextHeader: IpProtocol.FRAGMENT }, head.slice(0, 15));
+  t.is(keyOf(ethernetFrame(EtherType.IPV6, short)).drop, Drop.UdpTruncated);
+});
+
 test('padding behind a short packet is not part of it', (t) => {
   const frame = Uint8Array.of(...tcpIpv4({ options: new Uint8Array() }), ...new Uint8Array(6));
   t.like(keyOf(frame), { drop: Drop.None, l3End: 54 });
@@ -161,7 +174,7 @@ test('every one-byte mutation parses or is a Drop; offsets never leave the frame
 test('random bytes behind a valid EtherType never throw', (t) => {
   const type = fc.constantFrom(EtherType.IPV4, EtherType.IPV6, EtherType.VLAN, EtherType.ARP);
   fc.assert(
-    fc.property(type, fc.uint8Array({ maxLength: 120 }), (etherType, payload) => {
+    fc.property(type, fc.uint8Array({ maxLength: 120, size: 'max' }), (etherType, payload) => {
       keyOf(ethernetFrame(etherType, payload));
     }),
     { numRuns: 2000 },

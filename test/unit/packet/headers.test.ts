@@ -2,6 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import * as arp from '../../../packet/arp.ts';
+import { pseudoIpv4, pseudoIpv6 } from '../../../packet/checksum.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import * as icmp from '../../../packet/icmp.ts';
@@ -108,7 +109,7 @@ test('IPv4 round-trips, options included', (t) => {
 });
 
 test('IPv6 round-trips', (t) => {
-  const address = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  const address = fc.uint8Array({ minLength: 16, maxLength: 16, size: 'max' });
   const repr = fc.record({
     trafficClass: u8,
     flowLabel: fc.integer({ min: 0, max: 0xf_ffff }),
@@ -149,7 +150,7 @@ test('VXLAN round-trips', (t) => {
 });
 
 test('ICMP and ICMPv6 round-trip with their data', (t) => {
-  const data = fc.uint8Array({ maxLength: 40 });
+  const data = fc.uint8Array({ maxLength: 40, size: 'max' });
   const v4 = fc.record({ type: u8, code: u8, rest: u32, data });
   const v6 = fc.record({ type: u8, code: u8, checksum: u16, rest: u32, body: data });
   const always = (check: Format<unknown>['check']) => (view: DataView, at: number, end: number) =>
@@ -237,6 +238,7 @@ test('the MSS option is found, and malformed options end the search', (t) => {
   t.is(withOptions(3, 9, 2, 4), -1);
   t.is(withOptions(1, 1, 1, 2), -1);
   t.is(withOptions(2, 3, 1, 0), -1);
+  t.is(withOptions(1, 1, 3, 3, 7, 1, 1, 1), -1, 'options without one');
 });
 
 test('RFC 768: a length below 8 or past the packet is a Drop; a computed 0 is sent as 0xffff', (t) => {
@@ -337,4 +339,77 @@ test('virtio_net_hdr: offload fields that leave the frame or contradict each oth
   t.is(checked({ flags: 0 }), Drop.OffloadInvalid);
   t.is(checked({ gsoSize: 0 }), Drop.OffloadInvalid);
   t.is(checked({ gsoType: 2 }), Drop.OffloadInvalid);
+});
+
+test('accessors of fields that only some packets have', (t) => {
+  const view = dirtyView(128);
+  ipv4.emit(IPV4_REPR, view, 0);
+  ipv4.setHeaderChecksum(view, 0, 0xbeef);
+  t.is(ipv4.headerChecksum(view, 0), 0xbeef);
+  t.true(ipv4.isMulticast(0xe000_0001));
+  t.true(ipv4.isMulticast(0xefff_ffff));
+  t.false(ipv4.isMulticast(0xdfff_ffff));
+  t.false(ipv4.isMulticast(0xf000_0000));
+  ipv6.emit({ ...IPV6_REPR, dst: Uint8Array.of(0xff, ...IPV6_REPR.src.slice(1)) }, view, 0);
+  t.true(ipv6.isToMulticast(view, 0));
+  view.setUint32(64, 0x0000_0019);
+  view.setUint32(68, 0xcafe_f00d);
+  t.is(ipv6.fragmentOffset(view, 64), 24);
+  t.true(ipv6.moreFragments(view, 64));
+  t.is(ipv6.fragmentIdentification(view, 64), 0xcafe_f00d);
+  const error = { type: icmpv6.Type.PACKET_TOO_BIG, code: 3, checksum: 0, rest: 1280 };
+  icmpv6.emit({ ...error, body: new Uint8Array() }, view, 0);
+  t.is(icmpv6.code(view, 0), 3);
+  t.is(icmpv6.mtu(view, 0), 1280);
+  t.true(icmpv6.isError(icmpv6.type(view, 0)));
+  icmp.emit({ type: 3, code: 4, rest: 1450, data: new Uint8Array() }, view, 0);
+  t.is(icmp.nextHopMtu(view, 0), 1450);
+  t.is(icmp.checksum(view, 0), view.getUint16(2));
+  t.false(icmpv6.isError(icmpv6.Type.ECHO_REQUEST));
+});
+
+test('ICMPv6 verifies under its pseudo-header', (t) => {
+  const frame = viewOf(SAMPLES['echo6'] ?? new Uint8Array());
+  const pseudo = pseudoIpv6(frame, 14, IpProtocol.ICMPV6, 8);
+  t.true(icmpv6.hasValidChecksum(frame, 54, 62, pseudo));
+  t.is(icmpv6.sequence(frame, 54), 2);
+  frame.setUint8(61, 0xff);
+  t.false(icmpv6.hasValidChecksum(frame, 54, 62, pseudo));
+});
+
+test('virtio_net_hdr: fields read back, and a cleared header asks for nothing', (t) => {
+  const header = {
+    flags: 3,
+    gsoType: 0x81,
+    hdrLen: 54,
+    gsoSize: 1448,
+    csumStart: 34,
+    csumOffset: 16,
+  };
+  const view = dirtyView(16);
+  vnet.emit(header, view, 3);
+  t.deepEqual(vnet.parse(view, 3), header);
+  t.is(vnet.flags(view, 3), 3);
+  t.is(vnet.gsoType(view, 3), vnet.Gso.TCPV4, 'without the ECN bit');
+  vnet.clear(view, 3);
+  t.deepEqual(vnet.parse(view, 3), vnet.NO_OFFLOAD);
+  t.is(view.getUint8(2), 0xa5);
+  t.is(view.getUint8(13), 0xa5);
+});
+
+test('a view that begins inside a buffer reads and copies from its own offset', (t) => {
+  const whole = new Uint8Array(128).fill(0xa5);
+  const view = new DataView(whole.buffer, 32, 64);
+  const repr = { ...TCP_REPR, options: Uint8Array.of(1, 1, 1, 0) };
+  tcp.emit(repr, view, 8);
+  t.deepEqual(tcp.parse(view, 8), repr);
+  t.is(whole[32 + 7], 0xa5);
+  t.is(whole[32 + 8 + 24], 0xa5);
+});
+
+test('TCP verifies under its pseudo-header', (t) => {
+  const frame = viewOf(SAMPLES['tcp'] ?? new Uint8Array());
+  const pseudo = pseudoIpv4(frame, 14, IpProtocol.TCP, frame.byteLength - 34);
+  t.true(tcp.hasValidChecksum(frame, 34, frame.byteLength, pseudo));
+  t.is(tcp.window(frame, 34), 64_240);
 });
