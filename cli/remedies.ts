@@ -5,7 +5,7 @@
 
 export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   AnotherOperationInProgress: 'Wait for the operation that is under way, then try again.',
-  BadRequest: 'Compare the request with the schema: weft get /networking/openapi.json.',
+  BadRequest: 'Compare the request with the schema: weft get /networking/weft/v1/openapi.json.',
   Canceled: 'A later write to the same resource tree replaced this one; look at what stands now.',
   InUseAccessControlListCannotBeDeleted:
     'Take it off the subnets and interfaces that use it first.',

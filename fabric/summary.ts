@@ -22,7 +22,7 @@ export function summary(status: FabricStatus, state: StateDirectory): string {
     ]),
     '',
     ...(vms.length === 0 ? [] : [...machines(vms), '']),
-    `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/openapi.json`,
+    `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/weft/v1/openapi.json`,
     '',
     'Try next',
     ...suggestions(vms).map((line) => `  ${line}`),

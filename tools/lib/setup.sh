@@ -66,6 +66,11 @@ ensure_programs() {
     fail 'packages could not be installed' "$install"
 }
 
+# prefer_programs PROGRAM:PACKAGE...: as ensure_programs, but what cannot be installed is only told: its tests say that they are skipped.
+prefer_programs() {
+  (ensure_programs "$@") || say '   going on without'
+}
+
 # A machine that has never run apt-get update knows no packages: then, and only then, it is asked to.
 install_packages() {
   export DEBIAN_FRONTEND=noninteractive
