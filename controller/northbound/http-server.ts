@@ -62,6 +62,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     requestTimeout: REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE,
     exposeHeadRoutes: false,
+    // What Fastify refuses before there is a route, such as a URL with a broken escape.
+    frameworkErrors: (thrown, _request, reply) => answerError(reply, thrown),
     logger: false,
   });
   // Bodies stay bytes: which type is acceptable, and what a malformed one is answered, is the northbound's to say.
@@ -125,6 +127,10 @@ function faultOf(thrown: FastifyError): NorthboundFault {
   if (status === 413) {
     const message = `the body is larger than ${BODY_BYTES_MAX} bytes`;
     return new NorthboundFault(detail('InvalidRequestFormat', message), { status });
+  }
+  if (status === 415) {
+    const message = 'Content-Type must be application/json; charset=UTF-8';
+    return new NorthboundFault(detail('InternalServerError', message, 'Content-Type'));
   }
   if (status >= 400 && status < 500) {
     return new NorthboundFault(detail('BadRequest', thrown.message), { status });

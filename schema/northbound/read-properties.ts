@@ -70,7 +70,11 @@ export function readValue(
 ): Json | undefined {
   const shape = shapeOf(schema);
   if (shape['x-references'] !== undefined) return readReference(raw, path, faults);
-  if (shape.patternProperties !== undefined) return readFreeForm(raw, path, faults);
+  if (shape.patternProperties !== undefined) {
+    return isRecord(raw)
+      ? readFreeForm(raw, path, faults)
+      : wrongType('an object', raw, path, faults);
+  }
   switch (shape.type) {
     case 'object':
       return readObject(schema, raw, { path, faults });
@@ -248,7 +252,7 @@ function readReference(raw: unknown, path: string, faults: ReadFault[]): Json | 
 }
 
 /** Any JSON, bounded in depth; `__proto__` is no name, because copying it would not make a property. */
-export function readFreeForm(raw: unknown, path: string, faults: ReadFault[]): Json | undefined {
+function readFreeForm(raw: unknown, path: string, faults: ReadFault[]): Json | undefined {
   const fault = freeFormFault(raw, FREE_FORM_DEPTH_MAX);
   if (fault === undefined) return raw as Json;
   faults.push({ kind: 'bad-value', path, message: fault });

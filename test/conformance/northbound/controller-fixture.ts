@@ -76,6 +76,10 @@ export interface ControllerOptions {
   readonly conflictWait?: Millis;
   readonly operationsMax?: number;
   readonly repliesMax?: number;
+  /** Puts something between the northbound and its store. */
+  readonly wrapStore?: (store: Store) => Store;
+  /** Connections a client opens at once. */
+  readonly connections?: number;
   /** An existing store directory, to start again on. */
   readonly directory?: string;
 }
@@ -89,7 +93,8 @@ export async function startController(
     directory: join(directory, 'pki'),
     clock: systemClock,
   });
-  const store = await openStore(options, directory);
+  const opened = await openStore(options, directory);
+  const store = options.wrapStore?.(opened) ?? opened;
   const stop = new AbortController();
   const feed = await followDesired(store, stop.signal);
   const realised = realisedByHand();
@@ -106,9 +111,15 @@ export async function startController(
   const port = Number(
     (await server.listen({ kind: 'address', host: '127.0.0.1', port: 0 })).split(':')[1],
   );
+  const { connections = 64 } = options;
   const agents: https.Agent[] = [];
   const clientOf = (options: https.AgentOptions): Client => {
-    const agent = new https.Agent({ ...options, ca: tls.ca, keepAlive: true, maxSockets: 64 });
+    const agent = new https.Agent({
+      ...options,
+      ca: tls.ca,
+      keepAlive: true,
+      maxSockets: connections,
+    });
     agents.push(agent);
     return createClient(port, agent);
   };
