@@ -30,6 +30,8 @@ export interface Deployment {
   readonly supervisor: Supervisor;
   readonly clock: Clock;
   readonly progress: Progress;
+  /** Once aborted, no further step is begun. */
+  readonly signal?: AbortSignal;
   /** The northbound's listening socket. */
   readonly listen: { readonly fd: number; readonly port: number };
 }
@@ -68,10 +70,11 @@ export async function deploy(
 
 /** Announces a step, runs it, and tells what came of it. */
 export async function runStep(
-  { clock, progress }: Pick<Deployment, 'clock' | 'progress'>,
+  { clock, progress, signal }: Pick<Deployment, 'clock' | 'progress' | 'signal'>,
   step: { readonly number: number; readonly count: number; readonly title: string },
   run: () => Promise<string>,
 ): Promise<void> {
+  signal?.throwIfAborted();
   const startedAt = clock.now();
   progress({ kind: 'step', ...step });
   const detail = await run();

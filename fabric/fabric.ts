@@ -30,6 +30,8 @@ export interface FabricOptions {
   /** The northbound's bound socket, where another process opened it; else one is opened at settings.port. */
   readonly listen?: { readonly fd: number; readonly port: number };
   readonly unprivileged?: boolean;
+  /** Aborting ends the start before its next step; what was made is removed. */
+  readonly signal?: AbortSignal;
   /** Steps that the caller will add, so that the numbering is one. */
   readonly extraSteps?: number;
 }
@@ -77,7 +79,10 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   try {
     writeRecord(state, record);
     await deploy(
-      { name, state, settings, supervisor, clock, progress, listen },
+      {
+        ...{ name, state, settings, supervisor, clock, progress, listen },
+        ...(options.signal && { signal: options.signal }),
+      },
       STEP_COUNT + (options.extraSteps ?? 0),
     );
   } catch (thrown) {

@@ -25,37 +25,42 @@ import type { VmRecord } from './vm.ts';
 
 const SAMPLE_STEPS = 3;
 
+/** Told apart from a fault: somebody wanted it. */
+const STOP_REASON = new Error('told to stop');
+const stopController = new AbortController();
+
 const tell = (message: SupervisorMessage): void => {
   if (process.connected) process.send?.(message);
 };
 const progress: Progress = (event) => tell({ kind: 'progress', event });
 
 async function main(config: SupervisorConfig): Promise<void> {
-  const stopRequest = stopRequested(config);
+  const stop = stopRequested(config);
   if (config.unprivileged) await prepareUserNamespace(config.state);
   const fabric = await startFabric({
     ...config,
     progress,
+    signal: stop,
     extraSteps: config.sample ? SAMPLE_STEPS : 0,
   });
   let server: FabricServer | undefined;
   try {
-    server = await serveFabric(fabric, stopRequest.request);
-    if (config.sample) await sampleTenant(fabric);
+    server = await serveFabric(fabric, () => stopController.abort(STOP_REASON));
+    if (config.sample) await sampleTenant(fabric, stop);
     tell({ kind: 'ready' });
     if (!config.foreground && process.connected) process.disconnect();
-    await stopRequest.promise;
+    await aborted(stop);
   } finally {
     await fabric.stop();
     server?.close();
   }
 }
 
-async function sampleTenant(fabric: Fabric): Promise<void> {
+async function sampleTenant(fabric: Fabric, signal: AbortSignal): Promise<void> {
   const clock = systemClock;
   const step = (offset: number, title: string, run: () => Promise<string>): Promise<void> =>
     runStep(
-      { clock, progress },
+      { clock, progress, signal },
       { number: STEP_COUNT + offset, count: STEP_COUNT + SAMPLE_STEPS, title },
       run,
     );
@@ -83,21 +88,31 @@ async function sampleTenant(fabric: Fabric): Promise<void> {
   });
 }
 
-/** Resolves `promise` on the first reason to stop. */
-function stopRequested(config: SupervisorConfig): { promise: Promise<void>; request: () => void } {
-  let request = (): void => undefined;
-  const promise = new Promise<void>((resolve) => {
-    request = resolve;
-  });
+/** Aborts on the first reason to stop. */
+function stopRequested(config: SupervisorConfig): AbortSignal {
+  const request = (): void => stopController.abort(STOP_REASON);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, request);
   if (config.foreground) process.once('disconnect', request);
-  return { promise, request };
+  return stopController.signal;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 try {
   await main(JSON.parse(process.argv[2] ?? '{}') as SupervisorConfig);
   tell({ kind: 'stopped' });
 } catch (thrown) {
+  if (thrown !== STOP_REASON) reportFailure(thrown);
+} finally {
+  if (process.connected) process.disconnect();
+}
+
+function reportFailure(thrown: unknown): void {
   const fault = thrown instanceof SdnError ? thrown : undefined;
   console.error(thrown);
   tell({
@@ -107,6 +122,4 @@ try {
     ...(fault?.remedy !== undefined && { remedy: fault.remedy }),
   });
   process.exitCode = 1;
-} finally {
-  if (process.connected) process.disconnect();
 }

@@ -34,8 +34,9 @@ function checkTun(): void {
   } catch (cause) {
     throw new SdnError('SDN_REQUIREMENT_MISSING', `${TUN} cannot be opened: no TAP devices`, {
       cause,
-      remedy:
-        'mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200, or run the container with --device /dev/net/tun',
+      remedy: existsSync(TUN)
+        ? `as root: chmod 666 ${TUN}, as most distributions have it`
+        : `as root: mkdir -p /dev/net && mknod -m 666 ${TUN} c 10 200; of a container: --device ${TUN}`,
     });
   }
 }
