@@ -13,6 +13,7 @@ import {
   type StateDirectory,
   stateDirectory,
 } from '../fabric/state-directory.ts';
+import { INSIDE_VARIABLE } from '../fabric/unprivileged.ts';
 import { PROGRESS_DELAY, PROGRESS_REDRAW_INTERVAL } from './limits.ts';
 import type { Shell } from './shell.ts';
 
@@ -61,7 +62,12 @@ export function openSession(root: Command, shell: Shell): Session {
     },
     access: () => accessOf(session, options().url),
     northbound: () => {
-      client ??= createNorthboundClient({ ...readable(session.access()), clock: shell.clock });
+      client ??= createNorthboundClient({
+        ...readable(session.access()),
+        // Inside a fabric without root, loopback is the fabric's own: the controller is reached by its socket.
+        ...(isInside(shell) && { socketPath: session.state.northboundSocket }),
+        clock: shell.clock,
+      });
       return client;
     },
     print: (value, people) => {
@@ -74,6 +80,10 @@ export function openSession(root: Command, shell: Shell): Session {
     close: () => client?.close(),
   };
   return session;
+}
+
+function isInside(shell: Shell): boolean {
+  return shell.env[INSIDE_VARIABLE] === '1';
 }
 
 /** Options before environment before the state directory's own files. */

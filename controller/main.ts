@@ -2,7 +2,7 @@
  * The network controller — one process: northbound (MS-NCNBI over HTTPS), store (LevelDB), compiler and southbound (gRPC over mTLS).
  *
  *   node controller/main.js --state DIR --ca F --cert F --key F (--listen HOST:PORT | --listen-fd N)
- *        --southbound (unix:PATH | HOST:PORT) [--tokens F]
+ *        --southbound (unix:PATH | HOST:PORT) [--listen-unix PATH] [--tokens F]
  *
  * Start: open the store, mirror it, compile it, serve targets, then serve clients; the line `{"event":"ready",…}` on standard output
  * says when. SIGTERM or SIGINT: stop accepting, answer what is in flight, close the store. Whatever else goes wrong ends the process,
@@ -33,6 +33,8 @@ interface Settings {
   readonly cert: string;
   readonly key: string;
   readonly listen: ListenTarget;
+  /** The northbound's unix socket, beside its listener. */
+  readonly listenUnix: string | undefined;
   readonly southbound: string;
   readonly tokens: string | undefined;
 }
@@ -48,6 +50,7 @@ function readSettings(argv: readonly string[]): Settings {
       key: text,
       listen: text,
       'listen-fd': text,
+      'listen-unix': text,
       southbound: text,
       tokens: text,
     },
@@ -59,6 +62,7 @@ function readSettings(argv: readonly string[]): Settings {
     key: required('--key', values.key),
     southbound: required('--southbound', values.southbound),
     tokens: values.tokens,
+    listenUnix: values['listen-unix'],
     listen: listenTarget(values.listen, values['listen-fd']),
   };
 }
@@ -141,6 +145,7 @@ async function main(): Promise<void> {
   const clock = systemClock;
   const running = await start(settings, clock, log);
   const address = await running.server.listen(settings.listen);
+  if (settings.listenUnix !== undefined) await running.server.listenOnUnix(settings.listenUnix);
   process.stdout.write(
     `${JSON.stringify({
       event: 'ready',

@@ -85,10 +85,11 @@ export function northboundUrl(port: number): string {
   return `https://127.0.0.1:${port}`;
 }
 
-/** The administrator's client of a fabric that was deployed there. */
+/** The administrator's client of a fabric that was deployed there, over the unix socket: it works in a user namespace too. */
 export function administratorClient(state: StateDirectory, url: string): NorthboundClient {
   const { certificate, key } = state.role(ADMINISTRATOR);
-  return createNorthboundClient({ url, ca: state.caCertificate, cert: certificate, key });
+  const files = { ca: state.caCertificate, cert: certificate, key };
+  return createNorthboundClient({ url, ...files, socketPath: state.northboundSocket });
 }
 
 async function requirements({ state, settings }: Deployment): Promise<string> {

@@ -10,7 +10,13 @@ import { REQUEST_TIMEOUT, RESPONSE_BYTES_MAX } from './limits.ts';
 
 export type Target =
   | { readonly kind: 'unix'; readonly socketPath: string }
-  | { readonly kind: 'tls'; readonly url: URL; readonly agent: https.Agent };
+  /** `socketPath`: connect there; the URL still names whom the certificate must be for. */
+  | {
+      readonly kind: 'tls';
+      readonly url: URL;
+      readonly agent: https.Agent;
+      readonly socketPath?: string;
+    };
 
 export interface JsonRequest {
   readonly method: string;
@@ -46,7 +52,11 @@ export function exchangeJson(target: Target, request: JsonRequest): Promise<Json
     const outgoing =
       target.kind === 'unix'
         ? http.request({ ...options, socketPath: target.socketPath })
-        : https.request(target.url, { ...options, agent: target.agent });
+        : https.request(target.url, {
+            ...options,
+            agent: target.agent,
+            ...(target.socketPath !== undefined && { socketPath: target.socketPath }),
+          });
     outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.once('error', fail);
     outgoing.once('response', (incoming) => {

@@ -30,6 +30,8 @@ export interface NorthboundOptions {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** The controller's unix socket: connect there, from whichever network namespace. */
+  readonly socketPath?: string;
   readonly clock?: Clock;
 }
 
@@ -93,7 +95,12 @@ export function createNorthboundClient(options: NorthboundOptions): NorthboundCl
     key: readFileSync(options.key),
     keepAlive: true,
   });
-  const target: Target = { kind: 'tls', url: new URL(options.url), agent };
+  const target: Target = {
+    kind: 'tls',
+    url: new URL(options.url),
+    agent,
+    ...(options.socketPath !== undefined && { socketPath: options.socketPath }),
+  };
   const raw: NorthboundClient['raw'] = (method, path, body, headers) =>
     exchangeJson(target, { method, path: absolutePath(path), body, ...(headers && { headers }) });
 

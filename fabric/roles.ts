@@ -36,7 +36,7 @@ export function controllerRole(options: {
     programPath('controller/main.js'),
     ...['--state', state.root],
     ...credentials(state, CONTROLLER),
-    ...['--listen-fd', String(LISTEN_FD)],
+    ...['--listen-fd', String(LISTEN_FD), '--listen-unix', state.northboundSocket],
     ...['--southbound', `unix:${state.southboundSocket}`],
   ];
   const log = state.role(CONTROLLER).log;

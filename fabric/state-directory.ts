@@ -3,7 +3,7 @@
  *
  *   DIR/fabric.json  fabric.sock  supervisor.log      the fabric as a whole
  *   DIR/pki/ca.{pem,key}  pki/<role>/{cert,key}.pem   certificates (identity/certificate-authority)
- *   DIR/controller/{db,southbound.sock,role.log}
+ *   DIR/controller/{db,southbound.sock,northbound.sock,role.log}
  *   DIR/<host>/{goal-state.bin,ports.json,control.sock,role.log}
  *   DIR/vms/<name>.json                               namespace VMs that run (vm.ts)
  *
@@ -25,6 +25,7 @@ export interface StateDirectory {
   readonly caCertificate: string;
   readonly vms: string;
   readonly southboundSocket: string;
+  readonly northboundSocket: string;
   role(name: string): RolePaths;
 }
 
@@ -78,13 +79,14 @@ export function stateDirectory(path: string): StateDirectory {
     caCertificate: join(pki, 'ca.pem'),
     vms: join(root, 'vms'),
     southboundSocket: join(root, 'controller', 'southbound.sock'),
+    northboundSocket: join(root, 'controller', 'northbound.sock'),
     role,
   };
 }
 
 /** Refuses a directory whose longest socket path the kernel would not bind. */
 export function checkSocketPaths(state: StateDirectory, hosts: readonly string[]): void {
-  const sockets = [state.southboundSocket, ...hosts.map((host) => state.role(host).controlSocket)];
+  const sockets = [state.northboundSocket, ...hosts.map((host) => state.role(host).controlSocket)];
   for (const path of sockets) {
     if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
       throw new SdnError(

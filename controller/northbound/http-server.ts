@@ -23,6 +23,7 @@ import {
   KEEP_ALIVE,
   REQUEST_TIMEOUT,
 } from './limits.ts';
+import { openUnixDoor, type UnixDoor } from './unix-door.ts';
 
 export interface HttpServerOptions {
   readonly api: Api;
@@ -41,6 +42,8 @@ export type ListenTarget =
 export interface HttpServer {
   /** Resolves with `host:port` once connections are accepted. */
   listen(target: ListenTarget): Promise<string>;
+  /** Accepts on a unix socket too, with the same TLS: it is reached from any network namespace (unix-door.ts). */
+  listenOnUnix(path: string): Promise<void>;
   /** Ends when requests in flight have been answered. */
   close(): Promise<void>;
 }
@@ -76,7 +79,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   await app.ready();
   const server = app.server as Server;
   server.maxConnections = CONNECTIONS_MAX;
-  return { listen: (target) => listen(server, target), close: () => close(app, server) };
+  let door: UnixDoor | undefined;
+  return {
+    listen: (target) => listen(server, target),
+    async listenOnUnix(path) {
+      door = await openUnixDoor(server, path);
+    },
+    async close() {
+      door?.close();
+      await close(app, server);
+    },
+  };
 }
 
 async function answerApi(
