@@ -6,6 +6,7 @@ import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable, FlowView } from '../engine/flow-table.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import { NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
+import type { Peers } from './peers.ts';
 import type { PortRegistry } from './port-registry.ts';
 import type { FlowEntry } from './switch-handle.ts';
 
@@ -18,6 +19,7 @@ export interface ListingParts {
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
   readonly ports: PortRegistry;
+  readonly peers: Peers;
   readonly nowSec: number;
 }
 
@@ -63,5 +65,8 @@ function actionOf(parts: ListingParts, view: FlowView): string {
   if (id === NO_TRANSPOSITION) return 'no packet yet';
   const port = parts.transpositions.port(id);
   if (port !== NO_PORT) return `deliver to port ${parts.ports.at(port)?.id ?? port}`;
-  return `encapsulate VNI ${parts.transpositions.vni(id)} to peer ${parts.transpositions.peer(id)}`;
+  const peer = parts.transpositions.peer(id);
+  const address = parts.peers.addressOf(peer);
+  const target = address === undefined ? `peer ${peer}` : formatIpWords(address);
+  return `encapsulate VNI ${parts.transpositions.vni(id)} to ${target}`;
 }

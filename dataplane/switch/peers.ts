@@ -34,6 +34,12 @@ export class Peers {
     return this.#byAddress.size;
   }
 
+  /** Provider address behind a number, for explanations; undefined once no mapping leads there. */
+  addressOf(index: number): IpWords | undefined {
+    for (const peer of this.#byAddress.values()) if (peer.index === index) return peer.words;
+    return undefined;
+  }
+
   /** UDP port that tunnels lead to (RFC 7348 §8). */
   setUdpPort(udpPort: number): void {
     if (udpPort === this.#udpPort) return;

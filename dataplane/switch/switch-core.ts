@@ -160,7 +160,8 @@ export class SwitchCore {
   flows(query: FlowQuery): FlowEntry[] {
     const { flowTable: flows, transpositions } = this;
     const limit = Math.min(query.limit, FLOWS_LISTED_MAX);
-    const parts = { flows, transpositions, ports: this.#tables.ports, nowSec: this.#nowSec() };
+    const { ports, peers } = this.#tables;
+    const parts = { flows, transpositions, ports, peers, nowSec: this.#nowSec() };
     return listFlows(parts, { ...query, limit });
   }
 
