@@ -18,7 +18,7 @@ import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import { below } from '../base/rng.ts';
 import { millis } from '../base/units.ts';
-import type { ControllerFrame } from '../schema/southbound/codec.ts';
+import { type ControllerFrame, resourceCodec } from '../schema/southbound/codec.ts';
 import type { ResourceError, TargetKind, TargetMessage } from '../schema/southbound/messages.ts';
 import { GoalSaver } from './goal-saver.ts';
 import { RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, REPORT_DELAY } from './limits.ts';
@@ -86,6 +86,11 @@ export interface AgentStatus {
 export interface Agent {
   /** The full observation, whenever it changes. Nothing is reported before the first call. */
   observe(observation: Observation): void;
+  /**
+   * Has the role apply again what it could not bring into force of the resources under `keys`: what stood in the way may be gone. The
+   * faults as they stand then are reported.
+   */
+  retry(keys: readonly string[]): void;
   status(): AgentStatus;
   /** Ends the stream, waits for what is being applied and saves it. */
   close(): Promise<void>;
@@ -137,6 +142,10 @@ class AgentSession implements Agent {
       this.#report = undefined;
       this.#sendReport();
     });
+  }
+
+  retry(keys: readonly string[]): void {
+    this.#work = this.#work.then(() => this.#applyAgain(keys));
   }
 
   status(): AgentStatus {
@@ -259,6 +268,16 @@ class AgentSession implements Agent {
     if (errors.length > 0) log.warn({ revision: change.revision, errors }, 'partly refused');
     else log.debug({ revision: change.revision, ...counts }, 'applied');
     return errors;
+  }
+
+  async #applyAgain(keys: readonly string[]): Promise<void> {
+    const upserts = keys.flatMap((key) => {
+      const held = this.#faults.has(key) ? this.#held.resources.get(key) : undefined;
+      return held === undefined ? [] : [resourceCodec.decode(held.bytes)];
+    });
+    if (upserts.length === 0 || this.#closed) return;
+    await this.#apply({ revision: this.#appliedRevision, upserts, removes: [] });
+    this.#sendReport();
   }
 
   async #applyKnown(change: GoalChange): Promise<readonly ResourceError[]> {

@@ -19,7 +19,7 @@ import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-han
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
-import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL } from './limits.ts';
+import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL, UPLINK_RETRY_CHECKS } from './limits.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { type PortEntry, PortTable, type PortTableOptions } from './port-table.ts';
 
@@ -60,6 +60,9 @@ export interface CountersView {
   readonly uplink: { readonly name: string } & PortCounters;
 }
 
+/** Key of the host's own settings in goal state. */
+const HOST_KEY = 'host';
+
 export class HostAgent implements Role {
   readonly #options: HostAgentOptions;
   readonly #goals = new PortGoals();
@@ -67,6 +70,7 @@ export class HostAgent implements Role {
   #agent: Agent | undefined;
   #providerAddress: string | undefined;
   #isUplinkUp = true;
+  #checks = 0;
   #uplinkCheck: Timer | undefined;
 
   constructor(options: HostAgentOptions) {
@@ -225,10 +229,10 @@ export class HostAgent implements Role {
 
   #downUplink(): ResourceError {
     const message = `the uplink ${this.#options.uplink} is down`;
-    return { key: 'host', code: 'HostUnreachable', message };
+    return { key: HOST_KEY, code: 'HostUnreachable', message };
   }
 
-  /** Nobody tells of the uplink's state: it is looked at. */
+  /** Nobody tells of the uplink's state, or that what kept its address or its tunnel socket from it is gone: it is looked at. */
   #checkUplink(): void {
     const { uplink, isLinkUp, log, clock } = this.#options;
     // Before the provider address is there the interface counts as down to everybody, which is no fault.
@@ -238,6 +242,8 @@ export class HostAgent implements Role {
       log.warn({ uplink }, isUp ? 'uplink is up' : 'uplink is down');
       this.#observe();
     }
+    this.#checks += 1;
+    if (this.#checks % UPLINK_RETRY_CHECKS === 0) this.#agent?.retry([HOST_KEY]);
     this.#uplinkCheck = clock.after(UPLINK_CHECK_INTERVAL, () => this.#checkUplink(), {
       background: true,
     });

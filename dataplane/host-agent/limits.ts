@@ -21,3 +21,5 @@ export const REATTACH_TRIES_MAX = 20;
 export const REATTACH_INTERVAL: Millis = millis(100);
 /** How often the uplink's state is looked at. */
 export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);
+/** Every so many looks the uplink's settings are applied again, if they could not be before. */
+export const UPLINK_RETRY_CHECKS = 5;

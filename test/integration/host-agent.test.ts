@@ -183,6 +183,31 @@ test('hosts start, take their goal state and answer on their control sockets', a
   }
 });
 
+test('an uplink that cannot carry the provider network is a fault with a remedy, and recovers by itself', async (t) => {
+  await running.hosts.get('host2')?.stop();
+  const link = ['ip', '-n', ns('host2'), 'link', 'set', 'uplink0', 'mtu'] as const;
+  await run(['ip', '-n', ns('host2'), 'addr', 'flush', 'dev', 'uplink0']);
+  await run([...link, '1400']);
+  await startHost(running, 'host2');
+  const socketPath = controlPath(running, 'host2');
+  const faults = async (): Promise<unknown> => {
+    const answer = await exchangeJson(
+      { kind: 'unix', socketPath },
+      { method: 'GET', path: '/status' },
+    );
+    return (answer.body as { faults: unknown }).faults;
+  };
+  t.match(await faults(), [
+    { key: 'host', message: /uplink0 has MTU 1400, the provider network 1500/ },
+  ]);
+  await run([...link, '1500']);
+  await eventually('the fault is gone', async () => JSON.stringify(await faults()) === '[]');
+  await eventually(
+    'the controller knows',
+    () => running.southbound.report('host2')?.health.length === 0,
+  );
+});
+
 test('an attached port answers with its MAC, address and MTU, and is reported', async (t) => {
   for (const machine of [A, B, C, D, X]) await attach(running, machine);
   const [first] = await control(running, 'host1').ports();

@@ -148,6 +148,24 @@ test("a refused resource is a failure with the host's code, and the rest is in f
   await until('settled', () => statusOf(part, 'nic-a') === 'Success');
 });
 
+test('what a host could not bring into force it may try again by itself, and tells when it has', async (t) => {
+  const part = await started(t);
+  const host1 = await part.host('host1');
+  host1.role.refuse.set('port/nic-a', 'PortBlocked');
+  host1.attach('nic-a');
+  await until('refused', () => statusOf(part, 'nic-a') === 'Failure');
+  host1.agent.retry(['port/nic-a', 'port/unknown']);
+  await until('tried', () => host1.role.changes.at(-1)?.upserts.length === 1);
+  t.is(statusOf(part, 'nic-a'), 'Failure');
+  host1.role.refuse.clear();
+  host1.agent.retry(['port/nic-a']);
+  await until('in force', () => statusOf(part, 'nic-a') === 'Success');
+  const { length } = host1.role.changes;
+  host1.agent.retry(['port/nic-a']);
+  await until('settled', () => host1.agent.status().faults.length === 0);
+  t.is(host1.role.changes.length, length, 'what is in force is not applied again');
+});
+
 test('a host that comes back with the right hash is sent nothing', async (t) => {
   const part = await started(t);
   const host1 = await part.host('host1');

@@ -4,7 +4,12 @@ import test from 'ava';
 import { millis } from '../../../../base/units.ts';
 import type { AttachRequest } from '../../../../dataplane/host-agent/control-request.ts';
 import { HostFault } from '../../../../dataplane/host-agent/host-fault.ts';
-import { PORT_GOAL_TIMEOUT, REATTACH_INTERVAL } from '../../../../dataplane/host-agent/limits.ts';
+import {
+  PORT_GOAL_TIMEOUT,
+  REATTACH_INTERVAL,
+  UPLINK_CHECK_INTERVAL,
+  UPLINK_RETRY_CHECKS,
+} from '../../../../dataplane/host-agent/limits.ts';
 import { type Bench, bench, changeOf, hostGoal, portGoal } from './stand-ins.ts';
 
 const REQUEST: AttachRequest = { portId: 'p1', device: 'tap', name: 'eth0', netns: 'vm1' };
@@ -226,6 +231,16 @@ test('a provider address that cannot be configured is the fault of that resource
     made.handle.changes[0]?.upserts.map(({ key }) => key),
     ['port/p1'],
   );
+});
+
+test('the settings of the uplink are tried again from time to time', async (t) => {
+  const made = bench();
+  made.host.report(made.agent);
+  made.clock.advance(millis(UPLINK_CHECK_INTERVAL * (UPLINK_RETRY_CHECKS - 2)));
+  t.deepEqual(made.agent.retried, []);
+  made.clock.advance(millis(UPLINK_CHECK_INTERVAL * 2));
+  t.deepEqual(made.agent.retried, ['host']);
+  await made.host.close();
 });
 
 test('an uplink that goes down is reported, and that it is back', async (t) => {

@@ -87,6 +87,12 @@ export class StandInAgent implements Agent {
     this.observations.push(observation);
   }
 
+  readonly retried: string[] = [];
+
+  retry(keys: readonly string[]): void {
+    this.retried.push(...keys);
+  }
+
   get last(): Observation | undefined {
     return this.observations.at(-1);
   }
