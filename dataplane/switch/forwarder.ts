@@ -9,7 +9,6 @@
  * What fails anywhere is a Drop, counted at the port the frame came from. Per frame nothing is allocated on the fast path; the slow path
  * allocates little, once per flow. Called by switch-core.
  */
-import type { Clock } from '../../base/clock.ts';
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
@@ -46,7 +45,6 @@ import type { SwitchTables } from './tables.ts';
 
 export interface ForwarderParts {
   readonly io: FrameIo;
-  readonly clock: Clock;
   readonly tables: SwitchTables;
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
@@ -55,7 +53,6 @@ export interface ForwarderParts {
 
 export class Forwarder {
   readonly #io: FrameIo;
-  readonly #clock: Clock;
   readonly #tables: SwitchTables;
   readonly #flows: FlowTable;
   readonly #transpositions: Transpositions;
@@ -91,7 +88,6 @@ export class Forwarder {
 
   constructor(parts: ForwarderParts) {
     this.#io = parts.io;
-    this.#clock = parts.clock;
     this.#tables = parts.tables;
     this.#flows = parts.flows;
     this.#transpositions = parts.transpositions;
@@ -122,10 +118,10 @@ export class Forwarder {
   }
 
   /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
-  forward(received: number): number {
+  forward(received: number, nowSec: number): number {
     this.#txCount = 0;
     this.#answers.clear();
-    this.#nowSec = Math.floor(this.#clock.now() / 1000);
+    this.#nowSec = nowSec;
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
     return this.#txCount;
   }

@@ -10,7 +10,6 @@
  * The devices are opened by whoever makes the loop, so a test runs it over memory. Called by worker.
  */
 import { defined } from '../../base/assert.ts';
-import type { Clock } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import type { HostSettings, ResourceError } from '../../schema/southbound/messages.ts';
 import type { FrameIo } from '../port/frame-io.ts';
@@ -35,7 +34,6 @@ export interface LoopParts {
   readonly io: FrameIo;
   readonly core: SwitchCore;
   readonly devices: DeviceOpener;
-  readonly clock: Clock;
   /** Requests posted and not yet taken; cheap when there are none. */
   takeRequests(): readonly NumberedRequest[];
   post(message: WorkerMessage): void;
@@ -71,7 +69,7 @@ export class ForwardingLoop {
 
   /** One round. */
   turn(): void {
-    const { io, core, clock } = this.#parts;
+    const { io, core } = this.#parts;
     const received = io.exchange(this.#txCount, this.#closing.length > 0 ? 0 : TICK_MS);
     const closing = this.#closing;
     this.#closing = [];
@@ -85,8 +83,7 @@ export class ForwardingLoop {
       io.detach(device);
       done();
     }
-    const nowMs = clock.now();
-    if (nowMs >= this.#nextTickMs) this.#tick(nowMs);
+    if (core.nowMs >= this.#nextTickMs) this.#tick(core.nowMs);
   }
 
   #answer({ number, request }: NumberedRequest): void {

@@ -47,6 +47,7 @@ export class SwitchCore {
   readonly transpositions: Transpositions;
   readonly #io: FrameIo;
   readonly #clock: Clock;
+  #nowMs: number;
   readonly #tables: SwitchTables;
   readonly #forwarder: Forwarder;
   readonly #expired = new Uint32Array(FLOW_EXPIRY_BURST);
@@ -59,6 +60,7 @@ export class SwitchCore {
     const epochs = new Epochs();
     this.#io = io;
     this.#clock = clock;
+    this.#nowMs = clock.now();
     this.counters = parts.counters ?? new Counters();
     // Both directions of every flow may have their own, and one more is needed while a flow changes from one to the other.
     this.transpositions = new Transpositions(flowsMax * 2 + 1);
@@ -83,7 +85,6 @@ export class SwitchCore {
     });
     this.#forwarder = new Forwarder({
       io,
-      clock,
       tables: this.#tables,
       flows: this.flowTable,
       transpositions: this.transpositions,
@@ -93,7 +94,13 @@ export class SwitchCore {
 
   /** Deals with received frames; returns the number of descriptors to send. */
   forward(received: number): number {
-    return this.#forwarder.forward(received);
+    this.#nowMs = this.#clock.now();
+    return this.#forwarder.forward(received, this.#nowSec());
+  }
+
+  /** Time of the last burst: read from the clock once for all its frames, and for whoever needs it between two bursts. */
+  get nowMs(): number {
+    return this.#nowMs;
   }
 
   /** Brings a change into force; names every resource that is not. */
@@ -177,6 +184,6 @@ export class SwitchCore {
   }
 
   #nowSec(): number {
-    return Math.floor(this.#clock.now() / 1000);
+    return Math.floor(this.#nowMs / 1000);
   }
 }

@@ -36,7 +36,7 @@ function main(): void {
   const post = (message: unknown) => parent.postMessage(message);
   post({ kind: 'ready', wakeFd: io.wakeFd });
   const devices = opener(io);
-  new ForwardingLoop({ io, core, devices, clock: systemClock, takeRequests, post }).run();
+  new ForwardingLoop({ io, core, devices, takeRequests, post }).run();
 }
 
 function opener(io: NativeFrameIo): DeviceOpener {
