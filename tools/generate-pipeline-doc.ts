@@ -1,0 +1,81 @@
+/**
+ * Generates docs/pipeline.md from the running order of layers (dataplane/layers/order.ts) and what each layer says of itself. So the page
+ * shows the pipeline that forwards, not one that somebody remembers.
+ *
+ * Run by `npm run generate`; a unit test regenerates and compares.
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LayerDefinition } from '../dataplane/layers/layer-definition.ts';
+import { PORT_LAYERS, UPLINK_LAYERS } from '../dataplane/layers/order.ts';
+import { DROP_NAMES } from '../packet/drop.ts';
+import { REPOSITORY } from './source-files.ts';
+
+type Described = Omit<LayerDefinition, 'build'>;
+
+const HEADER = `# The pipeline
+
+What happens to a frame in a host's switch, layer by layer. This page is generated from the order the switch runs (\`npm run generate\`;
+\`dataplane/layers/order.ts\`), the terms are in the [glossary](glossary.md), the drop reasons in [errors](errors.md#drops).
+
+Every port has **layers**, each layer has **groups** of **rules** per direction, and in each group the first rule that matches decides. Directions are
+the VM's: outbound is what it sends. A packet passes the layers downwards on its way out and upwards on its way in:
+
+`;
+
+const FLOWS = `
+## Flows
+
+Only the first packet of a flow walks the layers. What its rules decide (push, pop, modify a header, deliver where) is composed into one *header
+transposition* and kept in the *unified flow table* under the packet's addresses, ports, protocol and the place it entered by; the reverse flow is
+made along with it. Every later packet is one lookup and one transposition, also between two VMs of the same host, whose entry holds the sender's
+outbound and the receiver's inbound layers together.
+
+A change of policy moves an *epoch*: of a port, or of one address mapping. Flows that were resolved under an earlier epoch walk the layers again with
+their next packet, so a change also reaches connections that are already open. In stateful layers a reply is judged by the request it answers.
+`;
+
+export function pipelineDocument(): string {
+  return [
+    HEADER,
+    diagram(),
+    '\n## Layers of a VM’s port\n',
+    ...PORT_LAYERS.map(section),
+    '\n## Layers of the uplink\n',
+    ...UPLINK_LAYERS.map(section),
+    FLOWS,
+  ].join('');
+}
+
+function diagram(): string {
+  const names = PORT_LAYERS.map(({ name }) => name);
+  const width = Math.max(...names.map((name) => name.length));
+  const rows = names.map((name) => `      │   ${name.padEnd(width)}   ▲`);
+  const tunnel = UPLINK_LAYERS.map(({ name }) => name).join(', ');
+  return [
+    '```text',
+    `  outbound  ${' '.repeat(width - 2)}inbound`,
+    ...rows,
+    `      ▼   ${' '.repeat(width)}   │`,
+    '  another port of this host, or',
+    `  VXLAN to the host that has the address, whose uplink has: ${tunnel}`,
+    '```',
+    '',
+  ].join('\n');
+}
+
+function section(layer: Described): string {
+  const direction = (name: string, text: string) =>
+    `- **${name}**: ${text === '' ? 'nothing to do.' : text}\n`;
+  const drops = layer.drops.map((drop) => `\`${DROP_NAMES[drop] ?? drop}\``).join(', ');
+  return [
+    `\n### ${layer.name}\n\n${layer.purpose}\n\n`,
+    direction('Outbound', layer.outbound),
+    direction('Inbound', layer.inbound),
+    `- **Drops**: ${drops === '' ? 'none' : drops}.\n`,
+  ].join('');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(new URL('docs/pipeline.md', REPOSITORY), pipelineDocument());
+}
