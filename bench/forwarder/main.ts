@@ -8,30 +8,13 @@
  */
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../base/clock.ts';
-import { seededRng } from '../../base/rng.ts';
-import { SwitchCore } from '../../dataplane/switch/switch-core.ts';
-import {
-  type BurstRing,
-  burstRing,
-  type RingFrame,
-} from '../../test/unit/dataplane/switch/burst-ring.ts';
-import {
-  BLUE,
-  between,
-  hostResource,
-  LOCAL,
-  portId,
-  tcpFrame,
-  tenantGoal,
-  tunnelled,
-  udpFrame,
-} from '../../test/unit/dataplane/switch/tenants.ts';
+import type { SwitchCore } from '../../dataplane/switch/switch-core.ts';
 import { describeMachine, formatMachine } from '../machine.ts';
 import { median } from '../statistics.ts';
+import { type BurstRing, burstRing, type RingFrame } from './burst-ring.ts';
+import { PEER_WORDS, sampleFrame, sampleSwitch, tunnelledFrame, UPLINK } from './sample-network.ts';
 
 const BURST = 64;
-const UPLINK = 9;
-const PEER_WORDS = [0, 0, 0xffff, 0xc000_0202] as const;
 
 interface Scene {
   readonly name: string;
@@ -44,7 +27,7 @@ interface Scene {
 
 function udp(dst: string, index: number): RingFrame {
   const ports = { src: 1 + (index % 60_000), dst: 5000 + Math.floor(index / 60_000) };
-  return { device: 0, bytes: udpFrame(between(BLUE, '10.0.0.4', dst), ports) };
+  return { device: 0, bytes: sampleFrame('10.0.0.4', dst, ports) };
 }
 
 function bursts(count: number, make: (index: number) => RingFrame): RingFrame[][] {
@@ -88,10 +71,7 @@ const SCENES: readonly Scene[] = [
     name: 'from a tunnel, 64 flows',
     bursts: bursts(1, (n) => ({
       device: UPLINK,
-      bytes: tunnelled(
-        BLUE.webVni,
-        udpFrame(between(BLUE, '10.0.0.6', '10.0.0.4'), { src: n + 1, dst: 9 }),
-      ),
+      bytes: tunnelledFrame('10.0.0.4', { src: n + 1, dst: 9 }),
       source: PEER_WORDS,
     })),
     restores: false,
@@ -101,7 +81,7 @@ const SCENES: readonly Scene[] = [
     name: 'new TCP flow per frame (slow path)',
     bursts: bursts(512, (n) => ({
       device: 0,
-      bytes: tcpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), { srcPort: 1 + n, dstPort: 80 }),
+      bytes: sampleFrame('10.0.0.4', '10.0.0.5', { src: 1 + n, dst: 80 }, true),
     })),
     restores: false,
     share: 0.1,
@@ -117,10 +97,7 @@ function measure(scene: Scene, frames: number): Figure {
   const io = burstRing();
   // The slow path's scene meets each flow once, then a table too small for it: each frame is a new flow.
   const flowsMax = scene.share < 1 ? 1024 : 65_536;
-  const core = new SwitchCore({ io, clock: systemClock, rng: seededRng(1), flowsMax });
-  core.applyGoal({ upserts: [hostResource(), ...tenantGoal(BLUE)], removes: [] });
-  core.setUplink(UPLINK);
-  for (const [device, text] of LOCAL.entries()) core.attach(portId(BLUE, text), device);
+  const core = sampleSwitch(io, systemClock, flowsMax);
   run(core, io, scene, frames / 4);
   const heapBefore = process.memoryUsage().heapUsed;
   const { spentMs, done } = run(core, io, scene, frames);

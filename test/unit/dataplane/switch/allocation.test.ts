@@ -1,41 +1,27 @@
 /** The fast path allocates nothing: the heap does not grow with the number of frames. */
 import test from 'ava';
 import { ManualClock } from '../../../../base/clock.ts';
-import { seededRng } from '../../../../base/rng.ts';
-import { SwitchCore } from '../../../../dataplane/switch/switch-core.ts';
-import { burstRing, type RingFrame } from './burst-ring.ts';
+import { burstRing, type RingFrame } from '../../../../bench/forwarder/burst-ring.ts';
 import {
-  BLUE,
-  between,
-  hostResource,
-  LOCAL,
-  portId,
-  tcpFrame,
-  tenantGoal,
-  tunnelled,
-  udpFrame,
-} from './tenants.ts';
+  PEER_WORDS,
+  sampleFrame,
+  sampleSwitch,
+  tunnelledFrame,
+  UPLINK,
+} from '../../../../bench/forwarder/sample-network.ts';
 
 const FRAMES = 1_000_000;
-const PEER_WORDS = [0, 0, 0xffff, 0xc000_0202] as const;
 
 test('a million frames of known flows leave the heap as it was', (t) => {
   const io = burstRing();
-  const core = new SwitchCore({ io, clock: new ManualClock(), rng: seededRng(1), flowsMax: 1024 });
-  core.applyGoal({ upserts: [hostResource(), ...tenantGoal(BLUE)], removes: [] });
-  core.setUplink(9);
-  for (const [device, text] of LOCAL.entries()) core.attach(portId(BLUE, text), device);
+  const core = sampleSwitch(io, new ManualClock(), 1024);
   const frames: RingFrame[] = Array.from({ length: 64 }, (_, index) => {
     const ports = { src: index + 1, dst: 0xff00 + index };
     const kinds: RingFrame[] = [
-      { device: 0, bytes: udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), ports) },
-      { device: 0, bytes: tcpFrame(between(BLUE, '10.0.0.4', '10.0.0.6'), { srcPort: index }) },
-      { device: 2, bytes: udpFrame(between(BLUE, '10.0.1.4', '10.0.1.6'), ports) },
-      {
-        device: 9,
-        bytes: tunnelled(BLUE.webVni, udpFrame(between(BLUE, '10.0.0.6', '10.0.0.4'), ports)),
-        source: PEER_WORDS,
-      },
+      { device: 0, bytes: sampleFrame('10.0.0.4', '10.0.0.5', ports) },
+      { device: 0, bytes: sampleFrame('10.0.0.4', '10.0.0.6', ports, true) },
+      { device: 1, bytes: sampleFrame('10.0.0.5', '10.0.0.4', ports) },
+      { device: UPLINK, bytes: tunnelledFrame('10.0.0.4', ports), source: PEER_WORDS },
     ];
     return kinds[index % kinds.length] ?? { device: 0, bytes: new Uint8Array() };
   });

@@ -8,8 +8,8 @@ import {
   RX_STRIDE,
   Rx,
   TX_STRIDE,
-} from '../../../../dataplane/port/frame-io.ts';
-import { VNET_HEADER_LEN } from '../../../../packet/vnet-header.ts';
+} from '../../dataplane/port/frame-io.ts';
+import { VNET_HEADER_LEN } from '../../packet/vnet-header.ts';
 
 const SLOT_BYTES = 2048;
 const HEAD = 256;
