@@ -36,6 +36,9 @@ suite=${1:-}
 shift
 
 case $suite in
+  frame-io)
+    ensure_peers ip:iproute2 iperf3:iperf3 ping:iputils-ping
+    ;;
   switch)
     ensure_peers ip:iproute2 busybox:busybox iperf3:iperf3 ping:iputils-ping ovs-vswitchd:openvswitch-switch
     ;;
