@@ -4,10 +4,12 @@
  *
  *   --rounds N   (3)      --duration SEC   (4)      --exercises A,B   tcp, udp, rtt, connect (all)
  */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { run } from '../../fabric/command.ts';
-import { type Program, startProgram } from '../../test/kit/program.ts';
+import { inNamespace } from '../../fabric/namespaces.ts';
 import { buildReport, formatReport, type Sample, writeReport } from '../report.ts';
 import {
   ACROSS_HOSTS,
@@ -30,8 +32,20 @@ const OURS = 'FrameIo alone';
 const FORWARDER = fileURLToPath(new URL('./forwarder.js', import.meta.url));
 const PROVIDER_MTU = 1500;
 
-function startForwarder(host: string, ports: readonly [string, string]): Promise<Program> {
-  return startProgram(host, [process.execPath, FORWARDER, ...ports], 'ready');
+/** Ready once it has printed its line. */
+async function startForwarder(
+  host: string,
+  ports: readonly [string, string],
+): Promise<ChildProcess> {
+  const [program, ...args] = inNamespace(host, [process.execPath, FORWARDER, ...ports]);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(() => {
+      throw new Error('the forwarder did not start');
+    }),
+  ]);
+  return child;
 }
 
 async function configure(namespace: string, address: string): Promise<Station> {
@@ -40,7 +54,7 @@ async function configure(namespace: string, address: string): Promise<Station> {
   return station;
 }
 
-async function sameHost(programs: Program[]): Promise<Scene> {
+async function sameHost(programs: ChildProcess[]): Promise<Scene> {
   const a = await createLabNamespace('frameio-a');
   const b = await createLabNamespace('frameio-b');
   const host = await createLabNamespace('frameio-h');
@@ -52,7 +66,7 @@ async function sameHost(programs: Program[]): Promise<Scene> {
   };
 }
 
-async function acrossHosts(programs: Program[]): Promise<Scene> {
+async function acrossHosts(programs: ChildProcess[]): Promise<Scene> {
   const hosts = [
     await createLabNamespace('frameio-h1'),
     await createLabNamespace('frameio-h2'),
@@ -74,16 +88,16 @@ async function acrossHosts(programs: Program[]): Promise<Scene> {
 }
 
 async function startFrameIo(): Promise<Contestant> {
-  const programs: Program[] = [];
+  const programs: ChildProcess[] = [];
   const scenes = [await sameHost(programs), await acrossHosts(programs)];
   return {
     name: OURS,
     version: 'this tree',
     scenes,
-    processes: programs.map(({ pid }) => pid),
+    processes: programs.flatMap(({ pid }) => pid ?? []),
     hostCount: programs.length,
     async stop() {
-      await Promise.all(programs.map((program) => program.stop('SIGKILL')));
+      for (const program of programs) program.kill('SIGKILL');
       await sweepLab('frameio-');
     },
   };

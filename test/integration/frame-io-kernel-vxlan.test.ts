@@ -81,7 +81,7 @@ for (const offload of ['on', 'off'] as const) {
   test(`with offloads ${offload}: pings of every size pass both ways`, async (t) => {
     const { station, kernel } = await topology(t, offload);
     for (const size of ['0', '56', '1422', '4000']) {
-      const count = ['-c', '3', '-i', '0.01', '-W', '2', '-s', size] as const;
+      const count = ['-c', '3', '-i', '0.05', '-W', '5', '-s', size] as const;
       t.match(await run(inNamespace(station, ['ping', ...count, KERNEL])), / 0% packet loss/);
       t.match(await run(inNamespace(kernel, ['ping', ...count, STATION])), / 0% packet loss/);
     }
