@@ -1,0 +1,151 @@
+/**
+ * Generates docs/api.md, the reference of the northbound, from the registry of resource types: what exists, where, with which properties,
+ * what refers to what and what that forbids. So the document cannot say something else than the program.
+ *
+ * Run by `npm run generate`; a unit test regenerates and compares.
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { TSchema } from 'typebox';
+import { createRegistry } from '../controller/northbound/registry.ts';
+import type { RegisteredType } from '../controller/northbound/resource-type.ts';
+import { RESOURCE_TYPES } from '../controller/northbound/resource-types.ts';
+import { REST_VERSIONS } from '../schema/northbound/discovery.ts';
+import { shapeOf } from '../schema/northbound/read-properties.ts';
+
+const INTRODUCTION = `# Northbound API
+
+The network controller speaks MS-NCNBI (Network Controller Northbound Interface) over HTTPS, with a client certificate or a bearer token. This
+page is generated from the controller's registry of resource types (\`npm run generate\`); the same as OpenAPI:
+\`GET /networking/weft/v1/openapi.json\`.
+
+## Conventions
+
+- Base: \`https://HOST:PORT/networking/<version>\`, versions ${REST_VERSIONS.join(' ')}. Paths and property names compare without letter case.
+- \`PUT\` creates or replaces a resource with its children: what the body does not name is absent afterwards. \`GET\` reads one resource or a
+  collection (\`{"value": […], "nextLink": ""}\`), \`DELETE\` removes one. \`PATCH\`, \`POST\` and \`HEAD\` are 405.
+- Body: \`{"resourceId", "tags", "resourceMetadata", "properties": {…}}\`. \`resourceRef\`, \`instanceId\`, \`etag\` and read-only properties may be
+  sent back and are ignored; an unknown property is an error that names it. Numbers and booleans are also read as text.
+- \`If-Match\` and \`If-None-Match\` as in §1.3.1.1; a write changes the etag of the resource, its descendants and its ancestors.
+- Writes are asynchronous (§1.3.2): \`PUT\` answers with \`provisioningState\` Updating and \`Azure-AsyncOperation\`, \`DELETE\` 202 with \`Location\`.
+  An operation has succeeded when the compiler has taken its revision in; \`configurationState\` says what hosts have made of it.
+- One operation runs per resource tree (§1.3.3.1): a write cancels those it replaces, waits up to five seconds for those it may not cancel,
+  and is then 409 \`AnotherOperationInProgress\`.
+- A write with the \`x-ms-client-request-id\` of an earlier one by the same client on the same resource gets the same answer again.
+- Errors: \`{"error": {"code", "message", "target", "details"}}\` with a code of §3.1.5.35; docs/errors.md has what to do.
+
+## Read-only resources
+
+| path | what it tells |
+| --- | --- |
+| \`/networking/discovery\` | versions (§3.1.5.30) |
+| \`/operations/{id}\` | \`{"status": "InProgress"｜"Succeeded"｜"Failed"｜"Canceled", "error"?}\` (§3.1.5.12) |
+| \`/operationResults/{id}\` | 202 while it runs, then what the request would have been answered (§3.1.5.13) |
+| \`/internalResourceInstances[/{instanceId}]\` | from an instanceId to the resource (§3.1.5.24) |
+| \`/monitoring/networkControllerStatistics\` | health and usage (§3.1.5.23) |
+
+## Weft's additions
+
+| path | what it does |
+| --- | --- |
+| \`GET /networking/weft/v1/revisions?before=&limit=\` | revisions, newest first |
+| \`GET /networking/weft/v1/revisions/{n}\` | what revision n changed |
+| \`GET /networking/weft/v1/revisions/diff?from=&to=\` | what lies between two revisions |
+| \`POST /networking/weft/v1/revisions/{n}/restore\` | puts every tree back as it was at revision n, as a new revision |
+| \`GET /networking/weft/v1/status\` | targets with their applied revision, programmed revision, time to programmed |
+| \`GET /networking/weft/v1/openapi.json\` | the OpenAPI document |
+| \`GET /metrics\` | Prometheus |
+
+## Resources
+`.replaceAll('｜', '\\|');
+
+export function apiDocument(): string {
+  const registry = createRegistry(RESOURCE_TYPES);
+  const known = new Set(registry.all.map(({ path }) => path));
+  return INTRODUCTION + registry.all.map((type) => section(type, known)).join('');
+}
+
+function section(type: RegisteredType, known: ReadonlySet<string>): string {
+  const { summary, section: number, schema, references = [], immutable = [] } = type.type;
+  const rows = [
+    ...propertyRows(schema, '', known),
+    ...type.children.map(({ type: child }) => `| \`${child.collection}\` | list of children | |`),
+  ];
+  const lines = [
+    '',
+    `### ${type.path}`,
+    '',
+    `${summary} MS-NCNBI §${number}. \`${urlOf(type)}\``,
+    '',
+    '| property | type | |',
+    '| --- | --- | --- |',
+    ...rows,
+  ];
+  if (immutable.length > 0) {
+    const names = immutable.map(({ property, code }) => `\`${property}\` (\`${code}\`)`);
+    lines.push('', `Cannot change once created: ${names.join(', ')}.`);
+  }
+  const inUse = references
+    .filter(({ property }) => available(type, property, known))
+    .map(({ property, inUse }) => `\`${property}\` (\`${inUse}\`)`);
+  if (inUse.length > 0) lines.push('', `What it refers to cannot be deleted: ${inUse.join(', ')}.`);
+  return `${lines.join('\n')}\n`;
+}
+
+function available(type: RegisteredType, property: string, known: ReadonlySet<string>): boolean {
+  return (type.referenceTargets.get(property) ?? []).some((target) => known.has(target));
+}
+
+function urlOf(type: RegisteredType): string {
+  const above = type.parent === undefined ? '' : urlOf(type.parent);
+  return `${above}/${type.type.collection}/${type.type.singletonId ?? '{id}'}`;
+}
+
+function propertyRows(schema: TSchema, prefix: string, known: ReadonlySet<string>): string[] {
+  const { properties = {}, required = [] } = shapeOf(schema);
+  return Object.entries(properties).flatMap(([name, property]) => {
+    const path = `${prefix}${name}`;
+    const shape = shapeOf(property);
+    const notes = notesOf(property, required.includes(name), known);
+    const row = `| \`${path}\` | ${typeName(property)} | ${notes.join('; ')} |`;
+    const isLeaf = shape.readOnly === true || shape['x-inert'] !== undefined;
+    return [row, ...(isLeaf ? [] : innerRows(property, path, known))];
+  });
+}
+
+function innerRows(property: TSchema, path: string, known: ReadonlySet<string>): string[] {
+  const shape = shapeOf(property);
+  if (shape['x-references'] !== undefined) return [];
+  if (shape.items !== undefined) return innerRows(shape.items, `${path}[]`, known);
+  return shape.properties === undefined ? [] : propertyRows(property, `${path}.`, known);
+}
+
+function notesOf(property: TSchema, isRequired: boolean, known: ReadonlySet<string>): string[] {
+  const shape = shapeOf(property);
+  const targets = shape['x-references'] ?? shapeOf(shape.items ?? property)['x-references'] ?? [];
+  const isBuilt = targets.length === 0 || targets.some((target) => known.has(target));
+  return [
+    ...(isRequired ? ['required'] : []),
+    ...(shape.readOnly === true ? ['read-only'] : []),
+    ...(shape['x-back-references'] === true ? ['who refers to it'] : []),
+    ...(shape.writeOnly === true ? ['write-only'] : []),
+    ...(shape['x-inert'] !== undefined || !isBuilt ? ['not built: refused'] : []),
+    ...(shape.enum === undefined ? [] : [shape.enum.join(', ')]),
+    ...(shape.minimum === undefined ? [] : [`${shape.minimum} … ${shape.maximum}`]),
+    ...('description' in property ? [String(property.description).replaceAll('|', '\\|')] : []),
+  ];
+}
+
+function typeName(property: TSchema): string {
+  const shape = shapeOf(property);
+  if (shape['x-references'] !== undefined)
+    return `reference to ${shape['x-references'].join(' or ')}`;
+  if (shape['x-back-references'] === true) return 'list of references';
+  if (shape.items !== undefined) return `list of ${typeName(shape.items)}`;
+  return shape.type ?? 'any';
+}
+
+const [, script, ...args] = process.argv;
+if (script === fileURLToPath(import.meta.url)) {
+  writeFileSync(args[0] ?? 'docs/api.md', apiDocument());
+}
