@@ -87,10 +87,10 @@ export interface Agent {
   /** The full observation, whenever it changes. Nothing is reported before the first call. */
   observe(observation: Observation): void;
   /**
-   * Has the role apply again what it could not bring into force of the resources under `keys`: what stood in the way may be gone. The
+   * Has the role apply again, as one change, every resource that it could not bring into force: what stood in the way may be gone. The
    * faults as they stand then are reported.
    */
-  retry(keys: readonly string[]): void;
+  retry(): void;
   status(): AgentStatus;
   /** Ends the stream, waits for what is being applied and saves it. */
   close(): Promise<void>;
@@ -144,8 +144,8 @@ class AgentSession implements Agent {
     });
   }
 
-  retry(keys: readonly string[]): void {
-    this.#work = this.#work.then(() => this.#applyAgain(keys));
+  retry(): void {
+    this.#work = this.#work.then(() => this.#applyFaulty());
   }
 
   status(): AgentStatus {
@@ -270,9 +270,9 @@ class AgentSession implements Agent {
     return errors;
   }
 
-  async #applyAgain(keys: readonly string[]): Promise<void> {
-    const upserts = keys.flatMap((key) => {
-      const held = this.#faults.has(key) ? this.#held.resources.get(key) : undefined;
+  async #applyFaulty(): Promise<void> {
+    const upserts = [...this.#faults.keys()].flatMap((key) => {
+      const held = this.#held.resources.get(key);
       return held === undefined ? [] : [resourceCodec.decode(held.bytes)];
     });
     if (upserts.length === 0 || this.#closed) return;

@@ -243,9 +243,15 @@ export class HostAgent implements Role {
       this.#observe();
     }
     this.#checks += 1;
-    if (this.#checks % UPLINK_RETRY_CHECKS === 0) this.#agent?.retry([HOST_KEY]);
+    if (this.#checks % UPLINK_RETRY_CHECKS === 0) this.#retryUplink();
     this.#uplinkCheck = clock.after(UPLINK_CHECK_INTERVAL, () => this.#checkUplink(), {
       background: true,
     });
+  }
+
+  /** Mappings cannot be in force either while there is no tunnel: everything that is not is tried with it. */
+  #retryUplink(): void {
+    const faults = this.#agent?.status().faults ?? [];
+    if (faults.some(({ key }) => key === HOST_KEY)) this.#agent?.retry();
   }
 }

@@ -154,14 +154,14 @@ test('what a host could not bring into force it may try again by itself, and tel
   host1.role.refuse.set('port/nic-a', 'PortBlocked');
   host1.attach('nic-a');
   await until('refused', () => statusOf(part, 'nic-a') === 'Failure');
-  host1.agent.retry(['port/nic-a', 'port/unknown']);
+  host1.agent.retry();
   await until('tried', () => host1.role.changes.at(-1)?.upserts.length === 1);
   t.is(statusOf(part, 'nic-a'), 'Failure');
   host1.role.refuse.clear();
-  host1.agent.retry(['port/nic-a']);
+  host1.agent.retry();
   await until('in force', () => statusOf(part, 'nic-a') === 'Success');
   const { length } = host1.role.changes;
-  host1.agent.retry(['port/nic-a']);
+  host1.agent.retry();
   await until('settled', () => host1.agent.status().faults.length === 0);
   t.is(host1.role.changes.length, length, 'what is in force is not applied again');
 });

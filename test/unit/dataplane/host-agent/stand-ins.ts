@@ -87,10 +87,11 @@ export class StandInAgent implements Agent {
     this.observations.push(observation);
   }
 
-  readonly retried: string[] = [];
+  faults: readonly ResourceError[] = [];
+  retries = 0;
 
-  retry(keys: readonly string[]): void {
-    this.retried.push(...keys);
+  retry(): void {
+    this.retries += 1;
   }
 
   get last(): Observation | undefined {
@@ -103,7 +104,7 @@ export class StandInAgent implements Agent {
       goalRevision: 8,
       controller: { connected: this.connected, since: 0, reason: 'it is away' },
       resourceCount: 0,
-      faults: [],
+      faults: this.faults,
     };
   }
 
