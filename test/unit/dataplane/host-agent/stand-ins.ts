@@ -1,5 +1,5 @@
 /** A switch, a southbound agent and interfaces that only remember what they were asked, for the host agent's tests. */
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Agent, AgentStatus, GoalChange, Observation } from '../../../../agent/agent.ts';
@@ -168,8 +168,11 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
   return made;
 }
 
+/** Removed when the tests end. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'weft-host-agent-'));
+  const path = mkdtempSync(join(tmpdir(), 'weft-host-agent-'));
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
 }
 
 const PORT: Port = {
