@@ -34,12 +34,13 @@ import {
 import {
   buildReport,
   faultsAfter,
+  faultsTold,
   type Observation,
   type StandingFaults,
   splitUnknown,
 } from './report.ts';
 import { loadGoal } from './saved-goal.ts';
-import { openStream, type Stream, type TlsMaterial } from './stream.ts';
+import { type Channel, openChannel, type Stream, type TlsMaterial } from './stream.ts';
 
 export type { TlsMaterial } from './stream.ts';
 export type { GoalChange, Observation };
@@ -113,6 +114,7 @@ class AgentSession implements Agent {
   #connected: { connected: boolean; since: number; reason?: string };
   /** Whatever touches the goal state waits its turn in this chain. */
   #work: Promise<void> = Promise.resolve();
+  readonly #channel: Channel;
   #stream: Stream | undefined;
   #attempts = 0;
   /** Set when controller and agent disagreed: the next Hello asks for everything. */
@@ -125,6 +127,7 @@ class AgentSession implements Agent {
   constructor(options: AgentOptions, held: HeldGoal) {
     this.#options = options;
     this.#held = held;
+    this.#channel = openChannel(options);
     this.#saver = new GoalSaver({ path: options.savedGoalPath, held, ...options });
     this.#goalRevision = held.revision;
     this.#connected = { connected: false, since: options.clock.wallNow() };
@@ -165,15 +168,13 @@ class AgentSession implements Agent {
     this.#stream?.close('the target is shutting down');
     await this.#work;
     await this.#saver.close();
+    await this.#channel.close();
   }
 
   /** One attempt; its end starts the next one. */
   #connect(): void {
-    const { controller, tls, clock, log } = this.#options;
-    const stream = openStream({
-      controller,
-      tls,
-      clock,
+    const { controller, clock, log } = this.#options;
+    const stream = this.#channel.open({
       hello: this.#hello(),
       onAccepted: () => {
         this.#attempts = 0;
@@ -245,7 +246,7 @@ class AgentSession implements Agent {
     this.#saver.changed();
     const applyMicros = Math.round((this.#options.clock.now() - startedAt) * 1000);
     const { nonce, revision } = message;
-    stream.send({ ack: { nonce, revision, applyMicros, errors } });
+    stream.send({ ack: { nonce, revision, applyMicros, errors: faultsTold(errors) } });
   }
 
   #plan(frame: ControllerFrame): Plan | undefined {

@@ -8,6 +8,7 @@ import type {
   Resource,
   ResourceError,
 } from '../schema/southbound/messages.ts';
+import { FAULTS_TOLD_MAX } from './limits.ts';
 import type { GoalChange } from './reconciler.ts';
 
 /** What a role observes. Ports: always all of them. Health: faults of the target itself, e.g. its uplink is down. */
@@ -34,7 +35,16 @@ export function faultsAfter(
 }
 
 export function buildReport(observation: Observation, standing: StandingFaults): Report {
-  return { ports: observation.ports, health: [...observation.health, ...standing.values()] };
+  const health = faultsTold([...observation.health, ...standing.values()]);
+  return { ports: observation.ports, health };
+}
+
+/** As many as a message may carry. */
+export function faultsTold(faults: readonly ResourceError[]): readonly ResourceError[] {
+  if (faults.length <= FAULTS_TOLD_MAX) return faults;
+  const told = faults.slice(0, FAULTS_TOLD_MAX);
+  const message = `${faults.length - told.length} more resources have faults`;
+  return [...told, { key: '', code: 'PolicyConfigurationFailure', message }];
 }
 
 /** Kinds of resource that this version of the target does not know arrive without a body: refused, by name. */

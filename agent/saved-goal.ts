@@ -6,7 +6,7 @@
  * format is treated as nothing held, with one log line: the controller then sends everything.
  */
 import { hash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -22,8 +22,7 @@ const PAYLOAD_AT = MAGIC.length + GOAL_HASH_LEN;
 export async function saveGoal(path: string, held: HeldGoal): Promise<void> {
   const file = encodeGoal(held);
   const temporary = `${path}.new`;
-  await mkdir(dirname(path), { recursive: true });
-  const handle = await open(temporary, 'w', 0o600);
+  const handle = await openMakingFolder(temporary);
   try {
     await handle.writeFile(file);
     await handle.sync();
@@ -73,6 +72,16 @@ export function decodeGoal(file: Uint8Array): HeldGoal | string {
     return held;
   } catch (error) {
     return messageOf(error);
+  }
+}
+
+async function openMakingFolder(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'w', 0o600);
+  } catch {
+    // Only the first time; what else is wrong with the path shows again.
+    await mkdir(dirname(path), { recursive: true });
+    return open(path, 'w', 0o600);
   }
 }
 

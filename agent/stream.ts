@@ -1,13 +1,21 @@
 /**
- * One stream to the controller: gRPC over TLS with the target's own certificate, to `unix:PATH` or `HOST:PORT`. The server
- * proves the name `controller` whatever the path to it. A stream is tried once; agent/agent.ts tries again.
+ * The way to the controller: one gRPC channel over TLS with the target's own certificate, to `unix:PATH` or `HOST:PORT`, and on it
+ * one stream at a time. The server proves the name `controller` whatever the path to it. A stream is tried once;
+ * agent/agent.ts tries again.
  */
-import { Client, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
+import { Client, connectivityState, credentials, Metadata, type StatusObject } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import type { ControllerFrame } from '../schema/southbound/codec.ts';
 import type { TargetMessage } from '../schema/southbound/messages.ts';
 import { GOAL_STATE_STREAM, MESSAGE_BYTES_MAX } from '../schema/southbound/service.ts';
-import { HELLO_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT } from './limits.ts';
+import {
+  CLOSE_TIMEOUT,
+  HELLO_TIMEOUT,
+  KEEPALIVE_INTERVAL,
+  KEEPALIVE_TIMEOUT,
+  RECONNECT_DELAY_MAX,
+  RECONNECT_DELAY_MIN,
+} from './limits.ts';
 
 /** PEM. */
 export interface TlsMaterial {
@@ -16,11 +24,20 @@ export interface TlsMaterial {
   readonly key: Buffer;
 }
 
-export interface StreamOptions {
+export interface ChannelOptions {
   /** `unix:PATH` or `HOST:PORT` */
   readonly controller: string;
   readonly tls: TlsMaterial;
   readonly clock: Clock;
+}
+
+export interface Channel {
+  open(options: StreamOptions): Stream;
+  /** Waits for a handshake that is under way: closing then would leave its connection open. */
+  close(): Promise<void>;
+}
+
+export interface StreamOptions {
   /** Hello; sent first. */
   readonly hello: TargetMessage;
   /** The controller has accepted Hello. */
@@ -43,14 +60,28 @@ const CHANNEL_OPTIONS = {
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT,
   'grpc.keepalive_permit_without_calls': 0,
   'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-  // One channel serves one stream: sharing connections between two targets of a process would mix up their certificates.
+  'grpc.initial_reconnect_backoff_ms': RECONNECT_DELAY_MIN,
+  'grpc.max_reconnect_backoff_ms': RECONNECT_DELAY_MAX,
+  // Two targets of one process must not share a connection: it carries the certificate of one of them.
   'grpc.use_local_subchannel_pool': 1,
 } as const;
 
-export function openStream(options: StreamOptions): Stream {
-  const { ca, key, cert } = options.tls;
-  const channel = credentials.createSsl(ca, key, cert);
-  const client = new Client(options.controller, channel, CHANNEL_OPTIONS);
+export function openChannel({ controller, tls, clock }: ChannelOptions): Channel {
+  const { ca, key, cert } = tls;
+  const client = new Client(controller, credentials.createSsl(ca, key, cert), CHANNEL_OPTIONS);
+  return {
+    open: (options) => openStream({ client, clock }, options),
+    close: async () => {
+      await handshakeEnd(client, clock);
+      client.close();
+    },
+  };
+}
+
+function openStream(
+  { client, clock }: { readonly client: Client; readonly clock: Clock },
+  options: StreamOptions,
+): Stream {
   const { path, requestSerialize, responseDeserialize } = GOAL_STATE_STREAM;
   const call = client.makeBidiStreamRequest(
     path,
@@ -65,10 +96,9 @@ export function openStream(options: StreamOptions): Stream {
     ended = true;
     timer.cancel();
     call.cancel();
-    client.close();
     options.onEnd(reason);
   };
-  const timer = options.clock.after(HELLO_TIMEOUT, () => {
+  const timer = clock.after(HELLO_TIMEOUT, () => {
     if (!accepted) end('the controller does not answer');
   });
   call.on('metadata', () => {
@@ -88,4 +118,14 @@ export function openStream(options: StreamOptions): Stream {
     },
     close: end,
   };
+}
+
+function handshakeEnd(client: Client, clock: Clock): Promise<void> {
+  const channel = client.getChannel();
+  if (channel.getConnectivityState(false) !== connectivityState.CONNECTING)
+    return Promise.resolve();
+  return new Promise((resolve) => {
+    const deadline = new Date(clock.wallNow() + CLOSE_TIMEOUT);
+    channel.watchConnectivityState(connectivityState.CONNECTING, deadline, () => resolve());
+  });
 }

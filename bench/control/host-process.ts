@@ -8,6 +8,7 @@ import { type Agent, type GoalChange, startAgent } from '../../agent/agent.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
 import { systemRng } from '../../base/rng.ts';
+import { millis } from '../../base/units.ts';
 import { TargetKind } from '../../schema/southbound/messages.ts';
 import { machineNow } from './machine-time.ts';
 
@@ -28,13 +29,22 @@ export type Order =
   | { readonly kind: 'count' }
   | { readonly kind: 'stop' };
 
+/** A mapping was handed to a role, at machineNow(). */
+export interface Arrival {
+  readonly key: string;
+  readonly at: number;
+}
+
 export type Notice =
-  | { readonly kind: 'applied'; readonly at: number; readonly keys: readonly string[] }
+  | { readonly kind: 'applied'; readonly arrivals: readonly Arrival[] }
   /** Resources held by all hosts of the process together. */
   | { readonly kind: 'count'; readonly connected: number; readonly resources: number }
   | { readonly kind: 'stopped' };
 
+const NOTICE_DELAY = millis(1);
+
 const agents = new Map<string, Agent>();
+const arrived: Arrival[] = [];
 let watching = false;
 
 process.on('message', (order: Order) => {
@@ -95,10 +105,15 @@ async function startHost(host: HostFiles, controller: string): Promise<Agent> {
 }
 
 async function apply(change: GoalChange): Promise<{ errors: [] }> {
-  if (watching) {
-    const at = machineNow();
-    const keys = change.upserts.flatMap(({ key }) => (key.startsWith('mapping/') ? [key] : []));
-    if (keys.length > 0) notify({ kind: 'applied', at, keys });
+  if (!watching) return { errors: [] };
+  const at = machineNow();
+  const mappings = change.upserts.filter(({ key }) => key.startsWith('mapping/'));
+  if (mappings.length === 0) return { errors: [] };
+  const isFirst = arrived.length === 0;
+  arrived.push(...mappings.map(({ key }) => ({ key, at })));
+  // Told a little later and together: the instants are taken, and messages between processes cost time that hosts do not spend.
+  if (isFirst) {
+    systemClock.after(NOTICE_DELAY, () => notify({ kind: 'applied', arrivals: arrived.splice(0) }));
   }
   return { errors: [] };
 }

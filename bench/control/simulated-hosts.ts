@@ -137,11 +137,11 @@ export class SimulatedHosts {
 
   #take(notice: Notice): void {
     if (notice.kind !== 'applied') return;
-    for (const key of notice.keys) {
+    for (const { key, at } of notice.arrivals) {
       const before = this.#applied.get(key);
       const applied = {
         hosts: (before?.hosts ?? 0) + 1,
-        lastAt: Math.max(before?.lastAt ?? 0, notice.at),
+        lastAt: Math.max(before?.lastAt ?? 0, at),
       };
       this.#applied.set(key, applied);
       const waiter = this.#waiters.get(key);

@@ -28,7 +28,7 @@ import {
   TargetKind,
 } from '../../../schema/southbound/messages.ts';
 
-const SETTLE_MS = 10_000;
+const SETTLE_MS = 20_000;
 
 /** A role that keeps what it is told. */
 export interface Recorder {
@@ -61,6 +61,8 @@ export interface Fixture {
   readonly store: Store;
   readonly southbound: () => Southbound;
   readonly registry: () => Registry;
+  /** Where the southbound is. */
+  readonly address: () => string;
   /** Writes desired documents; undefined deletes. */
   write(documents: Readonly<Record<string, JsonObject | undefined>>): Promise<Revision>;
   host(id: string, options?: HostOptions): Promise<Host>;
@@ -121,6 +123,7 @@ export async function fixture(t: ExecutionContext, transport: 'unix' | 'tcp'): P
       return southbound;
     },
     registry: () => registry,
+    address: () => listen,
     async write(documents) {
       const mutations = Object.entries(documents).map(([key, value]) => ({
         section: 'desired' as const,

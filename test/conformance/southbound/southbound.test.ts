@@ -1,10 +1,14 @@
 /** The southbound from end to end: controller and agents over unix sockets and TCP, mTLS, every way a stream can go. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client, credentials, Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
+import type { TlsMaterial } from '../../../agent/agent.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { openCertificateAuthority } from '../../../identity/certificate-authority.ts';
+import { targetMessageCodec } from '../../../schema/southbound/codec.ts';
 import { TargetKind } from '../../../schema/southbound/messages.ts';
+import { GOAL_STATE_STREAM } from '../../../schema/southbound/service.ts';
 import {
   logicalNetworkDocument,
   networkInterfaceDocument,
@@ -317,6 +321,72 @@ test('a second stream of a target replaces the first', async (t) => {
     1,
   );
 });
+
+test('a virtual network of which one host is away is a warning, of which all are away a failure', async (t) => {
+  const part = await started(t);
+  await until('compiled', () => statusOf(part, 'vnet-blue') === 'Uninitialized');
+  const host1 = await part.host('host1');
+  const host2 = await part.host('host2');
+  host1.attach('nic-a');
+  host2.attach('nic-b');
+  await until('in force', () => statusOf(part, 'vnet-blue') === 'Success');
+  t.is(statusOf(part, 'subnet-blue-web'), 'Success');
+  await host1.agent.close();
+  await until('one away', () => statusOf(part, 'vnet-blue') === 'Warning');
+  t.is(statusOf(part, 'nic-b'), 'Success');
+  await host2.agent.close();
+  await until('all away', () => statusOf(part, 'vnet-blue') === 'Failure');
+  const details = part.southbound().realised.configurationState('vnet-blue')?.detailedInfo ?? [];
+  t.deepEqual(
+    details.map(({ code }) => code),
+    Array(2).fill('HostNotConnectedToController'),
+  );
+});
+
+test('bytes that are no message, and messages out of turn, end their stream and nothing else', async (t) => {
+  const part = await started(t);
+  const host1 = await part.host('host1');
+  await until('connected', () => statusOf(part, 'server-host1') === 'Success');
+  const garbage = [Buffer.from([0xff]), Buffer.from([0x0a, 0x7f, 1]), Buffer.alloc(64, 0x0a)];
+  const ack = { nonce: 1, revision: 1, applyMicros: 0, errors: [] };
+  const early = [{ ack }, { report: { ports: [], health: [] } }].map((message) =>
+    targetMessageCodec.encode(message),
+  );
+  const tls = await part.tls('host2', 'host');
+  for (const bytes of [...garbage, ...early]) {
+    const status = await sendRaw(part.address(), tls, bytes);
+    t.true(
+      status.code === Status.INVALID_ARGUMENT || status.code === Status.INTERNAL,
+      `${status.code} ${status.details}`,
+    );
+  }
+  await part.write({ 'networkinterfaces/a': nic('a', '10.0.0.6') });
+  host1.attach('nic-a');
+  await until('still served', () => statusOf(part, 'nic-a') === 'Success');
+  t.deepEqual(await streamsAccepted(part), { snapshot: 1 });
+});
+
+/** One stream that sends `bytes` as its first message. Resolves with how it ended. */
+function sendRaw(address: string, tls: TlsMaterial, bytes: Buffer): Promise<StatusObject> {
+  const client = new Client(address, credentials.createSsl(tls.ca, tls.key, tls.cert), {
+    'grpc.ssl_target_name_override': 'controller',
+  });
+  const call = client.makeBidiStreamRequest(
+    GOAL_STATE_STREAM.path,
+    (raw: Buffer) => raw,
+    (raw) => raw,
+    new Metadata(),
+  );
+  return new Promise((resolve) => {
+    call.on('data', () => undefined);
+    call.on('error', () => undefined);
+    call.on('status', (status: StatusObject) => {
+      client.close();
+      resolve(status);
+    });
+    call.write(bytes);
+  });
+}
 
 test('a host that a revision does not concern still learns of it', async (t) => {
   const part = await started(t);

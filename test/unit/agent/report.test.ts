@@ -1,6 +1,7 @@
 /** agent/report.ts: a fault is told while it stands and no longer. */
 import test from 'ava';
-import { buildReport, faultsAfter, splitUnknown } from '../../../agent/report.ts';
+import { FAULTS_TOLD_MAX } from '../../../agent/limits.ts';
+import { buildReport, faultsAfter, faultsTold, splitUnknown } from '../../../agent/report.ts';
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 
 function resource(key: string): Resource {
@@ -44,4 +45,12 @@ test('a resource of a kind that this version does not know is refused by name, t
     errors.map(({ key, code }) => [key, code]),
     [['vip/1', 'PolicyConfigurationFailure']],
   );
+});
+
+test('more faults than a message carries are counted in its last one', (t) => {
+  const few = Array.from({ length: FAULTS_TOLD_MAX }, (_, at) => fault(`port/${at}`));
+  t.is(faultsTold(few), few);
+  const told = faultsTold([...few, fault('vnet/x'), fault('vnet/y')]);
+  t.is(told.length, FAULTS_TOLD_MAX + 1);
+  t.regex(told.at(-1)?.message ?? '', /^2 more/);
 });
