@@ -1,0 +1,173 @@
+/** The forwarding loop over memory: requests between bursts, devices that come, go and disappear, an uplink that cannot be opened. */
+import test from 'ava';
+import { ManualClock } from '../../../../base/clock.ts';
+import { SdnError } from '../../../../base/errors.ts';
+import { seededRng } from '../../../../base/rng.ts';
+import { millis } from '../../../../base/units.ts';
+import { memoryFrameIo } from '../../../../dataplane/port/memory-frame-io.ts';
+import { ForwardingLoop } from '../../../../dataplane/switch/forwarding-loop.ts';
+import { SwitchCore } from '../../../../dataplane/switch/switch-core.ts';
+import type {
+  NumberedRequest,
+  Request,
+  WorkerMessage,
+} from '../../../../dataplane/switch/worker-protocol.ts';
+import { BLUE, between, hostResource, portId, tenantGoal, udpFrame } from './tenants.ts';
+
+const VM = portId(BLUE, '10.0.0.4');
+const OTHER = portId(BLUE, '10.0.0.5');
+const PORTS = { src: 4000, dst: 5000 };
+const NOWHERE = { kind: 'tap', name: 'nowhere', mustExist: true } as const;
+
+function loop() {
+  const io = memoryFrameIo();
+  const clock = new ManualClock();
+  const core = new SwitchCore({ io, clock, rng: seededRng(3), flowsMax: 64 });
+  let requests: NumberedRequest[] = [];
+  const posted: WorkerMessage[] = [];
+  const uplinks: string[] = [];
+  const refused = new Set<string>();
+  const opened = new Map<string, number>();
+  let number = 0;
+  const made = new ForwardingLoop({
+    io,
+    core,
+    devices: {
+      open({ name }) {
+        if (name === 'nowhere') throw new SdnError('SDN_DEVICE', 'no such device');
+        const port = io.attach('ethernet');
+        opened.set(name, port);
+        return { port, wasCreated: true };
+      },
+      openUplink({ providerAddress }) {
+        const address = providerAddress.join('.');
+        if (refused.has(address)) throw new SdnError('SDN_DEVICE', 'address is not here');
+        uplinks.push(address);
+        return io.attach('uplink');
+      },
+    },
+    takeRequests: () => requests.splice(0),
+    post: (message) => posted.push(message),
+  });
+  return {
+    io,
+    clock,
+    core,
+    made,
+    uplinks,
+    refused,
+    opened,
+    /** Asks, and gives the loop a round to answer; returns all that it has posted since. */
+    ask(request: Request): WorkerMessage[] {
+      requests = [...requests, { number: number++, request }];
+      made.turn();
+      return posted.splice(0);
+    },
+    turn(): WorkerMessage[] {
+      made.turn();
+      return posted.splice(0);
+    },
+  };
+}
+
+function tap(name: string): Request {
+  return { kind: 'attach', portId: name, device: { kind: 'tap', name, mustExist: false } };
+}
+
+const GOAL = { upserts: [hostResource(), ...tenantGoal(BLUE)], removes: [] };
+
+test('requests are answered by number, with where each port’s counters are', (t) => {
+  const net = loop();
+  const [applied] = net.ask({ kind: 'applyGoal', change: GOAL });
+  t.like(applied, { kind: 'result', number: 0, value: [] });
+  t.is(applied?.kind === 'result' ? applied.ports?.length : 0, 3);
+  const [attached] = net.ask(tap(VM));
+  t.like(attached, { kind: 'result', number: 1, value: { wasCreated: true } });
+  t.is(attached?.kind === 'result' ? attached.ports : [], undefined, 'nothing new about ports');
+  t.like(net.ask({ kind: 'flows', query: { limit: 5 } })[0], { number: 2, value: [] });
+});
+
+test('frames are forwarded in the round they arrive, and sent with the next exchange', (t) => {
+  const net = loop();
+  net.ask({ kind: 'applyGoal', change: GOAL });
+  net.ask(tap(VM));
+  net.ask(tap(OTHER));
+  net.io.deliver(net.opened.get(VM) ?? -1, udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), PORTS));
+  net.turn();
+  t.deepEqual(net.io.takeSent(), []);
+  net.turn();
+  t.is(net.io.takeSent()[0]?.port, net.opened.get(OTHER));
+});
+
+test('a fault of a request goes to its asker and disturbs nothing', (t) => {
+  const net = loop();
+  const unknown = net.ask({ kind: 'attach', portId: VM, device: NOWHERE });
+  t.like(unknown[0], { kind: 'fault', number: 0, fault: { code: 'SDN_DEVICE' } });
+  net.ask(tap(VM));
+  t.like(net.ask(tap(VM))[0], { kind: 'fault', fault: { code: 'SDN_SWITCH_PORT_IN_USE' } });
+  t.like(net.ask({ kind: 'detach', portId: 'nobody' })[0], { kind: 'result', value: false });
+});
+
+test('a detached device is closed after its last frames are out, and only then is it said so', (t) => {
+  const net = loop();
+  net.ask({ kind: 'applyGoal', change: GOAL });
+  net.ask(tap(VM));
+  net.ask(tap(OTHER));
+  net.io.deliver(net.opened.get(VM) ?? -1, udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), PORTS));
+  net.turn();
+  t.deepEqual(net.ask({ kind: 'detach', portId: OTHER }), []);
+  t.is(net.io.takeSent().length, 1, 'what was queued went out');
+  t.like(net.turn()[0], { kind: 'result', value: true });
+  t.throws(() => net.io.isGone(net.opened.get(OTHER) ?? -1), undefined, 'it is closed');
+});
+
+test('a device that disappears is closed and reported within a second', (t) => {
+  const net = loop();
+  net.ask(tap(VM));
+  net.io.remove(net.opened.get(VM) ?? -1);
+  net.clock.advance(millis(1001));
+  net.turn();
+  const [gone] = net.turn();
+  t.like(gone, { kind: 'deviceGone', portId: VM, ports: [] });
+  t.like(net.ask(tap(VM))[0], { kind: 'result', value: { wasCreated: true } }, 'it may come again');
+});
+
+test('the uplink opens at the provider address of goal state, and moves with it', (t) => {
+  const net = loop();
+  net.ask({ kind: 'applyGoal', change: GOAL });
+  net.ask({ kind: 'applyGoal', change: GOAL });
+  t.deepEqual(net.uplinks, ['192.0.2.1']);
+  const host = hostResource();
+  const settings = host.host;
+  if (settings === undefined) return t.fail();
+  const moved = { ...host, host: { ...settings, providerAddress: Uint8Array.of(192, 0, 2, 77) } };
+  net.ask({ kind: 'applyGoal', change: { upserts: [moved], removes: [] } });
+  net.turn();
+  t.deepEqual(net.uplinks, ['192.0.2.1', '192.0.2.77']);
+});
+
+test('an uplink that cannot be opened is a fault of the host resource, tried again with each change', (t) => {
+  const net = loop();
+  net.refused.add('192.0.2.1');
+  const [result] = net.ask({ kind: 'applyGoal', change: GOAL });
+  t.like(result, { kind: 'result' });
+  t.deepEqual(result?.kind === 'result' ? result.value : [], [
+    { key: 'host', code: 'PAAddressConfigurationFailure', message: 'address is not here' },
+  ]);
+  net.refused.clear();
+  const empty = { upserts: [], removes: [] };
+  t.like(net.ask({ kind: 'applyGoal', change: empty })[0], { kind: 'result', value: [] });
+  t.deepEqual(net.uplinks, ['192.0.2.1']);
+});
+
+test('close ends the loop and answers whoever still waits', (t) => {
+  const net = loop();
+  net.ask(tap(VM));
+  net.ask({ kind: 'detach', portId: VM });
+  t.deepEqual(
+    net.ask({ kind: 'close' }).map((message) => message.kind),
+    ['result', 'result'],
+  );
+  net.made.run();
+  t.pass('run returns at once');
+});
