@@ -168,10 +168,15 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
   return made;
 }
 
+const directories: string[] = [];
+process.once('exit', () => {
+  for (const path of directories) rmSync(path, { recursive: true, force: true });
+});
+
 /** Removed when the tests end. */
 export function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'weft-host-agent-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  directories.push(path);
   return path;
 }
 
