@@ -24,16 +24,30 @@ static uint32_t lanes_sum(const lanes *sums)
 	return (uint32_t)((total & 0xffff) + (total >> 16));
 }
 
-/* The last 0 … 63 bytes. */
-static uint32_t tail_add(const uint8_t *at, size_t len)
+/* The last 0 … 63 bytes, copied to `to` unless that is NULL. Every load comes before the store that could overwrite it. */
+static inline __attribute__((always_inline)) uint32_t tail_sum(uint8_t *to, const uint8_t *from,
+							       size_t len)
 {
-	uint32_t sum = 0;
+	uint64_t sum = 0, eight;
 	uint16_t word;
-	for (; len >= 2; at += 2, len -= 2) {
-		memcpy(&word, at, sizeof word);
+	for (; len >= sizeof eight; from += sizeof eight, len -= sizeof eight) {
+		memcpy(&eight, from, sizeof eight);
+		if (to != NULL)
+			to = (uint8_t *)memcpy(to, &eight, sizeof eight) + sizeof eight;
+		sum += (eight & 0xffffffff) + (eight >> 32);
+	}
+	for (; len >= sizeof word; from += sizeof word, len -= sizeof word) {
+		memcpy(&word, from, sizeof word);
+		if (to != NULL)
+			to = (uint8_t *)memcpy(to, &word, sizeof word) + sizeof word;
 		sum += word;
 	}
-	return len > 0 ? sum + *at : sum;
+	if (len > 0) {
+		sum += *from;
+		if (to != NULL)
+			*to = *from;
+	}
+	return (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16 & 0xffff) + (uint32_t)(sum >> 32);
 }
 
 VECTOR_CLONES uint32_t checksum_add(uint32_t sum, const uint8_t *at, size_t len)
@@ -44,7 +58,7 @@ VECTOR_CLONES uint32_t checksum_add(uint32_t sum, const uint8_t *at, size_t len)
 		memcpy(&b, at + sizeof a, sizeof b);
 		sums += (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16);
 	}
-	return checksum_fold(sum) + lanes_sum(&sums) + tail_add(at, len);
+	return checksum_fold(sum) + lanes_sum(&sums) + tail_sum(NULL, at, len);
 }
 
 VECTOR_CLONES uint32_t checksum_move(uint32_t sum, uint8_t *to, const uint8_t *from, size_t len)
@@ -57,7 +71,5 @@ VECTOR_CLONES uint32_t checksum_move(uint32_t sum, uint8_t *to, const uint8_t *f
 		memcpy(to + sizeof a, &b, sizeof b);
 		sums += (a & 0xffff) + (a >> 16) + (b & 0xffff) + (b >> 16);
 	}
-	uint32_t tail = tail_add(from, len);
-	memmove(to, from, len);
-	return checksum_fold(sum) + lanes_sum(&sums) + tail;
+	return checksum_fold(sum) + lanes_sum(&sums) + tail_sum(to, from, len);
 }
