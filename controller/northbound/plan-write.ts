@@ -15,7 +15,7 @@ import { detail, type FaultDetail, fault, refuse } from './fault.ts';
 import { checkDelete, checkPut, type Preconditions } from './preconditions.ts';
 import { readBody } from './read-body.ts';
 import type { Registry } from './registry.ts';
-import { documentOf, findNode, loadNode, nodesOf } from './resource-node.ts';
+import { documentOf, loadNode, nodesOf } from './resource-node.ts';
 import type { ResourcePath } from './resource-path.ts';
 import type { DocumentChange, ReadContext, RegisteredType, ResourceNode } from './resource-type.ts';
 
@@ -202,7 +202,9 @@ function releasedClaims(
 
 function removedNodes(before: LoadedTree | undefined, root: ResourceNode | undefined) {
   const all = [...(before?.nodes.values() ?? [])];
-  return root === undefined ? all : all.filter(({ key }) => findNode(root, key) === undefined);
+  if (root === undefined) return all;
+  const left = new Set([...nodesOf(root)].map(({ key }) => key));
+  return all.filter(({ key }) => !left.has(key));
 }
 
 function checkImmutable(
