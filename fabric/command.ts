@@ -74,6 +74,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   busybox: 'busybox',
   dhclient: 'isc-dhcp-client',
   iperf3: 'iperf3',
+  ethtool: 'ethtool',
   ping: 'iputils-ping',
 };
 
