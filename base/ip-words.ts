@@ -51,10 +51,6 @@ export function isIpv4Words(words: IpWords): boolean {
   return words[0] === 0 && words[1] === 0 && words[2] === IPV4_MAPPED_WORD;
 }
 
-export function ipWordsEqual(a: IpWords, b: IpWords): boolean {
-  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
-}
-
 export function prefixHasWords(prefix: IpPrefixWords, words: IpWords): boolean {
   return words.every((part, index) => {
     const own = prefix.words[index] ?? 0;

@@ -17,6 +17,7 @@ import { systemRng } from '../../base/rng.ts';
 import { run } from '../../fabric/command.ts';
 import { ipBatch, joinProviderNetwork, UPLINK } from '../../fabric/links.ts';
 import { createNamespace, inNamespace, namespaceName } from '../../fabric/namespaces.ts';
+import { OVERLAY_BYTES } from '../../fabric/settings.ts';
 import { openCertificateAuthority } from '../../identity/certificate-authority.ts';
 import {
   type HostSettings,
@@ -76,7 +77,8 @@ export async function addKernelHost(
       ],
     },
   });
-  const kernel = kernelSwitch(namespace);
+  const mtu = fabric.settings.provider.mtu - OVERLAY_BYTES;
+  const kernel = kernelSwitch(namespace, mtu);
   const agent = await startKernelAgent(network, name, (change) => kernel.apply(change));
   agent.observe({
     ports: [{ portId: nic.instanceId, linkUp: true, device: 'vxlan' }],
@@ -93,7 +95,7 @@ export async function addKernelHost(
     device: port.device,
     mac: port.mac,
     address,
-    mtu: fabric.settings.provider.mtu - 50,
+    mtu,
   });
   return { vm, close: () => agent.close() };
 }
@@ -158,7 +160,7 @@ interface KernelSwitch {
   port(): { readonly device: string; readonly mac: string } | undefined;
 }
 
-function kernelSwitch(namespace: string): KernelSwitch {
+function kernelSwitch(namespace: string, mtu: number): KernelSwitch {
   const subnets = new Map<string, VirtualSubnet>();
   const mappings = new Map<string, Mapping>();
   let own: Port | undefined;
@@ -177,7 +179,7 @@ function kernelSwitch(namespace: string): KernelSwitch {
     const device = deviceOf(subnet.id);
     await ip(
       `link add ${device} type vxlan id ${subnet.vni} dev ${UPLINK} dstport ${VXLAN_PORT} nolearning`,
-      `link set ${device} address ${formatMac(VIRTUAL_ROUTER_MAC)} mtu 1450`,
+      `link set ${device} address ${formatMac(VIRTUAL_ROUTER_MAC)} mtu ${mtu}`,
       `link set ${device} up`,
     );
   }
