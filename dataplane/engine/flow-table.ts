@@ -284,8 +284,11 @@ export class FlowTable {
     }
   }
 
-  /** Forgets flows that have been idle for their time; `room` bounds the work and is overwritten. */
-  expire(nowSec: number, room: Uint32Array): void {
+  /**
+   * Forgets flows that have been idle for their time; `room` bounds the work and is overwritten. True if it was not enough and there is
+   * more to do at once.
+   */
+  expire(nowSec: number, room: Uint32Array): boolean {
     const due = this.#wheel.advance(nowSec, room);
     for (let index = 0; index < due; index += 1) {
       const pair = room[index] ?? 0;
@@ -296,6 +299,7 @@ export class FlowTable {
         this.remove(pair * 2);
       }
     }
+    return due === room.length;
   }
 
   /** Every entry, read out. For people, not for packets. */

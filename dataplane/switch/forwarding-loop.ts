@@ -5,7 +5,8 @@
  *   requests  goal state, devices: between two bursts, so that a frame sees a change wholly or not at all
  *   forward   the burst
  *   close     devices that were detached a round ago: whatever was still queued for them has been sent
- *   tick      once a second: ageing, lost frames, devices that have disappeared
+ *   age       idle flows, once a second, a bounded number a round
+ *   tick      once a second: lost frames, devices that have disappeared
  *
  * The devices are opened by whoever makes the loop, so a test runs it over memory. Called by worker.
  */
@@ -56,6 +57,8 @@ export class ForwardingLoop {
   #portsVersion = -1;
   #txCount = 0;
   #nextTickMs = 0;
+  /** More flows are due to be forgotten than one round may take. */
+  #isAgeing = false;
   #isRunning = true;
 
   constructor(parts: LoopParts) {
@@ -70,7 +73,8 @@ export class ForwardingLoop {
   /** One round. */
   turn(): void {
     const { io, core } = this.#parts;
-    const received = io.exchange(this.#txCount, this.#closing.length > 0 ? 0 : TICK_MS);
+    const isBusy = this.#closing.length > 0 || this.#isAgeing;
+    const received = io.exchange(this.#txCount, isBusy ? 0 : TICK_MS);
     const closing = this.#closing;
     this.#closing = [];
     for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
@@ -83,7 +87,9 @@ export class ForwardingLoop {
       io.detach(device);
       done();
     }
-    if (core.nowMs >= this.#nextTickMs) this.#tick(core.nowMs);
+    const isTick = core.nowMs >= this.#nextTickMs;
+    if (isTick || this.#isAgeing) this.#isAgeing = core.expireFlows();
+    if (isTick) this.#tick(core.nowMs);
   }
 
   #answer({ number, request }: NumberedRequest): void {
@@ -169,7 +175,7 @@ export class ForwardingLoop {
 
   #tick(nowMs: number): void {
     this.#nextTickMs = nowMs + TICK_MS;
-    this.#parts.core.tick();
+    this.#parts.core.collectLosses();
     for (const [portId, device] of this.#devices) {
       if (!this.#parts.io.isGone(device)) continue;
       this.#detach(portId, () => {

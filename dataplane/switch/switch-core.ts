@@ -154,9 +154,13 @@ export class SwitchCore {
     return this.#tables.ports.version;
   }
 
-  /** Forgets idle flows, and takes over what the devices have lost in sending. To be called about once a second. */
-  tick(): void {
-    this.flowTable.expire(this.#nowSec(), this.#expired);
+  /** Forgets idle flows, a bounded number at a time: true if there are more. To be called once a second, and while there are. */
+  expireFlows(): boolean {
+    return this.flowTable.expire(this.#nowSec(), this.#expired);
+  }
+
+  /** Takes over into the counters what the devices have lost in sending. */
+  collectLosses(): void {
     for (const [port, device] of this.#devices) {
       const [queueFull, failed, offloadInvalid] = this.#io.transmitDrops(device);
       this.counters.setDropped(port, Drop.TransmitQueueFull, queueFull);

@@ -4,6 +4,7 @@ import { ManualClock } from '../../../../base/clock.ts';
 import { SdnError } from '../../../../base/errors.ts';
 import { seededRng } from '../../../../base/rng.ts';
 import { millis } from '../../../../base/units.ts';
+import { FLOW_EXPIRY_BURST } from '../../../../dataplane/limits.ts';
 import { memoryFrameIo } from '../../../../dataplane/port/memory-frame-io.ts';
 import { ForwardingLoop } from '../../../../dataplane/switch/forwarding-loop.ts';
 import { SwitchCore } from '../../../../dataplane/switch/switch-core.ts';
@@ -19,10 +20,10 @@ const OTHER = portId(BLUE, '10.0.0.5');
 const PORTS = { src: 4000, dst: 5000 };
 const NOWHERE = { kind: 'tap', name: 'nowhere', mustExist: true } as const;
 
-function loop() {
+function loop(flowsMax = 64) {
   const io = memoryFrameIo();
   const clock = new ManualClock();
-  const core = new SwitchCore({ io, clock, rng: seededRng(3), flowsMax: 64 });
+  const core = new SwitchCore({ io, clock, rng: seededRng(3), flowsMax });
   let requests: NumberedRequest[] = [];
   const posted: WorkerMessage[] = [];
   const uplinks: string[] = [];
@@ -170,4 +171,22 @@ test('close ends the loop and answers whoever still waits', (t) => {
   );
   net.made.run();
   t.pass('run returns at once');
+});
+
+test('many flows that end at once are forgotten within the second, a bounded number a round', (t) => {
+  const net = loop(2048);
+  net.ask({ kind: 'applyGoal', change: GOAL });
+  net.ask(tap(VM));
+  net.ask(tap(OTHER));
+  const device = net.opened.get(VM) ?? -1;
+  for (let src = 1; src <= 1000; src += 1) {
+    net.io.deliver(device, udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), { src, dst: 9 }));
+  }
+  while (net.io.backlogCount > 0) net.turn();
+  t.is(net.core.flowTable.count, 1000);
+  net.clock.advance(millis(60_000));
+  net.turn();
+  t.is(net.core.flowTable.count, 1000 - FLOW_EXPIRY_BURST);
+  for (let round = 0; round < 4; round += 1) net.turn();
+  t.is(net.core.flowTable.count, 0);
 });
