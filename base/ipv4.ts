@@ -1,7 +1,8 @@
 /**
  * IPv4 addresses and prefixes as integers, for tables and arithmetic. Text is parsed strictly: four decimal octets, no leading
- * zeros (an octal reading elsewhere would name another host), and a prefix must have no host bits where the caller says so.
+ * zeros (an octal reading elsewhere would name another host), and a prefix has no host bits. Parsing is ip-num's; tables never parse.
  */
+import { IPv4, IPv4CidrRange, Validator } from 'ip-num';
 
 /** Host order: 10.0.0.1 is 0x0a000001. Unsigned, 0 … 2^32 − 1. */
 export type Ipv4 = number;
@@ -13,32 +14,22 @@ export interface Ipv4Prefix {
   readonly len: number;
 }
 
-const OCTET = /^(0|[1-9][0-9]{0,2})$/;
-
 export function parseIpv4(text: string): Ipv4 | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  let address = 0;
-  for (const part of parts) {
-    const octet = OCTET.test(part) ? Number(part) : 256;
-    if (octet > 255) return undefined;
-    address = address * 256 + octet;
-  }
-  return address;
+  const [isValid] = Validator.isValidIPv4String(text);
+  return isValid ? Number(IPv4.fromString(text).value) : undefined;
 }
 
 export function formatIpv4(address: Ipv4): string {
   return `${address >>> 24}.${(address >>> 16) & 0xff}.${(address >>> 8) & 0xff}.${address & 0xff}`;
 }
 
-/** `a.b.c.d/len`; undefined when malformed or when host bits are set. */
+/** `a.b.c.d/len` in its canonical spelling; undefined when malformed or when host bits are set. */
 export function parseIpv4Prefix(text: string): Ipv4Prefix | undefined {
-  const [addressText = '', lenText = '', ...rest] = text.split('/');
-  const address = parseIpv4(addressText);
-  if (address === undefined || rest.length > 0 || !OCTET.test(lenText)) return undefined;
-  const len = Number(lenText);
-  if (len > 32 || (address & ~ipv4Mask(len)) !== 0) return undefined;
-  return { address, len };
+  const [isValid] = Validator.isValidIPv4CidrRange(text);
+  if (!isValid) return undefined;
+  const range = IPv4CidrRange.fromCidr(text);
+  if (range.toCidrString() !== text) return undefined;
+  return { address: Number(range.getFirst().value), len: Number(range.getPrefix().value) };
 }
 
 export function formatIpv4Prefix(prefix: Ipv4Prefix): string {
