@@ -12,6 +12,7 @@
  * A change is a PUT of a networkInterface with another address. It is applied when the last of the ten hosts that its network is on
  * has been handed the mapping. Exits with 1 when something could not be measured.
  */
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../base/errors.ts';
 import { seededRng } from '../../base/rng.ts';
@@ -92,6 +93,7 @@ function readOptions(): Options {
 
 async function main(options: Options): Promise<number> {
   const run: Run = { options, samples: [], missing: {} };
+  const [load = 0] = loadavg();
   await attempt(run, 'many networks', () => measureSizes(run));
   let peerVersion = 'none';
   if (options.ports > 0) {
@@ -105,7 +107,7 @@ async function main(options: Options): Promise<number> {
     ours: WEFT,
     conditions: {
       ...{ hosts: hostCount, 'interfaces per network': NETWORK_SIZE, 'changes per round': changes },
-      ...{ rounds, seed, OVN: peerVersion },
+      ...{ rounds, seed, OVN: peerVersion, 'load of the machine before': load.toFixed(2) },
     },
     measures: MEASURES,
     samples: run.samples,
