@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "namespace.h"
 #include "ports.h"
 #include "values.h"
 
@@ -82,38 +83,50 @@ static void close_all(int receive_fd, const int *fds, uint32_t count)
 	errno = error;
 }
 
-/* attachUplink(address, port, sendPort, sendCount, hasOffload, hasUso) → port */
+/* Opens all sockets of an uplink, or as many as it can; *failed names the step that could not. */
+static void uplink_open(struct sockaddr_storage *address, socklen_t len, uint16_t send_port,
+			uint32_t send_count, struct uplink_sockets *sockets, const char **failed)
+{
+	struct sockaddr *bound = (struct sockaddr *)address;
+	sockets->receive_fd = uplink_receive_socket(bound, len, failed);
+	/* The port is at the same place in sockaddr_in6. */
+	((struct sockaddr_in *)address)->sin_port = htons(send_port);
+	while (sockets->receive_fd >= 0 && sockets->send_count < send_count) {
+		int fd = uplink_send_socket(bound, len, failed);
+		if (fd < 0)
+			return;
+		sockets->send_fds[sockets->send_count++] = fd;
+	}
+}
+
+/* attachUplink(namespacePath | null, address, port, sendPort, sendCount, hasOffload, hasUso) → port */
 static napi_value attach_uplink(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_read(env, info);
+	struct text path;
 	struct sockaddr_storage address;
-	socklen_t len = argument_address(&arguments, 0, &address);
-	uint16_t send_port = htons((uint16_t)argument_uint32(&arguments, 2));
-	uint32_t send_count = argument_uint32(&arguments, 3);
-	bool has_offload = argument_bool(&arguments, 4), has_uso = argument_bool(&arguments, 5);
+	const char *namespace_path = argument_text(&arguments, 0, &path);
+	socklen_t len = argument_address(&arguments, 1, &address);
+	uint16_t send_port = (uint16_t)argument_uint32(&arguments, 3);
+	uint32_t send_count = argument_uint32(&arguments, 4);
+	bool has_offload = argument_bool(&arguments, 5), has_uso = argument_bool(&arguments, 6);
 	struct burst *burst = burst_of(&arguments);
 	if (burst == NULL)
 		return NULL;
-	const char *failed = "attach";
-	int send_fds[SENDERS_MAX];
-	struct uplink_sockets sockets = {.send_fds = send_fds};
-	errno = EINVAL;
 	if (send_count < 1 || send_count > SENDERS_MAX)
-		return throw_errno(env, "number of senders");
-	sockets.receive_fd = uplink_receive_socket((struct sockaddr *)&address, len, &failed);
-	struct sockaddr_in *any = (struct sockaddr_in *)&address;
-	any->sin_port = send_port; /* at the same place in sockaddr_in6 */
-	while (sockets.receive_fd >= 0 && sockets.send_count < send_count) {
-		int fd = uplink_send_socket((struct sockaddr *)&address, len, &failed);
-		if (fd < 0)
-			break;
-		send_fds[sockets.send_count++] = fd;
-	}
+		return throw_type(env, "number of senders out of range");
+	const char *failed = "attach";
+	struct uplink_sockets sockets = {.receive_fd = -1};
+	namespace_home home;
+	if (!namespace_enter(namespace_path, &home))
+		return throw_errno(env, "setns");
+	uplink_open(&address, len, send_port, send_count, &sockets, &failed);
+	namespace_leave(home);
 	int index = -1;
 	if (sockets.receive_fd >= 0 && sockets.send_count == send_count)
 		index = uplink_attach(burst, &sockets, has_offload, has_uso);
 	if (index < 0) {
-		close_all(sockets.receive_fd, send_fds, sockets.send_count);
+		close_all(sockets.receive_fd, sockets.send_fds, sockets.send_count);
 		return throw_errno(env, failed);
 	}
 	return value_int32(env, index);

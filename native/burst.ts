@@ -2,7 +2,8 @@
  * The burst engine's face: one per forwarding loop. dataplane/port/native-frame-io.ts makes a FrameIo of it; only wake() is called from
  * other threads, with the descriptor's number.
  */
-import { addon, type Burst, deviceCall } from './addon.ts';
+import { addon, type Burst } from './addon.ts';
+import { deviceCall } from './device-error.ts';
 
 export type { Burst } from './addon.ts';
 

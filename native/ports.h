@@ -11,14 +11,14 @@ extern const struct port_kind tap_port;
 extern const struct port_kind packet_port;
 extern const struct port_kind uplink_port;
 
+#define SENDERS_MAX 32
+
 /* Sockets of one uplink; all are owned by the state once it exists. */
 struct uplink_sockets {
 	int receive_fd;
-	const int *send_fds;
+	int send_fds[SENDERS_MAX];
 	uint32_t send_count;
 };
-
-#define SENDERS_MAX 32
 
 /* −1 with errno on failure; the descriptors then still belong to the caller. */
 int uplink_attach(struct burst *burst, const struct uplink_sockets *sockets, bool has_offload,

@@ -2,7 +2,8 @@
  * Sockets Node cannot make: packet sockets with a virtio_net_hdr, and listeners another process inherits. Called by dataplane/port
  * and by the fabric's supervisor.
  */
-import { addon, deviceCall } from './addon.ts';
+import { addon } from './addon.ts';
+import { deviceCall } from './device-error.ts';
 import { namespacePath } from './tap-device.ts';
 
 /** A packet socket on an existing interface, receiving everything but what this socket sends. */

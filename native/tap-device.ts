@@ -4,7 +4,8 @@
  */
 import { isAbsolute } from 'node:path';
 import type { Mac } from '../base/mac.ts';
-import { addon, DeviceError, deviceCall } from './addon.ts';
+import { addon } from './addon.ts';
+import { DeviceError, deviceCall } from './device-error.ts';
 
 export interface TapOptions {
   /** Interface name, at most 15 bytes. */

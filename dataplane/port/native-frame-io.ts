@@ -9,6 +9,7 @@ import { statSync } from 'node:fs';
 import { assert } from '../../base/assert.ts';
 import type { Mac } from '../../base/mac.ts';
 import { type Burst, openBurst, wake } from '../../native/burst.ts';
+import { deviceCall } from '../../native/device-error.ts';
 import { openPacketSocket } from '../../native/socket.ts';
 import {
   namespacePath,
@@ -47,6 +48,8 @@ export interface UplinkPortOptions {
   readonly address: Uint8Array;
   /** Where VXLAN is received; default 4789. */
   readonly udpPort?: number;
+  /** Where its sockets live; default: the calling thread's own. */
+  readonly namespace?: string;
 }
 
 export interface NativeFrameIo extends FrameIo {
@@ -125,14 +128,19 @@ class BurstFrameIo implements NativeFrameIo {
 
   attachUplink(options: UplinkPortOptions): number {
     const { takesTcpSuperFrames, takesUdpSuperFrames } = this.abilities;
-    return this.#burst.attachUplink(
-      options.address,
-      options.udpPort ?? VXLAN_UDP_PORT,
-      UPLINK_SENDER_PORT,
-      UPLINK_SENDERS,
-      takesTcpSuperFrames,
-      takesUdpSuperFrames,
+    const port = deviceCall(`uplink on ${formatAddress(options.address)}`, () =>
+      this.#burst.attachUplink(
+        namespacePath(options.namespace),
+        options.address,
+        options.udpPort ?? VXLAN_UDP_PORT,
+        UPLINK_SENDER_PORT,
+        UPLINK_SENDERS,
+        takesTcpSuperFrames,
+        takesUdpSuperFrames,
+      ),
     );
+    this.#remember(port, options.namespace);
+    return port;
   }
 
   wake(): void {
@@ -174,6 +182,10 @@ class BurstFrameIo implements NativeFrameIo {
     const home = this.#homes.get(port);
     return home !== undefined && inodeOf(home.path) !== home.inode;
   }
+}
+
+function formatAddress(address: Uint8Array): string {
+  return address.length === 4 ? address.join('.') : Buffer.from(address).toString('hex');
 }
 
 interface NamespaceIdentity {
