@@ -5,10 +5,12 @@
  * Methods — MS-NCNBI §1.3.1.1 names PATCH in a table, and POST and HEAD nowhere for resources; no resource defines them, so they are 405
  * OperationNotSupported. A request's Content-Type that is not application/json is InternalServerError, in those words, by §2.2.1.1.
  */
+import { type Clock, sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { randomGuid } from '../../base/guid.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
+import { millis } from '../../base/units.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import { treeKeyOf } from '../model/resource-ref.ts';
 import type { LiveOperations } from '../operations/live-operations.ts';
@@ -18,6 +20,7 @@ import { detail, errorContent, fault, NorthboundFault } from './fault.ts';
 import {
   BUSY_RETRY_AFTER_SEC,
   CLIENT_REQUEST_ID_LENGTH_MAX,
+  LIST_SLICE_LENGTH,
   OPERATION_RETRY_AFTER_SEC,
 } from './limits.ts';
 import type { NorthboundMetrics } from './metrics.ts';
@@ -39,8 +42,8 @@ export interface ApiRequest {
   /** Names lower-cased. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer | undefined;
-  /** Who asks: name from the certificate or the token. */
-  readonly client: string;
+  /** Who asks: name from the certificate or the token. Throws the fault that answers a stranger. */
+  readonly identify: () => string;
   /** `https://host:port`, for the absolute URLs of §1.3.2. */
   readonly origin: string;
 }
@@ -52,6 +55,11 @@ export interface ApiReply {
   readonly body?: string | undefined;
 }
 
+interface IdentifiedWrite extends ApiRequest {
+  readonly method: 'PUT' | 'DELETE';
+  readonly client: string;
+}
+
 export interface ApiParts {
   readonly view: ViewContext;
   readonly writer: Writer;
@@ -59,6 +67,7 @@ export interface ApiParts {
   readonly readOnly: ReadOnlyRoutes;
   readonly weft: WeftRoutes;
   readonly metrics: NorthboundMetrics;
+  readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
 }
@@ -88,8 +97,10 @@ export class Api {
   }
 
   async #route(request: ApiRequest): Promise<ApiReply> {
+    const client = request.identify();
     const path = parseApiPath(request.url);
-    if (path.version === 'weft/v1') return weftRoute(request, path, this.#parts.weft);
+    if (path.version === 'weft/v1')
+      return weftRoute({ ...request, client }, path, this.#parts.weft);
     const fixed = await readOnlyRoute(request, path, this.#parts.readOnly);
     if (fixed !== undefined) return fixed;
     const target = resolvePath(this.#parts.view.registry, path.segments);
@@ -99,7 +110,7 @@ export class Api {
       case 'PUT':
       case 'DELETE':
         if (target.kind === 'collection') throw methodRefused(request.method, 'GET');
-        return this.#write(request, path, target, request.method);
+        return this.#write({ ...request, client, method: request.method }, path, target);
       default:
         throw methodRefused(
           request.method,
@@ -119,25 +130,27 @@ export class Api {
     return jsonReply(200, this.#view(resource), typeof etag === 'string' ? { ETag: etag } : {});
   }
 
-  #list(path: CollectionPath): ApiReply {
-    const { desired } = this.#parts.view;
-    const resources = membersOf(desired, path);
-    const value = resources.map((resource) => this.#view(resource));
-    return jsonReply(200, { value, nextLink: '' });
+  /** In slices, so that nobody waits behind a long list; each resource is shown as it was when the list was begun. */
+  async #list(path: CollectionPath): Promise<ApiReply> {
+    const { clock } = this.#parts;
+    const view = { ...this.#parts.view };
+    const resources = membersOf(view.desired, path);
+    const texts: string[] = [];
+    for (const [index, resource] of resources.entries()) {
+      if (index > 0 && index % LIST_SLICE_LENGTH === 0) await sleep(clock, millis(0));
+      texts.push(JSON.stringify(this.#view(resource, view)));
+    }
+    return { status: 200, headers: {}, body: `{"value":[${texts.join(',')}],"nextLink":""}` };
   }
 
-  #view(resource: Resource): JsonObject {
-    const { view, live } = this.#parts;
-    const running = live.of(resource.treeKey, view.realised.compiledRevision);
+  /** A context of its own for each answer: descriptors keep what they work out for it. */
+  #view(resource: Resource, view: ViewContext = { ...this.#parts.view }): JsonObject {
+    const running = this.#parts.live.of(resource.treeKey, view.realised.compiledRevision);
     return viewOf(resource, view, running);
   }
 
-  async #write(
-    request: ApiRequest,
-    path: ApiPath,
-    target: ResourcePath,
-    method: 'PUT' | 'DELETE',
-  ): Promise<ApiReply> {
+  async #write(request: IdentifiedWrite, path: ApiPath, target: ResourcePath): Promise<ApiReply> {
+    const { method } = request;
     const body = method === 'PUT' ? parseBody(request) : undefined;
     const clientRequestId = clientRequestIdOf(request);
     const reply = await this.#parts.writer.write({

@@ -98,13 +98,12 @@ async function answerApi(
   authenticate: Authenticator,
   api: Api,
 ): Promise<FastifyReply> {
-  const client = authenticate(request.raw);
   const answer = await api.handle({
     method: request.method,
     url: request.url,
     headers: singleHeaders(request),
     body: Buffer.isBuffer(request.body) ? request.body : undefined,
-    client,
+    identify: () => authenticate(request.raw),
     origin: `https://${request.headers.host ?? 'localhost'}`,
   });
   return send(reply, answer);

@@ -23,6 +23,8 @@ export const CONFLICT_WAIT: Millis = seconds(5);
 /** Seconds in Retry-After of an asynchronous answer; MS-NCNBI §1.3.2.1 allows 15 s … 15 min. */
 export const OPERATION_RETRY_AFTER_SEC = 15;
 
+/** Resources of a list that are rendered without letting others have their turn: about a millisecond of work. */
+export const LIST_SLICE_LENGTH = 64;
 /** Details in one error body. */
 export const FAULT_DETAILS_MAX = 32;
 /** Characters of a resourceId, as in Azure: it is part of keys and of URLs. */

@@ -44,6 +44,7 @@ export function createRegistry(types: readonly ResourceType[]): Registry {
 function register(type: ResourceType, parent: RegisteredType | undefined): RegisteredType {
   const path = parent === undefined ? type.collection : `${parent.path}/${type.collection}`;
   const children: RegisteredType[] = [];
+  const { properties } = type.schema;
   const registered: RegisteredType = {
     type,
     parent,
@@ -51,9 +52,13 @@ function register(type: ResourceType, parent: RegisteredType | undefined): Regis
     path,
     key: path.toLowerCase(),
     referenceTargets: new Map(targetsIn(type.schema, '')),
+    backReferences: Object.entries(properties)
+      .filter(([, property]) => shapeOf(property)['x-back-references'] === true)
+      .map(([name]) => name),
+    hasConfigurationState: 'configurationState' in properties,
   };
   for (const child of type.children ?? []) {
-    const clash = Object.keys(type.schema.properties).includes(child.collection);
+    const clash = Object.keys(properties).includes(child.collection);
     assert(!clash, `${path}: ${child.collection} is a child, not a property`);
     children.push(register(child, registered));
   }

@@ -100,6 +100,10 @@ export interface RegisteredType {
   readonly key: string;
   /** What its schema says about references, by property path. */
   readonly referenceTargets: ReadonlyMap<string, readonly string[]>;
+  /** Properties that list who refers to the resource. */
+  readonly backReferences: readonly string[];
+  /** Whether hosts' reports are shown on it. */
+  readonly hasConfigurationState: boolean;
 }
 
 /** A resource while a write works on it; resource-node.ts makes and reads them. */

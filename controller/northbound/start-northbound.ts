@@ -84,6 +84,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
       openApi: () => openApiDocument(registry, options.version),
     },
     metrics,
+    clock: options.clock,
     rng,
     log: options.log,
   });

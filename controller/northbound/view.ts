@@ -3,7 +3,6 @@
  * configurationState, back-references, and what the type derives. Nothing computed is ever stored, so it cannot be stale.
  */
 
-import { shapeOf } from '../../schema/northbound/read-properties.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { type OperationSubject, provisioningState } from '../operations/concurrency.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
@@ -39,9 +38,10 @@ export function viewOf(
 }
 
 function ownProperties(resource: Resource, type: RegisteredType | undefined): JsonObject {
-  const children = new Set(type?.children.map((child) => child.type.collection));
-  const own = Object.entries(resource.properties).filter(([name]) => !children.has(name));
-  return Object.fromEntries(own);
+  if (type === undefined || type.children.length === 0) return resource.properties;
+  const own: Record<string, JsonValue> = { ...resource.properties };
+  for (const child of type.children) delete own[child.type.collection];
+  return own;
 }
 
 function childViews(
@@ -62,7 +62,7 @@ function childViews(
 function computed(resource: Resource, type: RegisteredType, context: ViewContext): JsonObject {
   return {
     ...backReferences(resource, type, context),
-    ...(type.type.derive?.(resource, context) ?? {}),
+    ...type.type.derive?.(resource, context),
     ...configurationState(resource, type, context),
   };
 }
@@ -72,12 +72,10 @@ function backReferences(
   resource: Resource,
   type: RegisteredType,
   { desired, registry }: ViewContext,
-): JsonObject {
-  const { properties } = type.type.schema;
+): JsonObject | undefined {
+  if (type.backReferences.length === 0) return undefined;
   const lists: Record<string, JsonValue[]> = {};
-  for (const [name, property] of Object.entries(properties)) {
-    if (shapeOf(property)['x-back-references'] === true) lists[name] = [];
-  }
+  for (const name of type.backReferences) lists[name] = [];
   for (const { from, property } of desired.referrers(resource.ref)) {
     const name = registry.rule(from.type, property)?.backReference;
     if (name !== undefined) lists[name]?.push({ resourceRef: from.ref });
@@ -89,10 +87,9 @@ function configurationState(
   { instanceId }: Resource,
   type: RegisteredType,
   { realised }: ViewContext,
-): JsonObject {
-  if (!('configurationState' in type.type.schema.properties)) return {};
-  const state = realised.configurationState(instanceId);
-  if (state === undefined) return {};
+): JsonObject | undefined {
+  const state = type.hasConfigurationState ? realised.configurationState(instanceId) : undefined;
+  if (state === undefined) return undefined;
   const detailedInfo = state.detailedInfo.map(({ source, code, message }) => ({
     source,
     message,

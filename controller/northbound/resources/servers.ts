@@ -116,9 +116,24 @@ function derive({ resourceId, body }: Resource, context: ReadContext): JsonObjec
   };
 }
 
-function interfacesOn(serverId: string, { desired, realised }: ReadContext): Resource[] {
-  const wanted = serverId.toLowerCase();
-  return [...desired.list('networkInterfaces').values()].filter(
-    ({ instanceId }) => realised.serverOf(instanceId)?.toLowerCase() === wanted,
-  );
+const BY_SERVER = new WeakMap<ReadContext, ReadonlyMap<string, readonly Resource[]>>();
+
+/** Worked out once for each answer, which may show many servers. */
+function interfacesOn(serverId: string, context: ReadContext): readonly Resource[] {
+  const known = BY_SERVER.get(context);
+  const byServer = known ?? interfacesByServer(context);
+  if (known === undefined) BY_SERVER.set(context, byServer);
+  return byServer.get(serverId.toLowerCase()) ?? [];
+}
+
+function interfacesByServer({ desired, realised }: ReadContext): Map<string, Resource[]> {
+  const byServer = new Map<string, Resource[]>();
+  for (const nic of desired.list('networkInterfaces').values()) {
+    const server = realised.serverOf(nic.instanceId)?.toLowerCase();
+    if (server === undefined) continue;
+    const attached = byServer.get(server);
+    if (attached === undefined) byServer.set(server, [nic]);
+    else attached.push(nic);
+  }
+  return byServer;
 }
