@@ -10,6 +10,18 @@ export const FRAME_BYTES_MAX = 65_553;
 export const FLOWS_MAX = 131_072;
 /** Flows of one port: half of all, so that no single VM can take the whole table. */
 export const FLOWS_PER_PORT_MAX = 65_536;
+/** A flow whose other side has not spoken is forgotten after this long without a packet; it is the first to go when room is needed. */
+export const FLOW_HALF_OPEN_IDLE_SEC_MAX = 30;
+/** 2 hours 4 minutes: twice the keep-alive interval a host may use at least (RFC 5382 REQ-5). */
+export const TCP_ESTABLISHED_IDLE_SEC_MAX = 7440;
+/** A TCP connection that has closed, or is closing: long enough for the last ACK and its repetitions. */
+export const TCP_CLOSING_IDLE_SEC_MAX = 30;
+/** UDP, and what is neither TCP nor ICMP (RFC 4787 REQ-5). */
+export const DATAGRAM_FLOW_IDLE_SEC_MAX = 120;
+/** RFC 5508 REQ-1. */
+export const ICMP_FLOW_IDLE_SEC_MAX = 60;
+/** Decisions noted of one walk: two pipelines, twice as many groups as any has. */
+export const DECISIONS_MAX = 64;
 /** Timers of flows looked at between two bursts: bounds the pause that ageing may cause. */
 export const FLOW_EXPIRY_BURST = 256;
 /** ICMP errors a switch sends in one second (RFC 1812 §4.3.2.8); packets beyond are dropped and counted without one. */

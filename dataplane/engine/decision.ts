@@ -6,6 +6,7 @@
  */
 import { assertNever } from '../../base/assert.ts';
 import { DROP_NAMES } from '../../packet/drop.ts';
+import { DECISIONS_MAX } from '../limits.ts';
 import { DIRECTION_NAMES, type Direction } from './direction.ts';
 import { describePredicate } from './predicate.ts';
 import type { Action, Rule } from './rule.ts';
@@ -23,9 +24,6 @@ export interface Decision {
   readonly condition: string;
   readonly outcome: string;
 }
-
-/** Decisions of one walk at most: two pipelines, twice as many groups as any has. */
-const DECISIONS_MAX = 64;
 
 /** Notes of one walk; reused, so that taking them costs two writes and nothing to collect. */
 export class DecisionLog {

@@ -6,11 +6,18 @@
  *       └──RST──► CLOSED ◄──RST──┴──────────────┘            CLOSED ──SYN of the initiator──► HALF_OPEN
  *
  * HALF_OPEN is a flow of any protocol whose other side has not said anything yet: the first to go when room is needed.
- * Timeouts: RFC 5382 REQ-5 (TCP), RFC 4787 REQ-5 (UDP), RFC 5508 REQ-1 (ICMP), shortened where the flow can be made anew
- * at no cost. Pure; called by flow-table.
+ * Timeouts are in limits.ts, from RFC 5382 (TCP), RFC 4787 (UDP) and RFC 5508 (ICMP), shorter where a flow can be made anew at no
+ * cost. Pure; called by flow-table.
  */
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { Flag } from '../../packet/tcp.ts';
+import {
+  DATAGRAM_FLOW_IDLE_SEC_MAX,
+  FLOW_HALF_OPEN_IDLE_SEC_MAX,
+  ICMP_FLOW_IDLE_SEC_MAX,
+  TCP_CLOSING_IDLE_SEC_MAX,
+  TCP_ESTABLISHED_IDLE_SEC_MAX,
+} from '../limits.ts';
 
 export const FlowState = {
   HALF_OPEN: 0,
@@ -56,17 +63,13 @@ export function nextState(state: FlowState, tcpFlags: number, isReply: boolean):
 
 /** Seconds without a packet after which a flow is forgotten. */
 export function idleSecMax(protocol: number, state: FlowState): number {
-  if (state === FlowState.HALF_OPEN) return HALF_OPEN_SEC;
+  if (state === FlowState.HALF_OPEN) return FLOW_HALF_OPEN_IDLE_SEC_MAX;
   if (protocol === IpProtocol.TCP) {
-    return state === FlowState.ESTABLISHED ? TCP_ESTABLISHED_SEC : TCP_CLOSING_SEC;
+    return state === FlowState.ESTABLISHED
+      ? TCP_ESTABLISHED_IDLE_SEC_MAX
+      : TCP_CLOSING_IDLE_SEC_MAX;
   }
-  return protocol === IpProtocol.ICMP || protocol === IpProtocol.ICMPV6 ? ICMP_SEC : DATAGRAM_SEC;
+  return protocol === IpProtocol.ICMP || protocol === IpProtocol.ICMPV6
+    ? ICMP_FLOW_IDLE_SEC_MAX
+    : DATAGRAM_FLOW_IDLE_SEC_MAX;
 }
-
-const HALF_OPEN_SEC = 30;
-/** 2 hours 4 minutes: twice the keep-alive interval a host may use at least (RFC 5382 REQ-5). */
-const TCP_ESTABLISHED_SEC = 7440;
-/** Long enough for the last ACK and its retransmissions. */
-const TCP_CLOSING_SEC = 30;
-const DATAGRAM_SEC = 120;
-const ICMP_SEC = 60;

@@ -3,10 +3,9 @@
  *
  *   entry 2k    what the flow's initiator sends      entry 2k+1   what answers it (the paired reverse flow)
  *
- * An entry is 128 bytes; the first 64 hold all that a lookup and the check for staleness read. Both entries of a pair are made
- * together, share one state and one timer and go together, so a pair is known by its number k and needs no links. The
- * reverse entry is made unresolved; its first packet resolves it. Lookup is open addressing with linear probing over (hash, entry)
- * words at a load of at most one half; removal shifts back, so there are no tombstones.
+ * Both entries of a pair are made together, share one state and one timer and go together, so a pair is known by its number k and
+ * needs no links. The reverse entry is made unresolved; its first packet resolves it. How entries are stored and found is
+ * flow-entries.ts.
  *
  * Bounded twice: pairs in all, and pairs per owner (the port whose traffic made it). When either is reached the owner's oldest
  * half-open flow is evicted, else (table full) the oldest half-open flow of anybody, else the new flow is refused and
@@ -17,8 +16,17 @@
 import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
-import { ALWAYS_CURRENT, type EpochCell, type Epochs } from './epochs.ts';
-import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
+import type { EpochCell, Epochs } from './epochs.ts';
+import {
+  DOUBLES,
+  Double,
+  FlowEntries,
+  type FlowIndex,
+  NO_FLOW,
+  STRIDE,
+  Word,
+} from './flow-entries.ts';
+import type { FlowScope } from './flow-id.ts';
 import { FlowState, idleSecMax, nextState, STATE_FLAGS } from './flow-state.ts';
 import { PairLists } from './pair-lists.ts';
 import {
@@ -27,10 +35,6 @@ import {
   type TranspositionId,
   type Transpositions,
 } from './transposition.ts';
-
-/** Index of an entry; NO_FLOW is none. */
-export type FlowIndex = number;
-export const NO_FLOW: FlowIndex = -1;
 
 export interface FlowTableLimits {
   /** Flows, each with its reverse, in all and per owner. */
@@ -50,39 +54,15 @@ export interface FlowBinding {
   readonly frame: Frame;
 }
 
-/** Words of an entry. */
-const STRIDE = 32;
-const SCOPE = 0;
-const SRC = 1;
-const DST = 5;
-const PORTS = 9;
-const KIND = 10;
-const TRANSPOSITION = 11;
-const EPOCH = 12;
-const INGRESS_CELL = 13;
-const EGRESS_CELL = 14;
-const RULE_CELL = 15;
-// Second cache line.
-const SRC_MAC_HIGH = 16;
-const SRC_MAC_LOW = 17;
-const LAST_USED = 18;
-const HASH = 19;
-/** Doubles, hence counted in 8-byte words. */
-const PACKETS = 10;
-const BYTES = 11;
-
 /** Where a frame has the upper two and the lower four octets of its source MAC. */
 const MAC_HIGH_AT = 6;
 const MAC_LOW_AT = 8;
 
-const GOLDEN = 0x9e37_79b1;
-
 export class FlowTable {
+  readonly #entries: FlowEntries;
+  /** Those of #entries. */
   readonly #words: Uint32Array;
   readonly #doubles: Float64Array;
-  /** Two words per slot: hash, entry + 1 (0: empty). */
-  readonly #slots: Uint32Array;
-  readonly #slotMask: number;
   readonly #state: Uint8Array;
   readonly #owner: Uint16Array;
   readonly #lists: PairLists;
@@ -90,7 +70,6 @@ export class FlowTable {
   readonly #limits: FlowTableLimits;
   readonly #transpositions: Transpositions;
   readonly #epochs: Epochs;
-  readonly #seed: number;
   #evictions = 0;
   #expirations = 0;
 
@@ -107,13 +86,9 @@ export class FlowTable {
     this.#limits = parts.limits;
     this.#transpositions = parts.transpositions;
     this.#epochs = parts.epochs;
-    this.#seed = parts.seed | 0;
-    const buffer = new ArrayBuffer(flowsMax * 2 * STRIDE * 4);
-    this.#words = new Uint32Array(buffer);
-    this.#doubles = new Float64Array(buffer);
-    const slots = 2 ** Math.ceil(Math.log2(flowsMax * 4));
-    this.#slots = new Uint32Array(slots * 2);
-    this.#slotMask = slots - 1;
+    this.#entries = new FlowEntries(flowsMax * 2, parts.seed);
+    this.#words = this.#entries.words;
+    this.#doubles = this.#entries.doubles;
     this.#state = new Uint8Array(flowsMax);
     this.#owner = new Uint16Array(flowsMax);
     this.#lists = new PairLists(flowsMax, ownersMax);
@@ -133,32 +108,13 @@ export class FlowTable {
     return this.#expirations;
   }
 
-  /** 31 bits: what fits a small integer of the engine is passed around without a heap object. */
   hash(scope: FlowScope, key: FlowKey): number {
-    let hash = Math.imul(this.#seed ^ scope ^ kindOf(key), GOLDEN);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ key.src3, GOLDEN);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ key.dst3, GOLDEN);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ portsOf(key), GOLDEN);
-    if (key.src2 !== 0xffff || key.src1 !== 0) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ key.src0 ^ (key.src1 << 1), GOLDEN);
-      hash = Math.imul(hash ^ (hash >>> 15) ^ key.src2 ^ (key.dst2 << 1), GOLDEN);
-      hash = Math.imul(hash ^ (hash >>> 15) ^ key.dst0 ^ (key.dst1 << 1), GOLDEN);
-    }
-    return (hash ^ (hash >>> 16)) & 0x7fff_ffff;
+    return this.#entries.hash(scope, key);
   }
 
   /** The entry of this key in this scope; `hash` is that of both. */
   find(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
-    const slots = this.#slots;
-    const kind = kindOf(key);
-    const ports = portsOf(key);
-    for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
-      const reference = slots[slot * 2 + 1] ?? 0;
-      if (reference === 0) return NO_FLOW;
-      if (slots[slot * 2] === hash && this.#isKey(reference - 1, scope, key, kind, ports)) {
-        return reference - 1;
-      }
-    }
+    return this.#entries.find(hash, scope, key);
   }
 
   /**
@@ -169,20 +125,20 @@ export class FlowTable {
     const words = this.#words;
     const base = flow * STRIDE;
     const epoch = this.#epochs.sum(
-      words[base + INGRESS_CELL] ?? 0,
-      words[base + EGRESS_CELL] ?? 0,
-      words[base + RULE_CELL] ?? 0,
+      words[base + Word.INGRESS_CELL] ?? 0,
+      words[base + Word.EGRESS_CELL] ?? 0,
+      words[base + Word.RULE_CELL] ?? 0,
     );
     return (
-      words[base + TRANSPOSITION] !== NO_TRANSPOSITION &&
-      words[base + EPOCH] === epoch &&
-      words[base + SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
-      words[base + SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT)
+      words[base + Word.TRANSPOSITION] !== NO_TRANSPOSITION &&
+      words[base + Word.EPOCH] === epoch &&
+      words[base + Word.SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
+      words[base + Word.SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT)
     );
   }
 
   transposition(flow: FlowIndex): TranspositionId {
-    return this.#words[flow * STRIDE + TRANSPOSITION] ?? NO_TRANSPOSITION;
+    return this.#words[flow * STRIDE + Word.TRANSPOSITION] ?? NO_TRANSPOSITION;
   }
 
   /** True for the reverse entry: its packets answer a flow that the other side opened. */
@@ -193,10 +149,10 @@ export class FlowTable {
   /** Counts a packet and moves the flow's state on. */
   touch(flow: FlowIndex, bytes: number, tcpFlags: number, nowSec: number): void {
     const doubles = this.#doubles;
-    const at = flow * (STRIDE / 2);
-    doubles[at + PACKETS] = (doubles[at + PACKETS] ?? 0) + 1;
-    doubles[at + BYTES] = (doubles[at + BYTES] ?? 0) + bytes;
-    this.#words[flow * STRIDE + LAST_USED] = nowSec;
+    const at = flow * DOUBLES;
+    doubles[at + Double.PACKETS] = (doubles[at + Double.PACKETS] ?? 0) + 1;
+    doubles[at + Double.BYTES] = (doubles[at + Double.BYTES] ?? 0) + bytes;
+    this.#words[flow * STRIDE + Word.LAST_USED] = nowSec;
     const pair = flow >> 1;
     if ((tcpFlags & STATE_FLAGS) !== 0 || this.#state[pair] === FlowState.HALF_OPEN) {
       this.#advanceState(pair, tcpFlags, this.isReply(flow), nowSec);
@@ -222,8 +178,8 @@ export class FlowTable {
     const pair = this.#lists.add(flow.owner);
     this.#owner[pair] = flow.owner;
     this.#state[pair] = FlowState.HALF_OPEN;
-    this.#writeKey(pair * 2, flow.scope, flow.key, flow.nowSec);
-    this.#writeKey(pair * 2 + 1, flow.reverseScope, flow.reverse, flow.nowSec);
+    this.#addEntry(pair * 2, flow.scope, flow.key, flow.nowSec);
+    this.#addEntry(pair * 2 + 1, flow.reverseScope, flow.reverse, flow.nowSec);
     this.#wheel.schedule(pair, flow.nowSec + idleSecMax(flow.key.protocol, FlowState.HALF_OPEN));
     return pair * 2;
   }
@@ -233,19 +189,19 @@ export class FlowTable {
     const words = this.#words;
     const base = flow * STRIDE;
     const old = this.transposition(flow);
-    words[base + TRANSPOSITION] = binding.transposition;
+    words[base + Word.TRANSPOSITION] = binding.transposition;
     if (old !== NO_TRANSPOSITION) this.#transpositions.release(old);
-    words[base + INGRESS_CELL] = binding.ingressCell;
-    words[base + EGRESS_CELL] = binding.egressCell;
-    words[base + RULE_CELL] = binding.ruleCell;
-    words[base + EPOCH] = this.#epochs.sum(
+    words[base + Word.INGRESS_CELL] = binding.ingressCell;
+    words[base + Word.EGRESS_CELL] = binding.egressCell;
+    words[base + Word.RULE_CELL] = binding.ruleCell;
+    words[base + Word.EPOCH] = this.#epochs.sum(
       binding.ingressCell,
       binding.egressCell,
       binding.ruleCell,
     );
     const { view, at } = binding.frame;
-    words[base + SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
-    words[base + SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
+    words[base + Word.SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
+    words[base + Word.SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
   }
 
   /**
@@ -256,12 +212,12 @@ export class FlowTable {
     const counterpart = flow ^ 1;
     const hash = this.hash(scope, key);
     const base = counterpart * STRIDE;
-    if (this.#words[base + SCOPE] === scope && this.#words[base + HASH] === hash) return;
+    if (this.#words[base + Word.SCOPE] === scope && this.#words[base + Word.HASH] === hash) return;
     this.#removeKey(scope, key);
-    this.#unindex(counterpart);
+    this.#entries.remove(counterpart);
     const transposition = this.transposition(counterpart);
     if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
-    this.#writeKey(counterpart, scope, key, nowSec);
+    this.#addEntry(counterpart, scope, key, nowSec);
   }
 
   /** Forgets a flow and its reverse. */
@@ -270,8 +226,8 @@ export class FlowTable {
     for (const entry of [pair * 2, pair * 2 + 1]) {
       const transposition = this.transposition(entry);
       if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
-      this.#words[entry * STRIDE + TRANSPOSITION] = NO_TRANSPOSITION;
-      this.#unindex(entry);
+      this.#words[entry * STRIDE + Word.TRANSPOSITION] = NO_TRANSPOSITION;
+      this.#entries.remove(entry);
     }
     this.#wheel.cancel(pair);
     this.#lists.remove(pair, this.#owner[pair] ?? 0);
@@ -313,19 +269,7 @@ export class FlowTable {
 
   /** Asserts what every operation relies on. For tests. */
   checkInvariants(): void {
-    let indexed = 0;
-    for (let slot = 0; slot <= this.#slotMask; slot += 1) {
-      const reference = this.#slots[slot * 2 + 1] ?? 0;
-      if (reference === 0) continue;
-      indexed += 1;
-      const entry = reference - 1;
-      assert(this.#lists.isUsed(entry >> 1), 'an indexed entry is in use');
-      assert(this.#word(entry, HASH) === this.#slots[slot * 2], 'a slot holds its entry’s hash');
-      for (let at = this.#word(entry, HASH) & this.#slotMask; at !== slot; ) {
-        assert(this.#slots[at * 2 + 1] !== 0, 'no hole before an entry');
-        at = (at + 1) & this.#slotMask;
-      }
-    }
+    const indexed = this.#entries.checkInvariants((entry) => this.#lists.isUsed(entry >> 1));
     assert(indexed === this.count * 2, 'both entries of each flow are indexed');
     assert(this.#wheel.count === this.count, 'each flow has a timer');
     this.#lists.checkInvariants((pair) => ({
@@ -378,11 +322,11 @@ export class FlowTable {
   }
 
   #idleSecMax(pair: number): number {
-    return idleSecMax(this.#word(pair * 2, KIND) & 0xff, this.#stateOf(pair));
+    return idleSecMax(this.#word(pair * 2, Word.KIND) & 0xff, this.#stateOf(pair));
   }
 
   #lastUsed(pair: number): number {
-    return Math.max(this.#word(pair * 2, LAST_USED), this.#word(pair * 2 + 1, LAST_USED));
+    return Math.max(this.#word(pair * 2, Word.LAST_USED), this.#word(pair * 2 + 1, Word.LAST_USED));
   }
 
   #removeKey(scope: FlowScope, key: FlowKey): void {
@@ -390,72 +334,11 @@ export class FlowTable {
     if (known !== NO_FLOW) this.remove(known);
   }
 
-  #isKey(entry: FlowIndex, scope: FlowScope, key: FlowKey, kind: number, ports: number): boolean {
-    const words = this.#words;
-    const base = entry * STRIDE;
-    if (
-      words[base + SCOPE] !== scope ||
-      words[base + SRC + 3] !== key.src3 ||
-      words[base + DST + 3] !== key.dst3 ||
-      words[base + PORTS] !== ports ||
-      words[base + KIND] !== kind
-    ) {
-      return false;
-    }
-    return (
-      (kind & KIND_IPV6) === 0 ||
-      (words[base + SRC] === key.src0 &&
-        words[base + SRC + 1] === key.src1 &&
-        words[base + SRC + 2] === key.src2 &&
-        words[base + DST] === key.dst0 &&
-        words[base + DST + 1] === key.dst1 &&
-        words[base + DST + 2] === key.dst2)
-    );
-  }
-
-  /** Writes a fresh, unresolved entry and indexes it. */
-  #writeKey(entry: FlowIndex, scope: FlowScope, key: FlowKey, nowSec: number): void {
-    const words = this.#words;
-    const base = entry * STRIDE;
-    const hash = this.hash(scope, key);
-    words.fill(0, base, base + STRIDE);
-    words[base + SCOPE] = scope;
-    words[base + SRC] = key.src0;
-    words[base + SRC + 1] = key.src1;
-    words[base + SRC + 2] = key.src2;
-    words[base + SRC + 3] = key.src3;
-    words[base + DST] = key.dst0;
-    words[base + DST + 1] = key.dst1;
-    words[base + DST + 2] = key.dst2;
-    words[base + DST + 3] = key.dst3;
-    words[base + PORTS] = portsOf(key);
-    words[base + KIND] = kindOf(key);
-    words[base + TRANSPOSITION] = NO_TRANSPOSITION;
-    words[base + INGRESS_CELL] = ALWAYS_CURRENT;
-    words[base + LAST_USED] = nowSec;
-    words[base + HASH] = hash;
-    let slot = hash & this.#slotMask;
-    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#slotMask;
-    this.#slots[slot * 2] = hash;
-    this.#slots[slot * 2 + 1] = entry + 1;
-  }
-
-  /** Takes an entry out of the index and closes the gap, so that probing never has to step over removed entries. */
-  #unindex(entry: FlowIndex): void {
-    const slots = this.#slots;
-    const mask = this.#slotMask;
-    let hole = this.#word(entry, HASH) & mask;
-    while (slots[hole * 2 + 1] !== entry + 1) hole = (hole + 1) & mask;
-    for (let slot = (hole + 1) & mask; slots[slot * 2 + 1] !== 0; slot = (slot + 1) & mask) {
-      const home = (slots[slot * 2] ?? 0) & mask;
-      // Stays if its home lies behind the hole: then a probe for it never passes the hole.
-      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      slots[hole * 2] = slots[slot * 2] ?? 0;
-      slots[hole * 2 + 1] = slots[slot * 2 + 1] ?? 0;
-      hole = slot;
-    }
-    slots[hole * 2] = 0;
-    slots[hole * 2 + 1] = 0;
+  /** A fresh, unresolved entry. */
+  #addEntry(entry: FlowIndex, scope: FlowScope, key: FlowKey, nowSec: number): void {
+    this.#entries.add(entry, scope, key);
+    this.#words[entry * STRIDE + Word.TRANSPOSITION] = NO_TRANSPOSITION;
+    this.#words[entry * STRIDE + Word.LAST_USED] = nowSec;
   }
 
   #word(entry: FlowIndex, at: number): number {
@@ -465,22 +348,22 @@ export class FlowTable {
   #viewOf(flow: FlowIndex): FlowView {
     const words = (at: number) =>
       [0, 1, 2, 3].map((index) => this.#word(flow, at + index)) as [number, number, number, number];
-    const at = flow * (STRIDE / 2);
+    const at = flow * DOUBLES;
     return {
       flow,
-      scope: this.#word(flow, SCOPE),
-      src: words(SRC),
-      dst: words(DST),
-      srcPort: this.#word(flow, PORTS) >>> 16,
-      dstPort: this.#word(flow, PORTS) & 0xffff,
-      protocol: this.#word(flow, KIND) & 0xff,
+      scope: this.#word(flow, Word.SCOPE),
+      src: words(Word.SRC),
+      dst: words(Word.DST),
+      srcPort: this.#word(flow, Word.PORTS) >>> 16,
+      dstPort: this.#word(flow, Word.PORTS) & 0xffff,
+      protocol: this.#word(flow, Word.KIND) & 0xff,
       isReply: this.isReply(flow),
       state: this.#stateOf(flow >> 1),
       owner: this.#owner[flow >> 1] ?? 0,
       transposition: this.transposition(flow),
-      lastUsedSec: this.#word(flow, LAST_USED),
-      packets: this.#doubles[at + PACKETS] ?? 0,
-      bytes: this.#doubles[at + BYTES] ?? 0,
+      lastUsedSec: this.#word(flow, Word.LAST_USED),
+      packets: this.#doubles[at + Double.PACKETS] ?? 0,
+      bytes: this.#doubles[at + Double.BYTES] ?? 0,
     };
   }
 }

@@ -17,6 +17,7 @@ import * as vnetHeader from '../../packet/vnet-header.ts';
 import * as vxlan from '../../packet/vxlan.ts';
 import { type Decision, DecisionLog } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
+import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import {
   type FlowScope,
   inboundScope,
@@ -24,7 +25,7 @@ import {
   outboundScope,
   reverseKey,
 } from '../engine/flow-id.ts';
-import { type FlowIndex, type FlowTable, NO_FLOW } from '../engine/flow-table.ts';
+import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT, newComposition } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';

@@ -2,8 +2,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Epochs } from '../../../../dataplane/engine/epochs.ts';
+import { NO_FLOW } from '../../../../dataplane/engine/flow-entries.ts';
 import { inboundScope, outboundScope, reverseKey } from '../../../../dataplane/engine/flow-id.ts';
-import { FlowTable, NO_FLOW } from '../../../../dataplane/engine/flow-table.ts';
+import { FlowTable } from '../../../../dataplane/engine/flow-table.ts';
 import { newComposition, Op } from '../../../../dataplane/engine/header-action.ts';
 import { type Frame, Transpositions } from '../../../../dataplane/engine/transposition.ts';
 import * as ethernet from '../../../../packet/ethernet.ts';

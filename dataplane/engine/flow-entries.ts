@@ -1,0 +1,179 @@
+/**
+ * Entries of the unified flow table and the index that finds them: fixed arrays, an entry's number never changes while it is in use.
+ *
+ * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and the check for staleness read; the second line what is
+ * written with every packet. The index is open addressing with linear probing over (hash, entry) words at a load of at most one
+ * half; removal closes the gap, so there are no tombstones to step over. Called by flow-table alone.
+ */
+import { assert } from '../../base/assert.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
+import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
+
+/** Number of an entry; NO_FLOW is none. */
+export type FlowIndex = number;
+export const NO_FLOW: FlowIndex = -1;
+
+/** 32-bit words of an entry. */
+export const STRIDE = 32;
+export const Word = {
+  SCOPE: 0,
+  SRC: 1,
+  DST: 5,
+  PORTS: 9,
+  KIND: 10,
+  TRANSPOSITION: 11,
+  EPOCH: 12,
+  INGRESS_CELL: 13,
+  EGRESS_CELL: 14,
+  RULE_CELL: 15,
+  // Second cache line.
+  SRC_MAC_HIGH: 16,
+  SRC_MAC_LOW: 17,
+  LAST_USED: 18,
+  HASH: 19,
+} as const;
+/** Counters of an entry are doubles: offsets in 8-byte words, DOUBLES of them to an entry. */
+export const DOUBLES: number = STRIDE / 2;
+export const Double = { PACKETS: 10, BYTES: 11 } as const;
+
+/** Multiplicative hashing constant: 2^32 / golden ratio. */
+const GOLDEN = 0x9e37_79b1;
+
+export class FlowEntries {
+  /** All entries, as words and as doubles over the same memory. */
+  readonly words: Uint32Array;
+  readonly doubles: Float64Array;
+  /** Two words per slot: hash, entry + 1 (0: empty). */
+  readonly #slots: Uint32Array;
+  readonly #slotMask: number;
+  readonly #seed: number;
+
+  constructor(entries: number, seed: number) {
+    const buffer = new ArrayBuffer(entries * STRIDE * 4);
+    this.words = new Uint32Array(buffer);
+    this.doubles = new Float64Array(buffer);
+    const slots = 2 ** Math.ceil(Math.log2(entries * 2));
+    this.#slots = new Uint32Array(slots * 2);
+    this.#slotMask = slots - 1;
+    this.#seed = seed | 0;
+  }
+
+  /** 31 bits: what fits a small integer of the engine is passed around without a heap object. */
+  hash(scope: FlowScope, key: FlowKey): number {
+    const kind = kindOf(key);
+    let hash = Math.imul(this.#seed ^ scope ^ kind, GOLDEN);
+    hash = mix(hash, key.src3);
+    hash = mix(hash, key.dst3);
+    hash = mix(hash, portsOf(key));
+    if ((kind & KIND_IPV6) !== 0) {
+      hash = mix(hash, key.src0);
+      hash = mix(hash, key.src1);
+      hash = mix(hash, key.src2);
+      hash = mix(hash, key.dst0);
+      hash = mix(hash, key.dst1);
+      hash = mix(hash, key.dst2);
+    }
+    return (hash ^ (hash >>> 16)) & 0x7fff_ffff;
+  }
+
+  /** The entry of this key in this scope; `hash` is that of both. */
+  find(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
+    const slots = this.#slots;
+    for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
+      const reference = slots[slot * 2 + 1] ?? 0;
+      if (reference === 0) return NO_FLOW;
+      if (slots[slot * 2] === hash && this.#isKey(reference - 1, scope, key)) return reference - 1;
+    }
+  }
+
+  /** Writes a fresh entry, everything but its key zero, and indexes it. */
+  add(entry: FlowIndex, scope: FlowScope, key: FlowKey): void {
+    const { words } = this;
+    const base = entry * STRIDE;
+    const hash = this.hash(scope, key);
+    words.fill(0, base, base + STRIDE);
+    words[base + Word.SCOPE] = scope;
+    words[base + Word.SRC] = key.src0;
+    words[base + Word.SRC + 1] = key.src1;
+    words[base + Word.SRC + 2] = key.src2;
+    words[base + Word.SRC + 3] = key.src3;
+    words[base + Word.DST] = key.dst0;
+    words[base + Word.DST + 1] = key.dst1;
+    words[base + Word.DST + 2] = key.dst2;
+    words[base + Word.DST + 3] = key.dst3;
+    words[base + Word.PORTS] = portsOf(key);
+    words[base + Word.KIND] = kindOf(key);
+    words[base + Word.HASH] = hash;
+    let slot = hash & this.#slotMask;
+    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#slotMask;
+    this.#slots[slot * 2] = hash;
+    this.#slots[slot * 2 + 1] = entry + 1;
+  }
+
+  /** Takes an entry out of the index and closes the gap, so that probing never has to step over removed entries. */
+  remove(entry: FlowIndex): void {
+    const slots = this.#slots;
+    const mask = this.#slotMask;
+    let hole = this.#hashOf(entry) & mask;
+    while (slots[hole * 2 + 1] !== entry + 1) hole = (hole + 1) & mask;
+    for (let slot = (hole + 1) & mask; slots[slot * 2 + 1] !== 0; slot = (slot + 1) & mask) {
+      const home = (slots[slot * 2] ?? 0) & mask;
+      // Stays if its home lies behind the hole: then a probe for it never passes the hole.
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      slots[hole * 2] = slots[slot * 2] ?? 0;
+      slots[hole * 2 + 1] = slots[slot * 2 + 1] ?? 0;
+      hole = slot;
+    }
+    slots[hole * 2] = 0;
+    slots[hole * 2 + 1] = 0;
+  }
+
+  /** Asserts what every operation relies on; returns the number of indexed entries. For tests. */
+  checkInvariants(isUsed: (entry: FlowIndex) => boolean): number {
+    let indexed = 0;
+    for (let slot = 0; slot <= this.#slotMask; slot += 1) {
+      const reference = this.#slots[slot * 2 + 1] ?? 0;
+      if (reference === 0) continue;
+      indexed += 1;
+      const hash = this.#hashOf(reference - 1);
+      assert(isUsed(reference - 1), 'an indexed entry is in use');
+      assert(hash === this.#slots[slot * 2], 'a slot holds its entry’s hash');
+      for (let at = hash & this.#slotMask; at !== slot; at = (at + 1) & this.#slotMask) {
+        assert(this.#slots[at * 2 + 1] !== 0, 'no hole before an entry');
+      }
+    }
+    return indexed;
+  }
+
+  #hashOf(entry: FlowIndex): number {
+    return this.words[entry * STRIDE + Word.HASH] ?? 0;
+  }
+
+  #isKey(entry: FlowIndex, scope: FlowScope, key: FlowKey): boolean {
+    const { words } = this;
+    const base = entry * STRIDE;
+    const kind = kindOf(key);
+    if (
+      words[base + Word.SCOPE] !== scope ||
+      words[base + Word.SRC + 3] !== key.src3 ||
+      words[base + Word.DST + 3] !== key.dst3 ||
+      words[base + Word.PORTS] !== portsOf(key) ||
+      words[base + Word.KIND] !== kind
+    ) {
+      return false;
+    }
+    return (
+      (kind & KIND_IPV6) === 0 ||
+      (words[base + Word.SRC] === key.src0 &&
+        words[base + Word.SRC + 1] === key.src1 &&
+        words[base + Word.SRC + 2] === key.src2 &&
+        words[base + Word.DST] === key.dst0 &&
+        words[base + Word.DST + 1] === key.dst1 &&
+        words[base + Word.DST + 2] === key.dst2)
+    );
+  }
+}
+
+function mix(hash: number, word: number): number {
+  return Math.imul(hash ^ (hash >>> 15) ^ word, GOLDEN);
+}
