@@ -41,7 +41,7 @@ function suggestions(vms: readonly VmRecord[]): readonly string[] {
   const traffic =
     first === undefined || second === undefined
       ? []
-      : [`npx weft vm exec ${first.name} -- ping -c 3 ${second.address}`];
+      : [`npx weft vm exec ${first.name} -- busybox ping -c 3 ${second.address}`];
   return [
     'npx weft status',
     ...traffic,

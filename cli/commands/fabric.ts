@@ -114,10 +114,15 @@ async function programming(session: Session, url: string): Promise<Json | undefi
 }
 
 function formatProgramming(programmed: Json): string {
-  const p50 = textAt(programmed, 'timeToProgrammed', 'p50Ms');
-  const p99 = textAt(programmed, 'timeToProgrammed', 'p99Ms');
+  const count = textAt(programmed, 'timeToProgrammed', 'count');
+  const bound = (percentile: string): string => {
+    const ms = textAt(programmed, 'timeToProgrammed', percentile);
+    return ms === '' ? 'beyond the scale' : `≤ ${ms} ms`;
+  };
   const pace =
-    p50 === '' ? '' : `; a change takes at most ${p50} ms (half of them), ${p99 || '?'} ms (99 %)`;
+    count === '' || count === '0'
+      ? ''
+      : `\ntime to programmed: P50 ${bound('p50Ms')}, P99 ${bound('p99Ms')}, of ${count} changes`;
   return `revision ${textAt(programmed, 'revision')}, programmed everywhere ${textAt(programmed, 'programmedRevision')}${pace}\n`;
 }
 
