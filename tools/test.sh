@@ -52,7 +52,7 @@ with_namespaces() {
 }
 
 ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client \
-  iperf3:iperf3 ethtool:ethtool tcpdump:tcpdump openssl:openssl
+  iperf3:iperf3 ethtool:ethtool tcpdump:tcpdump openssl:openssl curl:curl
 prefer_programs qemu-system-x86_64:qemu-system-x86
 build_all
 
