@@ -2,7 +2,7 @@
  * IP addresses of both families as four 32-bit words, first the most significant, IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2): one
  * shape for tables that must not care about the family. Called by base/lpm and by everything that turns goal state into tables.
  */
-import { formatIpv4, type Ipv4 } from './ipv4.ts';
+import { formatIpv4, type Ipv4, parseIpv4 } from './ipv4.ts';
 
 /** Four unsigned words, network order. */
 export type IpWords = readonly [number, number, number, number];
@@ -39,6 +39,55 @@ export function ipPrefixFromBytes(bytes: Uint8Array, len: number): IpPrefixWords
     if ((part & ~wordMask(bits, index)) !== 0) return undefined;
   }
   return { words, len: bits };
+}
+
+/** Dotted quad or IPv6 text (RFC 4291 §2.2), a dotted quad at its end included; no zone, no brackets. */
+export function parseIpWords(text: string): IpWords | undefined {
+  if (!text.includes(':')) {
+    const address = parseIpv4(text);
+    return address === undefined ? undefined : ipv4Words(address);
+  }
+  const halves = text.split('::');
+  if (halves.length > 2) return undefined;
+  const [head, tail] = halves.map(parseGroups);
+  if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
+  const after = tail ?? [];
+  const missing = 8 - head.length - after.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const groups = [...head, ...new Array<number>(missing).fill(0), ...after];
+  const word = (at: number): number => (groups[at] ?? 0) * 0x1_0000 + (groups[at + 1] ?? 0);
+  return [word(0), word(2), word(4), word(6)];
+}
+
+/** `address/len` of either family; undefined when malformed or when host bits are set. */
+export function parseIpPrefixWords(text: string): IpPrefixWords | undefined {
+  const [addressText = '', lenText = '', ...rest] = text.split('/');
+  const words = parseIpWords(addressText);
+  if (words === undefined || rest.length > 0 || !/^(0|[1-9][0-9]{0,2})$/.test(lenText)) {
+    return undefined;
+  }
+  const isIpv4 = !addressText.includes(':');
+  const len = Number(lenText) + (isIpv4 ? IPV4_MAPPED_BITS : 0);
+  if (len > 128) return undefined;
+  const hasHostBits = words.some((part, index) => (part & ~wordMask(len, index)) !== 0);
+  return hasHostBits ? undefined : { words, len };
+}
+
+/** The 16-bit groups of one side of `::`; the last may be a dotted quad. */
+function parseGroups(text: string): number[] | undefined {
+  if (text === '') return [];
+  const parts = text.split(':');
+  const groups: number[] = [];
+  for (const [index, part] of parts.entries()) {
+    if (/^[0-9a-f]{1,4}$/i.test(part)) {
+      groups.push(Number.parseInt(part, 16));
+      continue;
+    }
+    const quad = index === parts.length - 1 ? parseIpv4(part) : undefined;
+    if (quad === undefined) return undefined;
+    groups.push(quad >>> 16, quad & 0xffff);
+  }
+  return groups;
 }
 
 /** Mask of word `index` (0 … 3) in a prefix of `len` bits, unsigned. */

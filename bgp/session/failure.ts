@@ -1,0 +1,106 @@
+/**
+ * Why a session is not up, as data and as words — what an operator asks first. RFC 4271 §6 gives the codes; the remedy is ours.
+ *
+ * Called by the speaker's status.
+ */
+import { assertNever } from '../../base/assert.ts';
+import { describe, NotificationCode, OpenSubcode, shutdownText } from '../message/notification.ts';
+import type { DownReason } from './state.ts';
+import type { ClosedBy } from './transport.ts';
+
+export type SessionFailure =
+  | DownReason
+  /** No connection came about. */
+  | { readonly kind: 'connect'; readonly cause: ClosedBy };
+
+export interface FailureWords {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export function failureWords(failure: SessionFailure): FailureWords {
+  switch (failure.kind) {
+    case 'connect':
+      return connectWords(failure.cause);
+    case 'connection-lost':
+      return {
+        message: 'the peer closed the connection without a word',
+        remedy: 'Look at the log of the peer; it may have crashed, or refuse this address.',
+      };
+    case 'sent':
+      return {
+        message: `refused by this side: ${describe(failure.notification)}`,
+        remedy: remedyOf(failure.notification, 'Correct the peer'),
+      };
+    case 'received': {
+      const text = shutdownText(failure.notification);
+      const said = text === undefined ? '' : `: ${JSON.stringify(text)}`;
+      return {
+        message: `refused by the peer: ${describe(failure.notification)}${said}`,
+        remedy: remedyOf(failure.notification, 'Correct this side'),
+      };
+    }
+    default:
+      return assertNever(failure);
+  }
+}
+
+function connectWords(cause: ClosedBy): FailureWords {
+  switch (cause.kind) {
+    case 'refused':
+      return {
+        message: 'connection refused: nothing listens on the BGP port of the peer',
+        remedy: 'Start BGP on the peer, or correct its address or port.',
+      };
+    case 'timeout':
+      return {
+        message: 'no answer from the address of the peer',
+        remedy: 'Check the address, the link and packet filters on the way.',
+      };
+    case 'unreachable':
+      return {
+        message: `the peer cannot be reached: ${cause.detail}`,
+        remedy: 'Check that there is a route and that the local address exists.',
+      };
+    case 'ended':
+      return {
+        message: 'the peer ended the connection before BGP began',
+        remedy: 'Most often this side is not configured there as a neighbour.',
+      };
+    default:
+      return assertNever(cause);
+  }
+}
+
+function remedyOf(
+  { code, subcode }: { readonly code: number; readonly subcode: number },
+  whom: string,
+): string {
+  switch (code) {
+    case NotificationCode.OpenMessage:
+      return `${whom}: ${OPEN_REMEDIES[subcode] ?? 'the OPEN was not accepted'}.`;
+    case NotificationCode.HoldTimerExpired:
+      return 'Nothing was heard for the hold time: look at the link and at the load of the peer.';
+    case NotificationCode.SendHoldTimerExpired:
+      return 'The receiver reads nothing: look at its load.';
+    case NotificationCode.Cease:
+      return CEASE_REMEDIES[subcode] ?? 'It was ended on purpose; nothing is wrong with the link.';
+    default:
+      return 'A message was malformed: note both versions and report it.';
+  }
+}
+
+const OPEN_REMEDIES: Readonly<Record<number, string>> = {
+  [OpenSubcode.BadPeerAs]: 'the AS number is not the configured one',
+  [OpenSubcode.BadBgpIdentifier]: 'the BGP identifier is already taken or 0',
+  [OpenSubcode.UnacceptableHoldTime]: 'the hold time is not acceptable',
+  [OpenSubcode.UnsupportedCapability]: 'no address family is common to both',
+  [OpenSubcode.RoleMismatch]: 'the roles of both sides do not fit each other',
+};
+
+const CEASE_REMEDIES: Readonly<Record<number, string>> = {
+  1: 'More prefixes were announced than are allowed: raise the maximum or filter.',
+  2: 'An administrator has shut it down.',
+  3: 'The neighbour was removed from the configuration.',
+  5: 'The peer is not willing to talk: look at its configuration of this neighbour.',
+};
