@@ -47,4 +47,6 @@ case $suite in
     ;;
 esac
 build_all
-exec node "dist/bench/$suite/main.js" "$@"
+node "dist/bench/$suite/main.js" "$@"
+# docs/performance.md shows the last run.
+node dist/bench/performance-page.js
