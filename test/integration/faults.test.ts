@@ -1,16 +1,11 @@
 /**
- * What dies and what goes on: traffic without a controller, a host restarted without one, a host killed under traffic, a controller
- * killed between writes, a supervisor killed outright.
+ * What dies and what goes on: traffic without a controller, a host restarted without one, a host killed under a TCP stream, a
+ * controller killed between writes. How soon things are back is test/recovery.
  */
 import { test } from 'tap';
-import { sleep, systemClock } from '../../base/clock.ts';
-import { seconds } from '../../base/units.ts';
 import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
-
-/** A killed host's VMs carry traffic again within this time: restart, addon, saved goal state, ports. */
-const RECOVERY = seconds(2);
 
 function pair(): Promise<RunningTopology> {
   return topology({
@@ -34,8 +29,8 @@ test('controller down: traffic goes on, and a host restarted meanwhile forwards 
   const host2 = network.role('host2');
   await host2.kill();
   await host2.ready();
-  await a.reaches(b, RECOVERY);
-  await b.reaches(a, RECOVERY);
+  await a.reaches(b);
+  await b.reaches(a);
   const { controller, ports } = await network.host('host2').status();
   t.notOk(controller.connected, 'host2 has no controller');
   t.equal(ports, 1, 'and has its port');
@@ -46,22 +41,6 @@ test('controller down: traffic goes on, and a host restarted meanwhile forwards 
     return status.controller.connected;
   });
   t.equal((await a.ping(b.address, { count: 5 })).received, 5, 'with the controller back');
-});
-
-test('a host that is killed carries traffic again within two seconds', async (t) => {
-  const network = await pair();
-  t.teardown(() => network.stop());
-  const [a, b] = [network.vm('a'), network.vm('b')];
-  await a.reaches(b);
-  for (const name of ['host1', 'host2']) {
-    const outage = a.longestOutage(b, seconds(5));
-    await sleep(systemClock, seconds(0.5));
-    await network.role(name).kill();
-    await network.role(name).ready();
-    t.ok((await outage) < RECOVERY, `${name}: silent for ${await outage} ms`);
-  }
-  const { stdout } = await a.run(['ip', '-o', 'link', 'show', 'eth0']);
-  t.match(stdout, 'LOWER_UP', 'the VM kept its NIC');
 });
 
 test('a TCP stream survives a killed host', async (t) => {
