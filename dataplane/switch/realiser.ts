@@ -46,6 +46,8 @@ export interface RealiserParts {
   readonly destinations: Map<number, PrefixGroup>;
   /** This resource depends on what has just changed: realise it again. */
   readonly touch: (key: string) => void;
+  /** Is this resource still to be realised within the change at hand? Then what it holds now may be taken from it. */
+  readonly isPending: (key: string) => boolean;
 }
 
 export class Realiser {
@@ -92,7 +94,7 @@ export class Realiser {
     if (network === undefined) return;
     for (const subnet of [...network.subnets]) {
       this.removeSubnet(subnet.id);
-      this.#parts.touch(`subnet/${subnet.id}`);
+      this.#parts.touch(subnetKey(subnet.id));
     }
     this.#networks.delete(id);
   }
@@ -105,7 +107,10 @@ export class Realiser {
     if (typeof shape === 'string') return shape;
     const holder = this.#subnetByVni.get(shape.vni);
     if (holder !== undefined && holder.id !== id) {
-      return `network identifier ${shape.vni} belongs to ${holder.resourceRef}`;
+      if (!this.#parts.isPending(subnetKey(holder.id))) {
+        return `network identifier ${shape.vni} belongs to ${holder.resourceRef}`;
+      }
+      this.removeSubnet(holder.id);
     }
     this.removeSubnet(id);
     const subnet = newSubnet({ id, resourceRef, network, ...shape });
@@ -146,6 +151,7 @@ export class Realiser {
     for (const own of policy.addresses) {
       const owner = network.owners.get(addressKey(own.address));
       if (owner === undefined || owner.id === settings.id) continue;
+      if (this.#parts.isPending(portKey(owner.id))) continue;
       return `${own.resourceRef}: the address is that of ${owner.configured?.policy.resourceRef}`;
     }
     const record = this.#parts.ports.ensure(settings.id);
@@ -231,7 +237,11 @@ export class Realiser {
   #disown(record: PortRecord, configured: ConfiguredPort): void {
     const { network, policy } = configured;
     network.ports.delete(record);
-    for (const own of policy.addresses) network.owners.delete(addressKey(own.address));
+    for (const own of policy.addresses) {
+      const key = addressKey(own.address);
+      // Within one change another port may already have taken the address over.
+      if (network.owners.get(key) === record) network.owners.delete(key);
+    }
   }
 
   #placeAddresses(configured: ConfiguredPort): void {
@@ -265,6 +275,10 @@ export class Realiser {
     const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
     return owner?.isAttached === true ? { kind: 'local', port: owner.index } : { kind: 'absent' };
   }
+}
+
+function subnetKey(id: string): string {
+  return `subnet/${id}`;
 }
 
 function portKey(id: string): string {

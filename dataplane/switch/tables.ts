@@ -2,7 +2,7 @@
  * Tables: goal state turned into what the engine runs — pipelines, rules, peers — resource by resource.
  *
  * A change is applied as a whole, between two bursts. Within it order does not matter: removals first, then host, networks, subnets,
- * ports and mappings, whatever order they came in. What cannot be realised (a port whose subnet is unknown) is reported, keeps its last
+ * ports and mappings, whatever order they came in; two ports may even swap addresses. What cannot be realised (a port whose subnet is unknown) is reported, keeps its last
  * good form, and is tried again with every later change until it works or is removed. A change costs what it touches: a new
  * mapping one rule, a new port its own pipeline and the mappings of its addresses; only a changed network, subnet or host walks
  * its members. Called by forwarder (reads) and worker (changes).
@@ -40,7 +40,8 @@ export class SwitchTables {
   readonly #realiser: Realiser;
   readonly #goal = new Map<string, Resource>();
   readonly #failures = new Map<string, ResourceError>();
-  #pending: Record<Kind, Set<string>> = noneOfEach();
+  /** What is still to be realised of the change at hand. */
+  readonly #pending: Readonly<Record<Kind, Set<string>>> = noneOfEach();
 
   constructor(parts: {
     readonly epochs: Epochs;
@@ -60,6 +61,7 @@ export class SwitchTables {
       peers: this.peers,
       destinations,
       touch: (key) => this.#touch(key),
+      isPending: (key) => KINDS.some((kind) => this.#pending[kind].has(key)),
     });
   }
 
@@ -79,9 +81,11 @@ export class SwitchTables {
     }
     for (const key of this.#failures.keys()) this.#touch(key);
     for (const kind of KINDS) {
-      for (const key of this.#pending[kind]) this.#realise(kind, key);
+      for (const key of this.#pending[kind]) {
+        this.#pending[kind].delete(key);
+        this.#realise(kind, key);
+      }
     }
-    this.#pending = noneOfEach();
     return [...this.#failures.values()];
   }
 

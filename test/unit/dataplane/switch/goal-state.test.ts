@@ -219,6 +219,38 @@ test('an identifier that a removed subnet had may go to another one within the s
   t.is(net.passTunnel(BLUE.webVni, inner)[0]?.port, net.device(RED, VM));
 });
 
+test('two ports may swap their addresses, two subnets their identifiers, within one change', (t) => {
+  const net = tenantRig();
+  const swapped = (own: string, address: string): Resource => {
+    const resource = portResource(BLUE, own);
+    const ipConfigurations = resource.port?.ipConfigurations.map((configuration) => ({
+      ...configuration,
+      address: octets(address),
+    }));
+    return changed(resource, 'port', ipConfigurations === undefined ? {} : { ipConfigurations });
+  };
+  const upserts = [
+    swapped(VM, OTHER),
+    swapped(OTHER, VM),
+    subnetResource(BLUE, 'web', RED.webVni),
+    subnetResource(RED, 'web', BLUE.webVni),
+  ];
+  t.deepEqual(net.core.applyGoal({ upserts, removes: [] }), []);
+  const inner = udpFrame(between(BLUE, '10.0.0.6', VM), PORTS);
+  t.is(net.passTunnel(RED.webVni, inner)[0]?.port, net.device(BLUE, OTHER));
+  t.is(net.passTunnel(BLUE.webVni, inner)[0]?.port, net.device(RED, VM));
+  net.core.checkInvariants();
+});
+
+test('of two resources that claim the same thing in one change, one is refused and says whose it is', (t) => {
+  const net = tenantRig();
+  const claim = (own: string): Resource => portResource(BLUE, own, { more: ['10.0.0.50'] });
+  const errors = net.core.applyGoal({ upserts: [claim(VM), claim(OTHER)], removes: [] });
+  t.is(errors.length, 1);
+  t.regex(errors[0]?.message ?? '', /the address is that of/);
+  t.is(net.pass(net.device(BLUE, OTHER), [udpFrame(between(BLUE, OTHER, VM), PORTS)]).length, 1);
+});
+
 test('removing everything leaves an empty switch', (t) => {
   const net = tenantRig();
   net.pass(net.device(BLUE, VM), [udpFrame(between(BLUE, VM, OTHER), PORTS)]);
