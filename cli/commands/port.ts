@@ -13,6 +13,7 @@ import {
 } from '../../fabric/namespaces.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { createGuestTap } from '../../fabric/qemu/guest.ts';
+import { entrance } from '../../fabric/unprivileged.ts';
 import { UsageFault } from '../fault-report.ts';
 import { at, type Json, listAt, macAt, textAt } from '../fields.ts';
 import { askHosts, chooseHost, fabricHosts, type HostPort, listPorts, portName } from '../hosts.ts';
@@ -206,6 +207,8 @@ function reportAttached(
   const { host, device, netns, port } = attached;
   const { mtu, address } = port;
   const mac = macAt(port, 'mac');
+  // From outside: this process may be inside already.
+  const way = entrance(session.fabric(), {});
   const qemu = [
     `-netdev tap,id=weft0,ifname=${device},script=no,downscript=no`,
     `-device virtio-net-pci,netdev=weft0,mac=${mac},host_mtu=${mtu},romfile=`,
@@ -220,7 +223,12 @@ function reportAttached(
         ['mac', mac],
         ['mtu', String(mtu)],
         ['address', `${address} (by DHCP)`],
-        ['run it in', netns === '' || netns.startsWith('/') ? '' : `ip netns exec ${netns} …`],
+        [
+          'run it in',
+          netns === '' || netns.startsWith('/')
+            ? ''
+            : `${[...way, 'ip netns exec', netns].join(' ')} …`,
+        ],
         ['qemu', qemu[0] ?? ''],
         ['', qemu[1] ?? ''],
       ]),

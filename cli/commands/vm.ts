@@ -7,6 +7,7 @@
 import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
 import { createGuestVm, guestAgentOf, guestConsolePath } from '../../fabric/guest-vm.ts';
+import { guestCacheDirectory, guestImage } from '../../fabric/qemu/guest-image.ts';
 import { createVm, deleteVm, findVm, inVm, listVms, type VmRecord } from '../../fabric/vm.ts';
 import { UsageFault } from '../fault-report.ts';
 import { lastName, macAt } from '../fields.ts';
@@ -31,7 +32,7 @@ export function addVmCommands(program: Command, session: Session): void {
     .option('--detach', 'start it and return')
     .option('--rm', 'stop it when the command or shell has ended')
     .action((name: string, command: readonly string[], options: RunOptions) =>
-      inside(session, () => run(session, name, command, options)),
+      runVm(session, name, command, options),
     );
   vm.command('exec <name>')
     .description('run a command in a VM that runs')
@@ -57,6 +58,25 @@ interface RunOptions {
   readonly qemu?: boolean;
   readonly detach?: boolean;
   readonly rm?: boolean;
+}
+
+async function runVm(
+  session: Session,
+  name: string,
+  command: readonly string[],
+  options: RunOptions,
+): Promise<void> {
+  // Inside a fabric without root there is no way out to the mirrors.
+  if (options.qemu === true && session.fabric().unprivileged) await prepareImage(session);
+  await inside(session, () => run(session, name, command, options));
+}
+
+async function prepareImage(session: Session): Promise<void> {
+  let step = 'looking for its image';
+  const image = guestImage(guestCacheDirectory(session.shell.env), (next) => {
+    step = next;
+  });
+  await session.waiting(() => `guest: ${step}`, image);
 }
 
 const VM_COLUMNS: readonly Column<VmRecord>[] = [

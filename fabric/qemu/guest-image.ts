@@ -225,7 +225,9 @@ async function tool(file: string, args: readonly string[], cwd?: string): Promis
     });
     return stdout;
   } catch (cause) {
-    throw new SdnError('SDN_GUEST_IMAGE', `${file} ${args[0] ?? ''} failed: ${messageOf(cause)}`, {
+    const stderr = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : '';
+    const words = stderr.split('\n').at(-1) || messageOf(cause);
+    throw new SdnError('SDN_GUEST_IMAGE', `${file}: ${words}`, {
       cause,
       remedy:
         'The guest is built from Debian packages: run this on Debian 12 with a reachable mirror.',
