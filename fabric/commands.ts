@@ -63,6 +63,7 @@ export async function up(options: UpOptions): Promise<number> {
     );
     return options.detach ? 0 : 1;
   }
+  refuseIfBusy(state);
   const privilege = await availablePrivilege();
   const socket = await listenOnLoopback(settings.port);
   if (socket.port !== settings.port && settings.port !== 0)
@@ -101,6 +102,8 @@ export async function down(options: {
   const record = readFabricRecord(state);
   const asked = await requestStop(state);
   if (record !== undefined) {
+    // One that is still starting does not listen yet.
+    if (!asked && isSupervisor(record.supervisorPid)) process.kill(record.supervisorPid, 'SIGTERM');
     const ended = await supervisorEnded(record.supervisorPid, clock);
     if (!ended) process.kill(record.supervisorPid, 'SIGKILL'); // its roles die with it
     await supervisorEnded(record.supervisorPid, clock);
@@ -131,6 +134,17 @@ export async function status(options: {
     if (thrown instanceof SdnError && thrown.code === 'SDN_UNREACHABLE') return undefined;
     throw thrown;
   }
+}
+
+/** A supervisor that lives but does not answer yet would lose its namespaces to a second one. */
+function refuseIfBusy(state: StateDirectory): void {
+  const record = readFabricRecord(state);
+  if (record === undefined || !isSupervisor(record.supervisorPid)) return;
+  throw new SdnError(
+    'SDN_FABRIC_BUSY',
+    `process ${record.supervisorPid} is just bringing this fabric up, or taking it down`,
+    { remedy: 'wait for it, or end it: weft down' },
+  );
 }
 
 function spawnSupervisor(

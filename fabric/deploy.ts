@@ -11,10 +11,15 @@
  */
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
+import { SdnError } from '../base/errors.ts';
 import { openCertificateAuthority } from '../identity/certificate-authority.ts';
 import { createProviderNetwork, joinProviderNetwork } from './links.ts';
 import { createNamespace, namespaceName, sweepNamespaces } from './namespaces.ts';
-import { createNorthboundClient, type NorthboundClient } from './northbound-client.ts';
+import {
+  createNorthboundClient,
+  type NorthboundClient,
+  type Resource,
+} from './northbound-client.ts';
 import type { Progress } from './progress.ts';
 import { checkRequirements } from './requirements.ts';
 import { CONTROLLER, controllerRole, hostRole } from './roles.ts';
@@ -160,6 +165,7 @@ async function registration(deployment: Deployment): Promise<string> {
   const { state, settings, listen } = deployment;
   const client = administratorClient(state, northboundUrl(listen.port));
   try {
+    await refuseOtherPrefix(client, settings.provider.prefix);
     let written = 0;
     for (const [path, properties] of fabricResources(settings)) {
       if ((await client.find(path)) !== undefined) continue;
@@ -170,6 +176,22 @@ async function registration(deployment: Deployment): Promise<string> {
   } finally {
     client.close();
   }
+}
+
+interface LogicalNetworkProperties {
+  readonly subnets?: readonly Resource<{ readonly addressPrefix?: string }>[];
+}
+
+/** The hosts' addresses are the controller's to give, and it has been told a prefix once. */
+async function refuseOtherPrefix(client: NorthboundClient, prefix: string): Promise<void> {
+  const known = await client.find<LogicalNetworkProperties>(PROVIDER_LOGICAL_NETWORK);
+  const knownPrefix = known?.properties.subnets?.[0]?.properties.addressPrefix;
+  if (knownPrefix === undefined || knownPrefix === prefix) return;
+  throw new SdnError(
+    'SDN_SETTING_INVALID',
+    `the provider network of this state directory is ${knownPrefix}, not ${prefix}`,
+    { remedy: `leave out --provider-prefix, or choose another directory with --state` },
+  );
 }
 
 export const PROVIDER_LOGICAL_NETWORK = '/logicalNetworks/hnv-provider';

@@ -1,6 +1,6 @@
 /** What `up` prints when everything works: what exists, how to reach it, and what to try next. */
 import type { FabricStatus } from './fabric-status.ts';
-import type { StateDirectory } from './state-directory.ts';
+import { defaultStateDirectory, type StateDirectory } from './state-directory.ts';
 import { listVms, type VmRecord } from './vm.ts';
 
 export function summary(status: FabricStatus, state: StateDirectory): string {
@@ -25,7 +25,7 @@ export function summary(status: FabricStatus, state: StateDirectory): string {
     `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/weft/v1/openapi.json`,
     '',
     'Try next',
-    ...suggestions(vms).map((line) => `  ${line}`),
+    ...suggestions(vms, state).map((line) => `  ${line}`),
   ].join('\n');
 }
 
@@ -36,18 +36,21 @@ function machines(vms: readonly VmRecord[]): readonly string[] {
   ]);
 }
 
-function suggestions(vms: readonly VmRecord[]): readonly string[] {
+function suggestions(vms: readonly VmRecord[], state: StateDirectory): readonly string[] {
+  // Other than by default, every command has to be told.
+  const isDefault = state.root === defaultStateDirectory();
+  const weft = isDefault ? 'npx weft' : `npx weft --state ${state.root}`;
   const [first, second] = vms;
   const traffic =
     first === undefined || second === undefined
       ? []
-      : [`npx weft vm exec ${first.name} -- busybox ping -c 3 ${second.address}`];
+      : [`${weft} vm exec ${first.name} -- busybox ping -c 3 ${second.address}`];
   return [
-    'npx weft status',
+    `${weft} status`,
     ...traffic,
-    'npx weft vnet list',
-    'eval "$(npx weft env)"; curl --cacert "$WEFT_CA" --cert "$WEFT_CERT" --key "$WEFT_KEY" "$WEFT_NC_URL/networking/v1/virtualNetworks"',
-    'npm run down',
+    `${weft} vnet list`,
+    `eval "$(${weft} env)"; curl --cacert "$WEFT_CA" --cert "$WEFT_CERT" --key "$WEFT_KEY" "$WEFT_NC_URL/networking/v1/virtualNetworks"`,
+    isDefault ? 'npm run down' : `npm run down -- --state ${state.root}`,
   ];
 }
 

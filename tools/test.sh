@@ -56,7 +56,7 @@ in_namespaces() {
   local jobs=$1
   shift
   with_namespaces npx --no-install tap run --reporter=tap --disable-coverage --jobs="$jobs" \
-    --timeout=240 "$@"
+    --timeout=400 "$@"
 }
 
 ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client \

@@ -86,6 +86,29 @@ test('a port that is taken is told and the next one used', async (t) => {
   t.equal((await status({ state }))?.northbound, 'https://127.0.0.1:18544');
 });
 
+test('a fabric keeps the provider prefix it was made with', async (t) => {
+  const { weft } = await installation(t);
+  const sizes = ['--hosts', '1', '--no-sample', '--detach', '--port', '18593'] as const;
+  const first = await weft('up', ...sizes, '--provider-prefix', '100.64.7.0/24');
+  t.equal(first.code, 0, first.stderr);
+  t.match((await weft('status')).stdout, /100\.64\.7\.10/);
+  await weft('down');
+  const other = await weft('up', ...sizes, '--provider-prefix', '100.64.8.0/24');
+  t.equal(other.code, 1);
+  t.match(other.stderr, 'is 100.64.7.0/24, not 100.64.8.0/24');
+});
+
+test('down while it starts ends it; a second up meanwhile is refused', async (t) => {
+  const { state, name, weft } = await installation(t);
+  const starting = weft('up', '--detach', '--port', '18693');
+  await eventually('it has begun', () => existsSync(join(state, 'fabric.json')), START_TIMEOUT);
+  const second = await weft('up', '--detach', '--port', '18693');
+  t.match(second.stderr, 'is just bringing this fabric up');
+  t.equal((await weft('down')).code, 0);
+  t.not((await starting).code, 0);
+  t.same(await fabricNamespaces(name), []);
+});
+
 test('supervisor killed outright: its roles end, and down removes what is left', async (t) => {
   const { state, name, weft } = await installation(t);
   const up = await weft('up', '--detach', '--no-sample', '--port', '18643');

@@ -17,20 +17,35 @@ fail() {
 
 # step TITLE COMMAND...: runs it with its output kept, shown only when it fails.
 step() {
-  local title=$1 log started
+  local title=$1 log started code=0 ticker=
   shift
   log=$(mktemp)
   started=$SECONDS
   printf -- '-- %s ' "$title"
-  if "$@" >"$log" 2>&1 </dev/null; then
-    printf 'ok (%s s)\n' $((SECONDS - started))
-    rm -f "$log"
-    return 0
+  if [ -t 1 ]; then
+    tick "$title" &
+    ticker=$!
   fi
-  printf 'FAILED (%s s)\n' $((SECONDS - started))
-  cat "$log"
+  "$@" >"$log" 2>&1 </dev/null || code=$?
+  if [ -n "$ticker" ]; then
+    kill "$ticker" 2>/dev/null
+    wait "$ticker" 2>/dev/null || true
+    printf '\r-- %s ' "$title"
+  fi
+  if [ "$code" -eq 0 ]; then
+    printf 'ok (%s s)\n' $((SECONDS - started))
+  else
+    printf 'FAILED (%s s)\n' $((SECONDS - started))
+    cat "$log"
+  fi
   rm -f "$log"
-  return 1
+  return "$code"
+}
+
+# On a terminal: the seconds that pass, until it is killed.
+tick() {
+  local started=$SECONDS
+  while sleep 1; do printf '\r-- %s … %s s ' "$1" $((SECONDS - started)); done
 }
 
 require_node() {
