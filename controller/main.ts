@@ -144,6 +144,8 @@ async function main(): Promise<void> {
   const log = roleLogger('controller', 'controller');
   const clock = systemClock;
   const running = await start(settings, clock, log);
+  // Before anybody is told that the controller is ready, and may end it again.
+  const ended = signalled();
   const address = await running.server.listen(settings.listen);
   if (settings.listenUnix !== undefined) await running.server.listenOnUnix(settings.listenUnix);
   process.stdout.write(
@@ -155,7 +157,7 @@ async function main(): Promise<void> {
     })}\n`,
   );
   const signal = await Promise.race([
-    signalled(),
+    ended,
     // Neither ends by itself while the process runs; a failure of either is the process's.
     running.feed.ended.then(() => 'feed ended'),
     running.southbound.ended.then(() => 'southbound ended'),

@@ -76,6 +76,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   app.all('/*', (request, reply) => answerApi(request, reply, authenticate, options.api));
   app.setNotFoundHandler((request, reply) => answerApi(request, reply, authenticate, options.api));
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(reply, thrown));
+  let isClosing = false;
+  app.addHook('onSend', async (_request, reply, payload) => {
+    // Else a client that keeps its connection would keep the process.
+    if (isClosing) reply.header('Connection', 'close');
+    return payload;
+  });
   await app.ready();
   const server = app.server as Server;
   server.maxConnections = CONNECTIONS_MAX;
@@ -86,6 +92,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
       door = await openUnixDoor(server, path);
     },
     async close() {
+      isClosing = true;
       door?.close();
       await close(app, server);
     },
