@@ -131,9 +131,15 @@ export async function status(options: {
     );
     return response.body as FabricStatus;
   } catch (thrown) {
-    if (thrown instanceof SdnError && thrown.code === 'SDN_UNREACHABLE') return undefined;
+    if (thrown instanceof SdnError && isNobodyThere(thrown.cause)) return undefined;
     throw thrown;
   }
+}
+
+/** No socket, or nobody at it: a supervisor that is there and slow is something else. */
+function isNobodyThere(cause: unknown): boolean {
+  if (!(cause instanceof Error) || !('code' in cause)) return false;
+  return cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED';
 }
 
 /** A supervisor that lives but does not answer yet would lose its namespaces to a second one. */

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { administratorClient, deploy, northboundUrl, STEP_COUNT } from './deploy.ts';
 import type { FabricStatus, RoleStatus } from './fabric-status.ts';
 import { type HostControl, hostControl } from './host-control.ts';
+import { STATUS_TIMEOUT } from './limits.ts';
 import { listenOnLoopback } from './loopback-socket.ts';
 import { sweepNamespaces } from './namespaces.ts';
 import type { NorthboundClient } from './northbound-client.ts';
@@ -19,6 +20,7 @@ import type { FabricSettings } from './settings.ts';
 import { type FabricRecord, type StateDirectory, stateDirectory } from './state-directory.ts';
 import { createSupervisor, type RoleProcess, type Supervisor } from './supervisor.ts';
 import { createVm, deleteVm, forgetVms, type VmRecord, type VmSpec } from './vm.ts';
+import { within } from './within.ts';
 
 export interface FabricOptions {
   readonly name: string;
@@ -159,7 +161,8 @@ async function controllerStatus(
   const base = { ...baseStatus(role), address: record.northbound };
   if (base.health !== 'healthy') return base;
   try {
-    const { status, body } = await client.raw('GET', '/networking/weft/v1/revisions?limit=1');
+    const asked = client.raw('GET', '/networking/weft/v1/revisions?limit=1');
+    const { status, body } = await within(systemClock, STATUS_TIMEOUT, asked);
     if (status >= 500) return { ...base, health: 'unhealthy', reason: `answers ${status}` };
     return { ...base, appliedRevision: newestRevision(body) };
   } catch (thrown) {
@@ -171,7 +174,8 @@ async function hostStatus(role: RoleProcess, state: StateDirectory): Promise<Rol
   const base = baseStatus(role);
   if (base.health !== 'healthy') return base;
   try {
-    const status = await hostControl(state.role(role.spec.name).controlSocket).status();
+    const asked = hostControl(state.role(role.spec.name).controlSocket).status();
+    const status = await within(systemClock, STATUS_TIMEOUT, asked);
     const [address = ''] = status.providerAddress.split('/');
     const reason = status.workerHealthy
       ? status.controller.connected

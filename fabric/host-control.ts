@@ -4,7 +4,7 @@
  */
 import { SdnError } from '../base/errors.ts';
 import { exchangeJson, type JsonRequest } from './json-http.ts';
-import { PORT_TIMEOUT } from './limits.ts';
+import { PORT_TIMEOUT, QUERY_TIMEOUT } from './limits.ts';
 
 export interface HostStatus {
   readonly id: string;
@@ -56,7 +56,8 @@ export function hostControl(socketPath: string): HostControl {
       `${request.method} ${request.path}: ${response.status} ${reasonOf(response.body)}`,
     );
   };
-  const get = (path: string): Promise<unknown> => send({ method: 'GET', path });
+  const get = (path: string): Promise<unknown> =>
+    send({ method: 'GET', path, timeout: QUERY_TIMEOUT });
   return {
     status: async () => (await get('/status')) as HostStatus,
     attach: async (request) =>

@@ -33,5 +33,9 @@ export const PORT_TIMEOUT: Millis = seconds(15);
 export const DHCP_TIMEOUT: Millis = seconds(20);
 /** How long `down` waits for a supervisor to remove its fabric before it does so itself. */
 export const DOWN_TIMEOUT: Millis = seconds(30);
+/** What a host answers about its ports, flows and counters comes at once or not at all. */
+export const QUERY_TIMEOUT: Millis = seconds(5);
+/** A role that does not say within this time how it is does not answer. */
+export const STATUS_TIMEOUT: Millis = seconds(2);
 /** Between two looks at every role's health, and two redraws of the status line. */
 export const HEALTH_INTERVAL: Millis = seconds(1);

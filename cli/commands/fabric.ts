@@ -91,7 +91,10 @@ async function showStatus(session: Session): Promise<void> {
     session.note('Start one: weft up --detach');
     return;
   }
-  const programmed = await programming(session, found.northbound);
+  const isServed = found.roles.some(
+    ({ role, health }) => role === 'controller' && health === 'healthy',
+  );
+  const programmed = isServed ? await programming(session, found.northbound) : undefined;
   session.print({ running: true, ...found, ...(programmed && { programmed }) }, () =>
     formatStatus(found, programmed),
   );
