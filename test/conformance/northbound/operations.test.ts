@@ -182,6 +182,19 @@ test('the same x-ms-client-request-id gets the same answer and changes nothing',
   t.deepEqual([again.status, again.headers['location']], [202, deleted.headers['location']]);
 });
 
+test('retries that arrive together with the first request are one write', async (t) => {
+  const { client, store } = await startController(t, { store: 'level' });
+  await layGround(client);
+  const { revision } = store;
+  const headers = { 'x-ms-client-request-id': 'storm' };
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, () => client.put('/networkInterfaces/n1', nicProperties(), headers)),
+  );
+  t.is(new Set(answers.map(({ text }) => text)).size, 1);
+  t.deepEqual([...new Set(answers.map(({ status }) => status))], [201]);
+  t.is(store.revision, revision + 1);
+});
+
 test('a refused request is tried again, and another client or resource is another request', async (t) => {
   const { client, as } = await startController(t);
   const headers = { 'x-ms-client-request-id': 'same' };
