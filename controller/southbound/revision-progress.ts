@@ -16,10 +16,13 @@ export interface Progress {
 
 interface Entry {
   readonly committedAt: number;
-  readonly waitingFor: Set<TargetKey>;
-  readonly refusedBy: Set<TargetKey>;
+  waitingFor: Set<TargetKey>;
+  refusedBy: Set<TargetKey>;
   elapsedMs: number | undefined;
 }
+
+/** Shared by the entries that need no set of their own, most of thousands; never added to. */
+const NOBODY: Set<TargetKey> = new Set();
 
 export class RevisionProgress {
   readonly #entries = new Map<Revision, Entry>();
@@ -35,7 +38,7 @@ export class RevisionProgress {
   compiled(revision: Revision, targets: Iterable<TargetKey>, committedAt: number): void {
     const waitingFor = new Set(targets);
     const elapsedMs = waitingFor.size === 0 ? 0 : undefined;
-    this.#entries.set(revision, { committedAt, waitingFor, refusedBy: new Set(), elapsedMs });
+    this.#entries.set(revision, { committedAt, waitingFor, refusedBy: NOBODY, elapsedMs });
     for (const target of waitingFor) {
       const queue = this.#unanswered.get(target);
       if (queue === undefined) this.#unanswered.set(target, [revision]);
@@ -55,6 +58,7 @@ export class RevisionProgress {
       const entry = this.#entries.get(unanswered);
       entry?.waitingFor.delete(target);
       if (entry?.waitingFor.size !== 0) continue;
+      entry.waitingFor = NOBODY;
       entry.elapsedMs = Math.max(0, now - entry.committedAt);
       completed.push(entry.elapsedMs);
     }
@@ -65,7 +69,8 @@ export class RevisionProgress {
 
   /** The target could not apply a resource which `revision` was the last to change. */
   refused(target: TargetKey, revision: Revision): void {
-    this.#entries.get(revision)?.refusedBy.add(target);
+    const entry = this.#entries.get(revision);
+    if (entry !== undefined) entry.refusedBy = new Set([...entry.refusedBy, target]);
   }
 
   /** The target needs nothing any more. */
