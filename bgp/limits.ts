@@ -1,6 +1,20 @@
 /** Limits of the BGP speaker: every one is a counted outcome. Called by everything in bgp/. */
-import { type Millis, seconds } from '../base/units.ts';
+import { type Millis, minutes, seconds } from '../base/units.ts';
 
+/** BGP port (RFC 4271 §4). */
+export const BGP_PORT = 179;
+/** Time between two tries to connect (RFC 4271 §10 suggests 120 s; a data centre has no reason to wait that long). */
+export const CONNECT_RETRY_TIME: Millis = seconds(5);
+/** Hold time offered unless configured (RFC 4271 §10). */
+export const HOLD_TIME: Millis = seconds(90);
+/** First pause after a fault; doubles up to IDLE_HOLD_TIME_MAX (RFC 4271 §8.1.1 DampPeerOscillations). */
+export const IDLE_HOLD_TIME: Millis = seconds(1);
+/** Longest pause after faults that repeat. */
+export const IDLE_HOLD_TIME_MAX: Millis = seconds(120);
+/** A peer that has connected and sends no OPEN is given up after this time (RFC 4271 §8.2.2). */
+export const OPEN_WAIT_TIME: Millis = minutes(4);
+/** A peer that reads nothing for this long is given up (RFC 9687 §3.2). */
+export const SEND_HOLD_TIME: Millis = minutes(8);
 /** Messages of one peer dealt with before another has its turn. */
 export const MESSAGES_PER_TURN = 8;
 /** Turns taken in one go before sockets and timers have theirs. */
@@ -9,7 +23,29 @@ export const TURNS_PER_SLICE = 64;
 export const SLICE_TIME_MS = 8;
 /** Bytes waiting in a peer's socket above which nothing more is encoded for it. */
 export const SEND_PENDING_BYTES_MAX: number = 256 * 1024;
+/** Prefixes taken from the change log for one encoding. */
+export const PREFIXES_PER_BATCH = 2_048;
+/** Attribute blocks remembered by their bytes, so that a known one is not decoded again; when full, all are forgotten. */
+export const ATTRIBUTE_BLOCKS_MAX = 131_072;
+/** Bytes of an attribute block that is worth remembering. */
+export const ATTRIBUTE_BLOCK_BYTES_MAX = 1_024;
 /** Connections from one listener that wait for an answer of the kernel. */
 export const ACCEPT_BACKLOG = 128;
+/** Neighbours that may exist because a prefix allows them. */
+export const DYNAMIC_NEIGHBOURS_MAX = 1_024;
+/** Configured and dynamic neighbours of one speaker. */
+export const NEIGHBOURS_MAX = 4_096;
+/** Prefixes of one family in the shared table. */
+export const PREFIXES_MAX = 4_194_304;
+/** Paths of one family in the shared table. */
+export const PATHS_MAX = 16_777_216;
+/** Routes a peer may hold stale after its session was lost, unless its restart time is shorter (RFC 4724 §4.2). */
+export const STALE_TIME_MAX: Millis = minutes(6);
+/** Paths used side by side for one prefix at most. */
+export const MULTIPATH_MAX = 64;
+/** Complaints about malformed attributes kept per peer for an operator. */
+export const COMPLAINTS_MAX = 16;
 /** A connection that was closed with data still in it is cut off after this time. */
 export const LINGER_TIME: Millis = seconds(2);
+/** Prefixes of one peer and family unless configured (RFC 4271 §6.7); the session ends when there are more. */
+export const PREFIXES_PER_PEER_MAX = 2_000_000;

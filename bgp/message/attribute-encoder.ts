@@ -23,7 +23,19 @@ export function encodeAttributes(
   context: EncodeContext,
   mpReach?: Uint8Array,
 ): Uint8Array {
-  const parts: Part[] = [
+  const parts = sharedParts(attributes, context);
+  if (mpReach === undefined) parts.push([AttributeType.NextHop, WELL_KNOWN, attributes.nextHop]);
+  else parts.push([AttributeType.MpReachNlri, OPTIONAL, mpReach]);
+  return join(parts.sort(([a], [b]) => a - b));
+}
+
+/** Everything but NEXT_HOP and MP_REACH_NLRI, which the sender puts in front (RFC 7606 §5.1): the same for all prefixes and peers. */
+export function encodeShared(attributes: PathAttributes, context: EncodeContext): Uint8Array {
+  return join(sharedParts(attributes, context).sort(([a], [b]) => a - b));
+}
+
+function sharedParts(attributes: PathAttributes, context: EncodeContext): Part[] {
+  return [
     [AttributeType.Origin, WELL_KNOWN, [attributes.origin]],
     ...asParts(attributes, context),
     ...optionalParts(attributes),
@@ -35,9 +47,6 @@ export function encodeAttributes(
       ],
     ),
   ];
-  if (mpReach === undefined) parts.push([AttributeType.NextHop, WELL_KNOWN, attributes.nextHop]);
-  else parts.push([AttributeType.MpReachNlri, OPTIONAL, mpReach]);
-  return join(parts.sort(([a], [b]) => a - b));
 }
 
 function asParts(attributes: PathAttributes, context: EncodeContext): Part[] {

@@ -26,8 +26,9 @@ export interface PrefixBatch {
   words: Uint32Array;
 }
 
-export function prefixBatch(): PrefixBatch {
-  return { count: 0, words: new Uint32Array(256 * PREFIX_STRIDE) };
+/** `capacity`: prefixes that fit before it grows; most UPDATEs have few. */
+export function prefixBatch(capacity = 8): PrefixBatch {
+  return { count: 0, words: new Uint32Array(capacity * PREFIX_STRIDE) };
 }
 
 export interface PrefixEncoding {

@@ -16,7 +16,12 @@
  * Decoding fills two reused batches per family and returns what to do with them. Prefixes of families that were not negotiated are
  * ignored. Called by bgp/session (receive) and the RIB (send).
  */
-import { decodeAttributes, Outcome, stronger } from './attribute-decoder.ts';
+import {
+  type DecodedAttributes,
+  decodeAttributes,
+  Outcome,
+  stronger,
+} from './attribute-decoder.ts';
 import { Afi, type Family, Safi } from './capability.ts';
 import { type PrefixBatch, parsePrefixes, prefixBatch } from './nlri.ts';
 import {
@@ -32,6 +37,14 @@ export interface UpdateContext {
   readonly isInternal: boolean;
   /** Negotiated for this session. */
   readonly families: readonly (Family & { readonly addPathReceive: boolean })[];
+  /** Blocks that were decoded before in this same context. */
+  readonly blocks?: AttributeBlocks;
+}
+
+export interface AttributeBlocks {
+  find(view: DataView, at: number, end: number): DecodedAttributes | undefined;
+  /** Called with faultless blocks without MP_REACH_NLRI and MP_UNREACH_NLRI. */
+  add(view: DataView, at: number, end: number, decoded: DecodedAttributes): void;
 }
 
 export interface FamilyRoutes extends Family {
@@ -70,7 +83,7 @@ export function parse(
   const nlriAt = attributesAt + view.getUint16(withdrawnEnd);
   if (nlriAt > end) return reset(UpdateSubcode.MalformedAttributeList);
 
-  const decoded = decodeAttributes(view, attributesAt, nlriAt, context);
+  const decoded = decodeOrRecall(view, attributesAt, nlriAt, context);
   if (decoded.fault !== undefined) return { fault: decoded.fault };
 
   const ranges: Range[] = [
@@ -103,6 +116,20 @@ export function parse(
       endOfRib: endOfRib(at, end, decoded.present, decoded.mpUnreach),
     },
   };
+}
+
+function decodeOrRecall(
+  view: DataView,
+  at: number,
+  end: number,
+  context: UpdateContext,
+): DecodedAttributes {
+  const known = context.blocks?.find(view, at, end);
+  if (known !== undefined) return known;
+  const decoded = decodeAttributes(view, at, end, context);
+  const isPlain = decoded.mpReach === undefined && decoded.mpUnreach === undefined;
+  if (isPlain && decoded.outcome === Outcome.Accept) context.blocks?.add(view, at, end, decoded);
+  return decoded;
 }
 
 interface Range extends Family {

@@ -108,7 +108,7 @@ test('prefixes of both families survive, trailing bits cleared, path identifiers
     fc.property(
       fc.array(fc.tuple(words, fc.integer({ min: 0, max: 128 }), uint32), { maxLength: 40 }),
       (list) => {
-        const batch = prefixBatch();
+        const batch = prefixBatch(256);
         for (const [address, len, pathId] of list) {
           const masked = address.map((word, index) => {
             const bits = Math.min(32, Math.max(0, len - index * 32));

@@ -1,0 +1,119 @@
+/**
+ * What a route becomes on its way out — RFC 4271 §5.1 and §9.1.3, reflection RFC 4456 §8, OTC RFC 9234 §5, well-known communities RFC 1997. Pure.
+ *
+ * Called by the speaker, once per attribute set and update group where the policy does not look at the prefix.
+ */
+
+import * as asPath from '../message/as-path.ts';
+import { Role } from '../message/capability.ts';
+import { type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
+import type { PolicyResult } from '../policy/policy.ts';
+import { LOCAL_PREF_DEFAULT } from './attribute-table.ts';
+
+/** What all members of an update group have in common. */
+export interface ExportTarget {
+  readonly localAsn: number;
+  readonly bgpIdentifier: number;
+  readonly clusterId: number;
+  readonly isInternal: boolean;
+  /** RFC 4456: this internal peer is a client of ours. */
+  readonly isClient: boolean;
+  /** Own address for the family; undefined where there is none that fits. */
+  readonly nextHopSelf: Uint8Array | undefined;
+  /** Toward internal peers too. */
+  readonly alwaysNextHopSelf: boolean;
+  /** Role of the peer (RFC 9234). */
+  readonly peerRole: number | undefined;
+}
+
+export interface ExportSource {
+  readonly isLocal: boolean;
+  readonly isExternal: boolean;
+  readonly isClient: boolean;
+  readonly bgpIdentifier: number;
+}
+
+/** Before policy: whether the rules of the protocol let the route go there at all. */
+export function mayExport(
+  attributes: PathAttributes,
+  source: ExportSource,
+  target: ExportTarget,
+): boolean {
+  const communities = attributes.communities ?? [];
+  if (communities.includes(WellKnownCommunity.NoAdvertise)) return false;
+  if (!target.isInternal) {
+    if (communities.includes(WellKnownCommunity.NoExport)) return false;
+    if (communities.includes(WellKnownCommunity.NoExportSubconfed)) return false;
+    return mayLeak(attributes, target.peerRole);
+  }
+  // §9.2.1: what an internal peer said goes to no other internal peer, unless one of the two is a client (RFC 4456 §6).
+  return source.isLocal || source.isExternal || source.isClient || target.isClient;
+}
+
+/** RFC 9234 §5: what came from above or beside goes down only. */
+function mayLeak({ onlyToCustomer }: PathAttributes, peerRole: number | undefined): boolean {
+  const isUp =
+    peerRole === Role.Provider || peerRole === Role.Peer || peerRole === Role.RouteServer;
+  return !isUp || onlyToCustomer === undefined;
+}
+
+/** After policy. Undefined: there is no next hop to give. */
+export function transform(
+  { attributes, isNextHopSet, isMedSet }: PolicyResult,
+  source: ExportSource,
+  target: ExportTarget,
+): PathAttributes | undefined {
+  const nextHop = nextHopFor(attributes, source, { ...target, isNextHopSet });
+  if (nextHop === undefined) return undefined;
+  if (!target.isInternal) return external(attributes, { source, target, nextHop, isMedSet });
+  const isReflected = !source.isLocal && !source.isExternal;
+  const { localPref = LOCAL_PREF_DEFAULT } = attributes;
+  const internal = { ...attributes, nextHop, localPref };
+  if (!isReflected) return internal;
+  return {
+    ...internal,
+    originatorId: attributes.originatorId ?? source.bgpIdentifier,
+    clusterList: [target.clusterId, ...(attributes.clusterList ?? [])],
+  };
+}
+
+function external(
+  attributes: PathAttributes,
+  {
+    source,
+    target,
+    nextHop,
+    isMedSet,
+  }: {
+    readonly source: ExportSource;
+    readonly target: ExportTarget;
+    readonly nextHop: Uint8Array;
+    readonly isMedSet: boolean;
+  },
+): PathAttributes {
+  const { localPref: _, originatorId: __, clusterList: ___, multiExitDisc, ...rest } = attributes;
+  // §5.1.4: a neighbour's MED is not passed on to another AS.
+  const keepsMed = multiExitDisc !== undefined && (isMedSet || source.isLocal);
+  const isDown =
+    target.peerRole === Role.Customer ||
+    target.peerRole === Role.Peer ||
+    target.peerRole === Role.RouteServerClient;
+  return {
+    ...rest,
+    nextHop,
+    asPath: asPath.prepend(rest.asPath, target.localAsn),
+    ...(keepsMed && { multiExitDisc }),
+    ...(isDown && rest.onlyToCustomer === undefined && { onlyToCustomer: target.localAsn }),
+  };
+}
+
+function nextHopFor(
+  attributes: PathAttributes,
+  source: ExportSource,
+  target: ExportTarget & { readonly isNextHopSet: boolean },
+): Uint8Array | undefined {
+  const isGiven = attributes.nextHop.some((byte) => byte !== 0);
+  if (target.isNextHopSet && isGiven) return attributes.nextHop;
+  const keeps = source.isLocal ? isGiven : target.isInternal && !target.alwaysNextHopSelf;
+  return keeps ? attributes.nextHop : target.nextHopSelf;
+}

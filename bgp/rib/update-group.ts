@@ -1,0 +1,362 @@
+/**
+ * Adj-RIBs-Out of all neighbours that are told the same — RFC 4271 §3.2, §9.2: same export policy, same capabilities, same next hop. What
+ * goes out for a prefix is worked out once per group, and messages are encoded once for all members that are equally far.
+ *
+ * A change is an entry of the group's log; each member is a place in it. A prefix that changes again before a slow member has read on moves
+ * to the end of the log, so a member that never reads costs one entry per prefix at most, and when it reads again it hears the latest only.
+ * A new member, or one that asks for a refresh, walks the whole table first. A bit per prefix and member remembers what the member has been
+ * told, so it is not told to forget what it never heard, and hears nothing back of its own.
+ *
+ * Called by the speaker. Invariant: what a member has been told, plus the log from its place on, is what the group says.
+ */
+import { assert } from '../../base/assert.ts';
+import { PREFIXES_PER_BATCH } from '../limits.ts';
+import type { AttributeTable } from './attribute-table.ts';
+import { type PackedRoutes, type Packing, UpdatePacker } from './packing.ts';
+import { NONE } from './prefix-table.ts';
+import type { RouteTable } from './route-table.ts';
+
+export interface UpdateGroupOptions {
+  readonly table: RouteTable;
+  readonly attributes: AttributeTable;
+  readonly packing: Packing;
+  /** Attribute set (retained) that members are told for a path, NONE for silence. */
+  exported(prefix: number, path: number): number;
+}
+
+export interface Member {
+  /** Number of the peer in the table: what came from it is not sent back. */
+  readonly peer: number;
+  /** Next prefix of the walk over the table; NONE when it is over. */
+  walkAt: number;
+  /** Next entry of the log, counted from the group's beginning. */
+  logAt: number;
+  /** One bit per prefix: it has been announced to this member. */
+  told: Uint8Array;
+}
+
+/** What one turn has for a member. */
+export interface Turn {
+  readonly packed: PackedRoutes | undefined;
+  /** The walk over the table ended with this turn (RFC 4724 §2: time for End-of-RIB). */
+  readonly isWalkOver: boolean;
+}
+
+interface Batch {
+  readonly isWalk: boolean;
+  readonly from: number;
+  readonly to: number;
+  /** End of the log when it was made. */
+  readonly madeAt: number;
+  readonly announced: ReadonlyMap<number, readonly number[]>;
+  readonly withdrawn: readonly number[];
+  /** Peers that some of it comes from. */
+  readonly sources: ReadonlySet<number>;
+  readonly packed: PackedRoutes;
+}
+
+const UNKNOWN = -2;
+/** Prefixes looked at in one turn of a walk, announced or not. */
+const WALK_STEP = 16_384;
+const LOG_SLACK = 4_096;
+
+export class UpdateGroup {
+  readonly #options: UpdateGroupOptions;
+  readonly #packer: UpdatePacker;
+  readonly members: Set<Member> = new Set();
+  #out = new Int32Array(0);
+  #source = new Int32Array(0);
+  /** Place of a prefix's latest entry in the log. */
+  #loggedAt = new Float64Array(0);
+  #log: number[] = [];
+  #logStart = 0;
+  readonly #recent: { walk: Batch | undefined; log: Batch | undefined } = {
+    walk: undefined,
+    log: undefined,
+  };
+
+  constructor(options: UpdateGroupOptions) {
+    this.#options = options;
+    this.#packer = new UpdatePacker(options.table.prefixes, options.attributes, options.packing);
+  }
+
+  /** `told`: what the peer knows from the group that it was in before. */
+  add(peer: number, told: Uint8Array = new Uint8Array(0)): Member {
+    const member: Member = { peer, walkAt: 0, logAt: this.#logEnd, told };
+    this.members.add(member);
+    return member;
+  }
+
+  remove(member: Member): void {
+    this.members.delete(member);
+    this.#trim();
+  }
+
+  /** Releases every attribute set: the group is not to be used any more. */
+  dispose(): void {
+    for (const set of this.#out) if (set >= 0) this.#options.attributes.release(set);
+    this.#out.fill(UNKNOWN);
+    this.#forget('walk');
+    this.#forget('log');
+  }
+
+  hasWork(member: Member): boolean {
+    return member.walkAt !== NONE || member.logAt < this.#logEnd;
+  }
+
+  /** The table has decided a prefix anew. True when members have something to hear. */
+  changed(prefix: number): boolean {
+    if (!this.#resolve(prefix)) return false;
+    this.#loggedAt[prefix] = this.#logEnd;
+    this.#log.push(prefix);
+    if (this.#log.length > 2 * this.#options.table.prefixes.idEnd + LOG_SLACK) this.#compact();
+    return true;
+  }
+
+  /** Work for at most one batch. */
+  next(member: Member): Turn {
+    if (member.walkAt !== NONE) return this.#walk(member);
+    const batch = this.#logBatch(member.logAt);
+    if (batch === undefined) return { packed: undefined, isWalkOver: false };
+    member.logAt = batch.to;
+    const packed = this.#packedFor(member, batch);
+    this.#trim();
+    return { packed, isWalkOver: false };
+  }
+
+  /** Whether nothing here refers to the prefix any more; it is then forgotten, and its identifier may be used anew. */
+  letGo(prefix: number): boolean {
+    if (prefix >= this.#out.length) return true;
+    if ((this.#out[prefix] ?? UNKNOWN) >= 0) return false;
+    this.#out[prefix] = UNKNOWN;
+    this.#source[prefix] = NONE;
+    this.#loggedAt[prefix] = NONE;
+    return true;
+  }
+
+  get isIdle(): boolean {
+    return this.#log.length === 0 && [...this.members].every((each) => !this.hasWork(each));
+  }
+
+  /** Prefixes that a member has been told. */
+  announcedCount(member: Member): number {
+    let count = 0;
+    for (const bits of member.told) {
+      for (let rest = bits; rest !== 0; rest &= rest - 1) count += 1;
+    }
+    return count;
+  }
+
+  /** The attribute set that the group says for a prefix; NONE for silence. */
+  outOf(prefix: number): number {
+    this.#grow();
+    if (this.#out[prefix] === UNKNOWN) this.#resolve(prefix);
+    return this.#out[prefix] ?? NONE;
+  }
+
+  get #logEnd(): number {
+    return this.#logStart + this.#log.length;
+  }
+
+  /** Works out anew what is said for the prefix; false when it is what was said before. */
+  #resolve(prefix: number): boolean {
+    this.#grow();
+    const { table, attributes, exported } = this.#options;
+    const best = table.best(prefix);
+    const isUsable = best !== NONE && table.acceptedOf(best) !== NONE;
+    const out = isUsable ? exported(prefix, best) : NONE;
+    const source = isUsable ? table.peerOf(best) : NONE;
+    const before = this.#out[prefix] ?? UNKNOWN;
+    const isSame = out === before && source === this.#source[prefix];
+    if (before >= 0) attributes.release(before);
+    this.#out[prefix] = out;
+    this.#source[prefix] = source;
+    return !isSame && !(before === UNKNOWN && out === NONE);
+  }
+
+  #walk(member: Member): Turn {
+    const { idEnd } = this.#options.table.prefixes;
+    const from = member.walkAt;
+    const to = Math.min(idEnd, from + WALK_STEP);
+    // What the member knew before, and is said no more, is withdrawn on the way.
+    const isNew = member.told.length === 0;
+    let batch = this.#recent.walk;
+    const isUsable = batch !== undefined && batch.from === from && batch.to > from;
+    // Changes since the batch was made must lie ahead of the member in the log.
+    if (batch === undefined || !isUsable || member.logAt > batch.madeAt)
+      batch = this.#walkBatch(from, to);
+    member.walkAt = batch.to >= idEnd ? NONE : batch.to;
+    const gone = isNew ? [] : this.#toldInVain(member, from, batch.to);
+    const packed = this.#packedFor(member, batch, gone);
+    return { packed, isWalkOver: member.walkAt === NONE };
+  }
+
+  #toldInVain(member: Member, from: number, to: number): number[] {
+    const gone: number[] = [];
+    for (let prefix = from; prefix < to; prefix++) {
+      if (isTold(member, prefix) && this.outOf(prefix) === NONE) gone.push(prefix);
+    }
+    return gone;
+  }
+
+  #walkBatch(from: number, end: number): Batch {
+    const ids: number[] = [];
+    let to = from;
+    for (; to < end && ids.length < PREFIXES_PER_BATCH; to++) {
+      if (this.outOf(to) !== NONE) ids.push(to);
+    }
+    return this.#remember('walk', this.#batch({ isWalk: true, from, to }, ids));
+  }
+
+  #logBatch(from: number): Batch | undefined {
+    const recent = this.#recent.log;
+    if (recent !== undefined && recent.from === from && recent.to > from) return recent;
+    const ids: number[] = [];
+    let to = from;
+    for (; to < this.#logEnd && ids.length < PREFIXES_PER_BATCH; to++) {
+      const prefix = this.#log[to - this.#logStart] ?? NONE;
+      if (this.#loggedAt[prefix] === to) ids.push(prefix);
+    }
+    if (to === from) return undefined;
+    return this.#remember('log', this.#batch({ isWalk: false, from, to }, ids));
+  }
+
+  #batch(range: Pick<Batch, 'isWalk' | 'from' | 'to'>, ids: readonly number[]): Batch {
+    const announced = new Map<number, number[]>();
+    const withdrawn: number[] = [];
+    const sources = new Set<number>();
+    for (const prefix of ids) {
+      const set = this.#out[prefix] ?? NONE;
+      if (set < 0) {
+        withdrawn.push(prefix);
+        continue;
+      }
+      sources.add(this.#source[prefix] ?? NONE);
+      const list = announced.get(set);
+      if (list === undefined) announced.set(set, [prefix]);
+      else list.push(prefix);
+    }
+    return {
+      ...range,
+      madeAt: this.#logEnd,
+      announced,
+      withdrawn,
+      sources,
+      packed: this.#packer.pack(announced, withdrawn),
+    };
+  }
+
+  /** The sets of a remembered batch stay: members that come later may need them in another arrangement. */
+  #remember(kind: 'walk' | 'log', batch: Batch): Batch {
+    this.#forget(kind);
+    for (const set of batch.announced.keys()) this.#options.attributes.retainId(set);
+    this.#recent[kind] = batch;
+    return batch;
+  }
+
+  #forget(kind: 'walk' | 'log'): void {
+    const batch = this.#recent[kind];
+    if (batch === undefined) return;
+    for (const set of batch.announced.keys()) this.#options.attributes.release(set);
+    this.#recent[kind] = undefined;
+  }
+
+  #packedFor(member: Member, batch: Batch, gone: readonly number[] = []): PackedRoutes | undefined {
+    const isShared =
+      gone.length === 0 &&
+      !batch.sources.has(member.peer) &&
+      batch.withdrawn.every((prefix) => isTold(member, prefix));
+    let { announced, withdrawn, packed } = batch;
+    if (!isShared) {
+      const own = this.#withoutOwn(member, batch);
+      announced = own.announced;
+      withdrawn = [...own.withdrawn, ...gone];
+      packed = this.#packer.pack(announced, withdrawn);
+    }
+    for (const ids of announced.values()) for (const prefix of ids) tell(member, prefix, true);
+    for (const prefix of withdrawn) tell(member, prefix, false);
+    for (const prefix of packed.oversized) tell(member, prefix, false);
+    return packed.messageCount === 0 ? undefined : packed;
+  }
+
+  #withoutOwn(member: Member, batch: Batch): Pick<Batch, 'announced' | 'withdrawn'> {
+    const announced = new Map<number, readonly number[]>();
+    const withdrawn = batch.withdrawn.filter((prefix) => isTold(member, prefix));
+    for (const [set, ids] of batch.announced) {
+      const others = ids.filter((prefix) => this.#source[prefix] !== member.peer);
+      if (others.length > 0) announced.set(set, others);
+      if (others.length === ids.length) continue;
+      for (const prefix of ids) {
+        if (this.#source[prefix] === member.peer && isTold(member, prefix)) withdrawn.push(prefix);
+      }
+    }
+    return { announced, withdrawn };
+  }
+
+  /** Entries that every member has read go. */
+  #trim(): void {
+    let least = this.#logEnd;
+    for (const member of this.members) least = Math.min(least, member.logAt);
+    const read = least - this.#logStart;
+    if (read < this.#log.length && read < LOG_SLACK) return;
+    this.#log = read === this.#log.length ? [] : this.#log.slice(read);
+    this.#logStart = least;
+  }
+
+  /** Leaves only the latest entry of each prefix; members move with their place. */
+  #compact(): void {
+    const places = [...this.members].sort((a, b) => a.logAt - b.logAt);
+    const kept: number[] = [];
+    let nextMember = 0;
+    const end = this.#logEnd;
+    // Places only grow: entries move to the end of the numbering, so a remembered batch is never taken for another.
+    for (let at = this.#logStart; at < end; at++) {
+      for (; places[nextMember]?.logAt === at; nextMember++) {
+        const member = places[nextMember];
+        if (member !== undefined) member.logAt = end + kept.length;
+      }
+      const prefix = this.#log[at - this.#logStart] ?? NONE;
+      if (this.#loggedAt[prefix] !== at) continue;
+      this.#loggedAt[prefix] = end + kept.length;
+      kept.push(prefix);
+    }
+    for (; nextMember < places.length; nextMember++) {
+      const member = places[nextMember];
+      if (member !== undefined) member.logAt = end + kept.length;
+    }
+    this.#log = kept;
+    this.#logStart = end;
+    assert(kept.length <= this.#options.table.prefixes.idEnd, 'one entry per prefix is left');
+  }
+
+  #grow(): void {
+    const { capacity } = this.#options.table.prefixes;
+    if (capacity <= this.#out.length) return;
+    const out = new Int32Array(capacity).fill(UNKNOWN);
+    out.set(this.#out);
+    this.#out = out;
+    const source = new Int32Array(capacity).fill(NONE);
+    source.set(this.#source);
+    this.#source = source;
+    const loggedAt = new Float64Array(capacity).fill(NONE);
+    loggedAt.set(this.#loggedAt);
+    this.#loggedAt = loggedAt;
+  }
+}
+
+function isTold({ told }: Member, prefix: number): boolean {
+  return ((told[prefix >>> 3] ?? 0) & (1 << (prefix & 7))) !== 0;
+}
+
+function tell(member: Member, prefix: number, isAnnounced: boolean): void {
+  const at = prefix >>> 3;
+  if (at >= member.told.length) {
+    if (!isAnnounced) return;
+    const larger = new Uint8Array(Math.max(128, 2 ** Math.ceil(Math.log2(at + 1))));
+    larger.set(member.told);
+    member.told = larger;
+  }
+  const bit = 1 << (prefix & 7);
+  const before = member.told[at] ?? 0;
+  member.told[at] = isAnnounced ? before | bit : before & ~bit;
+}

@@ -1,0 +1,195 @@
+/**
+ * What a speaker and its neighbours are made from, checked once: an operator's mistake is a fault with a remedy, not a session that never comes
+ * up. RFC 4271 §4.2, RFC 5492 for what an OPEN offers.
+ */
+import { SdnError } from '../../base/errors.ts';
+import {
+  type IpPrefixWords,
+  type IpWords,
+  isIpv4Words,
+  parseIpPrefixWords,
+  parseIpWords,
+} from '../../base/ip-words.ts';
+import { parseIpv4 } from '../../base/ipv4.ts';
+import { HOLD_TIME, PREFIXES_PER_PEER_MAX } from '../limits.ts';
+import { AddPathMode, Afi, type Capability, type Family, Safi } from '../message/capability.ts';
+import type { OpenRepr } from '../message/open.ts';
+import type { Policy } from '../policy/policy.ts';
+
+export type FamilyName = 'ipv4-unicast' | 'ipv6-unicast';
+
+export const FAMILIES: Readonly<Record<FamilyName, Family>> = {
+  'ipv4-unicast': { afi: Afi.Ipv4, safi: Safi.Unicast },
+  'ipv6-unicast': { afi: Afi.Ipv6, safi: Safi.Unicast },
+};
+
+/** What a neighbour may do, whether it is configured by address or allowed by prefix. */
+export interface PeerOptions {
+  /** Undefined: any AS, for dynamic neighbours. */
+  readonly asn?: number;
+  readonly description?: string;
+  /** 0 (no keepalives) or at least 3. */
+  readonly holdTimeSec?: number;
+  /** Never connect, only answer. */
+  readonly isPassive?: boolean;
+  readonly families?: readonly FamilyName[];
+  /**
+   * RFC 8212: without a policy an external neighbour gives and gets nothing; an internal one everything. 'accept-all' is a policy.
+   */
+  readonly importPolicy?: Policy | 'accept-all';
+  readonly exportPolicy?: Policy | 'accept-all';
+  /** Prefixes of one family it may announce; the session ends when there are more. */
+  readonly prefixesMax?: number;
+  /** Pause after that; undefined: down until it is restarted by hand. */
+  readonly prefixRestartSec?: number;
+  /** Toward internal neighbours too, this speaker is the next hop. */
+  readonly nextHopSelf?: boolean;
+  /** Own addresses to give as next hop where the session's own address is of the other family. */
+  readonly nextHopIpv4?: string;
+  readonly nextHopIpv6?: string;
+  /** RFC 4456: an internal neighbour that routes are reflected to. */
+  readonly isReflectorClient?: boolean;
+  /** Role of this side (RFC 9234 §4.1), external neighbours only. */
+  readonly role?: number;
+  readonly isRoleRequired?: boolean;
+  /** How long the neighbour keeps our routes while we restart (RFC 4724); 0 … 4095, undefined: not offered. */
+  readonly gracefulRestartSec?: number;
+  /** Take several paths of one prefix from it (RFC 7911). */
+  readonly addPathReceive?: boolean;
+}
+
+export interface NeighbourOptions extends PeerOptions {
+  readonly address: string;
+  readonly port?: number;
+  readonly localAddress?: string;
+}
+
+/** Whoever connects from the prefix is a neighbour while it is connected. */
+export interface DynamicNeighbourOptions extends PeerOptions {
+  readonly prefix: string;
+  readonly countMax?: number;
+}
+
+export interface CheckedNeighbour {
+  readonly options: NeighbourOptions;
+  readonly words: IpWords;
+  readonly families: readonly Family[];
+  readonly prefixesMax: number;
+  readonly nextHops: {
+    readonly ipv4: Uint8Array | undefined;
+    readonly ipv6: Uint8Array | undefined;
+  };
+}
+
+export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
+  const words = addressOf(options.address);
+  const { asn, holdTimeSec = 0, gracefulRestartSec = 0, families = ['ipv4-unicast'] } = options;
+  if (asn !== undefined) checkAsn(asn);
+  if (!isHoldTime(holdTimeSec)) {
+    throw fault(`hold time ${holdTimeSec} s`, 'Use 0 or 3 … 65535 seconds.');
+  }
+  if (!(gracefulRestartSec >= 0 && gracefulRestartSec <= 4_095)) {
+    throw fault(`restart time ${gracefulRestartSec} s`, 'Use 0 … 4095 seconds.');
+  }
+  if (families.length === 0) throw fault('neighbour without family', 'Name at least one.');
+  if (options.localAddress !== undefined) addressOf(options.localAddress);
+  return {
+    options,
+    words,
+    families: families.map((name) => FAMILIES[name]),
+    prefixesMax: options.prefixesMax ?? PREFIXES_PER_PEER_MAX,
+    nextHops: {
+      ipv4: options.nextHopIpv4 === undefined ? undefined : bytesOfAddress(options.nextHopIpv4),
+      ipv6: options.nextHopIpv6 === undefined ? undefined : bytesOfAddress(options.nextHopIpv6),
+    },
+  };
+}
+
+export function checkAsn(asn: number): void {
+  if (!Number.isInteger(asn) || asn < 1 || asn > 0xffff_ffff || asn === 23_456) {
+    throw fault(`AS number ${asn}`, 'Use 1 … 4294967295, but not 23456 (AS_TRANS).');
+  }
+}
+
+export function routerIdOf(text: string): number {
+  const id = parseIpv4(text);
+  if (id === undefined || id === 0) {
+    throw fault(`router identifier '${text}'`, 'Write it as an IPv4 address other than 0.0.0.0.');
+  }
+  return id;
+}
+
+export function addressOf(text: string): IpWords {
+  const words = parseIpWords(text);
+  if (words === undefined) throw fault(`address '${text}'`, 'Write an IPv4 or IPv6 address.');
+  return words;
+}
+
+export function prefixOf(text: string): IpPrefixWords {
+  const prefix = parseIpPrefixWords(text);
+  if (prefix === undefined) {
+    throw fault(`prefix '${text}'`, 'Write it as 10.1.0.0/16, without host bits.');
+  }
+  return prefix;
+}
+
+/** 4 bytes for IPv4, 16 for IPv6, network order. */
+export function bytesOfAddress(text: string): Uint8Array {
+  const words = addressOf(text);
+  const used = isIpv4Words(words) ? words.slice(3) : words;
+  return Uint8Array.from(
+    used.flatMap((word) => [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff]),
+  );
+}
+
+/** What this side offers a neighbour. */
+export function openFor(
+  neighbour: CheckedNeighbour,
+  local: { readonly asn: number; readonly bgpIdentifier: number; readonly restarting: boolean },
+): OpenRepr {
+  const { options, families } = neighbour;
+  const capabilities: Capability[] = families.map((family) => ({
+    kind: 'multiprotocol',
+    ...family,
+  }));
+  capabilities.push(
+    { kind: 'route-refresh' },
+    { kind: 'enhanced-route-refresh' },
+    { kind: 'extended-message' },
+    { kind: 'four-octet-as', asn: local.asn },
+  );
+  if (families.some(({ afi }) => afi === Afi.Ipv4)) {
+    const entry = { ...FAMILIES['ipv4-unicast'], nextHopAfi: Afi.Ipv6 };
+    capabilities.push({ kind: 'extended-next-hop', entries: [entry] });
+  }
+  if (options.addPathReceive === true) {
+    const entries = families.map((family) => ({ ...family, mode: AddPathMode.Receive }));
+    capabilities.push({ kind: 'add-path', families: entries });
+  }
+  if (options.role !== undefined && options.asn !== local.asn) {
+    capabilities.push({ kind: 'role', role: options.role });
+  }
+  if (options.gracefulRestartSec !== undefined) {
+    capabilities.push({
+      kind: 'graceful-restart',
+      restarting: local.restarting,
+      notification: true,
+      restartTimeSec: options.gracefulRestartSec,
+      families: families.map((family) => ({ ...family, forwardingState: local.restarting })),
+    });
+  }
+  return {
+    asn: local.asn,
+    holdTimeSec: options.holdTimeSec ?? HOLD_TIME / 1000,
+    bgpIdentifier: local.bgpIdentifier,
+    capabilities,
+  };
+}
+
+function isHoldTime(value: number): boolean {
+  return Number.isInteger(value) && (value === 0 || (value >= 3 && value <= 0xffff));
+}
+
+function fault(what: string, remedy: string): SdnError {
+  return new SdnError('SDN_BGP_CONFIG', `BGP cannot be configured with the ${what}`, { remedy });
+}
