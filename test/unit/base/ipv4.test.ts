@@ -1,3 +1,4 @@
+/** IPv4 text to integers and back: what is accepted, and what only looks like an address. Held against base/ipv4. */
 import test from 'ava';
 import fc from 'fast-check';
 import {
