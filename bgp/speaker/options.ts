@@ -52,7 +52,7 @@ export interface PeerOptions {
   /** Role of this side (RFC 9234 §4.1), external neighbours only. */
   readonly role?: number;
   readonly isRoleRequired?: boolean;
-  /** How long the neighbour keeps our routes while we restart (RFC 4724); 0 … 4095, undefined: not offered. */
+  /** How long the neighbour keeps our routes while we restart (RFC 4724); 0 … 4095, undefined: not at all. */
   readonly gracefulRestartSec?: number;
   /** Take several paths of one prefix from it (RFC 7911). */
   readonly addPathReceive?: boolean;
@@ -169,15 +169,17 @@ export function openFor(
   if (options.role !== undefined && options.asn !== local.asn) {
     capabilities.push({ kind: 'role', role: options.role });
   }
-  if (options.gracefulRestartSec !== undefined) {
-    capabilities.push({
-      kind: 'graceful-restart',
-      restarting: local.restarting,
-      notification: true,
-      restartTimeSec: options.gracefulRestartSec,
-      families: families.map((family) => ({ ...family, forwardingState: local.restarting })),
-    });
-  }
+  // Without a family it says: End-of-RIB is understood, and your restart is waited for (RFC 4724 §3). FRR answers no refresh without.
+  const isKept = options.gracefulRestartSec !== undefined;
+  capabilities.push({
+    kind: 'graceful-restart',
+    restarting: local.restarting && isKept,
+    notification: true,
+    restartTimeSec: options.gracefulRestartSec ?? 0,
+    families: isKept
+      ? families.map((family) => ({ ...family, forwardingState: local.restarting }))
+      : [],
+  });
   return {
     asn: local.asn,
     holdTimeSec: options.holdTimeSec ?? HOLD_TIME / 1000,

@@ -86,12 +86,19 @@ prefer_programs() {
   (ensure_programs "$@") || say '   going on without'
 }
 
-# A machine that has never run apt-get update knows no packages: then, and only then, it is asked to.
-install_packages() {
+# A machine that has never run apt-get update knows no packages: then, and only then, it is asked to. Daemons among the packages are for
+# tests, which start their own: none is started now, and whoever has forbidden that already is left alone.
+install_packages() (
   export DEBIAN_FRONTEND=noninteractive
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
   apt-get install -y --no-install-recommends "$@" ||
     { apt-get update && apt-get install -y --no-install-recommends "$@"; }
-}
+)
 
 # current NAME FILE...: true when the stamp says that NAME was made from these files as they are now.
 current() {

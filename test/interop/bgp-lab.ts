@@ -1,0 +1,147 @@
+/**
+ * Two namespaces and a veth pair: our speaker in one, somebody else's in the other. 192.0.2.1 and 2001:db8::1 are ours, .2 and ::2 theirs;
+ * AS 65001 is ours, 65002 theirs. Used by the BGP interoperability tests.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NeighbourStatus, Route, Speaker } from '../../bgp/speaker.ts';
+import { attempt, run } from '../../fabric/command.ts';
+import {
+  createNamespace,
+  inNamespace,
+  namespaceName,
+  sweepNamespaces,
+} from '../../fabric/namespaces.ts';
+import { programPath } from '../../fabric/roles.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type Program, startProgram } from '../kit/program.ts';
+import { register, sweepStaleTopologies, uniqueFabricName, unregister } from '../kit/stale.ts';
+
+export const OURS = { asn: 65_001, ipv4: '192.0.2.1', ipv6: '2001:db8::1' } as const;
+export const THEIRS = { asn: 65_002, ipv4: '192.0.2.2', ipv6: '2001:db8::2' } as const;
+
+type Method = keyof Speaker;
+
+export interface BgpLab {
+  /** Of their files; everybody's, for daemons that give up root. */
+  readonly directory: string;
+  readonly theirNamespace: string;
+  /** `mode`: some daemons refuse files that others may read. */
+  write(name: string, text: string, mode?: number): Promise<string>;
+  /** Starts a program of theirs. */
+  start(argv: readonly [string, ...string[]], ready?: string | RegExp): Promise<Program>;
+  /** Output of a command of theirs. */
+  ask(argv: readonly [string, ...string[]]): Promise<string>;
+  call(method: Method, ...args: readonly unknown[]): Promise<unknown>;
+  routes(): Promise<readonly Route[]>;
+  neighbour(address: string): Promise<NeighbourStatus>;
+  stop(): Promise<void>;
+}
+
+/** The first of these programs that is not installed. */
+export async function missing(programs: readonly string[]): Promise<string | undefined> {
+  for (const program of programs) {
+    if ((await attempt(['test', '-x', program])).code !== 0) return program;
+  }
+  return undefined;
+}
+
+export async function startBgpLab(): Promise<BgpLab> {
+  await sweepStaleTopologies();
+  const fabric = uniqueFabricName();
+  const directory = await mkdtemp(join(tmpdir(), 'weft-bgp-'));
+  register(fabric, directory);
+  const [ours, theirs] = [namespaceName(fabric, 'ours'), namespaceName(fabric, 'theirs')];
+  const programs: Program[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(programs.map((program) => program.stop('SIGKILL')));
+    await sweepNamespaces(fabric);
+    unregister(fabric);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await run(['chmod', '777', directory]);
+    await link(ours, theirs);
+    const speaker = await startSpeaker(ours);
+    programs.push(speaker.program);
+    return {
+      directory,
+      theirNamespace: theirs,
+      async write(name, text, mode = 0o644) {
+        const path = join(directory, name);
+        await writeFile(path, text, { mode });
+        return path;
+      },
+      async start(argv, ready) {
+        const program = await startProgram(theirs, argv, ready);
+        programs.push(program);
+        return program;
+      },
+      ask: async (argv) => (await attempt(inNamespace(theirs, argv))).stdout,
+      call: speaker.call,
+      routes: async () => (await speaker.call('routes')) as readonly Route[],
+      async neighbour(address) {
+        const all = (await speaker.call('neighbours')) as readonly NeighbourStatus[];
+        const found = all.find((each) => each.address === address);
+        if (found === undefined) throw new Error(`no neighbour ${address}`);
+        return found;
+      },
+      stop,
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+async function link(ours: string, theirs: string): Promise<void> {
+  await createNamespace(ours);
+  await createNamespace(theirs);
+  const peer = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', theirs];
+  await run(['ip', '-n', ours, 'link', 'add', 'eth0', ...peer]);
+  for (const [namespace, { ipv4, ipv6 }] of [
+    [ours, OURS],
+    [theirs, THEIRS],
+  ] as const) {
+    await run(['ip', '-n', namespace, 'addr', 'add', `${ipv4}/24`, 'dev', 'eth0']);
+    await run(['ip', '-n', namespace, 'addr', 'add', `${ipv6}/64`, 'dev', 'eth0', 'nodad']);
+    await run(['ip', '-n', namespace, 'link', 'set', 'eth0', 'up']);
+  }
+}
+
+interface SpeakerProgram {
+  readonly program: Program;
+  call(method: Method, ...args: readonly unknown[]): Promise<unknown>;
+}
+
+async function startSpeaker(namespace: string): Promise<SpeakerProgram> {
+  const options = {
+    asn: OURS.asn,
+    routerId: OURS.ipv4,
+    listen: { addresses: [OURS.ipv4, OURS.ipv6] },
+  };
+  const path = programPath('test/kit/bgp-speaker.js');
+  const argv = [process.execPath, path, JSON.stringify(options)] as const;
+  const program = await startProgram(namespace, [...argv], 'ready');
+  let calls = 0;
+  return {
+    program,
+    async call(method, ...args) {
+      calls += 1;
+      const id = calls;
+      program.write(`${JSON.stringify({ id, method, args })}\n`);
+      const answer = await eventually(`${method} is answered`, () =>
+        program
+          .stdout()
+          .toString()
+          .split('\n')
+          .filter((line) => line.startsWith(`{"id":${id},`))
+          .map((line) => JSON.parse(line) as { result?: unknown; error?: string })
+          .at(0),
+      );
+      if (answer.error !== undefined) throw new Error(answer.error);
+      return answer.result;
+    },
+  };
+}
