@@ -2,7 +2,7 @@
  * Two namespaces and a veth pair: our speaker in one, somebody else's in the other. 192.0.2.1 and 2001:db8::1 are ours, .2 and ::2 theirs;
  * AS 65001 is ours, 65002 theirs. Used by the BGP interoperability tests.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NeighbourStatus, Route, Speaker } from '../../bgp/speaker.ts';
@@ -70,7 +70,8 @@ export async function startBgpLab(): Promise<BgpLab> {
       theirNamespace: theirs,
       async write(name, text, mode = 0o644) {
         const path = join(directory, name);
-        await writeFile(path, text, { mode });
+        await writeFile(path, text);
+        await chmod(path, mode); // past the umask
         return path;
       },
       async start(argv, ready) {
