@@ -62,7 +62,7 @@ in_namespaces() {
 ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client \
   iperf3:iperf3 ethtool:ethtool tcpdump:tcpdump openssl:openssl curl:curl
 prefer_programs qemu-system-x86_64:qemu-system-x86
-prefer_programs bird:bird2 /usr/lib/frr/bgpd:frr gobgpd:gobgpd /usr/sbin/bgpctl:openbgpd
+prefer_programs bird:bird2 /usr/lib/frr/bgpd:frr gobgpd:gobgpd /usr/sbin/bgpctl:openbgpd exabgp:exabgp
 build_all
 
 check 'lint' npx --no-install biome check --error-on-warnings .

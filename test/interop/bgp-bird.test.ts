@@ -1,5 +1,6 @@
-/** BIRD 2 as the other BGP speaker. */
+/** BIRD 2 as the other BGP speaker; also one that falls silent. */
 import { join } from 'node:path';
+import { eventually } from '../kit/eventually.ts';
 import { testDaemon } from './bgp-daemon.ts';
 import { OURS, THEIRS } from './bgp-lab.ts';
 
@@ -41,4 +42,12 @@ testDaemon({
       '/usr/sbin/birdc',
       ...['-s', join(lab.directory, 'bird.ctl'), 'reload', 'in', 'four'],
     ]),
+  async more(t, lab, programs) {
+    for (const { pid } of programs) process.kill(pid, 'SIGSTOP');
+    const failure = await eventually(
+      'silence ends the session',
+      async () => (await lab.neighbour(THEIRS.ipv4)).failure,
+    );
+    t.match(failure.message, /Hold Timer Expired/);
+  },
 });

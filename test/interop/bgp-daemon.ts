@@ -30,7 +30,7 @@ export interface Daemon {
   /** Has it forward a request for our routes, which is RFC 2918 from its side. */
   refresh?(lab: BgpLab): Promise<unknown>;
   /** More claims, while both sessions stand. */
-  more?(t: Pick<Test, 'equal'>, lab: BgpLab): Promise<void>;
+  more?(t: Pick<Test, 'equal' | 'match'>, lab: BgpLab, programs: readonly Program[]): Promise<void>;
 }
 
 const POLICIES = { importPolicy: 'accept-all', exportPolicy: 'accept-all' } as const;
@@ -38,7 +38,7 @@ const POLICIES = { importPolicy: 'accept-all', exportPolicy: 'accept-all' } as c
 const FOUR: NeighbourOptions = {
   address: THEIRS.ipv4,
   asn: THEIRS.asn,
-  holdTimeSec: 9,
+  holdTimeSec: 3,
   ...POLICIES,
 };
 export const NEIGHBOURS: readonly [NeighbourOptions, NeighbourOptions] = [
@@ -46,7 +46,7 @@ export const NEIGHBOURS: readonly [NeighbourOptions, NeighbourOptions] = [
   {
     address: THEIRS.ipv6,
     asn: THEIRS.asn,
-    holdTimeSec: 9,
+    holdTimeSec: 3,
     families: ['ipv6-unicast'],
     ...POLICIES,
   },
@@ -125,7 +125,7 @@ export function testDaemon(daemon: Daemon): void {
         return statistics.updateMessageStats.sentCount > sentCount;
       });
     }
-    await daemon.more?.(t, lab);
+    await daemon.more?.(t, lab, programs);
 
     await Promise.all(programs.map((program) => program.stop('SIGKILL')));
     await eventually('a killed daemon’s routes are gone', async () => {
