@@ -8,7 +8,6 @@
 #include "burst.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,11 +16,9 @@
 
 /* While some port is hot, ask epoll for others every so many exchanges. */
 #define POLL_EVERY 4
-/*
- * After a burst of so many frames whoever they were for is let run first. A socket buffer of the default size holds some 270 small datagrams:
- * where receiver and switch share a core, three bursts in a row would be lost there after all the work was done.
- */
-#define YIELD_FRAMES 16
+/* A burst of so many frames, small on average, is one under load: see crowding.h. */
+#define GIVE_WAY_FRAMES 8
+#define GIVE_WAY_FRAME_BYTES 1024
 #define EVENTS_MAX 64
 #define WAKE_EVENT UINT32_MAX
 
@@ -58,6 +55,7 @@ struct burst *burst_open(void)
 	burst->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	burst->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	burst->peers = calloc(PEERS_MAX, sizeof *burst->peers);
+	crowding_open(&burst->crowding);
 	if (burst->epoll_fd >= 0 && burst->wake_fd >= 0 && burst->peers != NULL &&
 	    epoll_add(burst, burst->wake_fd, WAKE_EVENT) && arena_map(burst))
 		return burst;
@@ -75,6 +73,7 @@ void burst_close(struct burst *burst)
 		close(burst->epoll_fd);
 	if (burst->wake_fd >= 0)
 		close(burst->wake_fd);
+	crowding_close(&burst->crowding);
 	free(burst->peers);
 	free(burst);
 }
@@ -270,8 +269,8 @@ int burst_exchange(struct burst *burst, uint32_t tx_count, int timeout_ms)
 	bool is_sound = transmit(burst, tx_count < TX_MAX ? tx_count : TX_MAX);
 	if (!is_sound)
 		return -1;
-	if (tx_count >= YIELD_FRAMES)
-		sched_yield();
+	if (tx_count >= GIVE_WAY_FRAMES && burst->rx_bytes < tx_count * GIVE_WAY_FRAME_BYTES)
+		crowding_give_way(&burst->crowding);
 	burst->round++;
 	burst->rx_count = 0;
 	burst->rx_bytes = 0;

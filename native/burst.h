@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "bytes.h"
+#include "crowding.h"
 
 #define BURST_MAX 64
 #define HEADROOM 128
@@ -102,6 +103,7 @@ struct burst {
 	uint32_t hot_count;
 	struct port *uplinks[UPLINKS_MAX];
 	struct peer *peers;
+	struct crowding crowding;
 };
 
 /* NULL with errno on failure. */
