@@ -9,7 +9,7 @@
  *   |   Prefix (variable)       |  as many octets as the length needs; trailing bits have no meaning and are read as zero
  *   +---------------------------+
  *
- * Prefixes are decoded into a reused PrefixBatch of integers, because a full table is a million of them. Called by update.ts and the RIB.
+ * Prefixes are decoded into a PrefixBatch of integers, because a full table is a million of them. Called by update.ts and the RIB.
  */
 import { Afi } from './capability.ts';
 
@@ -75,7 +75,7 @@ function appendPrefix(
 ): void {
   const base = batch.count * PREFIX_STRIDE;
   if (base === batch.words.length) {
-    const grown = new Uint32Array(batch.words.length * 2);
+    const grown = new Uint32Array(Math.max(PREFIX_STRIDE, batch.words.length * 2));
     grown.set(batch.words);
     batch.words = grown;
   }

@@ -13,7 +13,7 @@
  *   |   Network Layer Reachability Information (variable) |
  *   +-----------------------------------------------------+
  *
- * Decoding fills two reused batches per family and returns what to do with them. Prefixes of families that were not negotiated are
+ * Decoding fills two batches per family and returns what to do with them. Prefixes of families that were not negotiated are
  * ignored. Called by bgp/session (receive) and the RIB (send).
  */
 import {
@@ -152,6 +152,11 @@ function missingMandatory(
     : missing;
 }
 
+interface DraftRoutes extends Family {
+  announced: PrefixBatch;
+  withdrawn: PrefixBatch;
+}
+
 /** Undefined when a range's prefixes are malformed (RFC 7606 §5.3: their end cannot be trusted). */
 function collect(
   view: DataView,
@@ -159,21 +164,19 @@ function collect(
   context: UpdateContext,
   withdrawAll: boolean,
 ): FamilyRoutes[] | undefined {
-  const routes: FamilyRoutes[] = [];
+  const routes: DraftRoutes[] = [];
   for (const range of ranges) {
     const negotiated = context.families.find((family) => isSameFamily(family, range));
     if (negotiated === undefined || range.at === range.end) continue;
     let entry = routes.find((known) => isSameFamily(known, range));
     if (entry === undefined) {
-      entry = {
-        afi: range.afi,
-        safi: range.safi,
-        announced: prefixBatch(),
-        withdrawn: prefixBatch(),
-      };
+      entry = { afi: range.afi, safi: range.safi, announced: NO_PREFIXES, withdrawn: NO_PREFIXES };
       routes.push(entry);
     }
-    const batch = range.isWithdrawal || withdrawAll ? entry.withdrawn : entry.announced;
+    const side = range.isWithdrawal || withdrawAll ? 'withdrawn' : 'announced';
+    // Four octets are what a prefix takes at least, but for short ones, for which the batch grows.
+    if (entry[side] === NO_PREFIXES) entry[side] = prefixBatch(1 + ((range.end - range.at) >>> 2));
+    const batch = entry[side];
     const encoding = { afi: range.afi, addPath: negotiated.addPathReceive };
     if (!parsePrefixes(view, range.at, range.end, encoding, batch)) return undefined;
   }
@@ -221,3 +224,5 @@ export function encode(parts: {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Most UPDATEs have prefixes on one side only. */
+const NO_PREFIXES: PrefixBatch = prefixBatch(0);

@@ -50,7 +50,8 @@ export class AttributeTable {
       seen.count += 1;
       return seen.id;
     }
-    const entry = this.#byKey.get(keyOf(attributes, weight)) ?? this.#add(attributes, weight);
+    const key = keyOf(attributes, weight);
+    const entry = this.#byKey.get(key) ?? this.#add(attributes, weight, key);
     entry.count += 1;
     if (weight === 0) this.#byObject.set(attributes, entry);
     return entry.id;
@@ -85,7 +86,7 @@ export class AttributeTable {
     return bytes;
   }
 
-  #add(attributes: PathAttributes, weight: number): Entry {
+  #add(attributes: PathAttributes, weight: number, key: string): Entry {
     const id = this.#free.pop() ?? this.#entries.length;
     const entry: Entry = {
       id,
@@ -94,7 +95,7 @@ export class AttributeTable {
       localPref: attributes.localPref ?? LOCAL_PREF_DEFAULT,
       pathLength: asPath.selectionLength(attributes.asPath),
       neighbourAsn: asPath.firstAsn(attributes.asPath) ?? 0,
-      key: keyOf(attributes, weight),
+      key,
       count: 0,
       shared: [undefined, undefined],
     };
