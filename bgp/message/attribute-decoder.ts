@@ -59,6 +59,8 @@ export interface DecodedAttributes {
   /** Incomplete (mandatory attributes at their defaults) unless `isPresent` finds them. */
   readonly attributes: PathAttributes;
   readonly present: ReadonlySet<number>;
+  /** NEXT_HOP, for the prefixes of the message itself. */
+  readonly plainNextHop: Uint8Array | undefined;
   readonly mpReach: MpRange | undefined;
   readonly mpUnreach: MpRange | undefined;
 }
@@ -79,6 +81,7 @@ interface Draft {
   onlyToCustomer?: number;
   as4Path?: asPath.AsPath;
   as4Aggregator?: Aggregator;
+  plainNextHop?: Uint8Array;
   mpReach?: MpRange;
   mpUnreach?: MpRange;
 }
@@ -241,16 +244,15 @@ export function decodeAttributes(
       break;
     }
   }
-  const { as4Path, as4Aggregator, mpReach, mpUnreach, ...attributes } = mergeFourOctet(
-    draft,
-    context,
-  );
+  const { as4Path, as4Aggregator, plainNextHop, mpReach, mpUnreach, ...attributes } =
+    mergeFourOctet(draft, context);
   return {
     outcome,
     fault,
     complaints,
     attributes: unknown.length > 0 ? { ...attributes, unknown: unknown.sort(byType) } : attributes,
     present,
+    plainNextHop,
     mpReach,
     mpUnreach,
   };
@@ -325,7 +327,9 @@ function decodeNextHop({ view, at, end }: Value, draft: Draft): boolean {
   if (end - at !== 4) return false;
   const first = view.getUint8(at);
   if (first === 0 || first === 127 || first >= 224) return false;
-  draft.nextHop = bytesOf(view, at, end);
+  draft.plainNextHop = bytesOf(view, at, end);
+  // That of MP_REACH_NLRI stands for its prefixes, whichever of the two comes first (RFC 4760 §3).
+  if (draft.mpReach === undefined) draft.nextHop = draft.plainNextHop;
   return true;
 }
 

@@ -50,6 +50,8 @@ export interface AttributeBlocks {
 export interface FamilyRoutes extends Family {
   readonly announced: PrefixBatch;
   readonly withdrawn: PrefixBatch;
+  /** Where one message has prefixes of both kinds: the next hop of this family, in place of the one in `attributes`. */
+  readonly nextHop?: Uint8Array;
 }
 
 export interface UpdateRepr {
@@ -105,7 +107,14 @@ export function parse(
     return reset(UpdateSubcode.MalformedAttributeList);
   }
 
-  const routes = collect(view, ranges, context, outcome === Outcome.TreatAsWithdraw);
+  const collected = collect(view, ranges, context, outcome === Outcome.TreatAsWithdraw);
+  const { plainNextHop, mpReach } = decoded;
+  const isMixed = plainNextHop !== undefined && mpReach !== undefined && nlriAt < end;
+  const routes = isMixed
+    ? collected?.map((each) =>
+        isSameFamily(each, mpReach) ? each : { ...each, nextHop: plainNextHop },
+      )
+    : collected;
   if (routes === undefined) return reset(UpdateSubcode.InvalidNetworkField);
   return {
     update: {

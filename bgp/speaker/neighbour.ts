@@ -273,7 +273,10 @@ export class Neighbour implements ExportSource, PathSource {
     }
     for (const routes of received.routes) {
       this.#withdraw(routes.afi, routes.withdrawn);
-      this.#announce(routes.afi, routes.announced, received.attributes);
+      const { nextHop } = routes;
+      const attributes =
+        nextHop === undefined ? received.attributes : { ...received.attributes, nextHop };
+      this.#announce(routes.afi, routes.announced, attributes);
       if (this.pathCount(routes.afi) > this.#checked.prefixesMax) {
         this.#tooMany(routes);
         return;

@@ -329,3 +329,19 @@ test('random bodies are decoded or refused, never thrown', (t) => {
   );
   t.pass();
 });
+
+test('RFC 4760 §3: each family has its own next hop, whatever the order of the attributes', (t) => {
+  const next = Array.from({ length: 16 }, (_, n) => n + 1);
+  const mpReach = [0x80, 14, 26, 0, 2, 1, 16, ...next, 0, 32, 0x20, 1, 0x0d, 0xb8];
+  for (const order of [
+    [...mpReach, ...ORIGIN, ...AS_PATH, ...NEXT_HOP],
+    [...ORIGIN, ...AS_PATH, ...NEXT_HOP, ...mpReach],
+  ]) {
+    const { attributes, routes } = parsed(order);
+    const hops = new Map(routes.map((each) => [each.afi, each.nextHop ?? attributes.nextHop]));
+    t.deepEqual(hops.get(1), Uint8Array.of(198, 51, 100, 1));
+    t.deepEqual(hops.get(2), Uint8Array.from(next));
+    const alone = parsed(order, EXTERNAL, new Uint8Array(0));
+    t.deepEqual(alone.attributes.nextHop, Uint8Array.from(next));
+  }
+});
