@@ -32,6 +32,7 @@ export interface Burst {
   ): number;
   detach(port: number): void;
   transmitDrops(port: number): [number, number, number];
+  receiveDrops(port: number): number;
   isGone(port: number): boolean;
   setPeer(peer: number, address: Uint8Array, udpPort: number): void;
   close(): void;

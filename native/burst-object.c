@@ -153,7 +153,7 @@ static napi_value detach(napi_env env, napi_callback_info info)
 	return value_undefined(env);
 }
 
-/* transmitDrops(port, into: Float64Array of 3) */
+/* transmitDrops(port) → [queue full, failed, offload invalid] */
 static napi_value transmit_drops(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_read(env, info);
@@ -168,6 +168,14 @@ static napi_value transmit_drops(napi_env env, napi_callback_info info)
 		napi_set_element(env, counts, drop, count);
 	}
 	return counts;
+}
+
+static napi_value receive_drops(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	struct burst *burst = burst_of(&arguments);
+	struct port *port = burst == NULL ? NULL : port_of(&arguments, burst);
+	return port == NULL ? NULL : value_uint32(env, burst_receive_drops(port));
 }
 
 static napi_value is_gone(napi_env env, napi_callback_info info)
@@ -245,6 +253,7 @@ napi_value burst_object(napi_env env, napi_callback_info info)
 		{"attachUplink", attach_uplink},
 		{"detach", detach},
 		{"transmitDrops", transmit_drops},
+		{"receiveDrops", receive_drops},
 		{"isGone", is_gone},
 		{"setPeer", set_peer},
 		{"close", close_burst},

@@ -8,6 +8,7 @@
 #include "burst.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -146,6 +147,15 @@ bool burst_detach(struct burst *burst, uint32_t index)
 struct port *burst_port(struct burst *burst, uint32_t index)
 {
 	return index < PORTS_MAX ? burst->ports[index] : NULL;
+}
+
+uint32_t burst_receive_drops(const struct port *port)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof memory;
+	if (port->kind->is_socket && getsockopt(port->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
+		return 0;
+	return memory[SK_MEMINFO_DROPS];
 }
 
 bool burst_set_peer(struct burst *burst, uint32_t peer, const struct sockaddr *address, socklen_t len)

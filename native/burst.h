@@ -53,6 +53,7 @@ struct outgoing {
 };
 
 struct port_kind {
+	bool is_socket; /* its descriptor counts what it could not hold */
 	/*
 	 * Receives at most `count` frames as descriptors and returns how many; sets port->is_drained when there is no more for now.
 	 */
@@ -118,6 +119,8 @@ int burst_attach(struct burst *burst, const struct port_kind *kind, int fd, bool
 bool burst_detach(struct burst *burst, uint32_t index);
 /* NULL if no such port. */
 struct port *burst_port(struct burst *burst, uint32_t index);
+/* Frames the port's socket had no room for since it was opened; a TAP's queue is counted by its interface, as tx_dropped. */
+uint32_t burst_receive_drops(const struct port *port);
 /* False if `peer` is out of range. */
 bool burst_set_peer(struct burst *burst, uint32_t peer, const struct sockaddr *address, socklen_t len);
 

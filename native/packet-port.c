@@ -125,6 +125,7 @@ static void packet_close(struct port *port)
 }
 
 const struct port_kind packet_port = {
+	.is_socket = true,
 	.receive = packet_receive,
 	.transmit = packet_transmit,
 	.close = packet_close,

@@ -19,6 +19,7 @@ static void uplink_close(struct port *port)
 }
 
 const struct port_kind uplink_port = {
+	.is_socket = true,
 	.receive = uplink_receive,
 	.transmit = uplink_transmit,
 	.flush = uplink_flush,

@@ -57,6 +57,7 @@ export const Drop = {
   TransmitQueueFull: 71,
   TransmitFailed: 72,
   RateLimited: 73,
+  ReceiveQueueFull: 74,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

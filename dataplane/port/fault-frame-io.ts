@@ -108,6 +108,7 @@ export function faultFrameIo(inner: FrameIo, rng: Rng, rates: FaultRates): Fault
     exchange: (txCount, timeoutMs) => spoil(inner.exchange(txCount, timeoutMs)),
     wake: () => inner.wake(),
     transmitDrops: (port) => inner.transmitDrops(port),
+    receiveDrops: (port) => inner.receiveDrops(port),
     isGone: (port) => inner.isGone(port),
     setPeer: (peer, address, udpPort) => inner.setPeer(peer, address, udpPort),
     detach: (port) => inner.detach(port),

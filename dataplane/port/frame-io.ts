@@ -75,6 +75,8 @@ export interface FrameIo {
    * Offload invalid: the virtio_net_hdr contradicts the frame.
    */
   transmitDrops(port: number): readonly [number, number, number];
+  /** Frames lost because they were not received in time, as far as the port's queue counts them (a TAP's interface counts its own). */
+  receiveDrops(port: number): number;
   /** True once the port's device is gone (its namespace was deleted): detach it. */
   isGone(port: number): boolean;
   /** Where an uplink's PEER index leads. */

@@ -151,6 +151,10 @@ class BurstFrameIo implements NativeFrameIo {
     return this.#burst.transmitDrops(port);
   }
 
+  receiveDrops(port: number): number {
+    return this.#burst.receiveDrops(port);
+  }
+
   isGone(port: number): boolean {
     return this.#burst.isGone(port) || this.#isNamespaceGone(port);
   }

@@ -159,12 +159,13 @@ export class SwitchCore {
     return this.flowTable.expire(this.#nowSec(), this.#expired);
   }
 
-  /** Takes over into the counters what the devices have lost in sending. */
+  /** Takes over into the counters what the devices have lost on their way in and out. */
   collectLosses(): void {
     for (const [port, device] of this.#devices) {
       const [queueFull, failed, offloadInvalid] = this.#io.transmitDrops(device);
       this.counters.setDropped(port, Drop.TransmitQueueFull, queueFull);
       this.counters.setDropped(port, Drop.TransmitFailed, failed + offloadInvalid);
+      this.counters.setDropped(port, Drop.ReceiveQueueFull, this.#io.receiveDrops(device));
     }
   }
 

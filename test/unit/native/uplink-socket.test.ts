@@ -191,6 +191,18 @@ test('RFC 7348 §5: the source port follows the flow, from the dynamic range', a
   receiver.close();
 });
 
+rootTest('what the socket has no room for is counted', (t) => {
+  withLine(
+    () => undefined,
+    ({ ends, ports }) => {
+      t.is(ends[1].receiveDrops(ports[1]), 0);
+      // More than its 32 MiB of buffer, and nobody receives.
+      for (let sent = 0; sent < 3000; sent++) send(ends[0], ports[0], SUPER);
+      t.true(ends[1].receiveDrops(ports[1]) > 0);
+    },
+  );
+});
+
 test('a foreign address, a taken port and one uplink too many are faults with a code', (t) => {
   const io = nativeFrameIo({ offload: 'on' });
   const attach = (last: number, udpPort = 15_789) =>
