@@ -65,6 +65,7 @@ export function burstRing(): BurstRing {
     exchange: () => loaded.length,
     wake: () => undefined,
     transmitDrops: () => [0, 0, 0],
+    receiveDrops: () => 0,
     isGone: () => false,
     setPeer: () => undefined,
     detach: () => undefined,

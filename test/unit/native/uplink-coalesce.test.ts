@@ -180,6 +180,17 @@ test.serial('a train of more frames than a burst holds arrives over several', (t
   );
 });
 
+/** With the identification of a datagram that is never fragmented left out: it has no meaning (RFC 6864 §4.1), and may change. */
+function withoutAtomicId(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isIpv4 = view.getUint16(12) === 0x0800;
+  if (!isIpv4 || (view.getUint16(20) & 0x4000) === 0) return bytes;
+  const copy = bytes.slice();
+  copy.fill(0, 18, 20);
+  copy.fill(0, 24, 26); // the header checksum covers it
+  return copy;
+}
+
 test.serial('whatever the packets, coalescing changes none', (t) => {
   const run = fc.record({
     ipVersion: fc.constantFrom(4 as const, 6 as const),
@@ -195,8 +206,8 @@ test.serial('whatever the packets, coalescing changes none', (t) => {
     fc.property(fc.array(run, { minLength: 1, maxLength: 3 }), (records) => {
       const frames = records.flatMap((record) => segmentsOf(packet(record)).map(plain));
       t.deepEqual(
-        packetsOf(carried(frames)),
-        frames.map((frame) => frame.bytes),
+        packetsOf(carried(frames)).map(withoutAtomicId),
+        frames.map((frame) => withoutAtomicId(frame.bytes)),
       );
     }),
     { numRuns: 300 },
