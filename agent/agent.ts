@@ -81,6 +81,8 @@ export interface AgentStatus {
     readonly reason?: string;
   };
   readonly resourceCount: number;
+  /** What is held is on disk: a target that is killed now starts with it. */
+  readonly goalSaved: boolean;
   readonly faults: readonly ResourceError[];
 }
 
@@ -157,6 +159,7 @@ class AgentSession implements Agent {
       goalRevision: this.#goalRevision,
       controller: this.#connected,
       resourceCount: this.#held.resources.size,
+      goalSaved: this.#saver.isSaved,
       faults: [...this.#faults.values()],
     };
   }

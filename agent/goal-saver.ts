@@ -40,6 +40,11 @@ export class GoalSaver {
     });
   }
 
+  /** True when what is held is on disk, so that it survives kill -9. */
+  get isSaved(): boolean {
+    return this.#timer === undefined && this.#saving === undefined;
+  }
+
   /** Saves what is not saved yet. */
   async close(): Promise<void> {
     await this.#saving;

@@ -11,6 +11,8 @@ export interface HostStatus {
   readonly pid: number;
   readonly appliedRevision: number;
   readonly goalRevision: number;
+  /** The goal state is on disk: a host killed now forwards by it without a controller. */
+  readonly goalSaved: boolean;
   readonly controller: { readonly connected: boolean; readonly since: string | number | null };
   /** `198.51.100.10/24`; empty until the host has been told. */
   readonly providerAddress: string;

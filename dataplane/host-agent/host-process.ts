@@ -114,12 +114,14 @@ async function serve(options: HostArguments, parts: Parts): Promise<HostProcess>
 }
 
 function statusOf(options: HostArguments, { host, agent, handle }: Parts): object {
-  const { appliedRevision, goalRevision, controller, resourceCount, faults } = agent.status();
+  const { appliedRevision, goalRevision, goalSaved, controller, resourceCount, faults } =
+    agent.status();
   return {
     id: options.id,
     pid: process.pid,
     appliedRevision,
     goalRevision,
+    goalSaved,
     controller: { ...controller, since: new Date(controller.since).toISOString() },
     providerAddress: host.providerAddress ?? '',
     ports: host.portCount,

@@ -104,6 +104,7 @@ export class StandInAgent implements Agent {
       goalRevision: 8,
       controller: { connected: this.connected, since: 0, reason: 'it is away' },
       resourceCount: 0,
+      goalSaved: true,
       faults: this.faults,
     };
   }
