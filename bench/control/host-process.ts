@@ -61,7 +61,12 @@ async function obey(order: Order): Promise<void> {
       return;
     case 'attach':
       for (const [id, portIds] of Object.entries(order.ports)) {
-        const ports = portIds.map((portId) => ({ portId, linkUp: true, device: 'simulated' }));
+        const ports = portIds.map((portId) => ({
+          portId,
+          linkUp: true,
+          device: 'simulated',
+          learnedAddresses: [],
+        }));
         agents.get(id)?.observe({ ports, health: [] });
       }
       return;

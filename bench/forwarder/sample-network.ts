@@ -15,6 +15,14 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vxlan from '../../packet/vxlan.ts';
+import {
+  HOST_DEFAULTS,
+  IP_CONFIGURATION_DEFAULTS,
+  MAPPING_DEFAULTS,
+  PORT_DEFAULTS,
+  VIRTUAL_NETWORK_DEFAULTS,
+  VIRTUAL_SUBNET_DEFAULTS,
+} from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
 
 /** The frame I/O's numbers of the ports' devices, and of the uplink. */
@@ -97,10 +105,7 @@ const HOST_RESOURCE: Resource = {
   version: 1,
   host: {
     providerAddress: HOST,
-    providerPrefixLen: 24,
-    providerGateway: NO_BYTES,
-    vxlanPort: vxlan.UDP_PORT,
-    providerMtu: 1500,
+    ...HOST_DEFAULTS,
   },
 };
 
@@ -110,8 +115,8 @@ const NETWORK: Resource = {
   virtualNetwork: {
     id: 'n',
     resourceRef: '/virtualNetworks/n',
+    ...VIRTUAL_NETWORK_DEFAULTS,
     addressSpace: [{ address: octets('10.0.0.0'), len: 16 }],
-    dnsServers: [],
   },
 };
 
@@ -126,6 +131,7 @@ function subnet(name: 'web' | 'db'): Resource {
       vnetId: 'n',
       vni: VNI[name],
       prefix: { address: octets(`10.0.${third}.0`), len: 24 },
+      ...VIRTUAL_SUBNET_DEFAULTS,
       gateway: octets(`10.0.${third}.1`),
     },
   };
@@ -143,11 +149,10 @@ function port(address: string): Resource {
       vnetId: 'n',
       subnetId,
       mac: macOf(address),
-      ipConfigurations: [{ resourceRef, subnetId, address: octets(address) }],
-      dnsServers: [],
-      hostName: '',
-      mtu: 1450,
-      macSpoofing: false,
+      ipConfigurations: [
+        { resourceRef, subnetId, address: octets(address), ...IP_CONFIGURATION_DEFAULTS },
+      ],
+      ...PORT_DEFAULTS,
     },
   };
 }
@@ -162,6 +167,7 @@ function mapping(address: string, providerAddress: Uint8Array): Resource {
       subnetId: subnetOf(address),
       mac: macOf(address),
       providerAddress,
+      ...MAPPING_DEFAULTS,
       portRef: `/networkInterfaces/${address}`,
     },
   };

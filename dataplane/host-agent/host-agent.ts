@@ -219,6 +219,7 @@ export class HostAgent implements Role {
       portId,
       linkUp: isAttached,
       device: name,
+      learnedAddresses: [],
     }));
     const observation: Observation = {
       ports,

@@ -9,15 +9,53 @@ export const TargetKind = {
 } as const;
 export type TargetKind = (typeof TargetKind)[keyof typeof TargetKind];
 
+export const OutboundReservedMode = {
+  OUTBOUND_RESERVED_NONE: 0,
+  OUTBOUND_RESERVED_VALUE: 1,
+  OUTBOUND_RESERVED_WEIGHT: 2,
+} as const;
+export type OutboundReservedMode = (typeof OutboundReservedMode)[keyof typeof OutboundReservedMode];
+
+export const AclAction = {
+  ACL_PERMIT: 0,
+  ACL_DENY: 1,
+} as const;
+export type AclAction = (typeof AclAction)[keyof typeof AclAction];
+
+export const AclDirection = {
+  ACL_INBOUND: 0,
+  ACL_OUTBOUND: 1,
+} as const;
+export type AclDirection = (typeof AclDirection)[keyof typeof AclDirection];
+
+export const AddressTag = {
+  ADDRESS_TAG_UNSPECIFIED: 0,
+  VIRTUAL_NETWORK: 1,
+  INTERNET: 2,
+  AZURE_LOAD_BALANCER: 3,
+} as const;
+export type AddressTag = (typeof AddressTag)[keyof typeof AddressTag];
+
+export const NextHopType = {
+  NEXT_HOP_NONE: 0,
+  NEXT_HOP_VNET_LOCAL: 1,
+  NEXT_HOP_VIRTUAL_APPLIANCE: 2,
+  NEXT_HOP_INTERNET: 3,
+  NEXT_HOP_VIRTUAL_NETWORK_GATEWAY: 4,
+} as const;
+export type NextHopType = (typeof NextHopType)[keyof typeof NextHopType];
+
 export interface TargetMessage {
   readonly hello?: Hello;
   readonly ack?: Ack;
   readonly report?: Report;
+  readonly answer?: Answer;
 }
 
 export interface ControllerMessage {
   readonly snapshot?: Snapshot;
   readonly delta?: Delta;
+  readonly query?: Query;
 }
 
 export interface Hello {
@@ -64,6 +102,20 @@ export interface AttachedPort {
   readonly portId: string;
   readonly linkUp: boolean;
   readonly device: string;
+  readonly learnedAddresses: readonly Uint8Array[];
+}
+
+export interface Query {
+  readonly id: number;
+  readonly method: string;
+  readonly body: Uint8Array;
+}
+
+export interface Answer {
+  readonly id: number;
+  readonly body: Uint8Array;
+  readonly errorCode: string;
+  readonly errorMessage: string;
 }
 
 export interface Resource {
@@ -74,6 +126,10 @@ export interface Resource {
   readonly virtualSubnet?: VirtualSubnet;
   readonly port?: Port;
   readonly mapping?: Mapping;
+  readonly accessControlList?: AccessControlList;
+  readonly routeTable?: RouteTable;
+  readonly securityTag?: SecurityTag;
+  readonly mirror?: Mirror;
 }
 
 export interface HostSettings {
@@ -82,6 +138,20 @@ export interface HostSettings {
   readonly providerGateway: Uint8Array;
   readonly vxlanPort: number;
   readonly providerMtu: number;
+  readonly dnsForwarders: readonly Uint8Array[];
+  readonly qos?: SwitchQos;
+  readonly metering: boolean;
+  readonly flowLog?: FlowLogSettings;
+}
+
+export interface SwitchQos {
+  readonly outboundReservedMode: OutboundReservedMode;
+  readonly linkSpeedKbps: number;
+  readonly defaultReservedValue: number;
+}
+
+export interface FlowLogSettings {
+  readonly intervalSec: number;
 }
 
 export interface VirtualNetwork {
@@ -89,6 +159,17 @@ export interface VirtualNetwork {
   readonly resourceRef: string;
   readonly addressSpace: readonly Prefix[];
   readonly dnsServers: readonly Uint8Array[];
+  readonly dnsDomain: string;
+  readonly peerings: readonly Peering[];
+  readonly unbilledPrefixes: readonly Prefix[];
+}
+
+export interface Peering {
+  readonly resourceRef: string;
+  readonly remoteVnetId: string;
+  readonly remoteAddressSpace: readonly Prefix[];
+  readonly allowAccess: boolean;
+  readonly allowForwarded: boolean;
 }
 
 export interface VirtualSubnet {
@@ -98,6 +179,8 @@ export interface VirtualSubnet {
   readonly vni: number;
   readonly prefix: Prefix;
   readonly gateway: Uint8Array;
+  readonly accessControlListId: string;
+  readonly routeTableId: string;
 }
 
 export interface Port {
@@ -111,12 +194,27 @@ export interface Port {
   readonly hostName: string;
   readonly mtu: number;
   readonly macSpoofing: boolean;
+  readonly ipForwarding: boolean;
+  readonly arpGuardOff: boolean;
+  readonly dhcpGuardOff: boolean;
+  readonly learnsAddresses: boolean;
+  readonly qos?: PortQos;
+  readonly flowsMax: number;
+  readonly broadcastPerSecMax: number;
+  readonly mirrorIds: readonly string[];
+}
+
+export interface PortQos {
+  readonly inboundKbpsMax: number;
+  readonly outboundKbpsMax: number;
+  readonly outboundReservedValue: number;
 }
 
 export interface IpConfiguration {
   readonly resourceRef: string;
   readonly subnetId: string;
   readonly address: Uint8Array;
+  readonly accessControlListId: string;
 }
 
 export interface Mapping {
@@ -126,6 +224,78 @@ export interface Mapping {
   readonly mac: number;
   readonly providerAddress: Uint8Array;
   readonly portRef: string;
+  readonly dnsName: string;
+}
+
+export interface AccessControlList {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly inboundDefault: AclAction;
+  readonly outboundDefault: AclAction;
+  readonly rules: readonly AclRule[];
+}
+
+export interface AclRule {
+  readonly resourceRef: string;
+  readonly priority: number;
+  readonly direction: AclDirection;
+  readonly action: AclAction;
+  readonly protocol: number;
+  readonly source?: AddressMatch;
+  readonly destination?: AddressMatch;
+  readonly sourcePorts: readonly PortRange[];
+  readonly destinationPorts: readonly PortRange[];
+  readonly logging: boolean;
+}
+
+export interface AddressMatch {
+  readonly prefixes: readonly Prefix[];
+  readonly tags: readonly AddressTag[];
+  readonly securityTagIds: readonly string[];
+}
+
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface SecurityTag {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly vnetId: string;
+  readonly addresses: readonly Uint8Array[];
+}
+
+export interface RouteTable {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  readonly resourceRef: string;
+  readonly prefix: Prefix;
+  readonly nextHopType: NextHopType;
+  readonly nextHop: Uint8Array;
+}
+
+export interface Mirror {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly priority: number;
+  readonly rules: readonly MirrorRule[];
+  readonly collectorPortId: string;
+  readonly collectorRef: string;
+  readonly segment: number;
+  readonly providerAddress: Uint8Array;
+}
+
+export interface MirrorRule {
+  readonly protocol: number;
+  readonly sources: readonly Prefix[];
+  readonly destinations: readonly Prefix[];
+  readonly sourcePorts?: PortRange;
+  readonly destinationPorts?: PortRange;
 }
 
 export interface Prefix {
@@ -157,7 +327,8 @@ export const DESCRIPTOR = {
                       "oneof": [
                         "hello",
                         "ack",
-                        "report"
+                        "report",
+                        "answer"
                       ]
                     }
                   },
@@ -173,6 +344,10 @@ export const DESCRIPTOR = {
                     "report": {
                       "type": "Report",
                       "id": 3
+                    },
+                    "answer": {
+                      "type": "Answer",
+                      "id": 4
                     }
                   }
                 },
@@ -181,7 +356,8 @@ export const DESCRIPTOR = {
                     "body": {
                       "oneof": [
                         "snapshot",
-                        "delta"
+                        "delta",
+                        "query"
                       ]
                     }
                   },
@@ -193,6 +369,10 @@ export const DESCRIPTOR = {
                     "delta": {
                       "type": "Delta",
                       "id": 2
+                    },
+                    "query": {
+                      "type": "Query",
+                      "id": 3
                     }
                   }
                 },
@@ -344,6 +524,50 @@ export const DESCRIPTOR = {
                     "device": {
                       "type": "string",
                       "id": 3
+                    },
+                    "learnedAddresses": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 4,
+                      "protoName": "learned_addresses"
+                    }
+                  }
+                },
+                "Query": {
+                  "fields": {
+                    "id": {
+                      "type": "uint64",
+                      "id": 1
+                    },
+                    "method": {
+                      "type": "string",
+                      "id": 2
+                    },
+                    "body": {
+                      "type": "bytes",
+                      "id": 3
+                    }
+                  }
+                },
+                "Answer": {
+                  "fields": {
+                    "id": {
+                      "type": "uint64",
+                      "id": 1
+                    },
+                    "body": {
+                      "type": "bytes",
+                      "id": 2
+                    },
+                    "errorCode": {
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "error_code"
+                    },
+                    "errorMessage": {
+                      "type": "string",
+                      "id": 4,
+                      "protoName": "error_message"
                     }
                   }
                 },
@@ -355,7 +579,11 @@ export const DESCRIPTOR = {
                         "virtualNetwork",
                         "virtualSubnet",
                         "port",
-                        "mapping"
+                        "mapping",
+                        "accessControlList",
+                        "routeTable",
+                        "securityTag",
+                        "mirror"
                       ]
                     }
                   },
@@ -389,10 +617,41 @@ export const DESCRIPTOR = {
                     "mapping": {
                       "type": "Mapping",
                       "id": 14
+                    },
+                    "accessControlList": {
+                      "type": "AccessControlList",
+                      "id": 15,
+                      "protoName": "access_control_list"
+                    },
+                    "routeTable": {
+                      "type": "RouteTable",
+                      "id": 16,
+                      "protoName": "route_table"
+                    },
+                    "securityTag": {
+                      "type": "SecurityTag",
+                      "id": 17,
+                      "protoName": "security_tag"
+                    },
+                    "mirror": {
+                      "type": "Mirror",
+                      "id": 18
                     }
                   }
                 },
                 "HostSettings": {
+                  "oneofs": {
+                    "_qos": {
+                      "oneof": [
+                        "qos"
+                      ]
+                    },
+                    "_flowLog": {
+                      "oneof": [
+                        "flowLog"
+                      ]
+                    }
+                  },
                   "fields": {
                     "providerAddress": {
                       "type": "bytes",
@@ -418,6 +677,66 @@ export const DESCRIPTOR = {
                       "type": "uint32",
                       "id": 5,
                       "protoName": "provider_mtu"
+                    },
+                    "dnsForwarders": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 6,
+                      "protoName": "dns_forwarders"
+                    },
+                    "qos": {
+                      "type": "SwitchQos",
+                      "id": 7,
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "metering": {
+                      "type": "bool",
+                      "id": 8
+                    },
+                    "flowLog": {
+                      "type": "FlowLogSettings",
+                      "id": 9,
+                      "protoName": "flow_log",
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    }
+                  }
+                },
+                "SwitchQos": {
+                  "fields": {
+                    "outboundReservedMode": {
+                      "type": "OutboundReservedMode",
+                      "id": 1,
+                      "protoName": "outbound_reserved_mode"
+                    },
+                    "linkSpeedKbps": {
+                      "type": "uint64",
+                      "id": 2,
+                      "protoName": "link_speed_kbps"
+                    },
+                    "defaultReservedValue": {
+                      "type": "uint64",
+                      "id": 3,
+                      "protoName": "default_reserved_value"
+                    }
+                  }
+                },
+                "OutboundReservedMode": {
+                  "values": {
+                    "OUTBOUND_RESERVED_NONE": 0,
+                    "OUTBOUND_RESERVED_VALUE": 1,
+                    "OUTBOUND_RESERVED_WEIGHT": 2
+                  }
+                },
+                "FlowLogSettings": {
+                  "fields": {
+                    "intervalSec": {
+                      "type": "uint32",
+                      "id": 1,
+                      "protoName": "interval_sec"
                     }
                   }
                 },
@@ -443,6 +762,52 @@ export const DESCRIPTOR = {
                       "type": "bytes",
                       "id": 4,
                       "protoName": "dns_servers"
+                    },
+                    "dnsDomain": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "dns_domain"
+                    },
+                    "peerings": {
+                      "rule": "repeated",
+                      "type": "Peering",
+                      "id": 6
+                    },
+                    "unbilledPrefixes": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 7,
+                      "protoName": "unbilled_prefixes"
+                    }
+                  }
+                },
+                "Peering": {
+                  "fields": {
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "resource_ref"
+                    },
+                    "remoteVnetId": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "remote_vnet_id"
+                    },
+                    "remoteAddressSpace": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 3,
+                      "protoName": "remote_address_space"
+                    },
+                    "allowAccess": {
+                      "type": "bool",
+                      "id": 4,
+                      "protoName": "allow_access"
+                    },
+                    "allowForwarded": {
+                      "type": "bool",
+                      "id": 5,
+                      "protoName": "allow_forwarded"
                     }
                   }
                 },
@@ -473,10 +838,27 @@ export const DESCRIPTOR = {
                     "gateway": {
                       "type": "bytes",
                       "id": 6
+                    },
+                    "accessControlListId": {
+                      "type": "string",
+                      "id": 7,
+                      "protoName": "access_control_list_id"
+                    },
+                    "routeTableId": {
+                      "type": "string",
+                      "id": 8,
+                      "protoName": "route_table_id"
                     }
                   }
                 },
                 "Port": {
+                  "oneofs": {
+                    "_qos": {
+                      "oneof": [
+                        "qos"
+                      ]
+                    }
+                  },
                   "fields": {
                     "id": {
                       "type": "string",
@@ -526,6 +908,68 @@ export const DESCRIPTOR = {
                       "type": "bool",
                       "id": 10,
                       "protoName": "mac_spoofing"
+                    },
+                    "ipForwarding": {
+                      "type": "bool",
+                      "id": 11,
+                      "protoName": "ip_forwarding"
+                    },
+                    "arpGuardOff": {
+                      "type": "bool",
+                      "id": 12,
+                      "protoName": "arp_guard_off"
+                    },
+                    "dhcpGuardOff": {
+                      "type": "bool",
+                      "id": 13,
+                      "protoName": "dhcp_guard_off"
+                    },
+                    "learnsAddresses": {
+                      "type": "bool",
+                      "id": 14,
+                      "protoName": "learns_addresses"
+                    },
+                    "qos": {
+                      "type": "PortQos",
+                      "id": 15,
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "flowsMax": {
+                      "type": "uint32",
+                      "id": 16,
+                      "protoName": "flows_max"
+                    },
+                    "broadcastPerSecMax": {
+                      "type": "uint32",
+                      "id": 17,
+                      "protoName": "broadcast_per_sec_max"
+                    },
+                    "mirrorIds": {
+                      "rule": "repeated",
+                      "type": "string",
+                      "id": 18,
+                      "protoName": "mirror_ids"
+                    }
+                  }
+                },
+                "PortQos": {
+                  "fields": {
+                    "inboundKbpsMax": {
+                      "type": "uint64",
+                      "id": 1,
+                      "protoName": "inbound_kbps_max"
+                    },
+                    "outboundKbpsMax": {
+                      "type": "uint64",
+                      "id": 2,
+                      "protoName": "outbound_kbps_max"
+                    },
+                    "outboundReservedValue": {
+                      "type": "uint64",
+                      "id": 3,
+                      "protoName": "outbound_reserved_value"
                     }
                   }
                 },
@@ -544,6 +988,11 @@ export const DESCRIPTOR = {
                     "address": {
                       "type": "bytes",
                       "id": 3
+                    },
+                    "accessControlListId": {
+                      "type": "string",
+                      "id": 4,
+                      "protoName": "access_control_list_id"
                     }
                   }
                 },
@@ -576,6 +1025,318 @@ export const DESCRIPTOR = {
                       "type": "string",
                       "id": 6,
                       "protoName": "port_ref"
+                    },
+                    "dnsName": {
+                      "type": "string",
+                      "id": 7,
+                      "protoName": "dns_name"
+                    }
+                  }
+                },
+                "AccessControlList": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "inboundDefault": {
+                      "type": "AclAction",
+                      "id": 3,
+                      "protoName": "inbound_default"
+                    },
+                    "outboundDefault": {
+                      "type": "AclAction",
+                      "id": 4,
+                      "protoName": "outbound_default"
+                    },
+                    "rules": {
+                      "rule": "repeated",
+                      "type": "AclRule",
+                      "id": 5
+                    }
+                  }
+                },
+                "AclAction": {
+                  "values": {
+                    "ACL_PERMIT": 0,
+                    "ACL_DENY": 1
+                  }
+                },
+                "AclDirection": {
+                  "values": {
+                    "ACL_INBOUND": 0,
+                    "ACL_OUTBOUND": 1
+                  }
+                },
+                "AclRule": {
+                  "oneofs": {
+                    "_source": {
+                      "oneof": [
+                        "source"
+                      ]
+                    },
+                    "_destination": {
+                      "oneof": [
+                        "destination"
+                      ]
+                    }
+                  },
+                  "fields": {
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "resource_ref"
+                    },
+                    "priority": {
+                      "type": "uint32",
+                      "id": 2
+                    },
+                    "direction": {
+                      "type": "AclDirection",
+                      "id": 3
+                    },
+                    "action": {
+                      "type": "AclAction",
+                      "id": 4
+                    },
+                    "protocol": {
+                      "type": "uint32",
+                      "id": 5
+                    },
+                    "source": {
+                      "type": "AddressMatch",
+                      "id": 6,
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "destination": {
+                      "type": "AddressMatch",
+                      "id": 7,
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "sourcePorts": {
+                      "rule": "repeated",
+                      "type": "PortRange",
+                      "id": 8,
+                      "protoName": "source_ports"
+                    },
+                    "destinationPorts": {
+                      "rule": "repeated",
+                      "type": "PortRange",
+                      "id": 9,
+                      "protoName": "destination_ports"
+                    },
+                    "logging": {
+                      "type": "bool",
+                      "id": 10
+                    }
+                  }
+                },
+                "AddressMatch": {
+                  "fields": {
+                    "prefixes": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 1
+                    },
+                    "tags": {
+                      "rule": "repeated",
+                      "type": "AddressTag",
+                      "id": 2
+                    },
+                    "securityTagIds": {
+                      "rule": "repeated",
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "security_tag_ids"
+                    }
+                  }
+                },
+                "AddressTag": {
+                  "values": {
+                    "ADDRESS_TAG_UNSPECIFIED": 0,
+                    "VIRTUAL_NETWORK": 1,
+                    "INTERNET": 2,
+                    "AZURE_LOAD_BALANCER": 3
+                  }
+                },
+                "PortRange": {
+                  "fields": {
+                    "from": {
+                      "type": "uint32",
+                      "id": 1
+                    },
+                    "to": {
+                      "type": "uint32",
+                      "id": 2
+                    }
+                  }
+                },
+                "SecurityTag": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "vnet_id"
+                    },
+                    "addresses": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 4
+                    }
+                  }
+                },
+                "RouteTable": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "routes": {
+                      "rule": "repeated",
+                      "type": "Route",
+                      "id": 3
+                    }
+                  }
+                },
+                "Route": {
+                  "fields": {
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "resource_ref"
+                    },
+                    "prefix": {
+                      "type": "Prefix",
+                      "id": 2
+                    },
+                    "nextHopType": {
+                      "type": "NextHopType",
+                      "id": 3,
+                      "protoName": "next_hop_type"
+                    },
+                    "nextHop": {
+                      "type": "bytes",
+                      "id": 4,
+                      "protoName": "next_hop"
+                    }
+                  }
+                },
+                "NextHopType": {
+                  "values": {
+                    "NEXT_HOP_NONE": 0,
+                    "NEXT_HOP_VNET_LOCAL": 1,
+                    "NEXT_HOP_VIRTUAL_APPLIANCE": 2,
+                    "NEXT_HOP_INTERNET": 3,
+                    "NEXT_HOP_VIRTUAL_NETWORK_GATEWAY": 4
+                  }
+                },
+                "Mirror": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "priority": {
+                      "type": "uint32",
+                      "id": 3
+                    },
+                    "rules": {
+                      "rule": "repeated",
+                      "type": "MirrorRule",
+                      "id": 4
+                    },
+                    "collectorPortId": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "collector_port_id"
+                    },
+                    "collectorRef": {
+                      "type": "string",
+                      "id": 6,
+                      "protoName": "collector_ref"
+                    },
+                    "segment": {
+                      "type": "uint32",
+                      "id": 7
+                    },
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 8,
+                      "protoName": "provider_address"
+                    }
+                  }
+                },
+                "MirrorRule": {
+                  "oneofs": {
+                    "_sourcePorts": {
+                      "oneof": [
+                        "sourcePorts"
+                      ]
+                    },
+                    "_destinationPorts": {
+                      "oneof": [
+                        "destinationPorts"
+                      ]
+                    }
+                  },
+                  "fields": {
+                    "protocol": {
+                      "type": "uint32",
+                      "id": 1
+                    },
+                    "sources": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 2
+                    },
+                    "destinations": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 3
+                    },
+                    "sourcePorts": {
+                      "type": "PortRange",
+                      "id": 4,
+                      "protoName": "source_ports",
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "destinationPorts": {
+                      "type": "PortRange",
+                      "id": 5,
+                      "protoName": "destination_ports",
+                      "options": {
+                        "proto3_optional": true
+                      }
                     }
                   }
                 },

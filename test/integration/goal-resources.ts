@@ -3,6 +3,14 @@
 import { defined } from '../../base/assert.ts';
 import { parseIpv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
+import {
+  HOST_DEFAULTS,
+  IP_CONFIGURATION_DEFAULTS,
+  MAPPING_DEFAULTS,
+  PORT_DEFAULTS,
+  VIRTUAL_NETWORK_DEFAULTS,
+  VIRTUAL_SUBNET_DEFAULTS,
+} from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
 
 export interface GoalVm {
@@ -41,10 +49,7 @@ export function goalFor(
       version: 1,
       host: {
         providerAddress: bytes(host.providerAddress),
-        providerPrefixLen: 24,
-        providerGateway: new Uint8Array(),
-        vxlanPort: 4789,
-        providerMtu: 1500,
+        ...HOST_DEFAULTS,
       },
     },
     ...networks.flatMap((network) => networkGoal(host, hosts, network)),
@@ -69,8 +74,8 @@ function networkGoal(
       virtualNetwork: {
         id,
         resourceRef: `/virtualNetworks/${id}`,
+        ...VIRTUAL_NETWORK_DEFAULTS,
         addressSpace: [{ address: bytes('10.0.0.0'), len: 8 }],
-        dnsServers: [],
       },
     },
     ...subnets.map((subnet) => ({
@@ -82,6 +87,7 @@ function networkGoal(
         vnetId: id,
         vni: subnet.vni,
         prefix: { address: bytes(`${subnet.prefix}.0`), len: 24 },
+        ...VIRTUAL_SUBNET_DEFAULTS,
         gateway: bytes(`${subnet.prefix}.1`),
       },
     })),
@@ -94,6 +100,7 @@ function networkGoal(
         subnetId: vm.subnet,
         mac: vm.mac,
         providerAddress: bytes(placeOf(vm).providerAddress),
+        ...MAPPING_DEFAULTS,
         portRef: `/networkInterfaces/${vm.portId}`,
       },
     })),
@@ -114,12 +121,15 @@ function portGoal(vnetId: string, vm: GoalVm): Resource {
       subnetId: vm.subnet,
       mac: vm.mac,
       ipConfigurations: [
-        { resourceRef: `${resourceRef}/ipConfigurations/ip1`, subnetId: vm.subnet, address },
+        {
+          resourceRef: `${resourceRef}/ipConfigurations/ip1`,
+          subnetId: vm.subnet,
+          address,
+          ...IP_CONFIGURATION_DEFAULTS,
+        },
       ],
-      dnsServers: [],
+      ...PORT_DEFAULTS,
       hostName: vm.portId,
-      mtu: 1450,
-      macSpoofing: false,
     },
   };
 }

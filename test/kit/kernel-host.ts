@@ -81,7 +81,7 @@ export async function addKernelHost(
   const kernel = kernelSwitch(namespace, mtu);
   const agent = await startKernelAgent(network, name, (change) => kernel.apply(change));
   agent.observe({
-    ports: [{ portId: nic.instanceId, linkUp: true, device: 'vxlan' }],
+    ports: [{ portId: nic.instanceId, linkUp: true, device: 'vxlan', learnedAddresses: [] }],
     health: [],
   });
   const port = await eventually(`${name} has its port`, () => kernel.port());

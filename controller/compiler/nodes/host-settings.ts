@@ -39,6 +39,8 @@ export const hostSettings: CompilerNode = {
         providerGateway: subnet?.gateway ?? EMPTY,
         vxlanPort: VXLAN_PORT,
         providerMtu,
+        dnsForwarders: [],
+        metering: false,
       },
     });
     const scope = hostScope(serverId);

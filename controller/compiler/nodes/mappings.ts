@@ -26,6 +26,7 @@ export const mappings: CompilerNode = {
           mac: networkInterface.mac,
           providerAddress,
           portRef: networkInterface.resourceRef,
+          dnsName: networkInterface.hostName,
         },
       }),
     }));

@@ -24,6 +24,9 @@ export const virtualNetworks: CompilerNode = {
         resourceRef,
         addressSpace: network.addressSpace.map(prefixMessage),
         dnsServers,
+        dnsDomain: '',
+        peerings: [],
+        unbilledPrefixes: [],
       },
     });
     return {

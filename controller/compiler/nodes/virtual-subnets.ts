@@ -30,6 +30,8 @@ export const virtualSubnets: CompilerNode = {
           vni,
           prefix: prefixMessage(prefix),
           gateway: addressBytes(prefix.address + 1),
+          accessControlListId: '',
+          routeTableId: '',
         },
       }),
     }));

@@ -156,6 +156,7 @@ export async function fixture(t: ExecutionContext, transport: 'unix' | 'tcp'): P
         const ports = instanceIds.map((portId) => ({
           portId,
           linkUp: true,
+          learnedAddresses: [],
           device: `tap-${portId}`,
         }));
         agent.observe({ ports, health: [] });

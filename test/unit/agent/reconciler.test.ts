@@ -10,6 +10,7 @@ import {
   wholeOf,
 } from '../../../agent/reconciler.ts';
 import { resourceCodec, unversionedResourceCodec } from '../../../schema/southbound/codec.ts';
+import { VIRTUAL_NETWORK_DEFAULTS } from '../../../schema/southbound/defaults.ts';
 import {
   equalBytes,
   goalHash,
@@ -20,7 +21,12 @@ import {
 const KEYS = ['vnet/a', 'vnet/b', 'subnet/c', 'port/d'];
 
 function resourceBytes(key: string, content: string, version = 1): Uint8Array {
-  const virtualNetwork = { id: key, resourceRef: content, addressSpace: [], dnsServers: [] };
+  const virtualNetwork = {
+    id: key,
+    resourceRef: content,
+    ...VIRTUAL_NETWORK_DEFAULTS,
+    addressSpace: [],
+  };
   return withVersion(unversionedResourceCodec.encode({ key, virtualNetwork }), version);
 }
 

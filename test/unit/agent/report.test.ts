@@ -2,10 +2,16 @@
 import test from 'ava';
 import { FAULTS_TOLD_MAX } from '../../../agent/limits.ts';
 import { buildReport, faultsAfter, faultsTold, splitUnknown } from '../../../agent/report.ts';
+import { VIRTUAL_NETWORK_DEFAULTS } from '../../../schema/southbound/defaults.ts';
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 
 function resource(key: string): Resource {
-  const virtualNetwork = { id: key, resourceRef: key, addressSpace: [], dnsServers: [] };
+  const virtualNetwork = {
+    id: key,
+    resourceRef: key,
+    ...VIRTUAL_NETWORK_DEFAULTS,
+    addressSpace: [],
+  };
   return { key, version: 1, virtualNetwork };
 }
 
@@ -22,7 +28,7 @@ test('a change settles the faults of what it touches, brings new ones, and leave
 });
 
 test('a report carries what the role observes and every fault that stands', (t) => {
-  const ports = [{ portId: 'p', linkUp: true, device: 'tap0' }];
+  const ports = [{ portId: 'p', linkUp: true, device: 'tap0', learnedAddresses: [] }];
   const standing = new Map([['vnet/a', fault('vnet/a')]]);
   t.deepEqual(buildReport({ ports, health: [fault('host')] }, standing), {
     ports,

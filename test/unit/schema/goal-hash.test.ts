@@ -7,6 +7,7 @@ import {
   resourceCodec,
   unversionedResourceCodec,
 } from '../../../schema/southbound/codec.ts';
+import { VIRTUAL_SUBNET_DEFAULTS } from '../../../schema/southbound/defaults.ts';
 import {
   equalBytes,
   goalHash,
@@ -20,6 +21,7 @@ const content = fc
     unversionedResourceCodec.encode({
       key: `subnet/${id}`,
       virtualSubnet: {
+        ...VIRTUAL_SUBNET_DEFAULTS,
         id,
         resourceRef,
         vnetId: 'v',

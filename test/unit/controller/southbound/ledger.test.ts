@@ -20,6 +20,7 @@ import { MutableSlice } from '../../../../controller/goal-state/slice.ts';
 import { Ledger } from '../../../../controller/southbound/ledger.ts';
 import { OUTSTANDING_KEYS_MAX } from '../../../../controller/southbound/limits.ts';
 import { type ControllerFrame, controllerFrameCodec } from '../../../../schema/southbound/codec.ts';
+import { VIRTUAL_NETWORK_DEFAULTS } from '../../../../schema/southbound/defaults.ts';
 import { equalBytes } from '../../../../schema/southbound/goal-hash.ts';
 
 const KEYS = ['vnet/a', 'vnet/b', 'vnet/c', 'vnet/d'];
@@ -28,8 +29,8 @@ function resource(key: string, content: number, version = 1): GoalResource {
   const virtualNetwork = {
     id: key,
     resourceRef: `/${content}`,
+    ...VIRTUAL_NETWORK_DEFAULTS,
     addressSpace: [],
-    dnsServers: [],
   };
   return goalResource(resourceContent({ key, virtualNetwork }), version);
 }

@@ -60,7 +60,9 @@ test('goal state may come after the device: the request waits for it', async (t)
   made.host.report(made.agent);
   const answer = made.host.attach(REQUEST);
   await until(() => made.agent.last?.ports.length === 1);
-  t.deepEqual(made.agent.last?.ports, [{ portId: 'p1', linkUp: true, device: 'eth0' }]);
+  t.deepEqual(made.agent.last?.ports, [
+    { portId: 'p1', linkUp: true, device: 'eth0', learnedAddresses: [] },
+  ]);
   t.is(made.host.ports()[0]?.state, 'waiting');
   await made.host.apply(changeOf([portGoal('p1')]));
   t.is((await answer).address, '10.0.0.4');
@@ -148,7 +150,9 @@ test('after a restart the recorded devices are attached again before anything is
   t.is(after.handle.attached.get('p1')?.mustExist, true);
   t.deepEqual(after.agent.observations, []);
   after.host.report(after.agent);
-  t.deepEqual(after.agent.last?.ports, [{ portId: 'p1', linkUp: true, device: 'eth0' }]);
+  t.deepEqual(after.agent.last?.ports, [
+    { portId: 'p1', linkUp: true, device: 'eth0', learnedAddresses: [] },
+  ]);
   await after.host.detach('p1');
   t.is(after.done.at(-1), 'delete eth0 vm1', 'still known as made by us');
 });

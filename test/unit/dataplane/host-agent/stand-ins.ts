@@ -13,6 +13,11 @@ import type {
   PortCounters,
   SwitchHandle,
 } from '../../../../dataplane/switch/switch-handle.ts';
+import {
+  HOST_DEFAULTS,
+  IP_CONFIGURATION_DEFAULTS,
+  PORT_DEFAULTS,
+} from '../../../../schema/southbound/defaults.ts';
 import type { Port, Resource, ResourceError } from '../../../../schema/southbound/messages.ts';
 
 export const NO_COUNTERS: PortCounters = {
@@ -187,11 +192,16 @@ const PORT: Port = {
   vnetId: 'v',
   subnetId: 's',
   mac: 0x001d_d800_0001,
-  ipConfigurations: [{ resourceRef: '', subnetId: 's', address: Uint8Array.of(10, 0, 0, 4) }],
-  dnsServers: [],
+  ipConfigurations: [
+    {
+      resourceRef: '',
+      subnetId: 's',
+      address: Uint8Array.of(10, 0, 0, 4),
+      ...IP_CONFIGURATION_DEFAULTS,
+    },
+  ],
+  ...PORT_DEFAULTS,
   hostName: 'vm1',
-  mtu: 1450,
-  macSpoofing: false,
 };
 
 export function portGoal(portId: string): Resource {
@@ -202,10 +212,7 @@ export function hostGoal(...address: number[]): Resource {
   const providerAddress = Uint8Array.from(address);
   const host = {
     providerAddress,
-    providerPrefixLen: 24,
-    providerGateway: new Uint8Array(),
-    vxlanPort: 4789,
-    providerMtu: 1500,
+    ...HOST_DEFAULTS,
   };
   return { key: 'host', version: 1, host };
 }

@@ -1,5 +1,12 @@
 /** The tables are made for both families: an IPv6 subnet is forwarded, routed and tunnelled as an IPv4 one. */
 import test from 'ava';
+import {
+  IP_CONFIGURATION_DEFAULTS,
+  MAPPING_DEFAULTS,
+  PORT_DEFAULTS,
+  VIRTUAL_NETWORK_DEFAULTS,
+  VIRTUAL_SUBNET_DEFAULTS,
+} from '../../../../schema/southbound/defaults.ts';
 import type { Resource } from '../../../../schema/southbound/messages.ts';
 import { ethernetFrame, ipv6Packet, viewOf } from '../../packet/frames.ts';
 import {
@@ -32,6 +39,7 @@ function subnet(id: number): Resource {
       vnetId: 'six',
       vni: 100 + id,
       prefix: { address: v6(id, 0), len: 64 },
+      ...VIRTUAL_SUBNET_DEFAULTS,
       gateway: v6(id, 1),
     },
   };
@@ -48,11 +56,10 @@ function port(id: number, host: number): Resource {
       vnetId: 'six',
       subnetId: `s${id}`,
       mac: mac(id, host),
-      ipConfigurations: [{ resourceRef, subnetId: `s${id}`, address: v6(id, host) }],
-      dnsServers: [],
-      hostName: '',
-      mtu: 1450,
-      macSpoofing: false,
+      ipConfigurations: [
+        { ...IP_CONFIGURATION_DEFAULTS, resourceRef, subnetId: `s${id}`, address: v6(id, host) },
+      ],
+      ...PORT_DEFAULTS,
     },
   };
 }
@@ -67,6 +74,7 @@ function mapping(id: number, host: number, at: string): Resource {
       subnetId: `s${id}`,
       mac: mac(id, host),
       providerAddress: octets(at),
+      ...MAPPING_DEFAULTS,
       portRef: `/networkInterfaces/${id}-${host}`,
     },
   };
@@ -78,8 +86,8 @@ const NETWORK: Resource = {
   virtualNetwork: {
     id: 'six',
     resourceRef: '/virtualNetworks/six',
+    ...VIRTUAL_NETWORK_DEFAULTS,
     addressSpace: [{ address: v6(0, 0), len: 48 }],
-    dnsServers: [],
   },
 };
 

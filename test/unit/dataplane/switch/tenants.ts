@@ -25,6 +25,14 @@ import { IpProtocol } from '../../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../../packet/ipv4.ts';
 import * as tcp from '../../../../packet/tcp.ts';
 import * as udp from '../../../../packet/udp.ts';
+import {
+  HOST_DEFAULTS,
+  IP_CONFIGURATION_DEFAULTS,
+  MAPPING_DEFAULTS,
+  PORT_DEFAULTS,
+  VIRTUAL_NETWORK_DEFAULTS,
+  VIRTUAL_SUBNET_DEFAULTS,
+} from '../../../../schema/southbound/defaults.ts';
 import type { IpConfiguration, Resource } from '../../../../schema/southbound/messages.ts';
 import { ethernetFrame, ipv4Packet, NO_BYTES, TCP_REPR, viewOf } from '../../packet/frames.ts';
 
@@ -72,9 +80,7 @@ export function hostResource(): Resource {
     version: 1,
     host: {
       providerAddress: octets(HOST_ADDRESS),
-      providerPrefixLen: 24,
-      providerGateway: NO_BYTES,
-      vxlanPort: 4789,
+      ...HOST_DEFAULTS,
       providerMtu: PROVIDER_MTU,
     },
   };
@@ -87,8 +93,8 @@ export function networkResource(tenant: Tenant, space = '10.0.0.0', len = 16): R
     virtualNetwork: {
       id: tenant.name,
       resourceRef: `/virtualNetworks/${tenant.name}`,
+      ...VIRTUAL_NETWORK_DEFAULTS,
       addressSpace: [{ address: octets(space), len }],
-      dnsServers: [],
     },
   };
 }
@@ -104,6 +110,7 @@ export function subnetResource(tenant: Tenant, name: 'web' | 'db', vni?: number)
       vnetId: tenant.name,
       vni: vni ?? (name === 'web' ? tenant.webVni : tenant.dbVni),
       prefix: { address: octets(`10.0.${third}.0`), len: 24 },
+      ...VIRTUAL_SUBNET_DEFAULTS,
       gateway: octets(`10.0.${third}.1`),
     },
   };
@@ -119,6 +126,7 @@ export function portResource(
     resourceRef: `/networkInterfaces/${id}/ipConfigurations/${own}`,
     subnetId: `${tenant.name}-${subnetOf(own)}`,
     address: octets(own),
+    ...IP_CONFIGURATION_DEFAULTS,
   });
   return {
     key: `port/${id}`,
@@ -130,7 +138,7 @@ export function portResource(
       subnetId: `${tenant.name}-${subnetOf(text)}`,
       mac: macOf(tenant, text),
       ipConfigurations: [text, ...(changes.more ?? [])].map(configuration),
-      dnsServers: [],
+      ...PORT_DEFAULTS,
       hostName: id,
       mtu: INNER_MTU,
       macSpoofing: changes.macSpoofing ?? false,
@@ -148,6 +156,7 @@ export function mappingResource(tenant: Tenant, text: string, at: string): Resou
       subnetId: `${tenant.name}-${subnetOf(text)}`,
       mac: macOf(tenant, text),
       providerAddress: octets(at),
+      ...MAPPING_DEFAULTS,
       portRef: `/networkInterfaces/${portId(tenant, text)}`,
     },
   };

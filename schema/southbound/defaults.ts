@@ -1,0 +1,53 @@
+/**
+ * The fields of goal-state messages as they are when nobody asks for more: for whoever makes a message by hand (tests, benches) and does
+ * not care about all of it. `{ ...PORT_DEFAULTS, id, mac }`. The compiler does not use it: it must decide about every field.
+ */
+import type {
+  HostSettings,
+  IpConfiguration,
+  Mapping,
+  Port,
+  VirtualNetwork,
+  VirtualSubnet,
+} from './messages.ts';
+
+export const HOST_DEFAULTS: Omit<HostSettings, 'providerAddress'> = {
+  providerPrefixLen: 24,
+  providerGateway: new Uint8Array(),
+  vxlanPort: 4789,
+  providerMtu: 1500,
+  dnsForwarders: [],
+  metering: false,
+};
+
+export const VIRTUAL_NETWORK_DEFAULTS: Omit<VirtualNetwork, 'id' | 'resourceRef' | 'addressSpace'> =
+  { dnsServers: [], dnsDomain: '', peerings: [], unbilledPrefixes: [] };
+
+export const VIRTUAL_SUBNET_DEFAULTS: Pick<VirtualSubnet, 'accessControlListId' | 'routeTableId'> =
+  {
+    accessControlListId: '',
+    routeTableId: '',
+  };
+
+export const PORT_DEFAULTS: Omit<
+  Port,
+  'id' | 'resourceRef' | 'vnetId' | 'subnetId' | 'mac' | 'ipConfigurations'
+> = {
+  dnsServers: [],
+  hostName: '',
+  mtu: 1450,
+  macSpoofing: false,
+  ipForwarding: false,
+  arpGuardOff: false,
+  dhcpGuardOff: false,
+  learnsAddresses: false,
+  flowsMax: 0,
+  broadcastPerSecMax: 0,
+  mirrorIds: [],
+};
+
+export const IP_CONFIGURATION_DEFAULTS: Pick<IpConfiguration, 'accessControlListId'> = {
+  accessControlListId: '',
+};
+
+export const MAPPING_DEFAULTS: Pick<Mapping, 'dnsName'> = { dnsName: '' };
