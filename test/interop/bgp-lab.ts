@@ -5,7 +5,8 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NeighbourStatus, Route, Speaker } from '../../bgp/speaker.ts';
+import type { Route, Speaker } from '../../bgp/speaker/contract.ts';
+import type { NeighbourStatus } from '../../bgp/speaker/status.ts';
 import { attempt, run } from '../../fabric/command.ts';
 import {
   createNamespace,

@@ -5,7 +5,8 @@
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
-import { createSpeaker, type Speaker, type SpeakerOptions } from '../../bgp/speaker.ts';
+import type { Speaker, SpeakerOptions } from '../../bgp/speaker/contract.ts';
+import { createSpeaker } from '../../bgp/speaker.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Omit<SpeakerOptions, 'clock'>;
 const speaker = createSpeaker({ ...options, clock: systemClock });

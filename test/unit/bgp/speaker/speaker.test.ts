@@ -5,8 +5,9 @@ import { ManualClock } from '../../../../base/clock.ts';
 import { parseIpPrefixWords } from '../../../../base/ip-words.ts';
 import { millis, seconds } from '../../../../base/units.ts';
 import type { Policy } from '../../../../bgp/policy/policy.ts';
+import type { Speaker, SpeakerOptions } from '../../../../bgp/speaker/contract.ts';
 import type { NeighbourOptions } from '../../../../bgp/speaker/options.ts';
-import { createSpeaker, type Speaker, type SpeakerOptions } from '../../../../bgp/speaker.ts';
+import { createSpeaker } from '../../../../bgp/speaker.ts';
 import { SimulatedNetwork } from '../session/simulated-network.ts';
 
 const OPEN_POLICIES = { importPolicy: 'accept-all', exportPolicy: 'accept-all' } as const;

@@ -1,0 +1,360 @@
+/**
+ * The speaker at work: brings neighbours, tables and listener together. The interface it implements, and the essay, are in ../speaker.ts.
+ */
+import { assert, defined } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import { formatIpPrefixWords, formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
+import { BGP_PORT, MULTIPATH_MAX } from '../limits.ts';
+import { Afi } from '../message/capability.ts';
+import {
+  CeaseSubcode,
+  NotificationCode,
+  type NotificationFault,
+  notificationFault,
+  shutdownCommunication,
+} from '../message/notification.ts';
+import { Origin, type PathAttributes } from '../message/path-attributes.ts';
+import { AttributeTable } from '../rib/attribute-table.ts';
+import type { PathSource } from '../rib/decision.ts';
+import type { ExportSource } from '../rib/export.ts';
+import { NONE } from '../rib/prefix-table.ts';
+import { type Listener, startListener } from '../session/listener.ts';
+import { tcpTransport } from '../session/tcp-transport.ts';
+import type { Transport } from '../session/transport.ts';
+import { WorkQueue } from '../session/work-queue.ts';
+import type { ExplainedRoute, LocalRoute, Route, Speaker, SpeakerOptions } from './contract.ts';
+import type { Neighbour, NeighbourHost } from './neighbour.ts';
+import { LOCAL, NeighbourSet } from './neighbour-set.ts';
+import {
+  bytesOfAddress,
+  checkAsn,
+  checkNeighbour,
+  type DynamicNeighbourOptions,
+  type NeighbourOptions,
+  prefixOf,
+  routerIdOf,
+} from './options.ts';
+import { FamilyRib } from './rib.ts';
+import { type NeighbourStatus, statusOf } from './status.ts';
+
+const LOCAL_SOURCE: ExportSource & PathSource = {
+  isLocal: true,
+  isExternal: false,
+  isClient: false,
+  bgpIdentifier: 0,
+  address: [],
+};
+
+export class RunningSpeaker implements Speaker, NeighbourHost {
+  readonly clock: Clock;
+  readonly work: WorkQueue;
+  readonly transport: Transport;
+  readonly asn: number;
+  readonly bgpIdentifier: number;
+  readonly clusterId: number;
+  readonly attributes: AttributeTable = new AttributeTable();
+  readonly #options: SpeakerOptions;
+  readonly #ribs: readonly FamilyRib[];
+  readonly #neighbours: NeighbourSet;
+  readonly #policyNumbers = new WeakMap<object, number>();
+  #policyCount = 0;
+  #listener: Listener | undefined;
+  #isRunning = false;
+  #isRestarting: boolean;
+  readonly #settle = (): boolean => this.#ribs.map((rib) => rib.settle()).includes(true);
+
+  constructor(options: SpeakerOptions) {
+    checkAsn(options.asn);
+    this.#options = options;
+    this.clock = options.clock;
+    this.asn = options.asn;
+    this.bgpIdentifier = routerIdOf(options.routerId);
+    this.clusterId =
+      options.clusterId === undefined ? this.bgpIdentifier : routerIdOf(options.clusterId);
+    this.transport = options.transport ?? tcpTransport(options.clock);
+    this.work = new WorkQueue(options.clock);
+    this.#neighbours = new NeighbourSet(this);
+    this.#isRestarting = options.isRestarting === true;
+    const { multipath = {}, compareMedAcrossAs = false } = options;
+    const decision = {
+      pathsExternalMax: Math.min(MULTIPATH_MAX, multipath.external ?? 1),
+      pathsInternalMax: Math.min(MULTIPATH_MAX, multipath.internal ?? 1),
+      compareMedAcrossAs,
+    };
+    this.#ribs = [Afi.Ipv4, Afi.Ipv6].map(
+      (afi) =>
+        new FamilyRib({
+          afi,
+          attributes: this.attributes,
+          decision,
+          source: (peer) => this.#sourceOf(peer),
+          nextHopCost: (nextHop) =>
+            options.nextHopCost?.(nextHop) ?? (options.nextHopCost ? undefined : 0),
+          onChanged: (prefixes) => this.#tell(afi, prefixes),
+          onWork: () => {
+            for (const neighbour of this.#neighbours.all()) neighbour.wake();
+          },
+        }),
+    );
+  }
+
+  get ports(): readonly number[] {
+    return this.#listener?.ports ?? [];
+  }
+
+  get counts(): Speaker['counts'] {
+    return {
+      prefixes: this.#ribs.reduce((sum, rib) => sum + rib.table.prefixes.count, 0),
+      paths: this.#ribs.reduce((sum, rib) => sum + rib.table.pathCount, 0),
+      attributeSets: this.attributes.count,
+    };
+  }
+
+  async start(): Promise<void> {
+    if (this.#isRunning) return;
+    const { listen } = this.#options;
+    if (listen !== undefined) {
+      this.#listener = await startListener({
+        transport: this.transport,
+        addresses: listen.addresses,
+        port: listen.port ?? BGP_PORT,
+        sessionOf: (address) => this.#neighbourFor(address)?.session,
+      });
+    }
+    this.#isRunning = true;
+    for (const neighbour of this.#neighbours.all()) neighbour.session.start();
+  }
+
+  async stop(reason?: string): Promise<void> {
+    this.#isRunning = false;
+    const data = reason === undefined ? undefined : shutdownCommunication(reason);
+    const fault = cease(CeaseSubcode.AdministrativeShutdown, data);
+    for (const neighbour of this.#neighbours.all()) neighbour.session.stop(fault);
+    await this.#listener?.close();
+    this.#listener = undefined;
+  }
+
+  setNeighbour(options: NeighbourOptions): void {
+    const checked = checkNeighbour(options);
+    const present = this.#neighbours.get(formatIpWords(checked.words));
+    if (present !== undefined && isSameSession(present.checked.options, options)) {
+      present.reconfigure(checked);
+      return;
+    }
+    if (present !== undefined) {
+      this.#neighbours.remove(present, cease(CeaseSubcode.OtherConfigurationChange));
+    }
+    const neighbour = this.#neighbours.add(checked);
+    if (this.#isRunning) neighbour.session.start();
+  }
+
+  removeNeighbour(address: string): void {
+    this.#neighbours.remove(this.#neighbours.known(address), cease(CeaseSubcode.PeerDeconfigured));
+  }
+
+  setDynamicNeighbours(entries: readonly DynamicNeighbourOptions[]): void {
+    for (const neighbour of this.#neighbours.setDynamicEntries(entries)) {
+      this.#neighbours.remove(neighbour, cease(CeaseSubcode.PeerDeconfigured));
+    }
+  }
+
+  resetNeighbour(address: string): void {
+    const { session } = this.#neighbours.known(address);
+    session.stop(cease(CeaseSubcode.AdministrativeReset));
+    session.start();
+  }
+
+  refreshNeighbour(address: string): boolean {
+    return this.#neighbours.known(address).requestRefresh();
+  }
+
+  announce(route: LocalRoute): void {
+    const { table, prefix } = this.#locate(route.prefix, true);
+    assert(prefix !== NONE, 'the table has room for local routes');
+    const isIpv4 = table.prefixes.afi === Afi.Ipv4;
+    const { med, localPref, communities } = route;
+    const attributes: PathAttributes = {
+      origin: Origin.Igp,
+      asPath: [],
+      // All zeros: whoever sends it puts itself there.
+      nextHop:
+        route.nextHop === undefined
+          ? new Uint8Array(isIpv4 ? 4 : 16)
+          : bytesOfAddress(route.nextHop),
+      ...(med !== undefined && { multiExitDisc: med }),
+      ...(localPref !== undefined && { localPref }),
+      ...(communities !== undefined && {
+        communities: [...new Set(communities)].sort((a, b) => a - b),
+      }),
+    };
+    const received = this.attributes.retain(attributes);
+    const accepted = this.attributes.retain(attributes);
+    table.announce({ prefix, peer: LOCAL, pathId: 0, received, accepted });
+    this.onRoutes();
+  }
+
+  withdraw(prefixText: string): boolean {
+    const { table, prefix } = this.#locate(prefixText, false);
+    const isGone = prefix !== NONE && table.withdraw(prefix, LOCAL, 0);
+    this.onRoutes();
+    return isGone;
+  }
+
+  route(prefixText: string): Route | undefined {
+    const { rib, prefix } = this.#locate(prefixText, false);
+    return prefix === NONE ? undefined : this.#route(rib, prefix);
+  }
+
+  *routes(): Iterable<Route> {
+    for (const rib of this.#ribs) {
+      for (let prefix = 0; prefix < rib.table.prefixes.idEnd; prefix++) {
+        const route = this.#route(rib, prefix);
+        if (route !== undefined) yield route;
+      }
+    }
+  }
+
+  explain(prefixText: string): readonly ExplainedRoute[] {
+    const { table, prefix } = this.#locate(prefixText, false);
+    if (prefix === NONE) return [];
+    return table.explain(prefix).map(({ path, peer, ...verdict }) => {
+      const set = table.acceptedOf(path);
+      return {
+        ...verdict,
+        neighbour: this.#neighbours.addressAt(peer),
+        attributes: set === NONE ? undefined : this.attributes.get(set).attributes,
+      };
+    });
+  }
+
+  neighbours(): readonly NeighbourStatus[] {
+    return [...this.#neighbours.all()].map((neighbour) =>
+      statusOf(neighbour, this.#neighbours.isDynamic(neighbour), this.clock.wallNow()),
+    );
+  }
+
+  nextHopsChanged(): void {
+    for (const rib of this.#ribs) rib.table.markAll();
+    this.onRoutes();
+  }
+
+  restarted(): void {
+    this.#isRestarting = false;
+  }
+
+  // What neighbours need.
+
+  rib(afi: number): FamilyRib {
+    return defined(
+      this.#ribs.find((rib) => rib.afi === afi),
+      'a family of this speaker',
+    );
+  }
+
+  sourceOf(peer: number): ExportSource {
+    return this.#sourceOf(peer);
+  }
+
+  policyNumber(policy: object): number {
+    const known = this.#policyNumbers.get(policy);
+    if (known !== undefined) return known;
+    this.#policyCount += 1;
+    this.#policyNumbers.set(policy, this.#policyCount);
+    return this.#policyCount;
+  }
+
+  isRestarting(): boolean {
+    return this.#isRestarting;
+  }
+
+  onRoutes(): void {
+    this.work.add(this.#settle);
+  }
+
+  onStateChange(neighbour: Neighbour): void {
+    this.#options.onNeighbour?.(neighbour.checked.options.address);
+    const hasEnded = neighbour.session.status.failure !== undefined;
+    if (!this.#neighbours.isDynamic(neighbour) || !hasEnded) return;
+    // Not now: its session is in the middle of a step.
+    this.work.add(() => {
+      const isOver = neighbour.session.status.state !== 'Established';
+      if (isOver && this.#neighbours.isDynamic(neighbour)) {
+        this.#neighbours.remove(neighbour, cease(CeaseSubcode.PeerDeconfigured));
+      }
+      return false;
+    });
+  }
+
+  #sourceOf(peer: number): ExportSource & PathSource {
+    return peer === LOCAL ? LOCAL_SOURCE : this.#neighbours.at(peer);
+  }
+
+  #neighbourFor(remoteAddress: string): Neighbour | undefined {
+    const found = this.#neighbours.forConnection(remoteAddress);
+    if (found?.isNew === true && this.#isRunning) found.neighbour.session.start();
+    return found?.neighbour;
+  }
+
+  #locate(text: string, makes: boolean) {
+    const { words, len } = prefixOf(text);
+    const isIpv4 = !text.includes(':');
+    const rib = this.rib(isIpv4 ? Afi.Ipv4 : Afi.Ipv6);
+    const { table } = rib;
+    const [w0, w1, w2, w3] = isIpv4 ? [words[3], 0, 0, 0] : words;
+    const bits = isIpv4 ? len - 96 : len;
+    const prefix = makes
+      ? table.prefixes.intern(w0, w1, w2, w3, bits)
+      : table.prefixes.find(w0, w1, w2, w3, bits);
+    return { rib, table, prefix };
+  }
+
+  #route(rib: FamilyRib, prefix: number): Route | undefined {
+    const { table } = rib;
+    const [best, ...beside] = table.used(prefix);
+    const set = best === undefined ? NONE : table.acceptedOf(best);
+    if (best === undefined || set === NONE) return undefined;
+    const nextHops = [best, ...beside].map((path) =>
+      formatNextHop(this.attributes.get(table.acceptedOf(path)).attributes.nextHop),
+    );
+    return {
+      prefix: formatIpPrefixWords(table.prefixes.prefix(prefix)),
+      nextHops: [...new Set(nextHops)],
+      attributes: this.attributes.get(set).attributes,
+      neighbour: this.#neighbours.addressAt(table.peerOf(best)),
+    };
+  }
+
+  #tell(afi: number, prefixes: readonly number[]): void {
+    const { onRoutes } = this.#options;
+    if (onRoutes === undefined) return;
+    const { table } = this.rib(afi);
+    onRoutes(prefixes.map((prefix) => formatIpPrefixWords(table.prefixes.prefix(prefix))));
+  }
+}
+
+/** Whether the session can stand: only what it was opened with matters. */
+function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
+  const essence = (options: NeighbourOptions): string =>
+    JSON.stringify([
+      options.asn,
+      options.port,
+      options.localAddress,
+      options.holdTimeSec,
+      options.isPassive === true,
+      options.families ?? ['ipv4-unicast'],
+      options.role,
+      options.isRoleRequired === true,
+      options.gracefulRestartSec,
+      options.addPathReceive === true,
+    ]);
+  return essence(a) === essence(b);
+}
+
+function cease(subcode: number, data?: Uint8Array): NotificationFault {
+  return notificationFault(NotificationCode.Cease, subcode, data);
+}
+
+function formatNextHop(bytes: Uint8Array): string {
+  const words = ipWordsFromBytes(bytes.length === 32 ? bytes.slice(0, 16) : bytes);
+  return words === undefined ? '' : formatIpWords(words);
+}
