@@ -75,5 +75,5 @@ function subnetsReidentified(
 
 function sameAddress(a: AddressBytes | undefined, b: AddressBytes | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.every((octet, at) => octet === b[at]);
+  return a.length === b.length && a.every((octet, at) => octet === b[at]);
 }

@@ -5,16 +5,16 @@
  * the caller counts it.
  *
  * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces. Other resources do not reach a
- * goal state and are ignored. IPv4 only; IPv6 addresses and prefixes are left out.
+ * goal state and are ignored. Addresses and prefixes of either family.
  */
-import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from '../../base/ipv4.ts';
+import { familyBits, type IpPrefix, ipBytes, parseIp, parseIpPrefix } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 
 /** Resource paths and resourceIds compare case-insensitively: a Ref is lower-cased, `/virtualnetworks/blue/subnets/web`. */
 export type Ref = string;
 
-/** 4 bytes, network order. */
+/** 4 or 16 bytes, network order. */
 export type AddressBytes = Uint8Array;
 
 export interface Server {
@@ -34,7 +34,8 @@ export interface LogicalNetwork {
 
 export interface LogicalSubnet {
   readonly ref: Ref;
-  readonly prefix: Ipv4Prefix;
+  readonly prefix: IpPrefix;
+  /** Of the prefix's family. */
   readonly gateway: AddressBytes | undefined;
 }
 
@@ -44,7 +45,7 @@ export interface VirtualNetwork {
   readonly instanceId: string;
   /** As the client wrote it. */
   readonly resourceRef: string;
-  readonly addressSpace: readonly Ipv4Prefix[];
+  readonly addressSpace: readonly IpPrefix[];
   readonly dnsServers: readonly AddressBytes[];
   readonly subnets: readonly VirtualSubnet[];
 }
@@ -54,7 +55,7 @@ export interface VirtualSubnet {
   readonly instanceId: string;
   readonly resourceRef: string;
   readonly vni: number;
-  readonly prefix: Ipv4Prefix;
+  readonly prefix: IpPrefix;
 }
 
 export interface NetworkInterface {
@@ -98,12 +99,6 @@ export function refOf(resourceRef: string): Ref {
   return resourceRef.toLowerCase();
 }
 
-export function addressBytes(address: number): AddressBytes {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, address);
-  return bytes;
-}
-
 function readServer(id: string, value: JsonObject): Server | undefined {
   const instanceId = text(value['instanceId']);
   if (instanceId === undefined) return undefined;
@@ -124,7 +119,9 @@ function readLogicalNetwork(id: string, value: JsonObject): LogicalNetwork {
     const resourceRef = text(child['resourceRef']);
     const prefix = addressPrefix(properties['addressPrefix']);
     if (resourceRef === undefined || prefix === undefined) return [];
-    const [gateway] = addresses(properties['defaultGateways']);
+    const gateway = addresses(properties['defaultGateways']).find(
+      ({ length }) => 8 * length === familyBits(prefix.family),
+    );
     return [{ ref: refOf(resourceRef), prefix, gateway }];
   });
   return { kind: 'logical-network', id, subnets };
@@ -218,14 +215,14 @@ function text(value: JsonValue | undefined): string | undefined {
 }
 
 function address(value: JsonValue | undefined): AddressBytes | undefined {
-  const parsed = parseIpv4(text(value) ?? '');
-  return parsed === undefined ? undefined : addressBytes(parsed);
+  const parsed = parseIp(text(value) ?? '');
+  return parsed === undefined ? undefined : ipBytes(parsed);
 }
 
 function addresses(value: JsonValue | undefined): readonly AddressBytes[] {
   return list(value).flatMap((item) => address(item) ?? []);
 }
 
-function addressPrefix(value: JsonValue | undefined): Ipv4Prefix | undefined {
-  return parseIpv4Prefix(text(value) ?? '');
+function addressPrefix(value: JsonValue | undefined): IpPrefix | undefined {
+  return parseIpPrefix(text(value) ?? '');
 }

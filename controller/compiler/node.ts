@@ -5,6 +5,7 @@
  * of the model. A property test holds that both ways lead to the same goal states.
  */
 import type { UnitOutput } from '../goal-state/goal-states.ts';
+import type { AddressBytes } from './document.ts';
 import type { ModelChange, ModelView } from './model.ts';
 
 export interface CompilerNode {
@@ -18,16 +19,23 @@ export interface CompilerNode {
 
 /** What does not come from the northbound. */
 export interface CompilerSettings {
-  /** Of the provider network, bytes; what is offered to VMs is this less the 50 bytes of VXLAN over IPv4. */
+  /** Of the provider network, bytes; what is offered to VMs is this less what VXLAN adds, see overlayMtu. */
   readonly providerMtu: number;
 }
 
 export const DEFAULT_SETTINGS: CompilerSettings = { providerMtu: 1500 };
 
-/** Outer Ethernet 14, IPv4 20, UDP 8, VXLAN 8 (RFC 7348 §5). */
-export const VXLAN_OVERHEAD_LEN = 50;
+/** Inner Ethernet 14, VXLAN 8, UDP 8 (RFC 7348 §5), and the outer IP header. */
+const VXLAN_IPV4_OVERHEAD_LEN = 50;
+const VXLAN_IPV6_OVERHEAD_LEN = 70;
 /** RFC 7348 §8. */
 export const VXLAN_PORT = 4789;
+
+/** What a VM's packets may measure so that they fit the provider network, in which its host has this address. */
+export function overlayMtu(providerMtu: number, providerAddress: AddressBytes): number {
+  const isIpv4 = providerAddress.length === 4;
+  return providerMtu - (isIpv4 ? VXLAN_IPV4_OVERHEAD_LEN : VXLAN_IPV6_OVERHEAD_LEN);
+}
 
 export function hostScope(serverId: string): string {
   return `host/${serverId}`;

@@ -2,7 +2,8 @@
  * A goal-state resource as the controller holds it: encoded once, however many targets need it, with the digest that makes
  * "has it changed?" a comparison of 32 bytes. Keys are those of weft.proto. Made by the compiler's nodes, sent by southbound.
  */
-import { formatIpv4 } from '../../base/ipv4.ts';
+import { defined } from '../../base/assert.ts';
+import { formatIp, ipFromBytes } from '../../base/ip.ts';
 import {
   type UnversionedResource,
   unversionedResourceCodec,
@@ -51,8 +52,8 @@ export function portKey(networkInterfaceInstanceId: string): string {
   return `port/${networkInterfaceInstanceId}`;
 }
 
-/** `address`: 4 bytes, network order. */
+/** `address`: 4 or 16 bytes, network order. */
 export function mappingKey(vnetInstanceId: string, address: Uint8Array): string {
-  const view = new DataView(address.buffer, address.byteOffset, address.length);
-  return `mapping/${vnetInstanceId}/${formatIpv4(view.getUint32(0))}`;
+  const ip = defined(ipFromBytes(address), 'an address of 4 or 16 bytes');
+  return `mapping/${vnetInstanceId}/${formatIp(ip)}`;
 }

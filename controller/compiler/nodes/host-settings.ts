@@ -7,8 +7,6 @@ import { HOST_KEY, resourceContent } from '../../goal-state/resource.ts';
 import { type CompilerNode, hostScope, hostTarget, VXLAN_PORT } from '../node.ts';
 
 const EMPTY = new Uint8Array(0);
-/** Without a known subnet the address stands alone. */
-const HOST_PREFIX_LEN = 32;
 
 export const hostSettings: CompilerNode = {
   name: 'host-settings',
@@ -29,13 +27,14 @@ export const hostSettings: CompilerNode = {
   compile(serverId, model, { providerMtu }) {
     const server = model.servers.get(serverId);
     if (server?.providerAddress === undefined) return NO_OUTPUT;
-    const subnet =
-      server.providerSubnet === undefined ? undefined : model.logicalSubnet(server.providerSubnet);
+    const { providerAddress, providerSubnet } = server;
+    const subnet = providerSubnet === undefined ? undefined : model.logicalSubnet(providerSubnet);
     const content = resourceContent({
       key: HOST_KEY,
       host: {
-        providerAddress: server.providerAddress,
-        providerPrefixLen: subnet?.prefix.len ?? HOST_PREFIX_LEN,
+        providerAddress,
+        // Without a known subnet the address stands alone.
+        providerPrefixLen: subnet?.prefix.len ?? 8 * providerAddress.length,
         providerGateway: subnet?.gateway ?? EMPTY,
         vxlanPort: VXLAN_PORT,
         providerMtu,

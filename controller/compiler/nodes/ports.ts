@@ -9,7 +9,7 @@ import {
   type CompilerNode,
   hostScope,
   hostTarget,
-  VXLAN_OVERHEAD_LEN,
+  overlayMtu,
   virtualNetworkScope,
 } from '../node.ts';
 
@@ -21,7 +21,7 @@ export const ports: CompilerNode = {
     const attachment = attachmentOf(id, model);
     const [primary] = attachment?.addresses ?? [];
     if (attachment === undefined || primary === undefined) return NO_OUTPUT;
-    const { networkInterface, serverId, addresses } = attachment;
+    const { networkInterface, serverId, providerAddress, addresses } = attachment;
     const { instanceId, resourceRef, mac, dnsServers, hostName, macSpoofing } = networkInterface;
     const content = resourceContent({
       key: portKey(instanceId),
@@ -39,7 +39,7 @@ export const ports: CompilerNode = {
         })),
         dnsServers,
         hostName,
-        mtu: providerMtu - VXLAN_OVERHEAD_LEN,
+        mtu: overlayMtu(providerMtu, providerAddress),
         macSpoofing,
         ipForwarding: false,
         arpGuardOff: false,

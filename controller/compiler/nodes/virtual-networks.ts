@@ -1,9 +1,8 @@
 /** Node `virtual-networks`: a tenant's routing domain. One unit per virtualNetwork (MS-NCNBI §3.1.5.18). */
-import type { Ipv4Prefix } from '../../../base/ipv4.ts';
+import { type IpPrefix, ipBytes } from '../../../base/ip.ts';
 import type { Prefix } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, virtualNetworkKey } from '../../goal-state/resource.ts';
-import { addressBytes } from '../document.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 
 export const virtualNetworks: CompilerNode = {
@@ -36,6 +35,6 @@ export const virtualNetworks: CompilerNode = {
   },
 };
 
-export function prefixMessage(prefix: Ipv4Prefix): Prefix {
-  return { address: addressBytes(prefix.address), len: prefix.len };
+export function prefixMessage({ first, len }: IpPrefix): Prefix {
+  return { address: ipBytes(first), len };
 }

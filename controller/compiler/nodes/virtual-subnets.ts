@@ -1,10 +1,10 @@
 /**
  * Node `virtual-subnets`: prefix, VNI and gateway of a tenant's subnets. One unit per virtualNetwork, whose document holds its
- * subnets (MS-NCNBI §3.1.5.18.2). The gateway is the first usable address, as in Azure.
+ * subnets (MS-NCNBI §3.1.5.18.2). The gateway is the prefix's first address but one, as in Azure, in either family.
  */
+import { ipBytes } from '../../../base/ip.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, virtualSubnetKey } from '../../goal-state/resource.ts';
-import { addressBytes } from '../document.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 import { prefixMessage } from './virtual-networks.ts';
 
@@ -29,7 +29,7 @@ export const virtualSubnets: CompilerNode = {
           vnetId: network.instanceId,
           vni,
           prefix: prefixMessage(prefix),
-          gateway: addressBytes(prefix.address + 1),
+          gateway: ipBytes(prefix.first + 1n),
           accessControlListId: '',
           routeTableId: '',
         },

@@ -1,6 +1,7 @@
 /** The compiler: what each host is told, and that the incremental way leads where a full recompute would. */
 import test from 'ava';
 import fc from 'fast-check';
+import { ipBytes, parseIp } from '../../../../base/ip.ts';
 import { formatIpv4 } from '../../../../base/ipv4.ts';
 import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
 import type { SliceChanges } from '../../../../controller/goal-state/goal-states.ts';
@@ -178,13 +179,73 @@ test('a document that cannot be read is left out and counted, and stops nothing 
   t.true(keys(compiler, 'host/host1').includes('port/nic-b'));
 });
 
+test('both families of an interface are told, their subnets with gateways, and an IPv6 provider network', (t) => {
+  const compiler = new Compiler();
+  const subnet = (id: string) => `/virtualNetworks/Blue/subnets/${id}`;
+  const dual = virtualNetworkDocument({
+    id: 'Blue',
+    dnsServers: ['2001:db8::53'],
+    subnets: [
+      { id: 'Web', prefix: '10.0.0.0/24', vni: 5001 },
+      { id: 'Web6', prefix: '2001:db8:0:1::/64', vni: 5002 },
+    ],
+  });
+  const both = networkInterfaceDocument({
+    id: 'a',
+    mac: '001DD8000001',
+    addresses: [
+      { subnet: subnet('Web'), address: '10.0.0.4' },
+      { subnet: subnet('Web6'), address: '2001:db8:0:1::4' },
+    ],
+  });
+  const provider = logicalNetworkDocument('2001:db8:ffff::/64', '2001:db8:ffff::1');
+  const server = serverDocument({ id: 'host1', providerAddress: '2001:db8:ffff::b' });
+  compiler.apply({
+    revision: 1,
+    documents: [
+      document('logicalnetworks/hnvpa', provider),
+      document('servers/host1', server),
+      document('virtualnetworks/blue', dual),
+      document('networkinterfaces/a', both),
+    ],
+    placements: [{ interfaceInstanceId: 'nic-a', serverId: 'host1' }],
+  });
+  const told = (key: string) =>
+    resourceCodec.decode(
+      compiler.slice('host/host1')?.resources.get(key)?.bytes ?? new Uint8Array(),
+    );
+  const { host } = told('host');
+  t.is(host?.providerPrefixLen, 64);
+  t.deepEqual(host?.providerGateway, bytesOf('2001:db8:ffff::1'));
+  t.deepEqual(told('vnet/vnet-Blue').virtualNetwork?.dnsServers, [bytesOf('2001:db8::53')]);
+  const { virtualSubnet } = told('subnet/subnet-Blue-Web6');
+  t.deepEqual(virtualSubnet?.prefix, { address: bytesOf('2001:db8:0:1::'), len: 64 });
+  t.deepEqual(virtualSubnet?.gateway, bytesOf('2001:db8:0:1::1'));
+  const { port } = told('port/nic-a');
+  t.is(port?.mtu, 1430, 'VXLAN over IPv6 adds 70 bytes');
+  t.deepEqual(
+    port?.ipConfigurations.map(({ address: own }) => own.length),
+    [4, 16],
+  );
+  const { mapping } = told('mapping/vnet-Blue/2001:db8:0:1::4');
+  t.deepEqual(mapping?.providerAddress, bytesOf('2001:db8:ffff::b'));
+});
+
+function bytesOf(text: string): Uint8Array {
+  return ipBytes(parseIp(text) ?? 0n);
+}
+
 // ---- incremental = full recompute --------------------------------------------------------------------------------
 
 const HOSTS = ['h1', 'h2', 'h3'];
 const NETWORKS = ['blue', 'red'];
 const SUBNETS = ['web', 'db'];
 const NICS = ['n1', 'n2', 'n3', 'n4'];
-const address = fc.integer({ min: 0x0a000004, max: 0x0a000007 }).map(formatIpv4);
+const address = fc.oneof(
+  fc.integer({ min: 0x0a000004, max: 0x0a000007 }).map(formatIpv4),
+  fc.constantFrom('2001:db8::4', '2001:db8::5'),
+);
+const PROVIDER_ADDRESSES = ['', '192.0.2.1', '192.0.2.2', '2001:db8:ffff::3'] as const;
 /** Few names, so that changes meet; two generations, so that things are made again under the same name. */
 const generation = fc.constantFrom('', '-again');
 
@@ -197,13 +258,13 @@ const serverChange = fc
         ? serverDocument({
             id,
             instanceId: `server-${id}${again}`,
-            ...(host > 0 && { providerAddress: `192.0.2.${host}` }),
+            ...(host > 0 && { providerAddress: PROVIDER_ADDRESSES[host] }),
           })
         : undefined,
     ),
   );
 const logicalNetworkChange = fc
-  .constantFrom('192.0.2.0/24', '192.0.0.0/16', undefined)
+  .constantFrom('192.0.2.0/24', '2001:db8:ffff::/64', undefined)
   .map((prefix) =>
     document(
       'logicalnetworks/hnvpa',
@@ -212,7 +273,7 @@ const logicalNetworkChange = fc
   );
 const subnetSample = fc.record({
   id: fc.constantFrom(...SUBNETS),
-  prefix: fc.constantFrom('10.0.0.0/24', '10.0.0.0/16'),
+  prefix: fc.constantFrom('10.0.0.0/24', '10.0.0.0/16', '2001:db8::/64'),
   vni: fc.integer({ min: 5000, max: 5003 }),
   generation,
 });
@@ -221,7 +282,7 @@ const networkChange = fc
     id: fc.constantFrom(...NETWORKS),
     generation,
     present: fc.boolean(),
-    dnsServers: fc.subarray(['10.0.0.53', '10.0.0.54']),
+    dnsServers: fc.subarray(['10.0.0.53', '2001:db8::53']),
     subnets: fc.uniqueArray(subnetSample, { selector: ({ id }) => id, maxLength: 2 }),
   })
   .map(({ id, present, generation: again, dnsServers, subnets }) =>
