@@ -29,6 +29,28 @@ export function ipWordsFromBytes(bytes: Uint8Array): IpWords | undefined {
   return [word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12)];
 }
 
+/** 16 bytes in network order, IPv4 in its mapped form. */
+export function ipWordsToBytes(words: IpWords): Uint8Array {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  for (const [index, part] of words.entries()) view.setUint32(index * 4, part);
+  return bytes;
+}
+
+/** fe80::/10 */
+export function isLinkLocalWords(words: IpWords): boolean {
+  return (words[0] & 0xffc0_0000) >>> 0 === 0xfe80_0000;
+}
+
+/** ff00::/8 */
+export function isMulticastWords(words: IpWords): boolean {
+  return words[0] >>> 24 === 0xff;
+}
+
+export function equalIpWords(a: IpWords, b: IpWords): boolean {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
+}
+
 /** A prefix from goal state; undefined when the length does not fit the family or host bits are set. */
 export function ipPrefixFromBytes(bytes: Uint8Array, len: number): IpPrefixWords | undefined {
   const words = ipWordsFromBytes(bytes);

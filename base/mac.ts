@@ -9,6 +9,11 @@ export type Mac = number;
 /** The address of the router that stands at every virtual subnet's gateway, on every host: 12:34:56:78:9a:bc, as in Azure. */
 export const VIRTUAL_ROUTER_MAC: Mac = 0x1234_5678_9abc;
 
+/** Group address that frames to an IPv6 multicast address go to (RFC 2464 §7); `lowWord` is that address's last word. */
+export function ipv6MulticastMac(lowWord: number): Mac {
+  return 0x3333_0000_0000 + lowWord;
+}
+
 const FORMAT = /^([0-9a-f]{2}[:-]?){5}[0-9a-f]{2}$/i;
 
 /** Accepts `aa:bb:cc:dd:ee:ff`, hyphens, or no separator; undefined for anything else. */

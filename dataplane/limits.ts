@@ -26,5 +26,9 @@ export const DECISIONS_MAX = 64;
 export const FLOW_EXPIRY_BURST = 256;
 /** ICMP errors a switch sends in one second (RFC 1812 §4.3.2.8); packets beyond are dropped and counted without one. */
 export const ICMP_ERRORS_PER_SEC_MAX = 1000;
+/** Of these one port causes at most, so that no VM takes them from the others. */
+export const ICMP_ERRORS_PER_PORT_PER_SEC_MAX = 100;
+/** Ports looked at each second for an unsolicited router advertisement: all PORTS_MAX within 512 seconds, so none waits longer. */
+export const ADVERTISED_PORTS_PER_SEC = 8;
 /** Flows listed for one question. */
 export const FLOWS_LISTED_MAX = 10_000;

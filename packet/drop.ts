@@ -52,6 +52,8 @@ export const Drop = {
   ServiceUnsupported: 56,
   HairpinLoop: 57,
   NotForUs: 58,
+  SpoofedNdp: 59,
+  NdpUnanswered: 60,
   // resources
   FlowTableFull: 70,
   TransmitQueueFull: 71,

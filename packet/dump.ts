@@ -17,6 +17,7 @@ import * as icmp from './icmp.ts';
 import * as icmpv6 from './icmpv6.ts';
 import { IpProtocol } from './ip-protocol.ts';
 import { DUMP_DEPTH_MAX } from './limits.ts';
+import * as ndp from './ndp.ts';
 import * as tcp from './tcp.ts';
 import * as udp from './udp.ts';
 import * as vxlan from './vxlan.ts';
@@ -193,13 +194,13 @@ function dumpIcmpv6(view: DataView, at: number, end: number): string {
   const isNeighbor =
     type === icmpv6.Type.NEIGHBOR_SOLICITATION || type === icmpv6.Type.NEIGHBOR_ADVERTISEMENT;
   if (!isNeighbor) return `ICMPv6 type ${type} code ${icmpv6.code(view, at)}, length ${end - at}`;
-  const drop = icmpv6.checkNeighbor(view, at, end);
+  const drop = ndp.check(view, at, end);
   if (drop !== Drop.None) return `ICMPv6 neighbor, ${bad(drop, end - at)}`;
   const target = formatIpWords([
-    icmpv6.targetWord(view, at, 0),
-    icmpv6.targetWord(view, at, 1),
-    icmpv6.targetWord(view, at, 2),
-    icmpv6.targetWord(view, at, 3),
+    ndp.targetWord(view, at, 0),
+    ndp.targetWord(view, at, 1),
+    ndp.targetWord(view, at, 2),
+    ndp.targetWord(view, at, 3),
   ]);
   return type === icmpv6.Type.NEIGHBOR_SOLICITATION
     ? `ICMPv6 neighbor solicitation, who-has ${target}`

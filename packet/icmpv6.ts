@@ -1,25 +1,17 @@
 /**
- * ICMPv6 — RFC 4443 §2.1; Neighbor Discovery message and option formats — RFC 4861 §4.
+ * ICMPv6 — RFC 4443 §2.1. Neighbor Discovery messages and options are in ndp.ts.
  *
  *   0      1      2           4                       8
  *   | type | code | checksum  | rest of header        | body …
  *
- *   Neighbor Solicitation (135): rest reserved, body: target address 16, options
- *   Neighbor Advertisement (136): rest R|S|O flags, body: target address 16, options
- *   option: type 1, length 1 (in 8 bytes, 0 is malformed), data
- *
- * Supported: echo, error messages' MTU word, neighbor solicitation and advertisement with link-layer address options; router and redirect
- * messages only as type and body. The checksum covers the pseudo-header. Called by flow-key, dataplane services, dump.
+ * Rest of header: echo: identifier and sequence number; packet too big: MTU; otherwise unused. Multicast listener messages (RFC 2710 §3,
+ * RFC 3810 §5) only as type and body. The checksum covers the pseudo-header. Called by flow-key, ndp, dataplane services, dump.
  */
-import type { Mac } from '../base/mac.ts';
 import { copyBytes, writeBytes } from './bytes.ts';
 import { complement, isValid, sum } from './checksum.ts';
 import { Drop } from './drop.ts';
-import { readMac } from './ethernet.ts';
 
 export const HEADER_LEN = 8;
-/** Header and target address of a neighbor solicitation or advertisement. */
-export const NEIGHBOR_LEN = 24;
 
 export const Type = {
   DESTINATION_UNREACHABLE: 1,
@@ -28,41 +20,26 @@ export const Type = {
   PARAMETER_PROBLEM: 4,
   ECHO_REQUEST: 128,
   ECHO_REPLY: 129,
+  LISTENER_QUERY: 130,
+  LISTENER_REPORT: 131,
+  LISTENER_DONE: 132,
   ROUTER_SOLICITATION: 133,
   ROUTER_ADVERTISEMENT: 134,
   NEIGHBOR_SOLICITATION: 135,
   NEIGHBOR_ADVERTISEMENT: 136,
   REDIRECT: 137,
+  LISTENER_REPORT_V2: 143,
 } as const;
 
-/** Flags of a neighbor advertisement, in the word at REST. */
-export const AdvertisementFlag = {
-  ROUTER: 0x8000_0000,
-  SOLICITED: 0x4000_0000,
-  OVERRIDE: 0x2000_0000,
-} as const;
-
-export const NdOption = { SOURCE_LINK_LAYER: 1, TARGET_LINK_LAYER: 2 } as const;
+/** Codes of TIME_EXCEEDED. */
+export const TimeExceeded = { HOP_LIMIT: 0 } as const;
 
 const CHECKSUM = 2;
 const REST = 4;
-const TARGET = 8;
 
 /** Must pass before any accessor is used on [at, end). */
 export function check(_view: DataView, at: number, end: number): Drop {
   return end - at < HEADER_LEN ? Drop.IcmpTruncated : Drop.None;
-}
-
-/** Must pass, after check, before targetWord and linkLayerOption are used. */
-export function checkNeighbor(view: DataView, at: number, end: number): Drop {
-  if (end - at < NEIGHBOR_LEN) return Drop.IcmpTruncated;
-  for (let offset = at + NEIGHBOR_LEN; offset < end; ) {
-    if (offset + 2 > end) return Drop.NdpBadOption;
-    const bytes = view.getUint8(offset + 1) * 8;
-    if (bytes === 0 || offset + bytes > end) return Drop.NdpBadOption;
-    offset += bytes;
-  }
-  return Drop.None;
 }
 
 export function type(view: DataView, at: number): number {
@@ -94,24 +71,6 @@ export function isEcho(typeValue: number): boolean {
 /** Errors have the high bit clear (RFC 4443 §2.1). */
 export function isError(typeValue: number): boolean {
   return typeValue < 128;
-}
-
-/** Word `index` (0 … 3) of a neighbor message's target address. */
-export function targetWord(view: DataView, at: number, index: number): number {
-  return view.getUint32(at + TARGET + index * 4);
-}
-
-/** Value of a link-layer address option of a neighbor message that passed checkNeighbor; undefined without one. */
-export function linkLayerOption(
-  view: DataView,
-  at: number,
-  end: number,
-  option: number,
-): Mac | undefined {
-  for (let offset = at + NEIGHBOR_LEN; offset < end; offset += view.getUint8(offset + 1) * 8) {
-    if (view.getUint8(offset) === option) return readMac(view, offset + 2);
-  }
-  return undefined;
 }
 
 /** `pseudo` from checksum.pseudoIpv6. */

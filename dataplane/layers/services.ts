@@ -2,18 +2,21 @@
  * Services: what the switch answers by itself instead of forwarding it. Stands before every policy a tenant can write, since a VM must
  * be able to get its address and find its router whatever its rules say (as in Azure, where platform addresses pass security groups).
  *
- * Supported: ARP, DHCPv4 (RFC 2131), ICMP echo to the gateway. Refused and counted: services not offered at the platform's addresses,
+ * Supported: ARP, neighbor discovery and router advertisements (RFC 4861), DHCPv4 (RFC 2131), ICMP and ICMPv6 echo to the gateway;
+ * multicast listener reports (RFC 3810) are taken note of, since nobody needs them. Refused and counted: services not offered at the platform's addresses,
  * other packets to the gateway itself, and every multicast and broadcast: nothing is ever flooded.
  */
-import { type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
+import { type IpPrefixWords, type IpWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
 import * as arp from '../../packet/arp.ts';
 import { Drop } from '../../packet/drop.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import * as icmp from '../../packet/icmp.ts';
+import * as icmpv6 from '../../packet/icmpv6.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { orderedGroup } from '../engine/group.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import { ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import type { PortPolicy } from './port-policy.ts';
 
@@ -25,6 +28,10 @@ export const Service = {
   /** ICMP errors: a packet could not go on. */
   TIME_EXCEEDED: 3,
   FRAGMENTATION_NEEDED: 4,
+  /** ICMPv6 of types 133 … 137. */
+  NEIGHBOR_DISCOVERY: 5,
+  /** Nothing to answer and nothing wrong. */
+  NOTED: 6,
 } as const;
 export type Service = (typeof Service)[keyof typeof Service];
 
@@ -35,13 +42,21 @@ export const METADATA_ADDRESS = 0xa9fe_a9fe;
 
 export const services: LayerDefinition = {
   name: 'services',
-  purpose:
-    'The switch itself is the VM’s router, DHCP server and ARP neighbour; nothing is flooded.',
+  purpose: 'The switch itself is the VM’s router, DHCP server and neighbour; nothing is flooded.',
   outbound:
-    'ARP requests, DHCP to broadcast, platform or gateway address, and ICMP echo to the gateway are answered on the spot. Other packets ' +
-    'to the gateway or to platform addresses, and all multicast and broadcast, are dropped.',
+    'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, and ICMP echo to the gateway are ' +
+    'answered on the spot; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
+    'multicast and broadcast, are dropped, and so is what comes from a link-local address and would have to be routed.',
   inbound: '',
-  drops: [Drop.ArpUnanswered, Drop.MulticastUnsupported, Drop.ServiceUnsupported, Drop.NotForUs],
+  drops: [
+    Drop.ArpUnanswered,
+    Drop.NdpUnanswered,
+    Drop.SpoofedNdp,
+    Drop.MulticastUnsupported,
+    Drop.ServiceUnsupported,
+    Drop.NotForUs,
+    Drop.NoRoute,
+  ],
   build: (port) => ({
     name: services.name,
     isStateful: false,
@@ -65,19 +80,37 @@ const IS_DHCP: readonly Predicate[] = [
   equals('srcPort', 68),
   equals('dstPort', 67),
 ];
-/** The flow key's destination port of an ICMP query is type · 256 + code. */
+/** The flow key's destination port of an ICMP message is type · 256 + code. */
 const IS_ECHO_REQUEST: readonly Predicate[] = [
   equals('protocol', IpProtocol.ICMP),
   equals('dstPort', icmp.Type.ECHO_REQUEST << 8),
 ];
+const IS_IPV6 = equals('etherType', EtherType.IPV6);
+/** No router passes on what comes from such an address (RFC 4291 §2.5.6). */
+const LINK_LOCAL: IpPrefixWords = { words: [0xfe80_0000, 0, 0, 0], len: 10 };
+const IS_ICMPV6: readonly Predicate[] = [IS_IPV6, equals('protocol', IpProtocol.ICMPV6)];
+const IS_ECHO_REQUEST_V6: readonly Predicate[] = [
+  ...IS_ICMPV6,
+  equals('dstPort', icmpv6.Type.ECHO_REQUEST << 8),
+];
+/** Types 133 … 137, any code. */
+export const IS_NEIGHBOR_DISCOVERY: readonly Predicate[] = [
+  ...IS_ICMPV6,
+  types(icmpv6.Type.ROUTER_SOLICITATION, icmpv6.Type.REDIRECT),
+];
 
 function rulesOf(port: PortPolicy): Rule[] {
-  const gateways = [...new Map(port.addresses.map((own) => [own.gateway.join(), own.gateway]))]
-    .map(([, gateway]) => gateway)
-    .filter(isIpv4Words);
+  const gateways = [...new Map(port.addresses.map((own) => [own.gateway.join(), own.gateway]))].map(
+    ([, gateway]) => gateway,
+  );
   return [
     answer('ARP request', [IS_ARP, equals('arpOpcode', arp.Opcode.REQUEST)], Service.ARP),
     refuse('other ARP', [IS_ARP], Drop.ArpUnanswered),
+    answer('neighbour discovery', IS_NEIGHBOR_DISCOVERY, Service.NEIGHBOR_DISCOVERY),
+    ...[
+      types(icmpv6.Type.LISTENER_QUERY, icmpv6.Type.LISTENER_DONE),
+      types(icmpv6.Type.LISTENER_REPORT_V2, icmpv6.Type.LISTENER_REPORT_V2),
+    ].map((kinds) => answer('multicast listener', [...IS_ICMPV6, kinds], Service.NOTED)),
     answer('DHCP broadcast', [...IS_DHCP, to(0xffff_ffff)], Service.DHCP_V4),
     answer('DHCP unicast', [...IS_DHCP, to(PLATFORM_ADDRESS)], Service.DHCP_V4),
     refuse(
@@ -85,22 +118,41 @@ function rulesOf(port: PortPolicy): Rule[] {
       [{ field: 'toGroup', holds: true }],
       Drop.MulticastUnsupported,
     ),
-    ...gateways.flatMap((gateway) => {
-      const toGateway: Predicate = { field: 'dstAddress', in: { words: gateway, len: 128 } };
-      return [
-        answer('DHCP to the gateway', [...IS_DHCP, toGateway], Service.DHCP_V4),
-        answer('echo to the gateway', [...IS_ECHO_REQUEST, toGateway], Service.ICMP_ECHO),
-        refuse('other packets to the gateway', [toGateway], Drop.NotForUs),
-      ];
-    }),
+    ...gateways
+      .filter(isIpv4Words)
+      .flatMap((gateway) => [
+        answer('DHCP to the gateway', [...IS_DHCP, toHost(gateway)], Service.DHCP_V4),
+        answer('echo to the gateway', [...IS_ECHO_REQUEST, toHost(gateway)], Service.ICMP_ECHO),
+        refuse('other packets to the gateway', [toHost(gateway)], Drop.NotForUs),
+      ]),
+    ...[ROUTER_LINK_LOCAL, ...gateways.filter((words) => !isIpv4Words(words))].flatMap(
+      (gateway) => [
+        answer('echo to the router', [...IS_ECHO_REQUEST_V6, toHost(gateway)], Service.ICMP_ECHO),
+        refuse('other packets to the router', [toHost(gateway)], Drop.NotForUs),
+      ],
+    ),
+    refuse('link-local source', [IS_IPV6, from(LINK_LOCAL)], Drop.NoRoute),
+    refuse('unspecified source', [IS_IPV6, from({ words: [0, 0, 0, 0], len: 128 })], Drop.NoRoute),
     refuse('platform address', [to(PLATFORM_ADDRESS)], Drop.ServiceUnsupported),
     refuse('metadata address', [to(METADATA_ADDRESS)], Drop.ServiceUnsupported),
   ];
 }
 
 function to(address: number): Predicate {
-  const prefix: IpPrefixWords = { words: ipv4Words(address), len: 128 };
-  return { field: 'dstAddress', in: prefix };
+  return toHost(ipv4Words(address));
+}
+
+function from(prefix: IpPrefixWords): Predicate {
+  return { field: 'srcAddress', in: prefix };
+}
+
+function toHost(words: IpWords): Predicate {
+  return { field: 'dstAddress', in: { words, len: 128 } };
+}
+
+/** ICMPv6 of types `first` … `last`, any code. */
+function types(first: number, last: number): Predicate {
+  return { field: 'dstPort', from: first << 8, to: (last << 8) | 0xff };
 }
 
 function answer(id: string, predicates: readonly Predicate[], service: Service): Rule {

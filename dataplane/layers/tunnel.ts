@@ -18,6 +18,7 @@ import {
 import { equals } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
+import { IS_NEIGHBOR_DISCOVERY } from './services.ts';
 
 /** What the layer is built from. The groups belong to switch/tables, which keeps them up to date. */
 export interface TunnelTables {
@@ -43,6 +44,7 @@ export const tunnel: LayerDefinition<TunnelTables> = {
     Drop.MulticastUnsupported,
     Drop.EtherTypeUnsupported,
     Drop.ArpUnanswered,
+    Drop.NdpUnanswered,
   ],
   build: (tables) => ({
     name: tunnel.name,
@@ -95,7 +97,7 @@ export function destinationRule(destination: {
   };
 }
 
-/** Hosts answer ARP themselves and flood nothing, so neither comes out of a tunnel of ours. */
+/** Hosts answer ARP and neighbour discovery themselves and flood nothing, so none of it comes out of a tunnel of ours. */
 const ACCEPTED_KINDS = orderedGroup(
   'kinds',
   [
@@ -112,6 +114,13 @@ const ACCEPTED_KINDS = orderedGroup(
       priority: 20,
       predicates: [{ field: 'toGroup', holds: true }],
       action: deny(Drop.MulticastUnsupported),
+    },
+    {
+      id: 'neighbour discovery',
+      resourceRef: '',
+      priority: 20,
+      predicates: IS_NEIGHBOR_DISCOVERY,
+      action: deny(Drop.NdpUnanswered),
     },
     kind('IPv4', EtherType.IPV4),
     kind('IPv6', EtherType.IPV6),

@@ -10,6 +10,10 @@ export const DHCP_MESSAGE_BYTES_MAX = 548;
 export const TTL = 64;
 /** IP packet of an ICMP error at most (RFC 1812 §4.3.2.3). */
 export const ICMP_ERROR_BYTES_MAX = 576;
+/** IP packet of an ICMPv6 error at most: the least that every link carries (RFC 4443 §2.4 c). */
+export const ICMPV6_ERROR_BYTES_MAX = 1280;
+/** How long a guest believes a router advertisement: three times the longest interval between two (RFC 4861 §6.2.1). */
+export const ROUTER_LIFETIME_SEC = 1800;
 /** UDP payload of the longest DHCP answer, whatever the client says it takes. */
 export const DHCP_ANSWER_BYTES_MAX = 1400;
 /** Room that every answer but a long echo reply fits in: a scratch area has at least this many bytes. */

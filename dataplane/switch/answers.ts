@@ -3,12 +3,15 @@
  * until the exchange that sends it; the area is shared out anew in every burst. Called by forwarder.
  */
 import { assertNever } from '../../base/assert.ts';
+import { equalIpWords, type IpWords } from '../../base/ip-words.ts';
+import { ipv6MulticastMac } from '../../base/mac.ts';
 import { Drop } from '../../packet/drop.ts';
+import * as ethernet from '../../packet/ethernet.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
 import type { Frame } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
-import { ICMP_ERRORS_PER_SEC_MAX } from '../limits.ts';
+import { ICMP_ERRORS_PER_PORT_PER_SEC_MAX, ICMP_ERRORS_PER_SEC_MAX, PORTS_MAX } from '../limits.ts';
 import type { FrameIo } from '../port/frame-io.ts';
 import type { Answer } from '../service/answer.ts';
 import { answerArp } from '../service/arp-responder.ts';
@@ -18,7 +21,15 @@ import {
   emitFragmentationNeeded,
   emitTimeExceeded,
 } from '../service/icmp-responder.ts';
+import {
+  answerEchoV6,
+  emitHopLimitExceeded,
+  emitPacketTooBig,
+} from '../service/icmpv6-responder.ts';
 import { ANSWER_BYTES_MIN } from '../service/limits.ts';
+import { ALL_NODES, answerNeighborDiscovery } from '../service/neighbor-responder.ts';
+import { type Ipv6Settings, ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
+import { emitAdvertisement } from '../service/router-advertiser.ts';
 import type { ServicePort } from './network-state.ts';
 
 /** Before each answer: its virtio_net_hdr, rounded up. */
@@ -33,6 +44,8 @@ export class Answers {
   #next: number;
   #errorsLeft = ICMP_ERRORS_PER_SEC_MAX;
   #errorsSec = 0;
+  /** Errors of each port within the second at hand. */
+  readonly #errorsOfPort = new Uint16Array(PORTS_MAX);
   /** The last answer made: [at, end), its header at `at` − VNET_ROOM. */
   #answer: Answer;
 
@@ -70,36 +83,85 @@ export class Answers {
   /** Tells the sender that its packet cannot go on. True: send [at, end). */
   reportError(
     error: typeof Service.TIME_EXCEEDED | typeof Service.FRAGMENTATION_NEEDED,
-    packet: { readonly frame: Frame; readonly key: FlowKey; readonly port: ServicePort },
+    packet: {
+      readonly frame: Frame;
+      readonly key: FlowKey;
+      readonly port: ServicePort;
+      readonly index: number;
+    },
     mtu: number,
     nowSec: number,
   ): boolean {
     const { frame, key, port } = packet;
-    if (!this.#mayReport(nowSec) || !this.#reserve(0)) return false;
-    const router = port.settings.gateway;
+    if (!this.#mayReport(packet.index, nowSec) || !this.#reserve(0)) return false;
     const about = { at: frame.at, key };
-    if (error === Service.TIME_EXCEEDED) emitTimeExceeded(this.#view, about, router, this.#answer);
-    else emitFragmentationNeeded(this.#view, about, { router, mtu }, this.#answer);
+    const isIpv6 = key.etherType === ethernet.EtherType.IPV6;
+    if (isIpv6 && port.ipv6 !== undefined) this.#reportV6(error, about, port.ipv6, mtu);
+    else if (!isIpv6 && port.ipv4 !== undefined) {
+      const router = port.ipv4.gateway;
+      if (error === Service.TIME_EXCEEDED) {
+        emitTimeExceeded(this.#view, about, router, this.#answer);
+      } else emitFragmentationNeeded(this.#view, about, { router, mtu }, this.#answer);
+    }
     if (this.end === this.at) return false;
     this.#keep();
     return true;
+  }
+
+  /** An advertisement that nobody has asked for, to the port's guest. True: send [at, end). */
+  advertise(settings: Ipv6Settings): boolean {
+    if (!this.#reserve(0)) return false;
+    const dstMac = ipv6MulticastMac(ALL_NODES[3]);
+    emitAdvertisement(this.#view, settings, { dst: ALL_NODES, dstMac }, this.#answer);
+    this.#keep();
+    return true;
+  }
+
+  #reportV6(
+    error: typeof Service.TIME_EXCEEDED | typeof Service.FRAGMENTATION_NEEDED,
+    about: { readonly at: number; readonly key: FlowKey },
+    settings: Ipv6Settings,
+    mtu: number,
+  ): void {
+    const router = routerFor(settings, about.key);
+    if (error === Service.TIME_EXCEEDED) {
+      emitHopLimitExceeded(this.#view, about, router, this.#answer);
+    } else emitPacketTooBig(this.#view, about, { router, mtu }, this.#answer);
   }
 
   #make(service: Service, frame: Frame, key: FlowKey, port: ServicePort): Drop {
     const view = this.#view;
     switch (service) {
       case Service.ARP:
-        return answerArp(view, { at: frame.at, end: frame.end, key }, port, this.#answer);
+        return this.#answerArp(frame, key, port);
       case Service.DHCP_V4:
-        return answerDhcp(view, key, port.settings, this.#answer);
+        if (port.ipv4 === undefined) return Drop.ServiceUnsupported;
+        return answerDhcp(view, key, port.ipv4, this.#answer);
       case Service.ICMP_ECHO:
-        return answerEcho(view, { at: frame.at, key }, this.#answer);
+        return key.etherType === ethernet.EtherType.IPV6
+          ? answerEchoV6(view, { at: frame.at, key }, this.#answer)
+          : answerEcho(view, { at: frame.at, key }, this.#answer);
+      case Service.NEIGHBOR_DISCOVERY: {
+        const hasPartialChecksum = vnetHeader.needsCsum(view, frame.vnetAt);
+        const about = { at: frame.at, key, hasPartialChecksum };
+        const about6 = { settings: port.ipv6, neighborMac: port.ipv6NeighborMac };
+        return answerNeighborDiscovery(view, about, about6, this.#answer);
+      }
+      case Service.NOTED:
+        return Drop.None;
       case Service.TIME_EXCEEDED:
       case Service.FRAGMENTATION_NEEDED:
         return Drop.ServiceUnsupported;
       default:
         return assertNever(service);
     }
+  }
+
+  #answerArp(frame: Frame, key: FlowKey, port: ServicePort): Drop {
+    const { ipv4: settings, neighborMac } = port;
+    if (settings === undefined) return Drop.ArpUnanswered;
+    const question = { at: frame.at, end: frame.end, key };
+    return answerArp(this.#view, question, { settings, neighborMac }, this.#answer);
   }
 
   /** Makes room for an answer to a frame of `bytes`. */
@@ -117,12 +179,23 @@ export class Answers {
     this.#next = (this.end + VNET_ROOM - 1) & ~(VNET_ROOM - 1);
   }
 
-  #mayReport(nowSec: number): boolean {
+  #mayReport(port: number, nowSec: number): boolean {
     if (nowSec !== this.#errorsSec) {
       this.#errorsSec = nowSec;
       this.#errorsLeft = ICMP_ERRORS_PER_SEC_MAX;
+      this.#errorsOfPort.fill(0);
     }
+    const sent = this.#errorsOfPort[port] ?? 0;
+    if (this.#errorsLeft === 0 || sent >= ICMP_ERRORS_PER_PORT_PER_SEC_MAX) return false;
     this.#errorsLeft -= 1;
-    return this.#errorsLeft >= 0;
+    this.#errorsOfPort[port] = sent + 1;
+    return true;
   }
+}
+
+/** The gateway of the subnet that the packet comes from; for a packet that the guest forwards, of its first. */
+function routerFor(settings: Ipv6Settings, key: FlowKey): IpWords {
+  const source: IpWords = [key.src0, key.src1, key.src2, key.src3];
+  const own = settings.addresses.find(({ address }) => equalIpWords(address, source));
+  return (own ?? settings.addresses[0])?.gateway ?? ROUTER_LINK_LOCAL;
 }

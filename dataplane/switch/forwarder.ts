@@ -37,7 +37,7 @@ import {
   type Transpositions,
 } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
-import { FRAME_BYTES_MAX } from '../limits.ts';
+import { ADVERTISED_PORTS_PER_SEC, FRAME_BYTES_MAX, PORTS_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
 import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
@@ -81,6 +81,8 @@ export class Forwarder {
   #isFlow = false;
   #txCount = 0;
   #nowSec = 0;
+  /** Port that was last considered for an advertisement. */
+  #advertised = 0;
   /** Outer source that was last found to be a known host; tunnels come in bursts from the same one. */
   #trusted0 = 0;
   #trusted1 = 0;
@@ -122,9 +124,25 @@ export class Forwarder {
   forward(received: number, nowSec: number): number {
     this.#txCount = 0;
     this.#answers.clear();
-    this.#nowSec = nowSec;
+    if (nowSec !== this.#nowSec) {
+      this.#nowSec = nowSec;
+      this.#advertise();
+    }
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
     return this.#txCount;
+  }
+
+  /** Once a second: routers say that they are still there, to a few ports at a time (RFC 4861 §6.2.4). */
+  #advertise(): void {
+    for (let count = 0; count < ADVERTISED_PORTS_PER_SEC; count += 1) {
+      this.#advertised = (this.#advertised + 1) % PORTS_MAX;
+      const record = this.#tables.ports.at(this.#advertised);
+      const settings = record?.configured?.service.ipv6;
+      if (record?.isAttached !== true || settings === undefined) continue;
+      const answers = this.#answers;
+      if (!answers.advertise(settings)) return;
+      this.#emit(record.index, answers.at, answers.end, answers.vnetAt);
+    }
   }
 
   /** Decisions of the last walk, in words. */
@@ -297,7 +315,7 @@ export class Forwarder {
     if (servicePort !== undefined) {
       const answers = this.#answers;
       const error = isExpired ? Service.TIME_EXCEEDED : Service.FRAGMENTATION_NEEDED;
-      const about = { frame: this.#frame, key: this.#key, port: servicePort };
+      const about = { frame: this.#frame, key: this.#key, port: servicePort, index: port };
       const mtu = this.#transpositions.mtu(id);
       if (answers.reportError(error, about, mtu, this.#nowSec)) {
         this.#emit(port, answers.at, answers.end, answers.vnetAt);

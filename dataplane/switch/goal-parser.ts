@@ -8,10 +8,8 @@ import {
   type IpWords,
   ipPrefixFromBytes,
   ipWordsFromBytes,
-  isIpv4Words,
   prefixHasWords,
 } from '../../base/ip-words.ts';
-import type { Ipv4 } from '../../base/ipv4.ts';
 import { isMulticastMac, type Mac } from '../../base/mac.ts';
 import { VNI_MAX } from '../../packet/vxlan.ts';
 import type {
@@ -51,12 +49,9 @@ export function prefixes(space: readonly Prefix[]): readonly IpPrefixWords[] | s
   return parsed;
 }
 
-/** The IPv4 ones among the addresses, in order. */
-export function ipv4Addresses(addresses: readonly Uint8Array[]): readonly Ipv4[] {
-  return addresses.flatMap((bytes) => {
-    const words = ipWordsFromBytes(bytes);
-    return words !== undefined && isIpv4Words(words) ? [words[3]] : [];
-  });
+/** The well-formed ones among the addresses, in order. */
+export function addresses(all: readonly Uint8Array[]): readonly IpWords[] {
+  return all.map(ipWordsFromBytes).filter((words) => words !== undefined);
 }
 
 export function subnetShape(

@@ -3,7 +3,6 @@
  * and turns it into rules.
  */
 import type { IpPrefixWords, IpWords } from '../../base/ip-words.ts';
-import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { EpochCell } from '../engine/epochs.ts';
 import type { PrefixGroup } from '../engine/group.ts';
@@ -12,7 +11,12 @@ import type { NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
 import { routeGroup } from '../layers/route.ts';
 import { destinationGroup } from '../layers/tunnel.ts';
 import { mappingGroup } from '../layers/vnet.ts';
-import type { NeighborLookup, PortSettings } from '../service/port-settings.ts';
+import type {
+  Ipv6NeighborLookup,
+  Ipv6Settings,
+  NeighborLookup,
+  PortSettings,
+} from '../service/port-settings.ts';
 
 /** This host. */
 export interface HostState {
@@ -26,7 +30,9 @@ export interface HostState {
 export interface Network {
   readonly id: string;
   prefixes: readonly IpPrefixWords[];
-  dnsServers: readonly Ipv4[];
+  dnsServers: readonly IpWords[];
+  /** Of the names of its interfaces; '': they have none. */
+  dnsDomain: string;
   /** What all its ports share. */
   readonly groups: NetworkGroups;
   readonly subnets: Set<Subnet>;
@@ -74,14 +80,17 @@ export interface PortRecord {
 export interface ConfiguredPort extends PipelinePort {
   readonly policy: PortPolicy;
   readonly network: Network;
-  /** Undefined: nothing that the local services could answer. */
-  readonly service: ServicePort | undefined;
+  readonly service: ServicePort;
 }
 
 /** What the local services need to know of a port. */
 export interface ServicePort {
-  readonly settings: PortSettings;
+  /** Undefined: the port has no IPv4 address. */
+  readonly ipv4: PortSettings | undefined;
   readonly neighborMac: NeighborLookup;
+  /** Undefined: the port has no IPv6 address. */
+  readonly ipv6: Ipv6Settings | undefined;
+  readonly ipv6NeighborMac: Ipv6NeighborLookup;
 }
 
 /** An address as a key of maps: of the control path and of the rare questions a guest asks, never of forwarding. */
@@ -100,6 +109,7 @@ export function newNetwork(id: string): Network {
     id,
     prefixes: [],
     dnsServers: [],
+    dnsDomain: '',
     groups: { routes: routeGroup(), mappings: mappingGroup() },
     subnets: new Set(),
     mappings: new Map(),

@@ -83,7 +83,8 @@ export class Realiser {
       routes.set(prefix, vnetLocalRoute(settings.resourceRef, prefix));
     }
     network.prefixes = prefixes;
-    network.dnsServers = parse.ipv4Addresses(settings.dnsServers);
+    network.dnsServers = parse.addresses(settings.dnsServers);
+    network.dnsDomain = settings.dnsDomain;
     // Flows were routed by the old prefixes, guests told of the old resolvers.
     for (const port of network.ports) this.#parts.touch(portKey(port.id));
     return undefined;

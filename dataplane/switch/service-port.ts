@@ -1,41 +1,90 @@
 /**
  * What the local services need to know of a port (service/port-settings), taken from goal state. Called by realiser.
  */
-import { IPV4_MAPPED_BITS, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
+import {
+  IPV4_MAPPED_BITS,
+  type IpWords,
+  ipv4Words,
+  isIpv4Words,
+  prefixHasWords,
+} from '../../base/ip-words.ts';
+import type { Mac } from '../../base/mac.ts';
 import type { Port } from '../../schema/southbound/messages.ts';
-import type { PortPolicy } from '../layers/port-policy.ts';
-import type { NeighborLookup, PortSettings } from '../service/port-settings.ts';
+import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
+import type { GuestSettings, Ipv6Settings, PortSettings } from '../service/port-settings.ts';
 import * as parse from './goal-parser.ts';
-import { addressKey, type Network, type ServicePort } from './network-state.ts';
+import { addressKey, type Network, type ServicePort, type Subnet } from './network-state.ts';
 
-/** Undefined where the primary address is not IPv4: ARP and DHCPv4 have nothing to say there. */
-export function servicePort(
-  goal: Port,
-  policy: PortPolicy,
-  network: Network,
-): ServicePort | undefined {
-  const primary = policy.addresses[0];
-  if (primary === undefined || !isIpv4Words(primary.address)) return undefined;
-  const subnet = [...network.subnets].find((candidate) => candidate.vni === primary.segment);
-  if (subnet === undefined) return undefined;
-  const own = parse.ipv4Addresses(goal.dnsServers);
-  const settings: PortSettings = {
+export function servicePort(goal: Port, policy: PortPolicy, network: Network): ServicePort {
+  const ports: Located[] = policy.addresses.flatMap((own) => {
+    const subnet = subnetOf(network, own);
+    return subnet === undefined ? [] : [{ own, subnet }];
+  });
+  const primary = ports.find(({ own }) => isIpv4Words(own.address));
+  const guest: GuestSettings = {
     mac: policy.mac,
-    address: primary.address[3],
+    mtu: goal.mtu,
+    hostName: goal.hostName,
+    domainName: network.dnsDomain,
+    macSpoofing: policy.macSpoofing,
+  };
+  const named = parse.addresses(goal.dnsServers);
+  const dnsServers = named.length > 0 ? named : network.dnsServers;
+  const macIn = (subnets: readonly Subnet[], address: IpWords): Mac => {
+    const mapping = network.mappings.get(addressKey(address));
+    return mapping !== undefined && subnets.includes(mapping.subnet) ? mapping.mac : 0;
+  };
+  const own = primary === undefined ? [] : [primary.subnet];
+  const all = ports.map(({ subnet }) => subnet);
+  return {
+    ipv4: primary === undefined ? undefined : ipv4Settings(guest, primary, policy, dnsServers),
+    neighborMac: (address) => macIn(own, ipv4Words(address)),
+    ipv6: ipv6Settings(guest, ports, dnsServers),
+    ipv6NeighborMac: (address) => (isIpv4Words(address) ? 0 : macIn(all, address)),
+  };
+}
+
+interface Located {
+  readonly own: PortAddress;
+  readonly subnet: Subnet;
+}
+
+function subnetOf(network: Network, own: PortAddress): Subnet | undefined {
+  return [...network.subnets].find(
+    ({ vni, prefix }) => vni === own.segment && prefixHasWords(prefix, own.address),
+  );
+}
+
+function ipv4Settings(
+  guest: GuestSettings,
+  { own, subnet }: Located,
+  policy: PortPolicy,
+  dnsServers: readonly IpWords[],
+): PortSettings {
+  return {
+    ...guest,
+    address: own.address[3],
     addresses: policy.addresses
       .filter(({ address }) => isIpv4Words(address))
       .map(({ address }) => address[3]),
     prefixLen: subnet.prefix.len - IPV4_MAPPED_BITS,
-    gateway: subnet.gateway[3],
-    dnsServers: own.length > 0 ? own : network.dnsServers,
-    mtu: goal.mtu,
-    hostName: goal.hostName,
-    domainName: '',
-    macSpoofing: policy.macSpoofing,
+    gateway: own.gateway[3],
+    dnsServers: dnsServers.filter(isIpv4Words).map((words) => words[3]),
   };
-  const neighborMac: NeighborLookup = (address) => {
-    const mapping = network.mappings.get(addressKey(ipv4Words(address)));
-    return mapping !== undefined && mapping.subnet === subnet ? mapping.mac : 0;
-  };
-  return { settings, neighborMac };
+}
+
+function ipv6Settings(
+  guest: GuestSettings,
+  ports: readonly Located[],
+  dnsServers: readonly IpWords[],
+): Ipv6Settings | undefined {
+  const addresses = ports
+    .filter(({ own }) => !isIpv4Words(own.address))
+    .map(({ own, subnet }) => ({
+      address: own.address,
+      prefix: subnet.prefix,
+      gateway: own.gateway,
+    }));
+  if (addresses.length === 0) return undefined;
+  return { ...guest, addresses, dnsServers: dnsServers.filter((words) => !isIpv4Words(words)) };
 }

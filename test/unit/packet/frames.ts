@@ -14,6 +14,7 @@ import * as icmpv6 from '../../../packet/icmpv6.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../packet/ipv4.ts';
 import * as ipv6 from '../../../packet/ipv6.ts';
+import * as ndp from '../../../packet/ndp.ts';
 import * as tcp from '../../../packet/tcp.ts';
 import * as udp from '../../../packet/udp.ts';
 import * as vlan from '../../../packet/vlan.ts';
@@ -204,7 +205,7 @@ export const SAMPLES: Readonly<Record<string, Uint8Array>> = {
   }),
   neighborAdvertisement: icmpv6Frame({
     type: icmpv6.Type.NEIGHBOR_ADVERTISEMENT,
-    rest: icmpv6.AdvertisementFlag.SOLICITED,
+    rest: ndp.AdvertisementFlag.SOLICITED,
     body: NEIGHBOR_BODY,
   }),
   echo6: icmpv6Frame({ type: icmpv6.Type.ECHO_REQUEST, rest: 0x0009_0002 }),

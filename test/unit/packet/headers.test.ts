@@ -10,6 +10,7 @@ import * as icmpv6 from '../../../packet/icmpv6.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../packet/ipv4.ts';
 import * as ipv6 from '../../../packet/ipv6.ts';
+import * as ndp from '../../../packet/ndp.ts';
 import * as tcp from '../../../packet/tcp.ts';
 import * as udp from '../../../packet/udp.ts';
 import * as vlan from '../../../packet/vlan.ts';
@@ -312,15 +313,15 @@ test('RFC 8200: the extension header walk stops at the upper layer or at a later
 test('RFC 4861: neighbor options are walked, length 0 is malformed', (t) => {
   const view = viewOf(SAMPLES['neighborSolicitation']?.slice(54) ?? new Uint8Array());
   const end = view.byteLength;
-  t.is(icmpv6.checkNeighbor(view, 0, end), Drop.None);
-  const option = icmpv6.NdOption.SOURCE_LINK_LAYER;
-  t.is(icmpv6.linkLayerOption(view, 0, end, option), 0x0200_0000_000a);
-  t.is(icmpv6.linkLayerOption(view, 0, end, icmpv6.NdOption.TARGET_LINK_LAYER), undefined);
+  t.is(ndp.check(view, 0, end), Drop.None);
+  const option = ndp.OptionType.SOURCE_LINK_LAYER;
+  t.is(ndp.linkLayerAddress(view, 0, end, option), 0x0200_0000_000a);
+  t.is(ndp.linkLayerAddress(view, 0, end, ndp.OptionType.TARGET_LINK_LAYER), undefined);
   view.setUint8(25, 0);
-  t.is(icmpv6.checkNeighbor(view, 0, end), Drop.NdpBadOption);
+  t.is(ndp.check(view, 0, end), Drop.NdpBadOption);
   view.setUint8(25, 2);
-  t.is(icmpv6.checkNeighbor(view, 0, end), Drop.NdpBadOption);
-  t.is(icmpv6.checkNeighbor(view, 0, 23), Drop.IcmpTruncated);
+  t.is(ndp.check(view, 0, end), Drop.NdpBadOption);
+  t.is(ndp.check(view, 0, 23), Drop.IcmpTruncated);
 });
 
 test('virtio_net_hdr: offload fields that leave the frame or contradict each other are OffloadInvalid', (t) => {

@@ -124,21 +124,23 @@ test('multicast and broadcast reach nobody and are counted', (t) => {
   const srcMac = macOf(BLUE, OWN);
   const broadcast = { ...between(BLUE, OWN, '10.0.0.255'), dstMac: ethernet.BROADCAST };
   const mdns = { ...between(BLUE, OWN, '224.0.0.251'), dstMac: 0x0100_5e00_00fb };
-  const solicitation = icmpv6Frame({ type: 133 });
-  viewOf(solicitation).setUint32(14 + 8, 0xfe80_0000);
+  const ping = icmpv6Frame({ type: 128 });
+  viewOf(ping).setUint32(14 + 8, 0xfe80_0000);
   const frames = [
     udpFrame(broadcast, { src: 1, dst: 2 }),
     udpFrame(mdns, { src: 5353, dst: 5353 }),
-    addressed(solicitation, { srcMac, dstMac: 0x3333_0000_0002 }),
+    addressed(ping, { srcMac, dstMac: 0x3333_0000_0002 }),
   ];
   t.deepEqual(net.pass(net.device(BLUE, OWN), frames), []);
   t.deepEqual(net.counters(portId(BLUE, OWN)).drops, { MulticastUnsupported: 3 });
 });
 
-test('ICMP errors are limited per second: packets beyond are dropped without one', (t) => {
+test('ICMP errors are limited per port and second: packets beyond are dropped without one', (t) => {
   const net = tenantRig();
   const expired = udpFrame({ ...between(BLUE, OWN, '10.0.1.4'), ttl: 1 }, { src: 1, dst: 2 });
   const burst = Array.from({ length: 1200 }, () => expired);
-  t.is(net.pass(net.device(BLUE, OWN), burst).length, 1000);
+  t.is(net.pass(net.device(BLUE, OWN), burst).length, 100);
   t.is(net.counters(portId(BLUE, OWN)).drops['TtlExpired'], 1200);
+  const other = udpFrame({ ...between(RED, OWN, '10.0.1.4'), ttl: 1 }, { src: 1, dst: 2 });
+  t.is(net.pass(net.device(RED, OWN), [other]).length, 1, 'the limit is each port’s own');
 });

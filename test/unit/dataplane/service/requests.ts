@@ -1,7 +1,13 @@
 /** A port, its neighbours and the requests of its guest, for the service tests. */
 
+import { equalIpWords, type IpWords, parseIpWords } from '../../../../base/ip-words.ts';
 import type { Answer } from '../../../../dataplane/service/answer.ts';
-import type { NeighborLookup, PortSettings } from '../../../../dataplane/service/port-settings.ts';
+import type {
+  Ipv6NeighborLookup,
+  Ipv6Settings,
+  NeighborLookup,
+  PortSettings,
+} from '../../../../dataplane/service/port-settings.ts';
 import { Drop } from '../../../../packet/drop.ts';
 import { type FlowKey, newFlowKey, parseFlow } from '../../../../packet/flow-key.ts';
 import { ADDRESS_A, MAC_A } from '../../packet/frames.ts';
@@ -50,3 +56,28 @@ export function ringWith(request: Uint8Array, limit = 140_000): Ring {
     answered: () => bytes.slice(answer.at, answer.end),
   };
 }
+
+export function words(text: string): IpWords {
+  const parsed = parseIpWords(text);
+  if (parsed === undefined) throw new TypeError(text);
+  return parsed;
+}
+
+export const IPV6_SETTINGS: Ipv6Settings = {
+  mac: MAC_A,
+  mtu: 1450,
+  hostName: 'vm1',
+  domainName: 'blue.weft.internal',
+  macSpoofing: false,
+  addresses: [
+    {
+      address: words('fd00::4'),
+      prefix: { words: words('fd00::'), len: 64 },
+      gateway: words('fd00::1'),
+    },
+  ],
+  dnsServers: [words('fd00::53')],
+};
+
+export const neighborMacV6: Ipv6NeighborLookup = (address) =>
+  equalIpWords(address, words('fd00::5')) ? NEIGHBOR_MAC : 0;
