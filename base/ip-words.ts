@@ -29,6 +29,14 @@ export function ipWordsFromBytes(bytes: Uint8Array): IpWords | undefined {
   return [word(bytes, 0), word(bytes, 4), word(bytes, 8), word(bytes, 12)];
 }
 
+/** 4 bytes for IPv4, 16 for IPv6, network order: the inverse of ipWordsFromBytes. */
+export function ipAddressBytes(words: IpWords): Uint8Array {
+  const used = isIpv4Words(words) ? words.slice(3) : words;
+  return Uint8Array.from(
+    used.flatMap((part) => [part >>> 24, (part >>> 16) & 0xff, (part >>> 8) & 0xff, part & 0xff]),
+  );
+}
+
 /** 16 bytes in network order, IPv4 in its mapped form. */
 export function ipWordsToBytes(words: IpWords): Uint8Array {
   const bytes = new Uint8Array(16);

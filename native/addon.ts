@@ -60,6 +60,17 @@ interface Addon {
   probeTap(): number;
   openPacketSocket(name: string, namespacePath: string | null): number;
   listenTcp(address: Uint8Array, port: number, backlog: number): number;
+  openTcpSocket(isIpv6: boolean): number;
+  /** The port is of no account. */
+  setTcpMd5Key(
+    fd: number,
+    address: Uint8Array,
+    port: number,
+    prefixLen: number,
+    key: Uint8Array,
+  ): void;
+  setTtl(fd: number, ttl: number): void;
+  setTtlMin(fd: number, ttl: number): void;
   closeFd(fd: number): void;
   wake(fd: number): void;
   checksum(bytes: Uint8Array): number;

@@ -45,4 +45,13 @@ int uplink_send_socket(struct sockaddr *address, socklen_t len, const char **fai
 
 int listen_tcp(const struct sockaddr *address, socklen_t len, int backlog, const char **failed);
 
+/* A TCP socket that is neither bound nor connected. */
+int tcp_socket(bool is_ipv6, const char **failed);
+/* Segments to and from peers of this prefix are signed with the key, at most 80 bytes; no bytes take the key away. The port is ignored. */
+int tcp_md5_key(int fd, const struct sockaddr *peer, socklen_t peer_len, uint8_t prefix_len, const uint8_t *key,
+		size_t key_len, const char **failed);
+/* Of what is sent, and the least that is accepted: TTL or hop limit. */
+int tcp_ttl(int fd, uint8_t ttl, const char **failed);
+int tcp_ttl_min(int fd, uint8_t ttl, const char **failed);
+
 #endif

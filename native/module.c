@@ -100,6 +100,63 @@ static napi_value listen_on(napi_env env, napi_callback_info info)
 	return opened(env, listen_tcp((struct sockaddr *)&address, len, backlog, &failed), failed);
 }
 
+static napi_value done(napi_env env, int result, const char *failed)
+{
+	return result < 0 ? throw_errno(env, failed) : value_undefined(env);
+}
+
+/* openTcpSocket(isIpv6) → fd */
+static napi_value open_tcp_socket(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	const char *failed = "socket";
+	bool is_ipv6 = argument_bool(&arguments, 0);
+	if (arguments.is_wrong)
+		return NULL;
+	return opened(env, tcp_socket(is_ipv6, &failed), failed);
+}
+
+/* setTcpMd5Key(fd, address, 0, prefixLen, key) */
+static napi_value set_tcp_md5_key(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	struct sockaddr_storage peer;
+	const char *failed = "TCP_MD5SIG";
+	size_t key_len = 0;
+	int fd = argument_int32(&arguments, 0);
+	socklen_t peer_len = argument_address(&arguments, 1, &peer);
+	uint32_t prefix_len = argument_uint32(&arguments, 3);
+	const uint8_t *key = argument_bytes(&arguments, 4, &key_len);
+	if (arguments.is_wrong)
+		return NULL;
+	int result = tcp_md5_key(fd, (struct sockaddr *)&peer, peer_len, (uint8_t)prefix_len, key, key_len, &failed);
+	return done(env, result, failed);
+}
+
+/* setTtl(fd, ttl) */
+static napi_value set_ttl(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	const char *failed = "IP_TTL";
+	int fd = argument_int32(&arguments, 0);
+	uint32_t ttl = argument_uint32(&arguments, 1);
+	if (arguments.is_wrong)
+		return NULL;
+	return done(env, tcp_ttl(fd, (uint8_t)ttl, &failed), failed);
+}
+
+/* setTtlMin(fd, ttl) */
+static napi_value set_ttl_min(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	const char *failed = "IP_MINTTL";
+	int fd = argument_int32(&arguments, 0);
+	uint32_t ttl = argument_uint32(&arguments, 1);
+	if (arguments.is_wrong)
+		return NULL;
+	return done(env, tcp_ttl_min(fd, (uint8_t)ttl, &failed), failed);
+}
+
 /* closeFd(fd) */
 static napi_value close_fd(napi_env env, napi_callback_info info)
 {
@@ -144,6 +201,10 @@ NAPI_MODULE_INIT()
 	function_set(env, exports, "probeTap", probe_tap, NULL);
 	function_set(env, exports, "openPacketSocket", open_packet_socket, NULL);
 	function_set(env, exports, "listenTcp", listen_on, NULL);
+	function_set(env, exports, "openTcpSocket", open_tcp_socket, NULL);
+	function_set(env, exports, "setTcpMd5Key", set_tcp_md5_key, NULL);
+	function_set(env, exports, "setTtl", set_ttl, NULL);
+	function_set(env, exports, "setTtlMin", set_ttl_min, NULL);
 	function_set(env, exports, "closeFd", close_fd, NULL);
 	function_set(env, exports, "wake", wake, NULL);
 	function_set(env, exports, "checksum", checksum, NULL);

@@ -5,6 +5,7 @@
  */
 import { assertNever } from '../../base/assert.ts';
 import { describe, NotificationCode, OpenSubcode, shutdownText } from '../message/notification.ts';
+import type { PeerSecurity } from './peer-security.ts';
 import type { DownReason } from './state.ts';
 import type { ClosedBy } from './transport.ts';
 
@@ -18,10 +19,10 @@ export interface FailureWords {
   readonly remedy: string;
 }
 
-export function failureWords(failure: SessionFailure): FailureWords {
+export function failureWords(failure: SessionFailure, security: PeerSecurity): FailureWords {
   switch (failure.kind) {
     case 'connect':
-      return connectWords(failure.cause);
+      return connectWords(failure.cause, security);
     case 'connection-lost':
       return {
         message: 'the peer closed the connection without a word',
@@ -45,7 +46,7 @@ export function failureWords(failure: SessionFailure): FailureWords {
   }
 }
 
-function connectWords(cause: ClosedBy): FailureWords {
+function connectWords(cause: ClosedBy, security: PeerSecurity): FailureWords {
   switch (cause.kind) {
     case 'refused':
       return {
@@ -55,7 +56,7 @@ function connectWords(cause: ClosedBy): FailureWords {
     case 'timeout':
       return {
         message: 'no answer from the address of the peer',
-        remedy: 'Check the address, the link and packet filters on the way.',
+        remedy: `Check the address, the link and packet filters on the way.${securityRemedy(security)}`,
       };
     case 'unreachable':
       return {
@@ -70,6 +71,16 @@ function connectWords(cause: ClosedBy): FailureWords {
     default:
       return assertNever(cause);
   }
+}
+
+/** The kernel drops what is signed wrongly, or comes from too far, without a word to either side. */
+function securityRemedy({ md5Key, hopsMax }: PeerSecurity): string {
+  const key = md5Key === undefined ? '' : ' Check that the peer has the same MD5 key.';
+  const hops =
+    hopsMax === undefined
+      ? ''
+      : ` Check that the peer has TTL security too, and is no more than ${hopsMax} hop(s) away.`;
+  return key + hops;
 }
 
 function remedyOf(

@@ -108,7 +108,7 @@ function stepConnect(
       return stopQuietly(session);
     case 'TimersDue':
       return isDue(state.connectRetryAt, now)
-        ? connect(session, now, [{ kind: 'close' }])
+        ? connect(session, now, [{ kind: 'close', isUnanswered: true }])
         : same(session);
     case 'TcpConnected':
       return sendOpen(session, now);

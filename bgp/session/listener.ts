@@ -6,7 +6,7 @@
  */
 import { type IpPrefixWords, parseIpWords, prefixHasWords } from '../../base/ip-words.ts';
 import type { Session } from './session.ts';
-import type { Connection, Listening, Transport } from './transport.ts';
+import type { Connection, Listening, SecuredPeers, Transport } from './transport.ts';
 
 export interface ListenerOptions {
   readonly transport: Transport;
@@ -20,12 +20,15 @@ export interface Listener {
   readonly ports: readonly number[];
   /** Connections from addresses that are nobody's. */
   readonly strangers: number;
+  /** What connections must prove from now on, by who they come from; others nothing. */
+  secure(wanted: readonly SecuredPeers[]): void;
   close(): Promise<void>;
 }
 
 /** Rejects, with nothing left open, when an address cannot be bound. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
   let strangers = 0;
+  let secured = new Map<string, SecuredPeers>();
   const onConnection = (connection: Connection): void => {
     const session = options.sessionOf(connection.remoteAddress);
     if (session !== undefined) {
@@ -51,6 +54,16 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     ports: open.map((each) => each.port),
     get strangers() {
       return strangers;
+    },
+    secure(wanted) {
+      const before = secured;
+      secured = new Map(wanted.map((each) => [JSON.stringify(each.peers), each]));
+      for (const [key, { peers }] of before) {
+        if (!secured.has(key)) for (const each of open) each.secure(peers, undefined);
+      }
+      for (const { peers, security } of secured.values()) {
+        for (const each of open) each.secure(peers, security);
+      }
     },
     close,
   };

@@ -179,6 +179,7 @@ export class Machine {
       case 'listen': // the listener is the speaker's and always there
         return;
       case 'close':
+        if (action.isUnanswered === true) this.#owner.onConnectFailed(this, { kind: 'timeout' });
         this.#dropConnection();
         return;
       case 'send-open':

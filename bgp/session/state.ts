@@ -85,7 +85,8 @@ export type Action =
   | { readonly kind: 'connect' }
   /** Accept the peer's connection, but do not initiate one. */
   | { readonly kind: 'listen' }
-  | { readonly kind: 'close' }
+  /** `isUnanswered`: the peer has said nothing to our attempt, and another begins. */
+  | { readonly kind: 'close'; readonly isUnanswered?: boolean }
   | { readonly kind: 'send-open' }
   | { readonly kind: 'send-keepalive' }
   | { readonly kind: 'send-notification'; readonly fault: NotificationFault }

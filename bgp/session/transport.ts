@@ -1,9 +1,11 @@
 /**
  * What a BGP session needs of TCP, as an interface: kernel sockets (tcp-transport.ts), a simulated network in tests, or sockets with TTL
- * security and MD5 that a role with the native addon brings. RFC 4271 §3: TCP, port 179.
+ * security and MD5 for which a role brings the options (peer-security.ts). RFC 4271 §3: TCP, port 179.
  *
  * Invariants: no handler is called inside `write`, `pause`, `resume` or `close`; after `onClosed`, or after `close`, none is called any more.
  */
+import type { IpPrefixWords } from '../../base/ip-words.ts';
+import type { PeerSecurity } from './peer-security.ts';
 
 export type ClosedBy =
   | { readonly kind: 'refused' }
@@ -38,18 +40,29 @@ export interface Connection {
   attach(handlers: ConnectionHandlers): void;
 }
 
+/** What whom must prove. */
+export interface SecuredPeers {
+  readonly peers: IpPrefixWords;
+  readonly security: PeerSecurity;
+}
+
 export interface ConnectTarget {
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localAddress: string | undefined;
+  readonly security: PeerSecurity;
 }
 
 export interface Listening {
   readonly port: number;
+  /** What connections from these must prove from now on; undefined: nothing any more. */
+  secure(peers: IpPrefixWords, security: PeerSecurity | undefined): void;
   close(): Promise<void>;
 }
 
 export interface Transport {
+  /** False: it has no way to set a key or a TTL. */
+  readonly isSecurable: boolean;
   connect(target: ConnectTarget, handlers: ConnectionHandlers): Connection;
   /** Rejects when the address cannot be bound. Accepted connections are paused until they are attached. */
   listen(

@@ -8,12 +8,14 @@ import { formatIpWords, parseIpWords } from '../../base/ip-words.ts';
 import { DYNAMIC_NEIGHBOURS_MAX, NEIGHBOURS_MAX } from '../limits.ts';
 import type { NotificationFault } from '../message/notification.ts';
 import { matchingPrefix } from '../session/listener.ts';
+import type { SecuredPeers } from '../session/transport.ts';
 import { Neighbour, type NeighbourHost } from './neighbour.ts';
 import {
   type CheckedNeighbour,
   checkNeighbour,
   type DynamicNeighbourOptions,
   prefixOf,
+  securityOf,
 } from './options.ts';
 
 /** Number of the speaker's own routes in the tables: no neighbour has it. */
@@ -89,6 +91,21 @@ export class NeighbourSet {
     return [...this.#dynamic].filter(
       ({ checked }) => this.#entryFor(checked.options.address) === undefined,
     );
+  }
+
+  /** What connections must prove, by who they come from: all that is wanted. */
+  secured(): readonly SecuredPeers[] {
+    const configured = [...this.#byAddress.values()].filter((each) => !this.#dynamic.has(each));
+    return [
+      ...configured.map(({ checked }) => ({
+        peers: { words: checked.words, len: 128 },
+        security: checked.security,
+      })),
+      ...this.#dynamicEntries.map((entry) => ({
+        peers: prefixOf(entry.prefix),
+        security: securityOf(entry),
+      })),
+    ];
   }
 
   /** Whoever connects from there: known, or made because a prefix allows it. */

@@ -92,6 +92,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         remoteAddress: options.address,
         remotePort: options.port ?? BGP_PORT,
         localAddress: options.localAddress,
+        security: checked.security,
       },
       expectations: {
         peerAsn: options.asn,

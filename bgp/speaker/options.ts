@@ -6,7 +6,7 @@ import { SdnError } from '../../base/errors.ts';
 import {
   type IpPrefixWords,
   type IpWords,
-  isIpv4Words,
+  ipAddressBytes,
   parseIpPrefixWords,
   parseIpWords,
 } from '../../base/ip-words.ts';
@@ -15,6 +15,7 @@ import { HOLD_TIME, PREFIXES_PER_PEER_MAX } from '../limits.ts';
 import { AddPathMode, Afi, type Capability, type Family, Safi } from '../message/capability.ts';
 import type { OpenRepr } from '../message/open.ts';
 import type { Policy } from '../policy/policy.ts';
+import { MD5_KEY_BYTES_MAX, type PeerSecurity, TTL_MAX } from '../session/peer-security.ts';
 
 export type FamilyName = 'ipv4-unicast' | 'ipv6-unicast';
 
@@ -56,6 +57,10 @@ export interface PeerOptions {
   readonly gracefulRestartSec?: number;
   /** Take several paths of one prefix from it (RFC 7911). */
   readonly addPathReceive?: boolean;
+  /** Every segment is signed with this key (RFC 2385), 1 to 80 bytes as UTF-8; unsigned ones are not heard. */
+  readonly md5Key?: string;
+  /** It is at most so many hops away (RFC 5082); 1: on this link. Both sides must want it. */
+  readonly ttlSecurityHops?: number;
 }
 
 export interface NeighbourOptions extends PeerOptions {
@@ -79,6 +84,7 @@ export interface CheckedNeighbour {
     readonly ipv4: Uint8Array | undefined;
     readonly ipv6: Uint8Array | undefined;
   };
+  readonly security: PeerSecurity;
 }
 
 export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
@@ -102,6 +108,23 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
       ipv4: options.nextHopIpv4 === undefined ? undefined : bytesOfAddress(options.nextHopIpv4),
       ipv6: options.nextHopIpv6 === undefined ? undefined : bytesOfAddress(options.nextHopIpv6),
     },
+    security: securityOf(options),
+  };
+}
+
+/** What connections of this peer, or of these peers, must prove. */
+export function securityOf({ md5Key, ttlSecurityHops }: PeerOptions): PeerSecurity {
+  const key = md5Key === undefined ? undefined : new TextEncoder().encode(md5Key);
+  if (key !== undefined && (key.length < 1 || key.length > MD5_KEY_BYTES_MAX)) {
+    throw fault(`MD5 key of ${key.length} bytes`, `Use 1 to ${MD5_KEY_BYTES_MAX} bytes.`);
+  }
+  const hops = ttlSecurityHops ?? 1;
+  if (!(Number.isInteger(hops) && hops >= 1 && hops < TTL_MAX)) {
+    throw fault(`TTL security of ${hops} hops`, `Use 1 to ${TTL_MAX - 1} hops.`);
+  }
+  return {
+    ...(key !== undefined && { md5Key: key }),
+    ...(ttlSecurityHops !== undefined && { hopsMax: ttlSecurityHops }),
   };
 }
 
@@ -135,11 +158,7 @@ export function prefixOf(text: string): IpPrefixWords {
 
 /** 4 bytes for IPv4, 16 for IPv6, network order. */
 export function bytesOfAddress(text: string): Uint8Array {
-  const words = addressOf(text);
-  const used = isIpv4Words(words) ? words.slice(3) : words;
-  return Uint8Array.from(
-    used.flatMap((word) => [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff]),
-  );
+  return ipAddressBytes(addressOf(text));
 }
 
 /** What this side offers a neighbour. */

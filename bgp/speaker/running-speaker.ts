@@ -3,6 +3,7 @@
  */
 import { assert, defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
+import { SdnError } from '../../base/errors.ts';
 import { formatIpPrefixWords, formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import { BGP_PORT, MULTIPATH_MAX } from '../limits.ts';
 import { Afi } from '../message/capability.ts';
@@ -19,6 +20,7 @@ import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
 import { NONE } from '../rib/prefix-table.ts';
 import { type Listener, startListener } from '../session/listener.ts';
+import type { PeerSecurity } from '../session/peer-security.ts';
 import { tcpTransport } from '../session/tcp-transport.ts';
 import type { Transport } from '../session/transport.ts';
 import { WorkQueue } from '../session/work-queue.ts';
@@ -33,6 +35,7 @@ import {
   type NeighbourOptions,
   prefixOf,
   routerIdOf,
+  securityOf,
 } from './options.ts';
 import { FamilyRib } from './rib.ts';
 import { type NeighbourStatus, statusOf } from './status.ts';
@@ -121,6 +124,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
         sessionOf: (address) => this.#neighbourFor(address)?.session,
       });
     }
+    this.#secure();
     this.#isRunning = true;
     for (const neighbour of this.#neighbours.all()) neighbour.session.start();
   }
@@ -136,6 +140,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
   setNeighbour(options: NeighbourOptions): void {
     const checked = checkNeighbour(options);
+    this.#checkSecurable(checked.security);
     const present = this.#neighbours.get(formatIpWords(checked.words));
     if (present !== undefined && isSameSession(present.checked.options, options)) {
       present.reconfigure(checked);
@@ -145,17 +150,21 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
       this.#neighbours.remove(present, cease(CeaseSubcode.OtherConfigurationChange));
     }
     const neighbour = this.#neighbours.add(checked);
+    this.#secure();
     if (this.#isRunning) neighbour.session.start();
   }
 
   removeNeighbour(address: string): void {
     this.#neighbours.remove(this.#neighbours.known(address), cease(CeaseSubcode.PeerDeconfigured));
+    this.#secure();
   }
 
   setDynamicNeighbours(entries: readonly DynamicNeighbourOptions[]): void {
+    for (const entry of entries) this.#checkSecurable(securityOf(entry));
     for (const neighbour of this.#neighbours.setDynamicEntries(entries)) {
       this.#neighbours.remove(neighbour, cease(CeaseSubcode.PeerDeconfigured));
     }
+    this.#secure();
   }
 
   resetNeighbour(address: string): void {
@@ -289,6 +298,19 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     return peer === LOCAL ? LOCAL_SOURCE : this.#neighbours.at(peer);
   }
 
+  /** Keys and distances must be known before the first segment of a peer comes. */
+  #secure(): void {
+    this.#listener?.secure(this.#neighbours.secured());
+  }
+
+  #checkSecurable({ md5Key, hopsMax }: PeerSecurity): void {
+    if (this.transport.isSecurable || (md5Key === undefined && hopsMax === undefined)) return;
+    const what = 'this speaker’s transport can set neither MD5 keys nor TTL security';
+    throw new SdnError('SDN_BGP_CONFIG', what, {
+      remedy: 'Give it a transport with socket options, or leave out md5Key and ttlSecurityHops.',
+    });
+  }
+
   #neighbourFor(remoteAddress: string): Neighbour | undefined {
     const found = this.#neighbours.forConnection(remoteAddress);
     if (found?.isNew === true && this.#isRunning) found.neighbour.session.start();
@@ -342,6 +364,8 @@ function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
       options.holdTimeSec,
       options.isPassive === true,
       options.families ?? ['ipv4-unicast'],
+      options.md5Key,
+      options.ttlSecurityHops,
       options.role,
       options.isRoleRequired === true,
       options.gracefulRestartSec,

@@ -56,7 +56,9 @@ export function statusOf(
     state,
     bgpIdentifier: isKnown ? formatIpWords([0, 0, 0xffff, neighbour.bgpIdentifier]) : undefined,
     failure:
-      failure === undefined ? undefined : { ...failureWords(failure), atWall: failedAtWall ?? 0 },
+      failure === undefined
+        ? undefined
+        : { ...failureWords(failure, neighbour.checked.security), atWall: failedAtWall ?? 0 },
     families: neighbour.checked.families.map(({ afi }) => ({
       afi,
       received: neighbour.pathCount(afi),

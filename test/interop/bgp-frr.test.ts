@@ -1,12 +1,9 @@
 /** FRR (zebra and bgpd) as the other BGP speaker; also maximum prefixes and the hold timer. */
-import { mkdir } from 'node:fs/promises';
 import { seconds } from '../../base/units.ts';
 import { eventually } from '../kit/eventually.ts';
 import { NEIGHBOURS, testDaemon } from './bgp-daemon.ts';
-import { type BgpLab, OURS, THEIRS } from './bgp-lab.ts';
-
-const ZEBRA = '/usr/lib/frr/zebra';
-const BGPD = '/usr/lib/frr/bgpd';
+import { OURS, THEIRS } from './bgp-lab.ts';
+import { FRR_PROGRAMS, startFrr, vtysh } from './frr.ts';
 
 const CONFIG = `
 router bgp ${THEIRS.asn}
@@ -30,34 +27,11 @@ route-map tag permit 10
  set community 65002:77
 `;
 
-function vtysh(lab: BgpLab, ...commands: readonly string[]): Promise<string> {
-  return lab.ask([
-    '/usr/bin/vtysh',
-    '--vty_socket',
-    lab.directory,
-    ...commands.flatMap((command) => ['-c', command]),
-  ]);
-}
-
 testDaemon({
   name: 'FRR',
   package: 'frr',
-  programs: [ZEBRA, BGPD, '/usr/bin/vtysh'],
-  async start(lab) {
-    await mkdir('/var/tmp/frr', { recursive: true });
-    const config = await lab.write('bgpd.conf', CONFIG);
-    const zebraConfig = await lab.write('zebra.conf', '');
-    const common = (name: string): string[] => [
-      ...['-z', `${lab.directory}/zserv`, '--log', 'stdout'],
-      ...['--vty_socket', lab.directory, '-A', '127.0.0.1', '-i', `${lab.directory}/${name}.pid`],
-    ];
-    const zebra = await lab.start([ZEBRA, '-f', zebraConfig, ...common('zebra')]);
-    await eventually('zebra serves', async () =>
-      (await lab.ask(['ls', lab.directory])).includes('zserv'),
-    );
-    const bgpd = await lab.start([BGPD, '-f', config, ...common('bgpd')]);
-    return [bgpd, zebra];
-  },
+  programs: FRR_PROGRAMS,
+  start: (lab) => startFrr(lab, CONFIG),
   async routes(lab) {
     const detail = ['203.0.113.0/24', '2001:db8:1::/48'].map((prefix) =>
       vtysh(lab, `show bgp ${prefix.includes(':') ? 'ipv6' : 'ipv4'} unicast ${prefix}`),

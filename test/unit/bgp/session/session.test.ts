@@ -60,7 +60,7 @@ function speaker(clock: ManualClock, network: SimulatedNetwork, spec: SpeakerSpe
       openWaitTime: minutes(4),
       sendHoldTime: minutes(8),
     },
-    target: { remoteAddress: peer, remotePort: 179, localAddress: undefined },
+    target: { remoteAddress: peer, remotePort: 179, localAddress: undefined, security: {} },
     expectations: { peerAsn, roleRequired: false },
     localOpen: () => open,
     updateContext: (negotiated) => ({
@@ -118,7 +118,7 @@ function rawPeer(spec: Partial<SpeakerSpec> = {}) {
   let closed = false;
   session.start();
   const connection: Connection = network.host(A.peer).connect(
-    { remoteAddress: A.address, remotePort: 179, localAddress: undefined },
+    { remoteAddress: A.address, remotePort: 179, localAddress: undefined, security: {} },
     {
       onConnected: () => undefined,
       onData: (bytes) => received.push(...bytes),
@@ -229,7 +229,7 @@ test('wrong AS: 2/2 is sent, both sides say why, the pause between tries doubles
   const { failure } = left.session.status;
   t.true(failure?.kind === 'sent' && failure.notification.subcode === 2, JSON.stringify(failure));
   const theirs = right.session.status.failure;
-  t.true(theirs !== undefined && failureWords(theirs).message.length > 0);
+  t.true(theirs !== undefined && failureWords(theirs, {}).message.length > 0);
   t.true(left.session.statistics.messages[MessageType.Open].sentCount < 40, 'damped');
 });
 
@@ -312,7 +312,10 @@ test('what was written before the end is heard: a NOTIFICATION says why', (t) =>
   peer.clock.advance(millis(10));
   const { failure } = peer.session.status;
   t.is(failure?.kind, 'received');
-  t.regex(failureWords(failure ?? { kind: 'connection-lost' }).message, /Administrative Shutdown/);
+  t.regex(
+    failureWords(failure ?? { kind: 'connection-lost' }, {}).message,
+    /Administrative Shutdown/,
+  );
 });
 
 test('a flood is read no faster than it is dealt with, and keepalives go out meanwhile', (t) => {
@@ -332,7 +335,7 @@ test('a second connection of an established peer is refused with 6/7', (t) => {
   clock.advance(seconds(1));
   const heard: number[] = [];
   network.host(A.peer).connect(
-    { remoteAddress: A.address, remotePort: 179, localAddress: undefined },
+    { remoteAddress: A.address, remotePort: 179, localAddress: undefined, security: {} },
     {
       onConnected: () => undefined,
       onData: (bytes) => heard.push(...bytes),
@@ -373,7 +376,7 @@ test('RFC 4724 §4.2: a restarted peer that connects again replaces the session 
       openWaitTime: minutes(4),
       sendHoldTime: minutes(8),
     },
-    target: { remoteAddress: A.address, remotePort: 179, localAddress: undefined },
+    target: { remoteAddress: A.address, remotePort: 179, localAddress: undefined, security: {} },
     expectations: { peerAsn: undefined, roleRequired: false },
     localOpen: () => ({ asn: 65_002, holdTimeSec: 90, bgpIdentifier: 2, capabilities }),
     updateContext: ({ fourOctetAs, isInternal, families }) => ({

@@ -26,6 +26,7 @@ export class SimulatedNetwork {
   /** The transport of the host with this address. */
   host(address: string): Transport {
     return {
+      isSecurable: false,
       connect: ({ remoteAddress, remotePort }, handlers) => {
         const near = new SimulatedEnd(this, this.#clock, address, remoteAddress);
         const far = new SimulatedEnd(this, this.#clock, remoteAddress, address);
@@ -48,6 +49,7 @@ export class SimulatedNetwork {
         this.#listeners.set(key, onConnection);
         return {
           port,
+          secure() {},
           close: async () => {
             this.#listeners.delete(key);
           },
