@@ -46,7 +46,7 @@ export const services: LayerDefinition = {
   outbound:
     'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, and ICMP echo to the gateway are ' +
     'answered on the spot; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
-    'multicast and broadcast, are dropped, and so is what comes from a link-local address and would have to be routed.',
+    'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address and would have to be routed.',
   inbound: '',
   drops: [
     Drop.ArpUnanswered,
@@ -85,6 +85,7 @@ const IS_ECHO_REQUEST: readonly Predicate[] = [
   equals('protocol', IpProtocol.ICMP),
   equals('dstPort', icmp.Type.ECHO_REQUEST << 8),
 ];
+const IS_IPV4 = equals('etherType', EtherType.IPV4);
 const IS_IPV6 = equals('etherType', EtherType.IPV6);
 /** No router passes on what comes from such an address (RFC 4291 §2.5.6). */
 const LINK_LOCAL: IpPrefixWords = { words: [0xfe80_0000, 0, 0, 0], len: 10 };
@@ -131,6 +132,7 @@ function rulesOf(port: PortPolicy): Rule[] {
         refuse('other packets to the router', [toHost(gateway)], Drop.NotForUs),
       ],
     ),
+    refuse('unspecified source', [IS_IPV4, from({ words: ipv4Words(0), len: 128 })], Drop.NoRoute),
     refuse('link-local source', [IS_IPV6, from(LINK_LOCAL)], Drop.NoRoute),
     refuse('unspecified source', [IS_IPV6, from({ words: [0, 0, 0, 0], len: 128 })], Drop.NoRoute),
     refuse('platform address', [to(PLATFORM_ADDRESS)], Drop.ServiceUnsupported),

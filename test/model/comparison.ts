@@ -1,0 +1,293 @@
+/**
+ * The real switch and the reference model, side by side: a scenario is played to both, and after every packet they must agree on where it
+ * went, in what form, or why it was dropped. Beside that, whatever the model says: no byte of one tenant ever reaches another, and
+ * every frame that leaves has right checksums. Called by test/unit/model and soak.
+ */
+import { millis } from '../../base/units.ts';
+import type { SentFrame } from '../../dataplane/port/memory-frame-io.ts';
+import type { Resource } from '../../schema/southbound/messages.ts';
+import { octets, type Rig, rig, tunnelled } from '../unit/dataplane/switch/tenants.ts';
+import { checksumFault } from './checksums.ts';
+import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
+import { fromPort, fromTunnel, type Verdict, worldOf } from './reference.ts';
+import { type Command, packetOf, pick, replyTo, type Scenario } from './scenario.ts';
+import { goalOf, HOSTS, type Nic, newTenant, type Tenant, vniOf } from './tenancy.ts';
+
+/** Model and switch differ, or an invariant is broken. */
+export class Disagreement extends Error {}
+
+interface Delivered {
+  readonly tenant: Tenant;
+  readonly packet: PacketSpec;
+}
+
+const FLOWS_MAX = 512;
+
+export class Comparison {
+  readonly #rig: Rig = rig({ flowsMax: FLOWS_MAX });
+  readonly #tenants: readonly Tenant[];
+  readonly #nics: readonly { readonly tenant: Tenant; readonly nic: Nic }[];
+  readonly #devices = new Map<string, number>();
+  readonly #delivered: Delivered[] = [];
+  #goal = new Map<string, Resource>();
+  /** Packets compared, by what became of them: a kind of verdict, or the name of a drop. */
+  readonly tally: Map<string, number> = new Map();
+
+  constructor(scenario: Scenario) {
+    this.#tenants = scenario.tenants.map((plan, index) => newTenant(index, plan));
+    this.#nics = this.#tenants.flatMap((tenant) => tenant.nics.map((nic) => ({ tenant, nic })));
+    this.#applyGoal();
+    for (const { nic } of this.#nics) if (nic.isAttached) this.#attach(nic);
+  }
+
+  run(commands: readonly Command[]): void {
+    for (const command of commands) this.#perform(command);
+    this.#rig.core.checkInvariants();
+  }
+
+  #perform(command: Command): void {
+    switch (command.op) {
+      case 'send': {
+        const sender = pick(this.#nics, command.nic);
+        if (sender === undefined) return;
+        const packet = packetOf(command.packet, sender.tenant, sender.nic);
+        if (packet === undefined) return;
+        for (let n = 0; n < command.times; n += 1) this.#send(sender.tenant, sender.nic, packet);
+        return;
+      }
+      case 'tunnel': {
+        const tenant = pick(this.#tenants, command.tenant);
+        const packet = tenant && packetOf(command.packet, tenant, undefined);
+        if (tenant === undefined || packet === undefined) return;
+        const vni = vniOf(this.#tenants.indexOf(tenant), command.subnet);
+        this.#arrive(tenant, { source: HOSTS[command.host] ?? '192.0.2.77', vni }, packet);
+        return;
+      }
+      case 'reply':
+        this.#reply(command.to, command.flags);
+        return;
+      case 'wait':
+        this.#rig.clock.advance(millis(command.sec * 1000));
+        this.#rig.core.forward(0);
+        while (this.#rig.core.expireFlows());
+        return;
+      default:
+        this.#change(command);
+    }
+  }
+
+  #change(command: Exclude<Command, { op: 'send' | 'tunnel' | 'reply' | 'wait' }>): void {
+    if (command.op === 'space') {
+      const tenant = pick(this.#tenants, command.tenant);
+      if (tenant !== undefined)
+        tenant.spaces[command.space] = tenant.spaces[command.space] !== true;
+    } else {
+      const nic = pick(this.#nics, command.nic)?.nic;
+      if (nic === undefined) return;
+      if (command.op === 'move') nic.host = command.host;
+      else if (command.op === 'configure') nic.isConfigured = !nic.isConfigured;
+      else if (command.op === 'spoofing') nic.macSpoofing = !nic.macSpoofing;
+      else if (nic.isAttached) this.#detach(nic);
+      else this.#attach(nic);
+    }
+    this.#applyGoal();
+  }
+
+  #applyGoal(): void {
+    const goal = new Map(goalOf(this.#tenants).map((resource) => [resource.key, resource]));
+    const isNew = (resource: Resource) =>
+      JSON.stringify(this.#goal.get(resource.key)) !== JSON.stringify(resource);
+    const errors = this.#rig.core.applyGoal({
+      upserts: [...goal.values()].filter(isNew),
+      removes: [...this.#goal.keys()].filter((key) => !goal.has(key)),
+    });
+    if (errors.length > 0) throw new Disagreement(`goal refused: ${JSON.stringify(errors)}`);
+    this.#goal = goal;
+  }
+
+  #attach(nic: Nic): void {
+    nic.isAttached = true;
+    this.#devices.set(nic.id, this.#rig.attach(nic.id));
+  }
+
+  #detach(nic: Nic): void {
+    nic.isAttached = false;
+    this.#devices.delete(nic.id);
+    const device = this.#rig.core.detach(nic.id);
+    if (device !== undefined) this.#rig.io.detach(device);
+  }
+
+  #reply(to: number, flags: number): void {
+    const answered = pick(this.#delivered, to);
+    if (answered === undefined) return;
+    const { tenant, packet } = answered;
+    const receiver = tenant.nics.find(({ addresses }) =>
+      addresses.some(({ address }) => address === packet.dst),
+    );
+    const reply = receiver && replyTo(packet, receiver, flags);
+    if (receiver === undefined || reply === undefined) return;
+    if (receiver.isAttached) {
+      this.#send(tenant, receiver, reply);
+      return;
+    }
+    const sender = tenant.nics.find(({ addresses }) =>
+      addresses.some(({ address }) => address === packet.src),
+    );
+    const subnet = sender?.addresses.find(({ address }) => address === packet.src)?.subnet ?? 0;
+    const vni = vniOf(this.#tenants.indexOf(tenant), subnet);
+    this.#arrive(tenant, { source: HOSTS[receiver.host ?? 1] ?? '', vni }, reply);
+  }
+
+  #world() {
+    return worldOf(this.#goal.values(), new Set(this.#devices.keys()));
+  }
+
+  #send(tenant: Tenant, nic: Nic, packet: PacketSpec): void {
+    const device = this.#devices.get(nic.id);
+    if (device === undefined) return;
+    const verdict = fromPort(this.#world(), nic.id, packet);
+    const frame = frameOf(packet);
+    const before = this.#rig.counters(nic.id).drops;
+    const sent = this.#rig.pass(device, [frame.bytes], { vnet: frame.vnet });
+    const drops = increase(before, this.#rig.counters(nic.id).drops);
+    this.#compare({ tenant, packet, verdict, sent, drops, sender: device, what: nic.id });
+  }
+
+  #arrive(
+    tenant: Tenant,
+    tunnel: { readonly source: string; readonly vni: number },
+    packet: PacketSpec,
+  ): void {
+    const verdict = fromTunnel(this.#world(), tunnel, packet);
+    const frame = frameOf(packet);
+    const before = this.#rig.uplinkCounters().drops;
+    const { uplink } = this.#rig;
+    const sent = this.#rig.pass(uplink, [tunnelled(tunnel.vni, frame.bytes)], {
+      vnet: frame.vnet,
+      source: octets(tunnel.source),
+    });
+    const drops = increase(before, this.#rig.uplinkCounters().drops);
+    const what = `tunnel ${tunnel.source} ${tunnel.vni}`;
+    this.#compare({ tenant, packet, verdict, sent, drops, sender: uplink, what });
+  }
+
+  #compare(outcome: Outcome): void {
+    const { tenant, verdict, sent, drops, sender } = outcome;
+    const became = verdict.kind === 'drop' ? (verdict.reasons[0] ?? '') : verdict.kind;
+    this.tally.set(became, (this.tally.get(became) ?? 0) + 1);
+    for (const frame of sent) this.#checkInvariants(outcome, frame);
+    const [first, ...more] = sent;
+    const expect = (holds: boolean, why: string) => {
+      if (!holds) throw new Disagreement(`${why}\n${describe(outcome)}`);
+    };
+    switch (verdict.kind) {
+      case 'deliver':
+      case 'tunnel': {
+        expect(first !== undefined && more.length === 0, 'one frame leaves');
+        if (first === undefined) return;
+        const expected = frameOf(verdict.packet);
+        if (verdict.kind === 'deliver') {
+          expect(first.port === this.#devices.get(verdict.portId), `goes to ${verdict.portId}`);
+        } else {
+          expect(first.uplink?.address.join('.') === verdict.host, `goes to ${verdict.host}`);
+          expect(first.uplink?.vni === verdict.vni, `carries VNI ${verdict.vni}`);
+        }
+        expect(hex(innerOf(first)) === hex(expected.bytes), `becomes ${hex(expected.bytes)}`);
+        expect(hasVnet(first, expected), `offload becomes ${JSON.stringify(expected.vnet)}`);
+        this.#delivered.unshift({ tenant, packet: verdict.packet });
+        this.#delivered.splice(8);
+        return;
+      }
+      case 'service':
+        expect(
+          sent.every(({ port }) => port === sender),
+          'only its sender hears of it',
+        );
+        expect(!verdict.mustAnswer || sent.length === 1, 'is answered');
+        return;
+      case 'drop':
+        expect(
+          verdict.isReported ? sent.every(({ port }) => port === sender) : sent.length === 0,
+          'nothing leaves',
+        );
+        expect(
+          drops.length === 1 && verdict.reasons.some((reason) => reason === drops[0]),
+          `is dropped as ${verdict.reasons}`,
+        );
+        return;
+    }
+  }
+
+  /** What must hold whatever the model says. */
+  #checkInvariants({ packet, tenant, what }: Outcome, frame: SentFrame): void {
+    const inner = innerOf(frame);
+    const fault = checksumFault(inner, frame.vnet);
+    if (fault !== undefined) throw new Disagreement(`wrong ${fault}: ${hex(inner)}`);
+    const owner = this.#tenantBehind(frame);
+    if (owner !== tenant && hasMark(inner, packet)) {
+      throw new Disagreement(`${what}: a packet of ${tenant.id} reached ${owner?.id ?? 'nobody'}`);
+    }
+  }
+
+  #tenantBehind({ port, uplink }: SentFrame): Tenant | undefined {
+    if (uplink !== undefined) return this.#tenants[Math.floor((uplink.vni - 5000) / 100)];
+    return this.#nics.find(({ nic }) => this.#devices.get(nic.id) === port)?.tenant;
+  }
+}
+
+interface Outcome {
+  readonly tenant: Tenant;
+  readonly packet: PacketSpec;
+  readonly verdict: Verdict;
+  readonly sent: readonly SentFrame[];
+  /** Names of the drops counted at the sender. */
+  readonly drops: readonly string[];
+  /** Device. */
+  readonly sender: number;
+  readonly what: string;
+}
+
+function innerOf(frame: SentFrame): Uint8Array {
+  return frame.uplink === undefined ? frame.bytes : frame.bytes.slice(8);
+}
+
+function hasVnet({ vnet }: SentFrame, expected: Frame): boolean {
+  return (
+    vnet.flags === expected.vnet.flags &&
+    vnet.gsoType === expected.vnet.gsoType &&
+    vnet.gsoSize === expected.vnet.gsoSize &&
+    vnet.csumStart === expected.vnet.csumStart &&
+    vnet.csumOffset === expected.vnet.csumOffset
+  );
+}
+
+/** Payload bytes are the sender's tenant's mark; a short payload might be anything. */
+function hasMark(bytes: Uint8Array, { mark, payloadLen, segment }: PacketSpec): boolean {
+  const least = Math.min(payloadLen, 8);
+  if (least === 0) return hasPorts(segment.protocol);
+  return bytes.slice(-least).every((byte) => byte === mark);
+}
+
+function increase(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+): string[] {
+  return Object.entries(after).flatMap(([name, count]) =>
+    new Array<string>(count - (before[name] ?? 0)).fill(name),
+  );
+}
+
+function describe({ packet, verdict, sent, drops, what }: Outcome): string {
+  const left = sent.map((frame) => ({
+    port: frame.port,
+    uplink: frame.uplink && `${frame.uplink.address.join('.')} ${frame.uplink.vni}`,
+    bytes: hex(innerOf(frame)),
+    vnet: frame.vnet,
+  }));
+  const expected = JSON.stringify(verdict);
+  return `${what} sends ${JSON.stringify(packet)}\nmodel: ${expected}\nswitch: ${JSON.stringify(left)} drops ${drops}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
