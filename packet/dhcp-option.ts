@@ -26,6 +26,7 @@ export const OptionCode = {
   RENEWAL_TIME: 58,
   REBINDING_TIME: 59,
   CLIENT_ID: 61,
+  DOMAIN_SEARCH: 119,
   CLASSLESS_ROUTES: 121,
   END: 255,
 } as const;

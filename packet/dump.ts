@@ -10,6 +10,7 @@ import { formatIpv4 } from '../base/ipv4.ts';
 import { formatMac } from '../base/mac.ts';
 import * as arp from './arp.ts';
 import * as dhcp from './dhcp.ts';
+import * as dhcpv6 from './dhcpv6.ts';
 import { DROP_NAMES, Drop } from './drop.ts';
 import * as ethernet from './ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow, parseIpPacket } from './flow-key.ts';
@@ -135,12 +136,32 @@ function dumpUdp(view: DataView, key: FlowKey, depth: number): string {
   if (key.fragment !== Fragment.NONE) return plain;
   const end = key.l4At + udp.length(view, key.l4At);
   if (key.dstPort === vxlan.UDP_PORT) return dumpVxlan(view, payloadAt, end, depth);
+  if (isDhcpv6Port(key.srcPort) && isDhcpv6Port(key.dstPort)) {
+    return dumpDhcpv6(view, payloadAt, end);
+  }
   const isDhcp = isDhcpPort(key.srcPort) && isDhcpPort(key.dstPort);
   return isDhcp ? dumpDhcp(view, payloadAt, end) : plain;
 }
 
 function isDhcpPort(port: number): boolean {
   return port === dhcp.SERVER_PORT || port === dhcp.CLIENT_PORT;
+}
+
+function isDhcpv6Port(port: number): boolean {
+  return port === dhcpv6.SERVER_PORT || port === dhcpv6.CLIENT_PORT;
+}
+
+const DHCPV6_TYPE_NAMES: readonly string[] = [
+  'RESERVED',
+  ...Object.keys(dhcpv6.MessageType).map((name) => name.replaceAll('_', '-')),
+];
+
+function dumpDhcpv6(view: DataView, at: number, end: number): string {
+  const drop = dhcpv6.check(view, at, end);
+  if (drop !== Drop.None) return `DHCPv6, ${bad(drop, end - at)}`;
+  const type = dhcpv6.type(view, at);
+  const xid = dhcpv6.transactionId(view, at).toString(16);
+  return `DHCPv6 ${DHCPV6_TYPE_NAMES[type] ?? `type ${type}`}, xid 0x${xid}`;
 }
 
 function dumpVxlan(view: DataView, at: number, end: number, depth: number): string {

@@ -8,3 +8,5 @@ export const EXTENSION_HEADERS_MAX = 8;
 export const DUMP_DEPTH_MAX = 3;
 /** Options of one DHCP message, over the options field and the overloaded fields together (RFC 2132 §9.3). */
 export const DHCP_OPTIONS_MAX = 256;
+/** Options of one DHCPv6 message, or of one identity association in it; clients send about ten. */
+export const DHCPV6_OPTIONS_MAX = 64;

@@ -2,7 +2,7 @@
  * Services: what the switch answers by itself instead of forwarding it. Stands before every policy a tenant can write, since a VM must
  * be able to get its address and find its router whatever its rules say (as in Azure, where platform addresses pass security groups).
  *
- * Supported: ARP, neighbor discovery and router advertisements (RFC 4861), DHCPv4 (RFC 2131), ICMP and ICMPv6 echo to the gateway;
+ * Supported: ARP, neighbor discovery and router advertisements (RFC 4861), DHCPv4 (RFC 2131), DHCPv6 (RFC 8415), ICMP and ICMPv6 echo to the gateway;
  * multicast listener reports (RFC 3810) are taken note of, since nobody needs them. Refused and counted: services not offered at the platform's addresses,
  * other packets to the gateway itself, and every multicast and broadcast: nothing is ever flooded.
  */
@@ -16,6 +16,7 @@ import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { orderedGroup } from '../engine/group.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import { SERVERS_ADDRESS } from '../service/dhcpv6-server.ts';
 import { ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import type { PortPolicy } from './port-policy.ts';
@@ -32,6 +33,7 @@ export const Service = {
   NEIGHBOR_DISCOVERY: 5,
   /** Nothing to answer and nothing wrong. */
   NOTED: 6,
+  DHCP_V6: 7,
 } as const;
 export type Service = (typeof Service)[keyof typeof Service];
 
@@ -44,7 +46,7 @@ export const services: LayerDefinition = {
   name: 'services',
   purpose: 'The switch itself is the VM’s router, DHCP server and neighbour; nothing is flooded.',
   outbound:
-    'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, and ICMP echo to the gateway are ' +
+    'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, DHCPv6, and ICMP echo to the gateway are ' +
     'answered on the spot; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
     'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address and would have to be routed.',
   inbound: '',
@@ -80,13 +82,18 @@ const IS_DHCP: readonly Predicate[] = [
   equals('srcPort', 68),
   equals('dstPort', 67),
 ];
+const IS_IPV6 = equals('etherType', EtherType.IPV6);
+const IS_DHCPV6: readonly Predicate[] = [
+  IS_IPV6,
+  equals('protocol', IpProtocol.UDP),
+  equals('dstPort', 547),
+];
 /** The flow key's destination port of an ICMP message is type · 256 + code. */
 const IS_ECHO_REQUEST: readonly Predicate[] = [
   equals('protocol', IpProtocol.ICMP),
   equals('dstPort', icmp.Type.ECHO_REQUEST << 8),
 ];
 const IS_IPV4 = equals('etherType', EtherType.IPV4);
-const IS_IPV6 = equals('etherType', EtherType.IPV6);
 /** No router passes on what comes from such an address (RFC 4291 §2.5.6). */
 const LINK_LOCAL: IpPrefixWords = { words: [0xfe80_0000, 0, 0, 0], len: 10 };
 const IS_ICMPV6: readonly Predicate[] = [IS_IPV6, equals('protocol', IpProtocol.ICMPV6)];
@@ -112,6 +119,7 @@ function rulesOf(port: PortPolicy): Rule[] {
       types(icmpv6.Type.LISTENER_QUERY, icmpv6.Type.LISTENER_DONE),
       types(icmpv6.Type.LISTENER_REPORT_V2, icmpv6.Type.LISTENER_REPORT_V2),
     ].map((kinds) => answer('multicast listener', [...IS_ICMPV6, kinds], Service.NOTED)),
+    answer('DHCPv6', [...IS_DHCPV6, toHost(SERVERS_ADDRESS)], Service.DHCP_V6),
     answer('DHCP broadcast', [...IS_DHCP, to(0xffff_ffff)], Service.DHCP_V4),
     answer('DHCP unicast', [...IS_DHCP, to(PLATFORM_ADDRESS)], Service.DHCP_V4),
     refuse(

@@ -1,5 +1,6 @@
 /**
- * DHCPv4 answered by the switch — RFC 2131 §4.3, options RFC 2132, client identifier RFC 6842, classless routes RFC 3442. The address
+ * DHCPv4 answered by the switch — RFC 2131 §4.3, options RFC 2132, client identifier RFC 6842, classless routes RFC 3442, domain search
+ * RFC 3397 (uncompressed). The address
  * belongs to the NIC, so there is nothing to remember: every answer follows from the request and the port's settings.
  *
  *   DISCOVER                              → OFFER
@@ -27,6 +28,7 @@ import {
   uint16Option,
   uint32Option,
 } from '../../packet/dhcp-option.ts';
+import { encodeDomainName } from '../../packet/domain-name.ts';
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
@@ -133,6 +135,10 @@ function configuration(request: dhcp.Repr, settings: PortSettings): DhcpOption[]
   if (isAsked(request, OptionCode.CLASSLESS_ROUTES)) options.push(classlessRoutes(gateway));
   if (hostName !== '') options.push(textOption(OptionCode.HOST_NAME, hostName));
   if (domainName !== '') options.push(textOption(OptionCode.DOMAIN_NAME, domainName));
+  const search = encodeDomainName(domainName);
+  if (search !== undefined && isAsked(request, OptionCode.DOMAIN_SEARCH)) {
+    options.push({ code: OptionCode.DOMAIN_SEARCH, data: search });
+  }
   return options;
 }
 

@@ -16,5 +16,13 @@ export const ICMPV6_ERROR_BYTES_MAX = 1280;
 export const ROUTER_LIFETIME_SEC = 1800;
 /** UDP payload of the longest DHCP answer, whatever the client says it takes. */
 export const DHCP_ANSWER_BYTES_MAX = 1400;
+/** DHCPv6 options of one answer that may be left out end here: 1280 − 40 − 8, so that it fits every link (RFC 8200 §5). */
+export const DHCPV6_ANSWER_BYTES_MAX = 1232;
+/** Identity associations looked at in one DHCPv6 message; a client has one or two. */
+export const IAS_MAX = 4;
+/** Addresses in one of them: given, and taken back. More of a NIC's are not told. */
+export const IA_ADDRESSES_MAX = 12;
+/** Longest client identifier: type and 128 bytes (RFC 8415 §11.1). */
+export const DUID_BYTES_MAX = 130;
 /** Room that every answer but a long echo reply fits in: a scratch area has at least this many bytes. */
 export const ANSWER_BYTES_MIN = 1500;

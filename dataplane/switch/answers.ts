@@ -16,6 +16,7 @@ import type { FrameIo } from '../port/frame-io.ts';
 import type { Answer } from '../service/answer.ts';
 import { answerArp } from '../service/arp-responder.ts';
 import { answerDhcp } from '../service/dhcp-server.ts';
+import { answerDhcpv6 } from '../service/dhcpv6-server.ts';
 import {
   answerEcho,
   emitFragmentationNeeded,
@@ -147,6 +148,9 @@ export class Answers {
         const about6 = { settings: port.ipv6, neighborMac: port.ipv6NeighborMac };
         return answerNeighborDiscovery(view, about, about6, this.#answer);
       }
+      case Service.DHCP_V6:
+        if (port.ipv6 === undefined) return Drop.ServiceUnsupported;
+        return answerDhcpv6(view, { at: frame.at, key }, port.ipv6, this.#answer);
       case Service.NOTED:
         return Drop.None;
       case Service.TIME_EXCEEDED:

@@ -94,6 +94,14 @@ test("the virtual network's DNS servers and domain replace the platform's", (t) 
   t.is(options[12], undefined);
 });
 
+test('RFC 3397: the domain is a search list too, for who asks', (t) => {
+  const settings = { ...SETTINGS, domainName: 'weft.test' };
+  const parameters = { code: OptionCode.PARAMETER_LIST, data: Uint8Array.of(15, 119) };
+  const options = optionsOf(ask(DISCOVER, [parameters], {}, settings));
+  t.deepEqual(options[119], [4, ...Buffer.from('weft'), 4, ...Buffer.from('test'), 0]);
+  t.is(optionsOf(ask(DISCOVER, [], {}, settings))[119], undefined);
+});
+
 test("REQUEST: selecting, init-reboot, renewing → ACK where the address is the port's, NAK otherwise", (t) => {
   const cases: readonly [string, readonly DhcpOption[], number][] = [
     ['selecting', [server(PLATFORM_ADDRESS), requested(ADDRESS_A)], 0],
