@@ -32,3 +32,7 @@ export const ICMP_ERRORS_PER_PORT_PER_SEC_MAX = 100;
 export const ADVERTISED_PORTS_PER_SEC = 8;
 /** Flows listed for one question. */
 export const FLOWS_LISTED_MAX = 10_000;
+/** Rules of one access control list in one direction: four times what Azure allows a security group. A bit each in every bitmap. */
+export const CLASSIFIED_RULES_MAX = 4096;
+/** Address and port ranges of one list in one direction, tags resolved: with the rules it bounds the list's tables to some 70 MB at worst. */
+export const CLASSIFIED_RANGES_MAX = 32_768;

@@ -2,9 +2,10 @@
  * Groups: ordered sets of rules of which the first match counts. What differs between them is only how the match is found, so each
  * large kind of policy gets the classifier that suits it (VFP, NSDI 2017 §5.3) behind one interface:
  *
- *   orderedGroup   a list by priority: a handful of rules with arbitrary predicates
- *   prefixGroup    longest prefix of one address: routes, address mappings (a mapping is a host prefix), peers
- *   branchGroup    one group per value of one number: a table per network identifier
+ *   orderedGroup    a list by priority: a handful of rules with arbitrary predicates
+ *   classifiedGroup a list by priority: any number of rules about addresses, protocol and ports
+ *   prefixGroup     longest prefix of one address: routes, address mappings (a mapping is a host prefix), peers
+ *   branchGroup     one group per value of one number: a table per network identifier
  *
  * Every group has a rule for what nothing else matches, so every packet that reaches a group gets a decision that can be named.
  * Called by layer; built by dataplane/layers and kept up to date by dataplane/switch.
@@ -12,6 +13,7 @@
 import { assertNever } from '../../base/assert.ts';
 import type { IpPrefixWords } from '../../base/ip-words.ts';
 import { Lpm, NONE } from '../../base/lpm.ts';
+import { Classifier } from './classifier.ts';
 import type { Packet } from './packet.ts';
 import { type AddressField, matchesAll, type NumberField, numberOf } from './predicate.ts';
 import type { Rule } from './rule.ts';
@@ -34,6 +36,17 @@ export function orderedGroup(name: string, rules: readonly Rule[], otherwise: Ru
       }
       return otherwise;
     },
+    rules: () => [...sorted, otherwise],
+  };
+}
+
+/** As orderedGroup, of rules that a classifier can be built from (classifier.ts: fields, limits). Among equals the earlier one counts. */
+export function classifiedGroup(name: string, rules: readonly Rule[], otherwise: Rule): Group {
+  const sorted = [...rules].sort((a, b) => a.priority - b.priority);
+  const classifier = new Classifier(sorted);
+  return {
+    name,
+    find: (packet) => sorted[classifier.find(packet.key)] ?? otherwise,
     rules: () => [...sorted, otherwise],
   };
 }

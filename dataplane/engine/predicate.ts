@@ -7,6 +7,7 @@
 import { assertNever } from '../../base/assert.ts';
 import { formatIpPrefixWords, type IpPrefixWords, wordMask } from '../../base/ip-words.ts';
 import { formatMac, type Mac } from '../../base/mac.ts';
+import { type AddressSet, setHas } from './address-set.ts';
 import type { Packet } from './packet.ts';
 
 export type NumberField =
@@ -26,8 +27,17 @@ export type FlagField =
   /** Source and destination lie in different layer-2 segments. */
   | 'crossesSegments';
 
+/** Inclusive. */
+export interface NumberRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 export type Predicate =
   | { readonly field: NumberField; readonly from: number; readonly to: number }
+  /** One of many; for a group that is classified (classifier). */
+  | { readonly field: NumberField; readonly anyOf: readonly NumberRange[] }
+  | { readonly field: AddressField; readonly set: AddressSet }
   | { readonly field: MacField; readonly is: Mac }
   | { readonly field: AddressField; readonly in: IpPrefixWords }
   | { readonly field: FlagField; readonly holds: boolean };
@@ -49,6 +59,11 @@ export function matches(predicate: Predicate, packet: Packet): boolean {
     const value = numberOf(predicate.field, packet);
     return value >= predicate.from && value <= predicate.to;
   }
+  if ('anyOf' in predicate) {
+    const value = numberOf(predicate.field, packet);
+    return predicate.anyOf.some(({ from, to }) => value >= from && value <= to);
+  }
+  if ('set' in predicate) return setMatches(predicate.field, predicate.set, packet);
   if ('is' in predicate) return packet[predicate.field] === predicate.is;
   if ('in' in predicate) return addressMatches(predicate.field, predicate.in, packet);
   return flagOf(predicate.field, packet) === predicate.holds;
@@ -104,6 +119,22 @@ function addressMatches(field: AddressField, prefix: IpPrefixWords, packet: Pack
   }
 }
 
+function setMatches(field: AddressField, set: AddressSet, packet: Packet): boolean {
+  const key = packet.key;
+  switch (field) {
+    case 'srcAddress':
+      return setHas(set, key.src0, key.src1, key.src2, key.src3);
+    case 'dstAddress':
+      return setHas(set, key.dst0, key.dst1, key.dst2, key.dst3);
+    case 'nextHop':
+      return setHas(set, ...packet.nextHop);
+    case 'outerSource':
+      return setHas(set, ...packet.outerSource);
+    default:
+      return assertNever(field);
+  }
+}
+
 function contains(prefix: IpPrefixWords, w0: number, w1: number, w2: number, w3: number): boolean {
   const { words, len } = prefix;
   return (
@@ -117,13 +148,20 @@ function contains(prefix: IpPrefixWords, w0: number, w1: number, w2: number, w3:
 /** For people: `srcAddress 10.0.0.4/32`, `not tagged`. */
 export function describePredicate(predicate: Predicate): string {
   if ('from' in predicate) {
-    const value = (part: number) =>
-      predicate.field === 'etherType' ? `0x${part.toString(16).padStart(4, '0')}` : `${part}`;
-    return predicate.from === predicate.to
-      ? `${predicate.field} ${value(predicate.from)}`
-      : `${predicate.field} ${value(predicate.from)}–${value(predicate.to)}`;
+    return `${predicate.field} ${describeRange(predicate.field, predicate)}`;
   }
+  if ('anyOf' in predicate) {
+    const ranges = predicate.anyOf.map((range) => describeRange(predicate.field, range));
+    return `${predicate.field} ${ranges.join(' or ')}`;
+  }
+  if ('set' in predicate) return `${predicate.field} ${predicate.set.name}`;
   if ('is' in predicate) return `${predicate.field} ${formatMac(predicate.is)}`;
   if ('in' in predicate) return `${predicate.field} ${formatIpPrefixWords(predicate.in)}`;
   return predicate.holds ? predicate.field : `not ${predicate.field}`;
+}
+
+function describeRange(field: NumberField, { from, to }: NumberRange): string {
+  const value = (part: number) =>
+    field === 'etherType' ? `0x${part.toString(16).padStart(4, '0')}` : `${part}`;
+  return from === to ? value(from) : `${value(from)}–${value(to)}`;
 }

@@ -1,0 +1,128 @@
+/**
+ * Address sets: any number of addresses of both families under a name that people know ("INTERNET", "10.0.0.0/8 and 3 more"), for rules
+ * that match one of many. Held as disjoint inclusive ranges in ascending order over the 128-bit space of base/ip-words, where IPv4 lies
+ * at ::ffff:0:0/96; so complement and union need no case for the family.
+ *
+ * Called by dataplane/layers (writes them), predicate (asks for one address), classifier (turns them into intervals).
+ */
+import {
+  formatIpPrefixWords,
+  type IpPrefixWords,
+  type IpWords,
+  wordMask,
+} from '../../base/ip-words.ts';
+
+/** Both ends belong to it. */
+export interface AddressRange {
+  readonly from: IpWords;
+  readonly to: IpWords;
+}
+
+export interface AddressSet {
+  /** For explanations. */
+  readonly name: string;
+  /** Disjoint, not adjacent, ascending. */
+  readonly ranges: readonly AddressRange[];
+}
+
+const FIRST: IpWords = [0, 0, 0, 0];
+const LAST: IpWords = [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff];
+
+/** Prefixes named one by one before a description says how many more there are. */
+const NAMED_MAX = 3;
+
+/** The addresses of all these prefixes, which may overlap. */
+export function addressSet(prefixes: readonly IpPrefixWords[], name?: string): AddressSet {
+  return { name: name ?? nameOf(prefixes), ranges: normalised(prefixes.map(rangeOf)) };
+}
+
+/** Every address that is in any of the sets. */
+export function unionOf(name: string, sets: readonly AddressSet[]): AddressSet {
+  return { name, ranges: normalised(sets.flatMap(({ ranges }) => ranges)) };
+}
+
+/** Every address of both families that is in none of the sets. */
+export function complementOf(name: string, sets: readonly AddressSet[]): AddressSet {
+  const ranges: AddressRange[] = [];
+  let from: IpWords | undefined = FIRST;
+  for (const taken of unionOf('', sets).ranges) {
+    if (from === undefined) break;
+    if (compareWords(from, taken.from) < 0) ranges.push({ from, to: before(taken.from) });
+    from = after(taken.to);
+  }
+  if (from !== undefined) ranges.push({ from, to: LAST });
+  return { name, ranges };
+}
+
+export function setHas(set: AddressSet, w0: number, w1: number, w2: number, w3: number): boolean {
+  const { ranges } = set;
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = ranges[middle];
+    if (range === undefined) return false;
+    if (compare(range.to, w0, w1, w2, w3) < 0) low = middle + 1;
+    else high = middle;
+  }
+  const range = ranges[low];
+  return range !== undefined && compare(range.from, w0, w1, w2, w3) <= 0;
+}
+
+function nameOf(prefixes: readonly IpPrefixWords[]): string {
+  const named = prefixes.slice(0, NAMED_MAX).map(formatIpPrefixWords);
+  const more = prefixes.length - named.length;
+  return `${named.join(' or ')}${more === 0 ? '' : ` or ${more} more`}`;
+}
+
+function rangeOf({ words, len }: IpPrefixWords): AddressRange {
+  const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
+  return { from: words, to: [last(0), last(1), last(2), last(3)] };
+}
+
+function normalised(ranges: readonly AddressRange[]): AddressRange[] {
+  const sorted = [...ranges].sort((a, b) => compareWords(a.from, b.from));
+  const merged: AddressRange[] = [];
+  for (const range of sorted) {
+    const last = merged.at(-1);
+    const next = last === undefined ? undefined : after(last.to);
+    if (last === undefined || (next !== undefined && compareWords(next, range.from) < 0)) {
+      merged.push(range);
+    } else if (compareWords(last.to, range.to) < 0) {
+      merged[merged.length - 1] = { from: last.from, to: range.to };
+    }
+  }
+  return merged;
+}
+
+function compareWords(a: IpWords, b: IpWords): number {
+  return compare(a, b[0], b[1], b[2], b[3]);
+}
+
+function compare(a: IpWords, w0: number, w1: number, w2: number, w3: number): number {
+  if (a[0] !== w0) return a[0] < w0 ? -1 : 1;
+  if (a[1] !== w1) return a[1] < w1 ? -1 : 1;
+  if (a[2] !== w2) return a[2] < w2 ? -1 : 1;
+  if (a[3] !== w3) return a[3] < w3 ? -1 : 1;
+  return 0;
+}
+
+/** The next address; undefined after the last. */
+function after(words: IpWords): IpWords | undefined {
+  const next: [number, number, number, number] = [...words];
+  for (const index of [3, 2, 1, 0] as const) {
+    next[index] = (next[index] + 1) >>> 0;
+    if (next[index] !== 0) return next;
+  }
+  return undefined;
+}
+
+/** The address before one that is not the first. */
+function before(words: IpWords): IpWords {
+  const previous: [number, number, number, number] = [...words];
+  for (const index of [3, 2, 1, 0] as const) {
+    previous[index] = (previous[index] - 1) >>> 0;
+    if (previous[index] !== 0xffff_ffff) return previous;
+  }
+  return previous;
+}
