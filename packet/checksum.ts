@@ -100,6 +100,29 @@ export function replaceInSum32(field: number, from: number, to: number): number 
   );
 }
 
+/**
+ * What replacing the 16-bit word `from` by `to` adds to a sum, not folded: ~m + m' of RFC 1624. Differences of several words may be
+ * added up (at most 2^14 of them) and then worked into a field at once.
+ */
+export function difference16(from: number, to: number): number {
+  return (~from & 0xffff) + to;
+}
+
+/** As difference16 for a 32-bit word at an even offset. */
+export function difference32(from: number, to: number): number {
+  return (~(from >>> 16) & 0xffff) + (~from & 0xffff) + (to >>> 16) + (to & 0xffff);
+}
+
+/** Checksum field after what it covers changed by `difference`. */
+export function update(field: number, difference: number): number {
+  return ~foldSmall((~field & 0xffff) + difference) & 0xffff;
+}
+
+/** As update for a field that holds a sum (a partial checksum). */
+export function updateSum(field: number, difference: number): number {
+  return foldSmall(field + difference);
+}
+
 /** Folds a total below 2^31. */
 function foldSmall(total: number): number {
   const once = (total & 0xffff) + (total >>> 16);

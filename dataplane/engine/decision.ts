@@ -5,9 +5,11 @@
  * Called by pipeline (notes), dataplane/switch and whoever explains (reads).
  */
 import { assertNever } from '../../base/assert.ts';
+import { formatIpWords } from '../../base/ip-words.ts';
 import { DROP_NAMES } from '../../packet/drop.ts';
 import { DECISIONS_MAX } from '../limits.ts';
 import { DIRECTION_NAMES, type Direction } from './direction.ts';
+import type { HeaderAction } from './header-action.ts';
 import { describePredicate } from './predicate.ts';
 import type { Action, Rule } from './rule.ts';
 
@@ -87,6 +89,7 @@ function describeAction(action: Action): string {
       const parts = [
         action.header?.ethernet === undefined ? '' : 'rewrite MAC',
         action.header?.ttl === undefined ? '' : 'decrement TTL',
+        ...describeTranslation(action.header),
         outer?.kind === 'push' ? `encapsulate VNI ${outer.vni} to peer ${outer.peer}` : '',
         outer?.kind === 'pop' ? 'decapsulate' : '',
         action.steering?.port === undefined ? '' : `deliver to port ${action.steering.port}`,
@@ -96,4 +99,14 @@ function describeAction(action: Action): string {
     default:
       return assertNever(action);
   }
+}
+
+function describeTranslation(header: HeaderAction | undefined): string[] {
+  const { ip, transport } = header ?? {};
+  return [
+    ip?.src === undefined ? '' : `source becomes ${formatIpWords(ip.src)}`,
+    transport?.srcPort === undefined ? '' : `source port becomes ${transport.srcPort}`,
+    ip?.dst === undefined ? '' : `destination becomes ${formatIpWords(ip.dst)}`,
+    transport?.dstPort === undefined ? '' : `destination port becomes ${transport.dstPort}`,
+  ];
 }

@@ -123,7 +123,7 @@ function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
       resolution.service = action.service;
       break;
     case 'allow':
-      if (action.header !== undefined) fold(composition, action.header);
+      if (action.header !== undefined) fold(composition, action.header, packet.key);
       if (action.steering !== undefined) steer(action.steering, packet, composition);
       break;
   }

@@ -5,8 +5,7 @@
  * so a flow holds one index and a change of header costs one table, not one edit per flow. `apply` edits the frame where it lies.
  *
  * Checksums: MAC addresses and outer headers are in none; the TTL is in the IPv4 header's alone, which is always complete, also on
- * a frame whose transport checksum is partial (virtio NEEDS_CSUM). Whoever adds address or port rewriting (NAT) must follow
- * packet/checksum.ts: a partial checksum is updated for what the pseudo-header covers, never for ports.
+ * a frame whose transport checksum is partial (virtio NEEDS_CSUM). Those of rewritten addresses and ports: header-rewrite.ts.
  *
  * Called by dataplane/switch/forwarder (apply), flow-table (references).
  */
@@ -18,7 +17,8 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
-import { type Composition, NO_PORT, Op } from './header-action.ts';
+import { type Composition, NO_PORT, Op, TRANSLATION_OPS } from './header-action.ts';
+import { REWRITE_WORDS, RewriteWord, rewrite } from './header-rewrite.ts';
 
 /** Index of a transposition; 0 is none. */
 export type TranspositionId = number;
@@ -43,7 +43,7 @@ export const Applied = {
 } as const;
 export type Applied = (typeof Applied)[keyof typeof Applied];
 
-const STRIDE = 12;
+const STRIDE = 22;
 const REFERENCES = 0;
 /** Next of the same bucket, or of the free list. */
 const NEXT = 1;
@@ -57,6 +57,8 @@ const PEER = 8;
 const VNI = 9;
 const MTU = 10;
 const HASH = 11;
+/** New addresses and ports, as header-rewrite.ts reads them. */
+const REWRITE = 12;
 
 /** Multiplicative hashing constant: 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
@@ -147,6 +149,7 @@ export class Transpositions {
       view.setUint16(at + 6, words[base + SRC_MAC_HIGH] ?? 0);
       view.setUint32(at + 8, words[base + SRC_MAC_LOW] ?? 0);
     }
+    if ((ops & TRANSLATION_OPS) !== 0) rewrite(frame, key, ops, words, base + REWRITE);
     return Applied.DONE;
   }
 
@@ -183,6 +186,9 @@ export class Transpositions {
     this.#set(id, PEER, composition.peer);
     this.#set(id, VNI, composition.vni);
     this.#set(id, MTU, composition.mtu);
+    for (let word = 0; word < REWRITE_WORDS; word += 1) {
+      this.#set(id, REWRITE + word, rewriteWord(composition, word));
+    }
     this.#set(id, HASH, hash);
     this.#set(id, NEXT, this.#buckets[bucket] ?? NO_TRANSPOSITION);
     this.#buckets[bucket] = id;
@@ -211,8 +217,16 @@ export class Transpositions {
       this.#word(id, PORT) === composition.port &&
       this.#word(id, PEER) === composition.peer &&
       this.#word(id, VNI) === composition.vni &&
-      this.#word(id, MTU) === composition.mtu
+      this.#word(id, MTU) === composition.mtu &&
+      this.#rewrites(id, composition)
     );
+  }
+
+  #rewrites(id: TranspositionId, composition: Composition): boolean {
+    for (let word = 0; word < REWRITE_WORDS; word += 1) {
+      if (this.#word(id, REWRITE + word) !== rewriteWord(composition, word)) return false;
+    }
+    return true;
   }
 
   #word(id: TranspositionId, at: number): number {
@@ -248,12 +262,25 @@ function decrementTtl(view: DataView, key: FlowKey): void {
 /** Offset of the hop limit in an IPv6 header (RFC 8200 §3), which no checksum covers. */
 const IPV6_HOP_LIMIT = 7;
 
+/** Word of what header-rewrite.ts reads. */
+function rewriteWord(composition: Composition, word: number): number {
+  if (word < RewriteWord.DST_IP) return composition.srcIp[word] ?? 0;
+  if (word < RewriteWord.PORTS) return composition.dstIp[word - RewriteWord.DST_IP] ?? 0;
+  if (word === RewriteWord.QUERY_ID) return composition.queryId;
+  return ((composition.srcPort << 16) | composition.dstPort) >>> 0;
+}
+
 function hashOf(composition: Composition): number {
   let hash = composition.ops;
   hash = Math.imul(hash ^ composition.port, GOLDEN) ^ (composition.dstMac % HIGH);
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ (composition.srcMac % HIGH);
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.peer;
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.vni;
+  if ((composition.ops & TRANSLATION_OPS) !== 0) {
+    for (let word = 0; word < REWRITE_WORDS; word += 1) {
+      hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ rewriteWord(composition, word);
+    }
+  }
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN);
   return (hash ^ (hash >>> 13)) >>> 0;
 }

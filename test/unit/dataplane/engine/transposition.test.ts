@@ -1,6 +1,7 @@
 /** Header actions compose, and the composition does to a frame what the actions would have done one by one. */
 import test from 'ava';
 import fc from 'fast-check';
+import { ipv4Words } from '../../../../base/ip-words.ts';
 import {
   fold,
   type HeaderAction,
@@ -35,9 +36,10 @@ function framed(bytes: Uint8Array) {
 
 function applied(actions: readonly HeaderAction[], bytes: Uint8Array): Uint8Array {
   const composition = newComposition();
-  for (const action of actions) fold(composition, action);
   const table = new Transpositions(4);
   const { view, key, frame } = framed(bytes);
+  const walked = { ...key };
+  for (const action of actions) fold(composition, action, walked);
   table.apply(table.intern(composition), frame, key);
   return new Uint8Array(view.buffer, AT);
 }
@@ -60,10 +62,10 @@ test('composition equals applying the actions one after the other', (t) => {
 
 test('a push that is popped again was never there', (t) => {
   const composition = newComposition();
-  fold(composition, { outer: { kind: 'push', peer: 3, vni: 5, mtu: 1450 } });
-  fold(composition, { outer: { kind: 'pop' } });
+  fold(composition, { outer: { kind: 'push', peer: 3, vni: 5, mtu: 1450 } }, newFlowKey());
+  fold(composition, { outer: { kind: 'pop' } }, newFlowKey());
   t.deepEqual(composition, newComposition());
-  fold(composition, { outer: { kind: 'pop' } });
+  fold(composition, { outer: { kind: 'pop' } }, newFlowKey());
   t.is(composition.ops, Op.POP);
 });
 
@@ -97,6 +99,11 @@ test('every field of a composition distinguishes it', (t) => {
     { ...base, vni: 1 },
     { ...base, mtu: 1 },
     { ...base, port: 1 },
+    { ...base, srcIp: ipv4Words(1) },
+    { ...base, dstIp: ipv4Words(1) },
+    { ...base, srcPort: 1 },
+    { ...base, dstPort: 1 },
+    { ...base, queryId: 1 },
   ].map((composition) => table.intern(composition));
   t.is(new Set(ids).size, ids.length);
   t.is(table.port(ids[0] ?? 0), NO_PORT);
@@ -126,7 +133,7 @@ test('hop limit: IPv6 goes down by one and nothing else changes', (t) => {
 test('a partial transport checksum is not touched by routing', (t) => {
   const table = new Transpositions(1);
   const composition = newComposition();
-  fold(composition, { ttl: 'decrement', ethernet: { dst: 9, src: 8 } });
+  fold(composition, { ttl: 'decrement', ethernet: { dst: 9, src: 8 } }, newFlowKey());
   const { view, key, frame } = framed(tcpIpv4({}));
   const needsCsum = {
     flags: 1,
