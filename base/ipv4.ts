@@ -41,14 +41,6 @@ export function ipv4Mask(len: number): Ipv4 {
   return len === 0 ? 0 : (0xffff_ffff << (32 - len)) >>> 0;
 }
 
-export function prefixContains(prefix: Ipv4Prefix, address: Ipv4): boolean {
-  return (address & ipv4Mask(prefix.len)) >>> 0 === prefix.address;
-}
-
-export function prefixesOverlap(a: Ipv4Prefix, b: Ipv4Prefix): boolean {
-  return a.len <= b.len ? prefixContains(a, b.address) : prefixContains(b, a.address);
-}
-
 /** Highest address of a prefix. */
 export function prefixLast(prefix: Ipv4Prefix): Ipv4 {
   return (prefix.address | ~ipv4Mask(prefix.len)) >>> 0;

@@ -1,6 +1,6 @@
 /** `weft subnet`: subnets of virtual networks (MS-NCNBI §3.1.5.18.2), each with a VXLAN network identifier of its own. */
 import type { Command } from 'commander';
-import { formatIpv4, parseIpv4Prefix } from '../../base/ipv4.ts';
+import { formatIp, parseIpPrefix } from '../../base/ip.ts';
 import { lastName, listAt, nameIn, textAt } from '../fields.ts';
 import {
   createResource,
@@ -111,8 +111,8 @@ async function create(
 
 /** The router's address: the first usable one, on every host. */
 function gateway(subnet: unknown): string {
-  const prefix = parseIpv4Prefix(textAt(subnet, 'properties', 'addressPrefix'));
-  return prefix === undefined ? '' : formatIpv4(prefix.address + 1);
+  const prefix = parseIpPrefix(textAt(subnet, 'properties', 'addressPrefix'));
+  return prefix === undefined ? '' : formatIp(prefix.first + 1n);
 }
 
 function virtualSubnetId(subnet: unknown): string {

@@ -7,7 +7,7 @@
  */
 import type { DesiredState, Tree } from '../model/desired-state.ts';
 import { type Claim, claimsOf } from './claims.ts';
-import { type NumberRange, NumberTable } from './number-table.ts';
+import { type NumberRange, NumberTable, type SpaceNumber } from './number-table.ts';
 
 export class Allocations {
   readonly #tables = new Map<string, NumberTable>();
@@ -64,7 +64,7 @@ export class Allocations {
     if (claims.length > 0) this.#claims.set(key, claims);
     for (const { space, number, owner } of claims) {
       this.table(space).claim(number, owner);
-      this.#cursors.set(space, number);
+      if (typeof number === 'number') this.#cursors.set(space, number);
     }
   }
 }
@@ -72,8 +72,8 @@ export class Allocations {
 /** What one write would take, on top of the tables. */
 export class AllocationDraft {
   readonly #allocations: Allocations;
-  readonly #released = new Map<string, Set<number>>();
-  readonly #taken = new Map<string, Map<number, string>>();
+  readonly #released = new Map<string, Set<SpaceNumber>>();
+  readonly #taken = new Map<string, Map<SpaceNumber, string>>();
 
   constructor(allocations: Allocations, released: readonly Claim[]) {
     this.#allocations = allocations;
@@ -84,7 +84,7 @@ export class AllocationDraft {
   }
 
   /** Takes `number` for `owner`; returns the present owner instead where there is another. */
-  take(space: string, number: number, owner: string): string | undefined {
+  take(space: string, number: SpaceNumber, owner: string): string | undefined {
     const present = this.ownerOf(space, number);
     if (present !== undefined && present !== owner) return present;
     const taken = this.#taken.get(space) ?? new Map();
@@ -92,7 +92,7 @@ export class AllocationDraft {
     return undefined;
   }
 
-  ownerOf(space: string, number: number): string | undefined {
+  ownerOf(space: string, number: SpaceNumber): string | undefined {
     const drafted = this.#taken.get(space)?.get(number);
     if (drafted !== undefined) return drafted;
     if (this.#released.get(space)?.has(number) === true) return undefined;
@@ -100,28 +100,32 @@ export class AllocationDraft {
   }
 
   /** Takes the lowest free number of `range` for `owner`; undefined when there is none. */
-  takeLowest(
+  takeLowest<N extends SpaceNumber>(
     space: string,
-    range: NumberRange,
+    range: NumberRange<N>,
     owner: string,
-    skip: (number: number) => boolean = () => false,
-  ): number | undefined {
+    skip: (number: N) => boolean = () => false,
+  ): N | undefined {
     const table = this.#allocations.table(space);
     const drafted = this.#taken.get(space);
-    const unusable = (candidate: number) => drafted?.has(candidate) === true || skip(candidate);
+    const unusable = (candidate: N) => drafted?.has(candidate) === true || skip(candidate);
     const number =
       table.lowestFree(range, { skip: unusable }) ?? this.#releasedIn(space, range, unusable);
     if (number !== undefined) this.take(space, number, owner);
     return number;
   }
 
-  #releasedIn(
+  #releasedIn<N extends SpaceNumber>(
     space: string,
-    range: NumberRange,
-    unusable: (number: number) => boolean,
-  ): number | undefined {
-    const released = [...(this.#released.get(space) ?? [])];
-    return released.find((n) => n >= range.first && n <= range.last && !unusable(n));
+    range: NumberRange<N>,
+    unusable: (number: N) => boolean,
+  ): N | undefined {
+    for (const released of this.#released.get(space) ?? []) {
+      // A space has numbers of one type.
+      const number = released as N;
+      if (number >= range.first && number <= range.last && !unusable(number)) return number;
+    }
+    return undefined;
   }
 
   /** As takeLowest, going on after the last number given out, so that a freed number rests as long as possible. */

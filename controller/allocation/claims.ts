@@ -3,17 +3,19 @@
  * owner. Read from the document alone, so that the tables can be rebuilt from desired state at any revision and follow every
  * change, a restore included, by releasing what the old document claimed and claiming what the new one does.
  */
-import { parseIpv4 } from '../../base/ipv4.ts';
+import { parseIp } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { resourcesOf } from '../model/desired-state.ts';
 import { refKey } from '../model/resource-ref.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
+import type { SpaceNumber } from './number-table.ts';
 
 export interface Claim {
   /** `MAC_SPACE`, `VNI_SPACE` or `addressSpaceOf(subnet)`. */
   readonly space: string;
-  readonly number: number;
+  /** Addresses are bigints (base/ip.ts), everything else is a number. */
+  readonly number: SpaceNumber;
   /** Key of the resource that holds it. */
   readonly owner: string;
 }
@@ -55,10 +57,10 @@ function addressClaim(
   owner: string,
 ): Claim[] {
   const ref = textOf(objectOf(subnet)['resourceRef']);
-  return ref === '' ? [] : claim(addressSpaceOf(ref), parseIpv4(textOf(address)), owner);
+  return ref === '' ? [] : claim(addressSpaceOf(ref), parseIp(textOf(address)), owner);
 }
 
-function claim(space: string, number: number | undefined, owner: string): Claim[] {
+function claim(space: string, number: SpaceNumber | undefined, owner: string): Claim[] {
   return number === undefined ? [] : [{ space, number, owner }];
 }
 

@@ -39,6 +39,8 @@ export const ADDRESS_PREFIXES_MAX = 256;
 export const DNS_SERVERS_MAX = 10;
 /** IP configurations of one network interface. */
 export const IP_CONFIGURATIONS_MAX = 256;
+/** Addresses of an IPv6 subnet or pool that are given out as Dynamic, from its start: what Azure allows in a network. 8 KiB of bitmap. */
+export const DYNAMIC_IPV6_ADDRESSES_MAX: number = 1 << 16;
 /** Addresses in one MAC pool: its bitmap takes 2 MiB. */
 export const MAC_POOL_ADDRESSES_MAX: number = 1 << 24;
 

@@ -3,7 +3,7 @@
  * The specification writes `startIpAddress` in the table and `startIPAddress` elsewhere; letter case is not compared.
  */
 import Type from 'typebox';
-import { BackReferences, Ipv4Text, PrefixText, ReadOnly } from './property-types.ts';
+import { BackReferences, IpText, PrefixText, ReadOnly } from './property-types.ts';
 
 export const LogicalNetworkSchema = Type.Object({
   networkVirtualizationEnabled: Type.Optional(
@@ -15,16 +15,16 @@ export const LogicalNetworkSchema = Type.Object({
 export const LogicalSubnetSchema = Type.Object({
   addressPrefix: Type.Optional(PrefixText),
   vlanId: Type.Integer({ minimum: 0, maximum: 4095, 'x-aliases': ['vlanID'] }),
-  dnsServers: Type.Optional(Type.Array(Ipv4Text)),
-  defaultGateways: Type.Optional(Type.Array(Ipv4Text)),
+  dnsServers: Type.Optional(Type.Array(IpText)),
+  defaultGateways: Type.Optional(Type.Array(IpText)),
   isPublic: Type.Optional(Type.Boolean()),
   networkInterfaces: BackReferences,
   ipConfigurations: BackReferences,
 });
 
 export const IpPoolSchema = Type.Object({
-  startIpAddress: Ipv4Text,
-  endIpAddress: Ipv4Text,
+  startIpAddress: IpText,
+  endIpAddress: IpText,
   usage: ReadOnly(
     Type.Object({
       numberOfIPAddresses: Type.Integer(),
@@ -35,6 +35,6 @@ export const IpPoolSchema = Type.Object({
 });
 
 export const LogicalRouteSchema = Type.Object({
-  destination: Type.String({ 'x-aliases': ['destinationPrefix'] }),
-  nextHop: Type.String({ 'x-aliases': ['nextHopIPAddress'] }),
+  destination: Type.String({ ...PrefixText, 'x-aliases': ['destinationPrefix'] }),
+  nextHop: Type.String({ ...IpText, 'x-aliases': ['nextHopIPAddress'] }),
 });

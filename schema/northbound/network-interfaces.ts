@@ -8,7 +8,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { Ipv4Text, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
+import { IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
 
 const ENABLED_DISABLED = ['Enabled', 'Disabled'] as const;
 
@@ -36,7 +36,7 @@ export const NetworkInterfaceSchema = Type.Object({
   privateMacAddress: Type.Optional(
     Type.String({ description: 'read in any notation, kept as AABBCCDDEEFF' }),
   ),
-  dnsSettings: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(Ipv4Text)) })),
+  dnsSettings: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(IpText)) })),
   internalDnsNameLabel: Type.Optional(Type.String({ maxLength: 63 })),
   isPrimary: Type.Optional(Type.Boolean()),
   isHostVirtualNetworkInterface: Type.Optional(Type.Boolean()),
@@ -50,7 +50,7 @@ export const NetworkInterfaceSchema = Type.Object({
 });
 
 export const IpConfigurationSchema = Type.Object({
-  privateIPAddress: Type.Optional(Ipv4Text),
+  privateIPAddress: Type.Optional(IpText),
   privateIPAllocationMethod: Type.Optional(Words(['Static', 'Dynamic', 'Unmanaged', 'Learned'])),
   subnet: Type.Optional(Reference(['virtualNetworks/subnets', 'logicalNetworks/subnets'])),
   isPrimary: Type.Optional(Type.Boolean()),

@@ -9,6 +9,7 @@
  * - `x-inert`: the property belongs to a feature that is not built. These values ask for nothing and are tolerated; any other
  *   is refused, because a request that is stored and ignored is a lie.
  * - `x-back-references`: an array of references that the controller fills with what points here.
+ * - `x-spelling`: the text is an IP address or prefix and is kept in its canonical spelling.
  * - `x-aliases`: further spellings the specification itself uses. Letter case never matters.
  */
 import Type, { type TSchema } from 'typebox';
@@ -57,7 +58,9 @@ export const BackReferences = ReadOnly(
   Type.Array(Type.Object({ resourceRef: Type.String() }), { 'x-back-references': true }),
 );
 
-export const Ipv4Text = Type.String({ description: 'IPv4 address' });
+/** Kept in its one spelling (RFC 5952); what is no address is kept as it is, for the resource's own rules to refuse. */
+export const IpText = Type.String({ description: 'IPv4 or IPv6 address', 'x-spelling': 'ip' });
 export const PrefixText = Type.String({
-  description: 'address prefix, a.b.c.d/n without host bits',
+  description: 'address prefix, a.b.c.d/n or x:x::/n, without host bits',
+  'x-spelling': 'prefix',
 });

@@ -1,12 +1,13 @@
 /**
  * Reads what a client sent against a schema of this folder: names in any letter case and under the aliases the specification
- * uses, numbers and booleans also as text, null as absent, read-only properties dropped. What comes out has the schema's names, order
+ * uses, numbers and booleans also as text, addresses in their one spelling, null as absent, read-only properties dropped. What comes out has the schema's names, order
  * and types and nothing else; what does not fit is a fault that names the property. Nothing is ever dropped silently except
  * what the specification calls read-only.
  *
  * Called by controller/northbound for every PUT; pure.
  */
 import type { TSchema } from 'typebox';
+import { canonicalIp, canonicalIpPrefix } from '../../base/ip.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonRecord;
 export interface JsonRecord {
@@ -54,6 +55,7 @@ interface SchemaShape {
   readonly 'x-aliases'?: readonly string[];
   readonly 'x-back-references'?: boolean;
   readonly 'x-loose'?: boolean;
+  readonly 'x-spelling'?: 'ip' | 'prefix';
 }
 
 /** A schema as the interpreter sees it: the one place where TypeBox's opaque type is opened. */
@@ -194,6 +196,8 @@ function readText(
     faults.push({ kind: 'bad-value', path, message });
     return undefined;
   }
+  if (shape['x-spelling'] === 'ip') return canonicalIp(text);
+  if (shape['x-spelling'] === 'prefix') return canonicalIpPrefix(text);
   if (shape.enum === undefined) return text;
   const word = shape.enum.find((candidate) => candidate.toLowerCase() === text.toLowerCase());
   if (word === undefined) {

@@ -6,7 +6,7 @@ import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import {
   BackReferences,
-  Ipv4Text,
+  IpText,
   LooseText,
   NotBuilt,
   PrefixText,
@@ -18,7 +18,7 @@ export const VirtualNetworkSchema = Type.Object({
   addressSpace: Type.Object({
     addressPrefixes: Type.Array(PrefixText, { minItems: 1 }),
   }),
-  dhcpOptions: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(Ipv4Text)) })),
+  dhcpOptions: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(IpText)) })),
   logicalNetwork: Reference(['logicalNetworks'], 'the provider network that carries this one'),
   configurationState: ReadOnlyConfigurationState,
   unbilledAddressRanges: NotBuilt(Type.String(), ''),
@@ -31,7 +31,12 @@ export const VirtualSubnetSchema = Type.Object({
   accessControlList: Type.Optional(Reference(['accessControlLists'])),
   routeTable: Type.Optional(Reference(['routeTables'])),
   serviceInsertion: Type.Optional(Reference(['serviceInsertions'])),
-  dualStackSubnet: NotBuilt(Reference(['virtualNetworks/subnets'])),
+  dualStackSubnet: Type.Optional(
+    Reference(
+      ['virtualNetworks/subnets'],
+      'the subnet of the other family in this network, for interfaces with an address in each',
+    ),
+  ),
   encryptionEnabled: NotBuilt(Type.Boolean(), false),
   ipConfigurations: BackReferences,
   virtualSubnetId: ReadOnly(Type.Integer(), 'VXLAN network identifier, 24 bits'),

@@ -3,20 +3,20 @@
  * logical one those of its ipPools. A Dynamic address is chosen at the first PUT and stays while the subnet does.
  */
 import {
-  formatIpv4,
-  type Ipv4Prefix,
-  parseIpv4,
-  parseIpv4Prefix,
-  prefixContains,
-  prefixLast,
-} from '../../../base/ipv4.ts';
+  formatIp,
+  type Ip,
+  type IpPrefix,
+  ipPrefixHas,
+  ipPrefixLast,
+  parseIp,
+  parseIpPrefix,
+} from '../../../base/ip.ts';
 import { LogicalSubnetSchema } from '../../../schema/northbound/logical-networks.ts';
 import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
 import { addressSpaceOf } from '../../allocation/claims.ts';
-import type { NumberRange } from '../../allocation/number-table.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import { refKey } from '../../model/resource-ref.ts';
-import { usableRange } from '../address-rules.ts';
+import { dynamicRange, type IpRange, usableRange } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { typed } from '../resource-node.ts';
 import type {
@@ -97,8 +97,8 @@ function staticFaults(node: ResourceNode, address: string | undefined): FaultDet
     const message = 'privateIPAddress is required when privateIPAllocationMethod is Static';
     return [detail('PrivateIPAddressMissing', message, node.ref)];
   }
-  if (parseIpv4(address) !== undefined) return [];
-  return [detail('InvalidPrivateIPAddressFormat', `'${address}' is no IPv4 address`, node.ref)];
+  if (parseIp(address) !== undefined) return [];
+  return [detail('InvalidPrivateIPAddressFormat', `'${address}' is no IP address`, node.ref)];
 }
 
 function allocate(node: ResourceNode, context: AllocateContext): readonly FaultDetail[] {
@@ -114,26 +114,30 @@ function allocate(node: ResourceNode, context: AllocateContext): readonly FaultD
 interface AddressRules {
   readonly subnet: Resource;
   readonly space: string;
-  readonly prefix: Ipv4Prefix | undefined;
+  readonly prefix: IpPrefix | undefined;
   /** From which a Dynamic address comes, in this order. */
-  readonly ranges: readonly NumberRange[];
-  readonly isReserved: (address: number) => boolean;
+  readonly ranges: readonly IpRange[];
+  readonly isReserved: (address: Ip) => boolean;
 }
 
 function addressRulesOf(subnet: Resource, context: ReadContext): AddressRules {
   const space = addressSpaceOf(subnet.ref);
   const { addressPrefix } = typed(LogicalSubnetSchema, subnet);
-  const prefix = parseIpv4Prefix(addressPrefix ?? '');
+  const prefix = parseIpPrefix(addressPrefix ?? '');
   if (subnet.type === 'virtualnetworks/subnets' && prefix !== undefined) {
     const range = usableRange(prefix);
-    const isReserved = (address: number) => address < range.first || address > range.last;
+    const isReserved = (address: Ip) => address < range.first || address > range.last;
     return { subnet, space, prefix, ranges: [range], isReserved };
   }
   const gateways = gatewaysOf(subnet);
-  const isReserved = (address: number) =>
+  const isReserved = (address: Ip) =>
     gateways.has(address) ||
-    (prefix !== undefined && (address === prefix.address || address === prefixLast(prefix)));
+    (prefix !== undefined && (address === prefix.first || isBroadcast(address, prefix)));
   return { subnet, space, prefix, ranges: poolRangesOf(subnet, context), isReserved };
+}
+
+function isBroadcast(address: Ip, prefix: IpPrefix): boolean {
+  return prefix.family === 4 && address === ipPrefixLast(prefix);
 }
 
 function takeStatic(
@@ -142,9 +146,9 @@ function takeStatic(
   { draft }: AllocateContext,
 ): readonly FaultDetail[] {
   const text = typed(IpConfigurationSchema, node).privateIPAddress ?? '';
-  const address = parseIpv4(text);
+  const address = parseIp(text);
   if (address === undefined) return [];
-  if (prefix === undefined || !prefixContains(prefix, address)) {
+  if (prefix === undefined || !ipPrefixHas(prefix, address)) {
     return [detail('PrivateIPAddressNotInSubnet', `${text} is not in ${subnet.ref}`, node.ref)];
   }
   if (isReserved(address)) {
@@ -163,21 +167,21 @@ function takeDynamic(
 ): readonly FaultDetail[] {
   const kept = keptAddress(previous, subnet);
   if (kept !== undefined && !isReserved(kept) && draft.take(space, kept, node.key) === undefined) {
-    node.properties['privateIPAddress'] = formatIpv4(kept);
+    node.properties['privateIPAddress'] = formatIp(kept);
     return [];
   }
   for (const range of ranges) {
-    const given = draft.takeLowest(space, range, node.key, isReserved);
+    const given = draft.takeLowest(space, dynamicRange(range), node.key, isReserved);
     if (given === undefined) continue;
-    node.properties['privateIPAddress'] = formatIpv4(given);
+    node.properties['privateIPAddress'] = formatIp(given);
     return [];
   }
   return [detail('SubnetIsFull', `${subnet.ref} has no free address`, subnet.ref)];
 }
 
-function keptAddress(previous: ResourceNode | undefined, subnet: Resource): number | undefined {
+function keptAddress(previous: ResourceNode | undefined, subnet: Resource): Ip | undefined {
   if (previous === undefined) return undefined;
   const before = typed(IpConfigurationSchema, previous);
   const sameSubnet = refKey(before.subnet?.resourceRef ?? '') === subnet.key;
-  return sameSubnet ? parseIpv4(before.privateIPAddress ?? '') : undefined;
+  return sameSubnet ? parseIp(before.privateIPAddress ?? '') : undefined;
 }

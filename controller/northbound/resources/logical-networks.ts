@@ -3,12 +3,13 @@
  * provider address, from its pools.
  */
 import {
-  formatIpv4,
-  type Ipv4Prefix,
-  parseIpv4,
-  parseIpv4Prefix,
-  prefixContains,
-} from '../../../base/ipv4.ts';
+  formatIp,
+  type Ip,
+  type IpPrefix,
+  ipPrefixHas,
+  parseIp,
+  parseIpPrefix,
+} from '../../../base/ip.ts';
 import {
   IpPoolSchema,
   LogicalNetworkSchema,
@@ -17,10 +18,17 @@ import {
 } from '../../../schema/northbound/logical-networks.ts';
 import type { AllocationDraft } from '../../allocation/allocations.ts';
 import { addressSpaceOf } from '../../allocation/claims.ts';
-import type { NumberRange } from '../../allocation/number-table.ts';
+import { sizeOfRange } from '../../allocation/number-table.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import type { JsonObject } from '../../store/store.ts';
-import { addressFaults, overlapFaults, rangeOf, readPrefix } from '../address-rules.ts';
+import {
+  addressFaults,
+  dynamicRange,
+  type IpRange,
+  overlapFaults,
+  rangeOf,
+  readPrefix,
+} from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type {
@@ -71,7 +79,7 @@ export const logicalNetworks: ResourceType = {
 };
 
 /** Pools of a stored logical subnet, in order of their names. */
-export function poolRangesOf(subnet: Resource, { desired }: ReadContext): NumberRange[] {
+export function poolRangesOf(subnet: Resource, { desired }: ReadContext): IpRange[] {
   const stored = desired.byRef(subnet.ref) ?? subnet;
   return stored.children
     .filter(({ type }) => type === 'logicalnetworks/subnets/ippools')
@@ -79,9 +87,9 @@ export function poolRangesOf(subnet: Resource, { desired }: ReadContext): Number
     .flatMap((pool) => poolRange(pool) ?? []);
 }
 
-export function gatewaysOf(holder: { readonly properties: JsonObject }): ReadonlySet<number> {
+export function gatewaysOf(holder: { readonly properties: JsonObject }): ReadonlySet<Ip> {
   const { defaultGateways = [] } = typed(LogicalSubnetSchema, holder);
-  return new Set(defaultGateways.flatMap((text) => parseIpv4(text) ?? []));
+  return new Set(defaultGateways.flatMap((text) => parseIp(text) ?? []));
 }
 
 function validateNetwork(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
@@ -117,9 +125,10 @@ function takeFromPools(
   for (const pool of childrenIn(subnet, ipPools.collection)) {
     const range = poolRange(pool);
     const space = addressSpaceOf(subnet.ref);
-    const address = range && draft.takeLowest(space, range, owner, (n) => gateways.has(n));
+    const address =
+      range && draft.takeLowest(space, dynamicRange(range), owner, (ip) => gateways.has(ip));
     if (address === undefined) continue;
-    return { providerAddress: formatIpv4(address), providerSubnetRef: subnet.ref };
+    return { providerAddress: formatIp(address), providerSubnetRef: subnet.ref };
   }
   return undefined;
 }
@@ -160,10 +169,10 @@ function validateSubnet(node: ResourceNode, context: WriteContext): readonly Fau
   ];
 }
 
-function outsideAddresses(texts: readonly string[], prefix: Ipv4Prefix, target: string) {
+function outsideAddresses(texts: readonly string[], prefix: IpPrefix, target: string) {
   return texts.flatMap((text) => {
-    const address = parseIpv4(text);
-    if (address === undefined || prefixContains(prefix, address)) return [];
+    const address = parseIp(text);
+    if (address === undefined || ipPrefixHas(prefix, address)) return [];
     return [detail('InvalidIPAddress', `gateway ${text} is not in the subnet`, target)];
   });
 }
@@ -184,7 +193,7 @@ function poolOverlaps(node: ResourceNode): FaultDetail[] {
       const range = poolRange(pool);
       return range === undefined ? [] : [{ range, ref: pool.ref }];
     })
-    .sort((a, b) => a.range.first - b.range.first);
+    .sort((a, b) => (a.range.first < b.range.first ? -1 : 1));
   return ranges.flatMap(({ range, ref }, index) => {
     const before = ranges[index - 1];
     if (before === undefined || before.range.last < range.first) return [];
@@ -194,7 +203,7 @@ function poolOverlaps(node: ResourceNode): FaultDetail[] {
 
 function subnetInUse(node: ResourceNode, { allocations }: WriteContext): FaultDetail | undefined {
   const table = allocations.table(addressSpaceOf(node.ref));
-  const owner = table.anyOwnerIn({ first: 0, last: Number.MAX_SAFE_INTEGER });
+  const owner = table.anyOwner();
   if (owner === undefined) return undefined;
   const message = `${node.ref} is in use: ${owner} has an address in it`;
   return detail('InUseSubnetCannotBeDeleted', message, node.ref);
@@ -203,30 +212,38 @@ function subnetInUse(node: ResourceNode, { allocations }: WriteContext): FaultDe
 function validatePool(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
   const range = poolRange(node);
   if (range === undefined) {
-    const message = 'startIpAddress and endIpAddress are IPv4 addresses in ascending order';
+    const message = 'startIpAddress and endIpAddress are addresses of one family, ascending';
     return [detail('InvalidIPAddress', message, node.ref)];
   }
   const prefix = node.parent === undefined ? undefined : prefixOf(node.parent);
   if (prefix === undefined) {
     return [detail('InvalidSubnet', 'a subnet with pools has an addressPrefix', node.ref)];
   }
-  if (!prefixContains(prefix, range.first) || !prefixContains(prefix, range.last)) {
+  if (!ipPrefixHas(prefix, range.first) || !ipPrefixHas(prefix, range.last)) {
     return [detail('InvalidParameterValue', 'the pool is not within its subnet', node.ref)];
   }
   return shrunkInUse(node, range, context);
 }
 
 /** A pool may change as long as every address given out from it stays in it. */
-function shrunkInUse(node: ResourceNode, range: NumberRange, context: WriteContext): FaultDetail[] {
+function shrunkInUse(node: ResourceNode, range: IpRange, context: WriteContext): FaultDetail[] {
   const was = context.previous === undefined ? undefined : poolRange(context.previous);
   if (was === undefined || (was.first >= range.first && was.last <= range.last)) return [];
   const table = context.allocations.table(addressSpaceOf(node.parent?.ref ?? ''));
   const owner =
-    table.anyOwnerIn({ first: was.first, last: Math.min(was.last, range.first - 1) }) ??
-    table.anyOwnerIn({ first: Math.max(was.first, range.last + 1), last: was.last });
+    table.anyOwnerIn({ first: was.first, last: lower(was.last, range.first - 1n) }) ??
+    table.anyOwnerIn({ first: higher(was.first, range.last + 1n), last: was.last });
   if (owner === undefined) return [];
   const message = `an address that would leave the pool is in use by ${owner}`;
   return [detail('InUseIpPoolCannotBeDeleted', message, node.ref)];
+}
+
+function lower(a: Ip, b: Ip): Ip {
+  return a < b ? a : b;
+}
+
+function higher(a: Ip, b: Ip): Ip {
+  return a > b ? a : b;
 }
 
 function poolInUse(node: ResourceNode, { allocations }: WriteContext): FaultDetail | undefined {
@@ -244,7 +261,7 @@ function derivePool(resource: Resource, { allocations }: ReadContext): JsonObjec
   const table = allocations.table(addressSpaceOf(resource.parent?.ref ?? ''));
   return {
     usage: {
-      numberOfIPAddresses: range.last - range.first + 1,
+      numberOfIPAddresses: Math.min(sizeOfRange(range), Number.MAX_SAFE_INTEGER),
       numberOfIPAddressesAllocated: table.countIn(range),
       numberOfIPAddressesInTransition: 0,
     },
@@ -254,13 +271,13 @@ function derivePool(resource: Resource, { allocations }: ReadContext): JsonObjec
 function validateRoute(node: ResourceNode): readonly FaultDetail[] {
   const { destination, nextHop } = typed(LogicalRouteSchema, node);
   const prefix = node.parent === undefined ? undefined : prefixOf(node.parent);
-  const hop = parseIpv4(nextHop);
+  const hop = parseIp(nextHop);
   const faults: FaultDetail[] = [];
-  if (parseIpv4Prefix(destination) === undefined) {
-    const message = `'${destination}' is not a.b.c.d/n without host bits`;
+  if (parseIpPrefix(destination) === undefined) {
+    const message = `'${destination}' is not an address prefix without host bits`;
     faults.push(detail('InvalidRouteAddressPrefix', message, node.ref));
   }
-  if (hop === undefined || prefix === undefined || !prefixContains(prefix, hop)) {
+  if (hop === undefined || prefix === undefined || !ipPrefixHas(prefix, hop)) {
     const message = `nextHop '${nextHop}' is not an address of the subnet`;
     faults.push(detail('InvalidNextHopIpAddress', message, node.ref));
   }
@@ -274,11 +291,11 @@ function validateRoute(node: ResourceNode): readonly FaultDetail[] {
   return faults;
 }
 
-function prefixOf(holder: { readonly properties: JsonObject }): Ipv4Prefix | undefined {
-  return parseIpv4Prefix(typed(LogicalSubnetSchema, holder).addressPrefix ?? '');
+function prefixOf(holder: { readonly properties: JsonObject }): IpPrefix | undefined {
+  return parseIpPrefix(typed(LogicalSubnetSchema, holder).addressPrefix ?? '');
 }
 
-function poolRange(holder: { readonly properties: JsonObject }): NumberRange | undefined {
+function poolRange(holder: { readonly properties: JsonObject }): IpRange | undefined {
   const { startIpAddress, endIpAddress } = typed(IpPoolSchema, holder);
   return rangeOf(startIpAddress, endIpAddress);
 }

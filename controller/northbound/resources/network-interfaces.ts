@@ -22,6 +22,7 @@ import type {
   ResourceType,
   WriteContext,
 } from '../resource-type.ts';
+import { familyFaults } from './dual-stack.ts';
 import { ipConfigurations } from './ip-configurations.ts';
 import { macPoolRanges } from './mac-pools.ts';
 
@@ -65,8 +66,13 @@ function formatMacBare(mac: Mac): string {
   return mac.toString(16).padStart(12, '0').toUpperCase();
 }
 
-function validate(node: ResourceNode, _context: WriteContext): readonly FaultDetail[] {
-  return [...macFaults(node), ...dnsFaults(node), ...configurationFaults(node)];
+function validate(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
+  return [
+    ...macFaults(node),
+    ...dnsFaults(node),
+    ...configurationFaults(node),
+    ...familyFaults(node, childrenIn(node, ipConfigurations.collection), context),
+  ];
 }
 
 function macFaults(node: ResourceNode): FaultDetail[] {

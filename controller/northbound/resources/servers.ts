@@ -3,13 +3,14 @@
  * packets) comes from the ipPools of a logical network with `networkVirtualizationEnabled`: one that its interfaces are
  * connected to where they say so, else the first with room. It is kept beside the properties, for the compiler, for the server's life.
  */
-import { formatIpv4, parseIpv4 } from '../../../base/ipv4.ts';
+import { formatIp, parseIp } from '../../../base/ip.ts';
 import { LogicalNetworkSchema } from '../../../schema/northbound/logical-networks.ts';
 import { ServerNetworkInterfaceSchema, ServerSchema } from '../../../schema/northbound/servers.ts';
 import { addressSpaceOf } from '../../allocation/claims.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import { refKey } from '../../model/resource-ref.ts';
 import type { JsonObject } from '../../store/store.ts';
+import { dynamicRange } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type {
@@ -63,11 +64,13 @@ function allocateProviderAddress(
     const space = addressSpaceOf(subnet.ref);
     const gateways = gatewaysOf(subnet);
     for (const range of poolRangesOf(subnet, context)) {
-      const address = context.draft.takeLowest(space, range, node.key, (n) => gateways.has(n));
+      const address = context.draft.takeLowest(space, dynamicRange(range), node.key, (ip) =>
+        gateways.has(ip),
+      );
       if (address === undefined) continue;
       node.internal = {
         ...node.internal,
-        providerAddress: formatIpv4(address),
+        providerAddress: formatIp(address),
         providerSubnetRef: subnet.ref,
       };
       return [];
@@ -79,7 +82,7 @@ function allocateProviderAddress(
 function keepProviderAddress(node: ResourceNode, { draft, desired }: AllocateContext): boolean {
   const { providerAddress, providerSubnetRef } = node.internal ?? {};
   if (typeof providerAddress !== 'string' || typeof providerSubnetRef !== 'string') return false;
-  const address = parseIpv4(providerAddress);
+  const address = parseIp(providerAddress);
   if (address === undefined || desired.byRef(providerSubnetRef) === undefined) return false;
   return draft.take(addressSpaceOf(providerSubnetRef), address, node.key) === undefined;
 }

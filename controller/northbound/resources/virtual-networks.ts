@@ -2,7 +2,7 @@
  * virtualNetworks and subnets — MS-NCNBI §3.1.5.18. A subnet's `virtualSubnetId`, its VXLAN network identifier, is given when it is
  * created and kept for its life; freed identifiers rest as long as possible, because a host may not have heard yet.
  */
-import { type Ipv4Prefix, parseIpv4Prefix } from '../../../base/ipv4.ts';
+import { type IpPrefix, parseIpPrefix } from '../../../base/ip.ts';
 import { LogicalNetworkSchema } from '../../../schema/northbound/logical-networks.ts';
 import { VirtualNetworkManagerSchema } from '../../../schema/northbound/virtual-network-manager.ts';
 import {
@@ -30,6 +30,7 @@ import type {
   ResourceType,
   WriteContext,
 } from '../resource-type.ts';
+import { pairingFaults } from './dual-stack.ts';
 import { VIRTUAL_SUBNET_ID_RANGE } from './virtual-network-manager.ts';
 
 const subnets: ResourceType = {
@@ -44,6 +45,7 @@ const subnets: ResourceType = {
       inUse: 'InUseAccessControlListCannotBeDeleted',
     },
     { property: 'routeTable', backReference: 'subnets', inUse: 'InUseRouteTableCannotBeDeleted' },
+    { property: 'dualStackSubnet', inUse: 'InUseSubnetCannotBeDeleted' },
     {
       property: 'serviceInsertion',
       backReference: 'subnets',
@@ -84,6 +86,7 @@ function validateNetwork(node: ResourceNode, context: WriteContext): readonly Fa
       : []),
     ...logicalNetworkFaults(node, context),
     ...subnetSpaceFaults(node, spaces),
+    ...pairingFaults(childrenIn(node, subnets.collection), context),
   ];
 }
 
@@ -109,9 +112,9 @@ function logicalNetworkFaults(node: ResourceNode, context: WriteContext): FaultD
   return [detail('InvalidLogicalNetworkReference', message, target.ref)];
 }
 
-function subnetSpaceFaults(node: ResourceNode, spaces: readonly Ipv4Prefix[]): FaultDetail[] {
+function subnetSpaceFaults(node: ResourceNode, spaces: readonly IpPrefix[]): FaultDetail[] {
   const named: NamedPrefix[] = childrenIn(node, subnets.collection).flatMap((subnet) => {
-    const prefix = parseIpv4Prefix(typed(VirtualSubnetSchema, subnet).addressPrefix);
+    const prefix = parseIpPrefix(typed(VirtualSubnetSchema, subnet).addressPrefix);
     return prefix === undefined ? [] : [{ prefix, name: subnet.ref }];
   });
   return [
@@ -163,6 +166,6 @@ function vniRange({ desired }: ReadContext): NumberRange {
     : { first: range.startId, last: range.endId };
 }
 
-function prefixesOf(texts: readonly string[]): Ipv4Prefix[] {
-  return texts.flatMap((text) => parseIpv4Prefix(text) ?? []);
+function prefixesOf(texts: readonly string[]): IpPrefix[] {
+  return texts.flatMap((text) => parseIpPrefix(text) ?? []);
 }

@@ -194,8 +194,8 @@ const REFUSALS: readonly Refusal[] = [
     code: 'InvalidIPPrefix',
   },
   {
-    what: 'an IPv6 prefix',
-    request: ['PUT', '/virtualNetworks/red', withSpace('fd00::/64')],
+    what: 'an IPv6 prefix with host bits',
+    request: ['PUT', '/virtualNetworks/red', withSpace('fd00::1/64')],
     code: 'InvalidIPPrefix',
   },
   {

@@ -7,6 +7,8 @@ import { DesiredState } from '../../../../controller/model/desired-state.ts';
 import type { Change, JsonObject } from '../../../../controller/store/store.ts';
 
 const SUBNET = '/virtualNetworks/v/subnets/s';
+/** 10.0.0.4 as base/ip.ts counts. */
+const TEN_4 = 0xffff_0a00_0004n;
 const CAUSE = { client: 'test', requestId: '', summary: '' };
 
 function nic(name: string, address: string, mac: string): JsonObject {
@@ -53,7 +55,7 @@ test('one revision may swap the addresses of two interfaces', (t) => {
     ['a', nic('a', '10.0.0.5', '020000000002')],
     ['b', nic('b', '10.0.0.4', '020000000001')],
   );
-  const owner = world.allocations.table(addressSpaceOf(SUBNET)).ownerOf(0x0a00_0004);
+  const owner = world.allocations.table(addressSpaceOf(SUBNET)).ownerOf(TEN_4);
   t.is(owner, '/networkinterfaces/b/ipconfigurations/c');
 });
 
@@ -90,10 +92,10 @@ test('a draft takes what its own tree gives up, and leaves the tables alone', (t
   const space = addressSpaceOf(SUBNET);
   const [root] = [world.desired.byRef('/networkInterfaces/a')];
   const draft = world.allocations.draft(root === undefined ? [] : claimsOf(root));
-  t.is(draft.take(space, 0x0a00_0004, 'x'), undefined);
-  t.is(draft.take(space, 0x0a00_0004, 'y'), 'x');
+  t.is(draft.take(space, TEN_4, 'x'), undefined);
+  t.is(draft.take(space, TEN_4, 'y'), 'x');
   t.is(
-    world.allocations.draft([]).take(space, 0x0a00_0004, 'y'),
+    world.allocations.draft([]).take(space, TEN_4, 'y'),
     '/networkinterfaces/a/ipconfigurations/c',
   );
   t.is(world.allocations.table(space).size, 1);

@@ -1,7 +1,11 @@
 /** Owners and free numbers agree, whatever was claimed before or after a range was first asked for. */
 import test from 'ava';
 import fc from 'fast-check';
-import { NumberTable } from '../../../../controller/allocation/number-table.ts';
+import {
+  NumberTable,
+  sizeOfRange,
+  startOfRange,
+} from '../../../../controller/allocation/number-table.ts';
 
 const RANGE = { first: 100, last: 163 };
 
@@ -39,6 +43,24 @@ test('a number has one owner, and only its owner gives it back', (t) => {
   t.throws(() => table.release(7, 'b'));
   table.release(7, 'a');
   t.is(table.ownerOf(7), undefined);
+});
+
+test('addresses of 128 bits are found, counted and owned as exactly as small numbers', (t) => {
+  const table = new NumberTable();
+  const first = 0xfd00_0001_0000_0001_0000_0000_0000_0004n;
+  const range = { first, last: first + (1n << 64n) };
+  table.claim(first, 'a');
+  table.claim(first + (1n << 63n), 'far');
+  table.claim(first + (1n << 63n) + 1n, 'beside');
+  t.is(table.lowestFree(range), first + 1n);
+  t.is(table.lowestFree(range, { from: first + 9n }), first + 9n);
+  t.is(table.ownerOf(first + (1n << 63n)), 'far');
+  t.is(table.countIn(range), 3);
+  t.is(table.anyOwnerIn({ first: first + 1n, last: first + (1n << 63n) }), 'far');
+  table.release(first, 'a');
+  t.is(table.lowestFree(range), first);
+  t.deepEqual(startOfRange(range, 4), { first, last: first + 3n });
+  t.is(sizeOfRange({ first: 5, last: 4 }), 0);
 });
 
 test('an empty range has nothing to give', (t) => {
