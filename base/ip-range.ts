@@ -46,6 +46,19 @@ export function rangeOfPrefix(
   return { family, from, to: from + size - 1n };
 }
 
+/** Every address of the family that is in none of the ranges, in ascending order. */
+export function complementOf(family: Family, ranges: readonly IpRange[]): IpRange[] {
+  const { to: last } = wholeFamily(family);
+  const gaps: IpRange[] = [];
+  let next = 0n;
+  for (const { from, to } of [...ranges].sort((a, b) => (a.from < b.from ? -1 : 1))) {
+    if (from > next) gaps.push({ from: next, to: from - 1n });
+    if (to >= next) next = to + 1n;
+  }
+  if (next <= last) gaps.push({ from: next, to: last });
+  return gaps;
+}
+
 export interface SizedPrefix {
   readonly address: bigint;
   readonly len: number;
