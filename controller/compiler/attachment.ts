@@ -54,12 +54,14 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
         ...model.interfacesInSubnet(ref),
       ]);
     case 'logical-network':
+    case 'access-control-list':
+    case 'security-tag':
       return [];
   }
 }
 
 /** Attachments refer to subnets by instanceId only: a subnet with another prefix or VNI moves nothing. */
-function subnetsReidentified(
+export function subnetsReidentified(
   before: VirtualNetwork | undefined,
   after: VirtualNetwork | undefined,
 ): string[] {

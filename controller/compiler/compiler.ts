@@ -4,7 +4,8 @@
  *     documents ──┐                 host-settings ──┐
  *                 ├─► model ──► virtual-networks ───┼─► scopes ──► slices (one per target) ──► changed keys
  *     placements ─┘   (indices)  virtual-subnets ───┤   (goal-state/goal-states.ts)
- *                                ports, mappings ───┘
+ *                                ports, mappings ───┤
+ *           access-control-lists, security-tags ────┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -21,9 +22,11 @@ import {
   DEFAULT_SETTINGS,
   virtualNetworkScope,
 } from './node.ts';
+import { accessControlLists } from './nodes/access-control-lists.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
 import { ports } from './nodes/ports.ts';
+import { securityTags } from './nodes/security-tags.ts';
 import { virtualNetworks } from './nodes/virtual-networks.ts';
 import { virtualSubnets } from './nodes/virtual-subnets.ts';
 
@@ -33,6 +36,8 @@ const NODES: readonly CompilerNode[] = [
   virtualSubnets,
   ports,
   mappings,
+  accessControlLists,
+  securityTags,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -40,6 +45,8 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   logicalnetworks: 'logical-network',
   virtualnetworks: 'virtual-network',
   networkinterfaces: 'network-interface',
+  accesscontrollists: 'access-control-list',
+  securitytags: 'security-tag',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */

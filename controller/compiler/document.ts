@@ -4,12 +4,29 @@
  * them. Still nothing here trusts them: what cannot be read is left out, so that one document cannot stop the others, and
  * the caller counts it.
  *
- * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces. Other resources do not reach a
- * goal state and are ignored. Addresses and prefixes of either family.
+ * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts reads.
+ * Other resources do not reach a goal state and are ignored. Addresses and prefixes of either family.
  */
-import { familyBits, type IpPrefix, ipBytes, parseIp, parseIpPrefix } from '../../base/ip.ts';
+import { familyBits, type IpPrefix } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
-import type { JsonObject, JsonValue } from '../store/store.ts';
+import type { JsonObject } from '../store/store.ts';
+import {
+  address,
+  addresses,
+  addressPrefix,
+  children,
+  list,
+  object,
+  reference,
+  references,
+  text,
+} from './json-fields.ts';
+import {
+  type AccessControlList,
+  readAccessControlList,
+  readSecurityTag,
+  type SecurityTag,
+} from './policy-document.ts';
 
 /** Resource paths and resourceIds compare case-insensitively: a Ref is lower-cased, `/virtualnetworks/blue/subnets/web`. */
 export type Ref = string;
@@ -56,6 +73,7 @@ export interface VirtualSubnet {
   readonly resourceRef: string;
   readonly vni: number;
   readonly prefix: IpPrefix;
+  readonly accessControlList: Ref | undefined;
 }
 
 export interface NetworkInterface {
@@ -70,21 +88,31 @@ export interface NetworkInterface {
   readonly dnsServers: readonly AddressBytes[];
   /** Primary first. */
   readonly ipConfigurations: readonly IpConfiguration[];
+  readonly securityTags: readonly Ref[];
 }
 
 export interface IpConfiguration {
   readonly resourceRef: string;
   readonly subnet: Ref;
   readonly address: AddressBytes;
+  readonly accessControlList: Ref | undefined;
 }
 
-export type Document = Server | LogicalNetwork | VirtualNetwork | NetworkInterface;
+export type Document =
+  | Server
+  | LogicalNetwork
+  | VirtualNetwork
+  | NetworkInterface
+  | AccessControlList
+  | SecurityTag;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
   logicalnetworks: readLogicalNetwork,
   virtualnetworks: readVirtualNetwork,
   networkinterfaces: readNetworkInterface,
+  accesscontrollists: readAccessControlList,
+  securitytags: readSecurityTag,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -93,6 +121,30 @@ export function readDocument(key: string, value: JsonObject): Document | 'ignore
   const read = READERS[collection];
   if (read === undefined) return 'ignored';
   return read(id, value) ?? 'unreadable';
+}
+
+/** What a document refers to, as far as goal states are concerned; with repetitions. */
+export function referencesOf(document: Document): readonly Ref[] {
+  switch (document.kind) {
+    case 'network-interface':
+      return [
+        ...document.securityTags,
+        ...document.ipConfigurations.flatMap(({ subnet, accessControlList }) =>
+          accessControlList === undefined ? [subnet] : [subnet, accessControlList],
+        ),
+      ];
+    case 'virtual-network':
+      return document.subnets.flatMap(({ accessControlList }) => accessControlList ?? []);
+    case 'access-control-list':
+      return document.rules.flatMap(({ source, destination }) => [
+        ...source.securityTags,
+        ...destination.securityTags,
+      ]);
+    case 'server':
+    case 'logical-network':
+    case 'security-tag':
+      return [];
+  }
 }
 
 export function refOf(resourceRef: string): Ref {
@@ -154,7 +206,8 @@ function readVirtualSubnet(value: JsonObject): VirtualSubnet | undefined {
   if (instanceId === undefined || resourceRef === undefined || prefix === undefined)
     return undefined;
   if (!Number.isInteger(vni) || vni <= 0 || vni > 0xff_ffff) return undefined;
-  return { ref: refOf(resourceRef), instanceId, resourceRef, vni, prefix };
+  const accessControlList = reference(properties['accessControlList']);
+  return { ref: refOf(resourceRef), instanceId, resourceRef, vni, prefix, accessControlList };
 }
 
 function readNetworkInterface(id: string, value: JsonObject): NetworkInterface | undefined {
@@ -178,6 +231,7 @@ function readNetworkInterface(id: string, value: JsonObject): NetworkInterface |
     macSpoofing: properties['macSpoofing'] === true || properties['macSpoofing'] === 'Enabled',
     dnsServers: addresses(object(properties['dnsSettings'])['dnsServers']),
     ipConfigurations: primaryFirst.flatMap((child) => readIpConfiguration(child) ?? []),
+    securityTags: references(properties['securityTags']),
   };
 }
 
@@ -188,41 +242,9 @@ function isPrimary(ipConfiguration: JsonObject): boolean {
 function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
   const properties = object(value['properties']);
   const resourceRef = text(value['resourceRef']);
-  const subnet = text(object(properties['subnet'])['resourceRef']);
+  const subnet = reference(properties['subnet']);
   const bytes = address(properties['privateIPAddress']);
   if (resourceRef === undefined || subnet === undefined || bytes === undefined) return undefined;
-  return { resourceRef, subnet: refOf(subnet), address: bytes };
-}
-
-function children(value: JsonObject, name: string): readonly JsonObject[] {
-  return list(object(value['properties'])[name]).map(object);
-}
-
-function object(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function list(value: JsonValue | undefined): readonly JsonValue[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function address(value: JsonValue | undefined): AddressBytes | undefined {
-  const parsed = parseIp(text(value) ?? '');
-  return parsed === undefined ? undefined : ipBytes(parsed);
-}
-
-function addresses(value: JsonValue | undefined): readonly AddressBytes[] {
-  return list(value).flatMap((item) => address(item) ?? []);
-}
-
-function addressPrefix(value: JsonValue | undefined): IpPrefix | undefined {
-  return parseIpPrefix(text(value) ?? '');
+  const accessControlList = reference(properties['accessControlList']);
+  return { resourceRef, subnet, address: bytes, accessControlList };
 }

@@ -3,16 +3,18 @@
  * constant time; nothing is ever searched for by walking all interfaces. `set` and `place` are the only ways to change it
  * and say what changed, in terms that nodes understand.
  */
-import type {
-  Document,
-  LogicalNetwork,
-  LogicalSubnet,
-  NetworkInterface,
-  Ref,
-  Server,
-  VirtualNetwork,
-  VirtualSubnet,
+import {
+  type Document,
+  type LogicalNetwork,
+  type LogicalSubnet,
+  type NetworkInterface,
+  type Ref,
+  referencesOf,
+  type Server,
+  type VirtualNetwork,
+  type VirtualSubnet,
 } from './document.ts';
+import type { AccessControlList, SecurityTag } from './policy-document.ts';
 
 /** One document or placement that differs. For documents at least one of before and after is there, of one kind and id. */
 export type ModelChange =
@@ -32,6 +34,12 @@ export type ModelChange =
       readonly before?: NetworkInterface;
       readonly after?: NetworkInterface;
     }
+  | {
+      readonly kind: 'access-control-list';
+      readonly before?: AccessControlList;
+      readonly after?: AccessControlList;
+    }
+  | { readonly kind: 'security-tag'; readonly before?: SecurityTag; readonly after?: SecurityTag }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
 
 /** A virtual subnet with the network it is in. */
@@ -45,10 +53,14 @@ export interface ModelView {
   readonly servers: ReadonlyMap<string, Server>;
   readonly virtualNetworks: ReadonlyMap<string, VirtualNetwork>;
   readonly networkInterfaces: ReadonlyMap<string, NetworkInterface>;
+  readonly accessControlLists: ReadonlyMap<string, AccessControlList>;
+  readonly securityTags: ReadonlyMap<string, SecurityTag>;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
   /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
   interfacesInSubnet(ref: Ref): Iterable<string>;
+  /** Ids of the documents of a kind that refer to the resource, whether it exists or not. */
+  referring(kind: Document['kind'], ref: Ref): Iterable<string>;
   /** Ids of interfaces attached to the server. */
   interfacesOnServer(serverId: string): Iterable<string>;
   /** instanceIds placed on the server, whether the interface exists or not. */
@@ -63,10 +75,13 @@ export class Model implements ModelView {
   readonly servers: Map<string, Server> = new Map();
   readonly virtualNetworks: Map<string, VirtualNetwork> = new Map();
   readonly networkInterfaces: Map<string, NetworkInterface> = new Map();
+  readonly accessControlLists: Map<string, AccessControlList> = new Map();
+  readonly securityTags: Map<string, SecurityTag> = new Map();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
-  readonly #interfacesBySubnet = new Map<Ref, Set<string>>();
+  /** By kind of the referring document and target: `network-interface /virtualnetworks/blue/subnets/web`. */
+  readonly #referring = new Map<string, Set<string>>();
   readonly #placements = new Map<string, string>();
   /** By server id: instanceIds of the interfaces placed there. */
   readonly #placedOn = new Map<string, Set<string>>();
@@ -81,7 +96,11 @@ export class Model implements ModelView {
   }
 
   interfacesInSubnet(ref: Ref): Iterable<string> {
-    return this.#interfacesBySubnet.get(ref) ?? [];
+    return this.referring('network-interface', ref);
+  }
+
+  referring(kind: Document['kind'], ref: Ref): Iterable<string> {
+    return this.#referring.get(`${kind} ${ref}`) ?? [];
   }
 
   *interfacesOnServer(serverId: string): Iterable<string> {
@@ -123,6 +142,16 @@ export class Model implements ModelView {
           this.networkInterfaces.get(id),
           after?.kind === kind ? after : undefined,
         );
+      case 'access-control-list':
+        return this.#setAccessControlList(
+          this.accessControlLists.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'security-tag':
+        return this.#setSecurityTag(
+          this.securityTags.get(id),
+          after?.kind === kind ? after : undefined,
+        );
     }
   }
 
@@ -143,7 +172,6 @@ export class Model implements ModelView {
   #setServer(before: Server | undefined, after: Server | undefined): ModelChange | undefined {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.servers, before, after);
-    this.#reinstance(before, after);
     return { kind: 'server', ...pair(before, after) };
   }
 
@@ -164,7 +192,6 @@ export class Model implements ModelView {
   ): ModelChange | undefined {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.virtualNetworks, before, after);
-    this.#reinstance(before, after);
     for (const { ref, instanceId } of before?.subnets ?? []) {
       this.#virtualSubnets.delete(ref);
       this.#byInstanceId.delete(instanceId);
@@ -183,14 +210,25 @@ export class Model implements ModelView {
   ): ModelChange | undefined {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.networkInterfaces, before, after);
-    this.#reinstance(before, after);
-    for (const { subnet } of before?.ipConfigurations ?? []) {
-      removeFrom(this.#interfacesBySubnet, subnet, before?.id ?? '');
-    }
-    for (const { subnet } of after?.ipConfigurations ?? []) {
-      addTo(this.#interfacesBySubnet, subnet, after?.id ?? '');
-    }
     return { kind: 'network-interface', ...pair(before, after) };
+  }
+
+  #setAccessControlList(
+    before: AccessControlList | undefined,
+    after: AccessControlList | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.accessControlLists, before, after);
+    return { kind: 'access-control-list', ...pair(before, after) };
+  }
+
+  #setSecurityTag(
+    before: SecurityTag | undefined,
+    after: SecurityTag | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.securityTags, before, after);
+    return { kind: 'security-tag', ...pair(before, after) };
   }
 
   #replace<D extends Document>(
@@ -198,16 +236,19 @@ export class Model implements ModelView {
     before: D | undefined,
     after: D | undefined,
   ): void {
-    if (after !== undefined) map.set(after.id, after);
-    else if (before !== undefined) map.delete(before.id);
+    if (before !== undefined) this.#forget(map, before);
+    if (after === undefined) return;
+    map.set(after.id, after);
+    if ('instanceId' in after) this.#byInstanceId.set(after.instanceId, after);
+    for (const ref of referencesOf(after)) addTo(this.#referring, `${after.kind} ${ref}`, after.id);
   }
 
-  #reinstance(
-    before: Exclude<Document, LogicalNetwork> | undefined,
-    after: Exclude<Document, LogicalNetwork> | undefined,
-  ): void {
-    if (before !== undefined) this.#byInstanceId.delete(before.instanceId);
-    if (after !== undefined) this.#byInstanceId.set(after.instanceId, after);
+  #forget<D extends Document>(map: Map<string, D>, before: D): void {
+    map.delete(before.id);
+    if ('instanceId' in before) this.#byInstanceId.delete(before.instanceId);
+    for (const ref of referencesOf(before)) {
+      removeFrom(this.#referring, `${before.kind} ${ref}`, before.id);
+    }
   }
 }
 

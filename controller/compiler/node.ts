@@ -45,6 +45,10 @@ export function virtualNetworkScope(instanceId: string): string {
   return `vnet/${instanceId}`;
 }
 
+export function accessControlListScope(instanceId: string): string {
+  return `acl/${instanceId}`;
+}
+
 /** The target that realises a server: its switch. */
 export function hostTarget(serverId: string): string {
   return `host/${serverId}`;

@@ -57,3 +57,12 @@ export function mappingKey(vnetInstanceId: string, address: Uint8Array): string 
   const ip = defined(ipFromBytes(address), 'an address of 4 or 16 bytes');
   return `mapping/${vnetInstanceId}/${formatIp(ip)}`;
 }
+
+export function accessControlListKey(instanceId: string): string {
+  return `acl/${instanceId}`;
+}
+
+/** Of the interfaces of one virtual network. */
+export function securityTagKey(vnetInstanceId: string, tagInstanceId: string): string {
+  return `tag/${vnetInstanceId}/${tagInstanceId}`;
+}

@@ -211,6 +211,13 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+const BY_NAME: ReadonlyMap<string, ErrorCode> = new Map(ERROR_CODES.map((code) => [code, code]));
+
+/** The code that a schema names; undefined for none and for what is no code. */
+export function asErrorCode(name: string | undefined): ErrorCode | undefined {
+  return name === undefined ? undefined : BY_NAME.get(name);
+}
+
 const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   InternalServerError: 500,
   NotFound: 404,

@@ -37,6 +37,8 @@ export const TAGS_BYTES_MAX: number = 64 * 1024;
 export const ADDRESS_PREFIXES_MAX = 256;
 /** DNS servers of a virtual network or interface: what a DHCP option reasonably carries. */
 export const DNS_SERVERS_MAX = 10;
+/** Rules of one access control list: what a switch compiles in milliseconds, four times what Azure allows. */
+export const ACL_RULES_MAX = 4_096;
 /** IP configurations of one network interface. */
 export const IP_CONFIGURATIONS_MAX = 256;
 /** Addresses of an IPv6 subnet or pool that are given out as Dynamic, from its start: what Azure allows in a network. 8 KiB of bitmap. */

@@ -13,7 +13,7 @@ import {
   shapeOf,
 } from '../../schema/northbound/read-properties.ts';
 import { refKey } from '../model/resource-ref.ts';
-import type { ErrorCode } from './error-codes.ts';
+import { asErrorCode, type ErrorCode } from './error-codes.ts';
 import { detail, type FaultDetail, fault, NorthboundFault } from './fault.ts';
 import { RESOURCE_ID_LENGTH_MAX, TAGS_BYTES_MAX } from './limits.ts';
 import { refOf } from './resource-node.ts';
@@ -204,8 +204,8 @@ const FORMAT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'InvalidJsonReferenceFormat',
 ]);
 
-function faultOf({ kind, path, message }: ReadFault): FaultDetail {
-  return { code: CODE_OF[kind], message: `${path}: ${message}`, target: path };
+function faultOf({ kind, path, message, code }: ReadFault): FaultDetail {
+  return { code: asErrorCode(code) ?? CODE_OF[kind], message: `${path}: ${message}`, target: path };
 }
 
 function memberOf(raw: Readonly<Record<string, unknown>>, name: string): unknown {

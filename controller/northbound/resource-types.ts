@@ -1,18 +1,22 @@
 /** Every resource type of the northbound. A new one is a file in resources/ and a line here. */
 import type { ResourceType } from './resource-type.ts';
+import { accessControlLists } from './resources/access-control-lists.ts';
 import { credentials } from './resources/credentials.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
 import { networkInterfaces } from './resources/network-interfaces.ts';
+import { securityTags } from './resources/security-tags.ts';
 import { servers } from './resources/servers.ts';
 import { virtualNetworkManager } from './resources/virtual-network-manager.ts';
 import { virtualNetworks } from './resources/virtual-networks.ts';
 
 export const RESOURCE_TYPES: readonly ResourceType[] = [
+  accessControlLists,
   credentials,
   logicalNetworks,
   macPools,
   networkInterfaces,
+  securityTags,
   servers,
   virtualNetworkManager,
   virtualNetworks,

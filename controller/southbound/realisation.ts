@@ -117,6 +117,8 @@ class Realised implements RealisedState {
       case 'server':
         return written(this.#judgeServer(document));
       case 'logical-network':
+      case 'access-control-list':
+      case 'security-tag':
       case undefined:
         return undefined;
     }

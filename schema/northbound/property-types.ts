@@ -11,6 +11,8 @@
  * - `x-back-references`: an array of references that the controller fills with what points here.
  * - `x-spelling`: the text is an IP address or prefix and is kept in its canonical spelling.
  * - `x-aliases`: further spellings the specification itself uses. Letter case never matters.
+ * - `x-one-or-more`: an array of which clients also send the only element by itself.
+ * - `x-codes`: the codes of §3.1.5.35 by which a bad or a missing value is refused, where the specification has special ones.
  */
 import Type, { type TSchema } from 'typebox';
 
@@ -48,6 +50,19 @@ export function Words<const T extends readonly [string, ...string[]]>(
     enum: words,
     ...(description === undefined ? {} : { description }),
   });
+}
+
+/** An array of which clients also send the only element by itself, as some of the specification's schemas say. */
+export function OneOrMore<T extends TSchema>(type: T) {
+  return Type.Array(type, { 'x-one-or-more': true });
+}
+
+/** A property whose refusal has codes of its own: `bad` for a value that does not fit, `missing` for none. */
+export function Coded<T extends TSchema>(
+  type: T,
+  codes: { readonly bad?: string; readonly missing?: string },
+) {
+  return Type.Unsafe<Type.Static<T>>({ ...type, 'x-codes': codes });
 }
 
 /** Text that clients also send as a number or a boolean, as the specification's own examples do. */

@@ -27,6 +27,8 @@ export interface ReadFault {
   /** e.g. `properties.subnets[1].properties.addressPrefix` */
   readonly path: string;
   readonly message: string;
+  /** The property's own code for it (`x-codes`), where it has one. */
+  readonly code?: string;
 }
 
 /** Elements an array may have: more is a fault, so that one request cannot cost without bound. */
@@ -56,6 +58,8 @@ interface SchemaShape {
   readonly 'x-back-references'?: boolean;
   readonly 'x-loose'?: boolean;
   readonly 'x-spelling'?: 'ip' | 'prefix';
+  readonly 'x-one-or-more'?: boolean;
+  readonly 'x-codes'?: { readonly bad?: string; readonly missing?: string };
 }
 
 /** A schema as the interpreter sees it: the one place where TypeBox's opaque type is opened. */
@@ -141,7 +145,9 @@ function readGiven(
     if (shape.readOnly === true) continue;
     if (value === undefined) {
       if (required.includes(name)) {
-        faults.push({ kind: 'missing', path: at, message: `'${name}' is required` });
+        const code = shape['x-codes']?.missing;
+        const message = `'${name}' is required`;
+        faults.push({ kind: 'missing', path: at, message, ...(code !== undefined && { code }) });
       }
       continue;
     }
@@ -153,7 +159,10 @@ function readGiven(
       }
       continue;
     }
-    const read = readValue(property, value, at, faults);
+    const found: ReadFault[] = [];
+    const read = readValue(property, value, at, found);
+    const code = shape['x-codes']?.bad;
+    faults.push(...(code === undefined ? found : found.map((fault) => ({ ...fault, code }))));
     if (read !== undefined) result[name] = read;
   }
   return result;
@@ -165,7 +174,12 @@ function readArray(
   path: string,
   faults: ReadFault[],
 ): Json | undefined {
-  if (!Array.isArray(raw)) return wrongType('an array', raw, path, faults);
+  if (!Array.isArray(raw)) {
+    if (shape['x-one-or-more'] === true && isRecord(raw)) {
+      return readArray(shape, [raw], path, faults);
+    }
+    return wrongType('an array', raw, path, faults);
+  }
   const few = raw.length < (shape.minItems ?? 0);
   if (few || raw.length > ARRAY_LENGTH_MAX) {
     const bounds = `${shape.minItems ?? 0} to ${ARRAY_LENGTH_MAX}`;

@@ -19,6 +19,8 @@ export const hostSettings: CompilerNode = {
         return 'unhandled';
       case 'virtual-network':
       case 'network-interface':
+      case 'access-control-list':
+      case 'security-tag':
       case 'placement':
         return [];
     }

@@ -1,21 +1,24 @@
 /**
  * Node `ports`: an interface as the switch of its own host must treat it, and that host's interest in the interface's virtual
- * networks. One unit per networkInterface (MS-NCNBI §3.1.5.11).
+ * networks and in the lists that filter it. One unit per networkInterface (MS-NCNBI §3.1.5.11).
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { portKey, resourceContent } from '../../goal-state/resource.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
 import {
+  accessControlListScope,
   type CompilerNode,
   hostScope,
   hostTarget,
   overlayMtu,
   virtualNetworkScope,
 } from '../node.ts';
+import { interfacesPolicedBy, listId, listsOf } from '../policy.ts';
 
 export const ports: CompilerNode = {
   name: 'ports',
-  handle: interfacesMovedBy,
+  handle: (change, model) =>
+    new Set([...interfacesMovedBy(change, model), ...interfacesPolicedBy(change, model)]),
   units: (model) => model.networkInterfaces.keys(),
   compile(id, model, { providerMtu }) {
     const attachment = attachmentOf(id, model);
@@ -35,7 +38,7 @@ export const ports: CompilerNode = {
           resourceRef: ipConfiguration.resourceRef,
           subnetId: subnet.instanceId,
           address: ipConfiguration.address,
-          accessControlListId: '',
+          accessControlListId: listId(ipConfiguration.accessControlList, model),
         })),
         dnsServers,
         hostName,
@@ -51,13 +54,13 @@ export const ports: CompilerNode = {
       },
     });
     const target = hostTarget(serverId);
-    const networks = new Set(addresses.map(({ network }) => network.instanceId));
+    const scopes = new Set([
+      ...addresses.map(({ network }) => virtualNetworkScope(network.instanceId)),
+      ...listsOf(addresses, model).map(accessControlListScope),
+    ]);
     return {
       published: [{ scope: hostScope(serverId), content }],
-      subscriptions: [...networks].map((network) => ({
-        target,
-        scope: virtualNetworkScope(network),
-      })),
+      subscriptions: [...scopes].map((scope) => ({ target, scope })),
     };
   },
 };

@@ -6,31 +6,38 @@ import { ipBytes } from '../../../base/ip.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, virtualSubnetKey } from '../../goal-state/resource.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
+import { listId, listUsers, reidentified } from '../policy.ts';
 import { prefixMessage } from './virtual-networks.ts';
 
 export const virtualSubnets: CompilerNode = {
   name: 'virtual-subnets',
-  handle(change) {
-    if (change.kind !== 'virtual-network') return [];
-    return [change.before, change.after].flatMap((network) => network?.id ?? []);
+  handle(change, model) {
+    switch (change.kind) {
+      case 'virtual-network':
+        return [change.before, change.after].flatMap((network) => network?.id ?? []);
+      case 'access-control-list':
+        return reidentified(change) ? listUsers('virtual-network', change, model) : [];
+      default:
+        return [];
+    }
   },
   units: (model) => model.virtualNetworks.keys(),
   compile(id, model) {
     const network = model.virtualNetworks.get(id);
     if (network === undefined) return NO_OUTPUT;
     const scope = virtualNetworkScope(network.instanceId);
-    const published = network.subnets.map(({ instanceId, resourceRef, vni, prefix }) => ({
+    const published = network.subnets.map((subnet) => ({
       scope,
       content: resourceContent({
-        key: virtualSubnetKey(instanceId),
+        key: virtualSubnetKey(subnet.instanceId),
         virtualSubnet: {
-          id: instanceId,
-          resourceRef,
+          id: subnet.instanceId,
+          resourceRef: subnet.resourceRef,
           vnetId: network.instanceId,
-          vni,
-          prefix: prefixMessage(prefix),
-          gateway: ipBytes(prefix.first + 1n),
-          accessControlListId: '',
+          vni: subnet.vni,
+          prefix: prefixMessage(subnet.prefix),
+          gateway: ipBytes(subnet.prefix.first + 1n),
+          accessControlListId: listId(subnet.accessControlList, model),
           routeTableId: '',
         },
       }),

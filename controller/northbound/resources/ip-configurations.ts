@@ -15,7 +15,7 @@ import { LogicalSubnetSchema } from '../../../schema/northbound/logical-networks
 import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
 import { addressSpaceOf } from '../../allocation/claims.ts';
 import type { Resource } from '../../model/desired-state.ts';
-import { refKey } from '../../model/resource-ref.ts';
+import { refKey, typeKeyOf } from '../../model/resource-ref.ts';
 import { dynamicRange, type IpRange, usableRange } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { typed } from '../resource-node.ts';
@@ -26,6 +26,7 @@ import type {
   ResourceNode,
   ResourceType,
 } from '../resource-type.ts';
+import { tagsOnLogicalNetworkFault, usesAddressTags } from './access-control-lists.ts';
 import { gatewaysOf, poolRangesOf } from './logical-networks.ts';
 
 export const ipConfigurations: ResourceType = {
@@ -57,7 +58,7 @@ export const ipConfigurations: ResourceType = {
     { property: 'privateIPAllocationMethod', code: 'PrivateIpAllocationMethodCannotBeUpdated' },
   ],
   normalise,
-  validate,
+  validate: (node, context) => [...validate(node), ...listFaults(node, context)],
   allocate,
 };
 
@@ -90,6 +91,15 @@ function validate(node: ResourceNode): readonly FaultDetail[] {
     case 'Dynamic':
       return [];
   }
+}
+
+/** In a logical network there is nothing for a list's tags to stand for. */
+function listFaults(node: ResourceNode, { desired }: ReadContext): FaultDetail[] {
+  const { subnet, accessControlList } = typed(IpConfigurationSchema, node);
+  const list = desired.byRef(accessControlList?.resourceRef ?? '');
+  const isLogical = typeKeyOf(subnet?.resourceRef ?? '') === 'logicalnetworks/subnets';
+  if (!isLogical || list === undefined || !usesAddressTags(list.children)) return [];
+  return [tagsOnLogicalNetworkFault(list.ref, node.ref)];
 }
 
 function staticFaults(node: ResourceNode, address: string | undefined): FaultDetail[] {

@@ -1,29 +1,18 @@
 /** MS-NCNBI §3.1.5.35: what is refused, with which of the closed list of codes; and that nothing of it is written. */
 import test from 'ava';
-import { ERROR_CODES } from '../../../controller/northbound/error-codes.ts';
 import {
-  type Client,
   expectCreated,
   layGround,
   nicProperties,
   startController,
   vnetProperties,
 } from './controller-fixture.ts';
+import { type Refusal, testRefusals } from './refusals-fixture.ts';
 
 const BLUE = '/virtualNetworks/blue';
 const WEB = `${BLUE}/subnets/web`;
 const NIC = '/networkInterfaces/n1';
 const POOL = '/logicalNetworks/provider/subnets/hosts/ipPools/pool';
-
-type Request = readonly [method: 'PUT' | 'DELETE', path: string, properties?: object];
-interface Refusal {
-  readonly what: string;
-  readonly request: Request;
-  readonly code: string;
-  readonly status?: number;
-  /** Made before, and expected to succeed. */
-  readonly given?: readonly (readonly [path: string, properties: object])[];
-}
 
 const withSubnets = (subnets: Record<string, string>): object => vnetProperties(subnets);
 const withSpace = (...addressPrefixes: string[]): object => ({
@@ -688,24 +677,7 @@ const REFUSALS: readonly Refusal[] = [
   },
 ];
 
-for (const { what, request, code, status, given = [] } of REFUSALS) {
-  test(`${what} → ${code}`, async (t) => {
-    const { client, store } = await startController(t);
-    await layGround(client);
-    for (const [path, properties] of given) await expectCreated(client, path, properties);
-    const { revision } = store;
-    const answer = await send(client, request);
-    t.is(answer.textAt('error.code'), code, answer.text);
-    t.is(answer.status, status ?? 400);
-    t.true(ERROR_CODES.some((known) => known === code));
-    t.not(answer.textAt('error.message'), '');
-    t.is(store.revision, revision, 'nothing is written');
-  });
-}
-
-function send(client: Client, [method, path, properties]: Request) {
-  return method === 'PUT' ? client.put(path, properties ?? {}) : client.delete(path);
-}
+testRefusals(REFUSALS);
 
 test('the error names the property, and every further one in details', async (t) => {
   const { client } = await startController(t);

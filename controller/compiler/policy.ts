@@ -1,0 +1,96 @@
+/**
+ * Which policy applies where: the access control lists of an interface, its own and its subnets', and the other way round, which
+ * interfaces and networks a change of policy concerns. Goal state refers to lists by instanceId, so a list with other rules
+ * concerns nobody here, and one made again under its name everybody. Pure; used by the nodes.
+ */
+import type { Attachment } from './attachment.ts';
+import type { Document, Ref, VirtualNetwork } from './document.ts';
+import type { ModelChange, ModelView } from './model.ts';
+import type { AccessControlList, SecurityTag } from './policy-document.ts';
+
+export interface Replaced<D> {
+  readonly before?: D;
+  readonly after?: D;
+}
+
+export function listRef(id: string): Ref {
+  return `/accesscontrollists/${id}`;
+}
+
+export function tagRef(id: string): Ref {
+  return `/securitytags/${id}`;
+}
+
+/** instanceId of the list; empty for no reference and for a list that does not exist. */
+export function listId(ref: Ref | undefined, model: ModelView): string {
+  return listAt(ref, model)?.instanceId ?? '';
+}
+
+export function tagAt(ref: Ref, model: ModelView): SecurityTag | undefined {
+  return model.securityTags.get(idOf(ref));
+}
+
+/** instanceIds of the lists that filter an interface with these addresses. */
+export function listsOf(addresses: Attachment['addresses'], model: ModelView): readonly string[] {
+  return addresses
+    .flatMap(({ subnet, ipConfiguration }) => [
+      listId(subnet.accessControlList, model),
+      listId(ipConfiguration.accessControlList, model),
+    ])
+    .filter((id) => id !== '');
+}
+
+/** Whether goal state knows the resource by another instanceId after the change. */
+export function reidentified({
+  before,
+  after,
+}: Replaced<{ readonly instanceId: string }>): boolean {
+  return before?.instanceId !== after?.instanceId;
+}
+
+/** Ids of documents of a kind that refer to the list. */
+export function listUsers(
+  kind: Document['kind'],
+  { before, after }: Replaced<AccessControlList>,
+  model: ModelView,
+): readonly string[] {
+  const id = before?.id ?? after?.id;
+  return id === undefined ? [] : [...model.referring(kind, listRef(id))];
+}
+
+/** Ids of interfaces that other lists filter after the change. */
+export function interfacesPolicedBy(change: ModelChange, model: ModelView): readonly string[] {
+  switch (change.kind) {
+    case 'virtual-network':
+      return subnetsRelisted(change).flatMap((ref) => [...model.interfacesInSubnet(ref)]);
+    case 'access-control-list': {
+      if (!reidentified(change)) return [];
+      const ref = listRef(change.before?.id ?? change.after?.id ?? '');
+      const inSubnets = listUsers('virtual-network', change, model).flatMap((network) =>
+        (model.virtualNetworks.get(network)?.subnets ?? [])
+          .filter(({ accessControlList }) => accessControlList === ref)
+          .flatMap((subnet) => [...model.interfacesInSubnet(subnet.ref)]),
+      );
+      return [...listUsers('network-interface', change, model), ...inSubnets];
+    }
+    default:
+      return [];
+  }
+}
+
+/** Subnets whose list is another one; those that come or go move their interfaces anyway. */
+function subnetsRelisted({ before, after }: Replaced<VirtualNetwork>): Ref[] {
+  const was = new Map(before?.subnets.map((subnet) => [subnet.ref, subnet.accessControlList]));
+  return (after?.subnets ?? [])
+    .filter(({ ref, accessControlList }) => was.has(ref) && was.get(ref) !== accessControlList)
+    .map(({ ref }) => ref);
+}
+
+function listAt(ref: Ref | undefined, model: ModelView): AccessControlList | undefined {
+  return ref === undefined ? undefined : model.accessControlLists.get(idOf(ref));
+}
+
+/** `/securitytags/web` → `web`. */
+function idOf(ref: Ref): string {
+  return ref.slice(ref.lastIndexOf('/') + 1);
+}

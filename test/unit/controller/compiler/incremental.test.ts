@@ -1,0 +1,259 @@
+/**
+ * Incremental = recompute: whatever changes come in whatever order, the goal states are those that a compiler has which sees only the
+ * end, and the changes it names are the changes made.
+ */
+import test from 'ava';
+import fc from 'fast-check';
+import { formatIpv4 } from '../../../../base/ipv4.ts';
+import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
+import type { SliceChanges } from '../../../../controller/goal-state/goal-states.ts';
+import type { JsonObject } from '../../../../controller/store/store.ts';
+import { resourceCodec } from '../../../../schema/southbound/codec.ts';
+import {
+  accessControlListDocument,
+  logicalNetworkDocument,
+  networkInterfaceDocument,
+  securityTagDocument,
+  serverDocument,
+  virtualNetworkDocument,
+} from '../../../fixtures/desired-documents.ts';
+
+const HOSTS = ['h1', 'h2', 'h3'];
+const NETWORKS = ['blue', 'red'];
+const SUBNETS = ['web', 'db'];
+const NICS = ['n1', 'n2', 'n3', 'n4'];
+const LISTS = ['open', 'shut'];
+const TAGS = ['front', 'back'];
+const listRef = fc.constantFrom(undefined, ...LISTS.map((id) => `/accessControlLists/${id}`));
+const tagRefs = fc.subarray(TAGS.map((id) => `/securityTags/${id}`));
+/** An optional property that is absent rather than undefined. */
+const some = <N extends string, V>(name: N, value: V | undefined): { [K in N]?: V } =>
+  Object.fromEntries(value === undefined ? [] : [[name, value]]) as { [K in N]?: V };
+const address = fc.oneof(
+  fc.integer({ min: 0x0a000004, max: 0x0a000007 }).map(formatIpv4),
+  fc.constantFrom('2001:db8::4', '2001:db8::5'),
+);
+const PROVIDER_ADDRESSES = ['', '192.0.2.1', '192.0.2.2', '2001:db8:ffff::3'] as const;
+/** Few names, so that changes meet; two generations, so that things are made again under the same name. */
+const generation = fc.constantFrom('', '-again');
+
+const serverChange = fc
+  .record({ id: fc.constantFrom(...HOSTS), host: fc.nat(3), present: fc.boolean(), generation })
+  .map(({ id, host, present, generation: again }) =>
+    document(
+      `servers/${id}`,
+      present
+        ? serverDocument({
+            id,
+            instanceId: `server-${id}${again}`,
+            ...(host > 0 && { providerAddress: PROVIDER_ADDRESSES[host] }),
+          })
+        : undefined,
+    ),
+  );
+const logicalNetworkChange = fc
+  .constantFrom('192.0.2.0/24', '2001:db8:ffff::/64', undefined)
+  .map((prefix) =>
+    document(
+      'logicalnetworks/hnvpa',
+      prefix === undefined ? undefined : logicalNetworkDocument(prefix),
+    ),
+  );
+const subnetSample = fc.record({
+  id: fc.constantFrom(...SUBNETS),
+  prefix: fc.constantFrom('10.0.0.0/24', '10.0.0.0/16', '2001:db8::/64'),
+  vni: fc.integer({ min: 5000, max: 5003 }),
+  generation,
+  list: listRef,
+});
+const networkChange = fc
+  .record({
+    id: fc.constantFrom(...NETWORKS),
+    generation,
+    present: fc.boolean(),
+    dnsServers: fc.subarray(['10.0.0.53', '2001:db8::53']),
+    subnets: fc.uniqueArray(subnetSample, { selector: ({ id }) => id, maxLength: 2 }),
+  })
+  .map(({ id, present, generation: again, dnsServers, subnets }) =>
+    document(
+      `virtualnetworks/${id}`,
+      present
+        ? virtualNetworkDocument({
+            id,
+            instanceId: `vnet-${id}${again}`,
+            dnsServers,
+            subnets: subnets.map((subnet) => ({
+              ...subnet,
+              ...some('accessControlList', subnet.list),
+              instanceId: `subnet-${id}-${subnet.id}${again}${subnet.generation}`,
+            })),
+          })
+        : undefined,
+    ),
+  );
+const interfaceChange = fc
+  .record({
+    id: fc.constantFrom(...NICS),
+    present: fc.boolean(),
+    generation,
+    addresses: fc.array(
+      fc.record({
+        subnet: fc
+          .tuple(fc.constantFrom(...NETWORKS), fc.constantFrom(...SUBNETS))
+          .map(([network, subnet]) => `/virtualNetworks/${network}/subnets/${subnet}`),
+        address,
+        list: listRef,
+      }),
+      { minLength: 1, maxLength: 2 },
+    ),
+    securityTags: tagRefs,
+  })
+  .map(({ id, present, generation: again, addresses, securityTags }) =>
+    document(
+      `networkinterfaces/${id}`,
+      present
+        ? networkInterfaceDocument({
+            id,
+            mac: '001DD8000001',
+            instanceId: `nic-${id}${again}`,
+            addresses: addresses.map(({ list, ...rest }) => ({
+              ...rest,
+              ...some('accessControlList', list),
+            })),
+            securityTags,
+          })
+        : undefined,
+    ),
+  );
+const listChange = fc
+  .record({
+    id: fc.constantFrom(...LISTS),
+    present: fc.boolean(),
+    generation,
+    rules: fc.uniqueArray(
+      fc.record({ priority: fc.integer({ min: 101, max: 103 }), tags: tagRefs }),
+      { selector: ({ priority }) => priority, maxLength: 2 },
+    ),
+  })
+  .map(({ id, present, generation: again, rules }) =>
+    document(
+      `accesscontrollists/${id}`,
+      present
+        ? accessControlListDocument({
+            id,
+            instanceId: `acl-${id}${again}`,
+            rules: rules.map(({ priority, tags }) =>
+              tags.length === 0 ? { priority } : { priority, sourceTags: tags },
+            ),
+          })
+        : undefined,
+    ),
+  );
+const tagChange = fc
+  .record({ id: fc.constantFrom(...TAGS), present: fc.boolean(), generation })
+  .map(({ id, present, generation: again }) =>
+    document(
+      `securitytags/${id}`,
+      present ? securityTagDocument(id, `tag-${id}${again}`) : undefined,
+    ),
+  );
+const placementChange = fc.record({
+  interfaceInstanceId: fc
+    .tuple(fc.constantFrom(...NICS), generation)
+    .map(([id, again]) => `nic-${id}${again}`),
+  serverId: fc.constantFrom(undefined, ...HOSTS),
+});
+const inputs = fc.array(
+  fc.record({
+    documents: fc.array(
+      fc.oneof(
+        serverChange,
+        logicalNetworkChange,
+        networkChange,
+        interfaceChange,
+        interfaceChange,
+        listChange,
+        tagChange,
+      ),
+      { maxLength: 3 },
+    ),
+    placements: fc.array(placementChange, { maxLength: 3 }),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+test('incremental = recompute: after any sequence of changes, and the changes named are the changes made', (t) => {
+  fc.assert(
+    fc.property(inputs, (sequence) => {
+      const incremental = new Compiler();
+      const documents = new Map<string, JsonObject | undefined>();
+      const placements = new Map<string, string | undefined>();
+      let before = contents(incremental);
+      sequence.forEach((input, at) => {
+        const changes = incremental.apply({ revision: at + 1, ...input });
+        incremental.checkInvariants();
+        for (const { key, value } of input.documents) documents.set(key, value);
+        for (const placed of input.placements)
+          placements.set(placed.interfaceInstanceId, placed.serverId);
+        const after = contents(incremental);
+        t.deepEqual(named(changes), difference(before, after));
+        before = after;
+      });
+      const whole = new Compiler();
+      whole.apply({
+        revision: sequence.length,
+        documents: [...documents].map(([key, value]) => ({ key, value })),
+        placements: [...placements].map(([interfaceInstanceId, serverId]) => ({
+          interfaceInstanceId,
+          serverId,
+        })),
+      });
+      t.deepEqual(before, contents(whole));
+      t.is(incremental.recompute().size, 0);
+      t.deepEqual(contents(incremental), before);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+function named(changes: SliceChanges): Record<string, string[]> {
+  return Object.fromEntries(
+    [...changes].map(([target, changed]) => [target, [...changed.keys()].sort()]),
+  );
+}
+
+function difference(
+  before: Record<string, Record<string, unknown>>,
+  after: Record<string, Record<string, unknown>>,
+): Record<string, string[]> {
+  const result: Record<string, string[]> = {};
+  for (const target of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const old = before[target] ?? {};
+    const now = after[target] ?? {};
+    const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter(
+      (key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]),
+    );
+    if (changed.length > 0) result[target] = changed.sort();
+  }
+  return result;
+}
+
+/** Everything that is told to everybody, without versions. */
+function contents(compiler: Compiler): Record<string, Record<string, unknown>> {
+  return Object.fromEntries(
+    [...compiler.targets()]
+      .sort()
+      .map((target) => [
+        target,
+        Object.fromEntries(
+          [...(compiler.slice(target)?.resources ?? [])]
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([key, { bytes }]) => [key, { ...resourceCodec.decode(bytes), version: 0 }]),
+        ),
+      ]),
+  );
+}
+
+function document(key: string, value?: JsonObject): CompilerInput['documents'][number] {
+  return { key, value };
+}
