@@ -43,6 +43,8 @@ export const PATHS_MAX = 16_777_216;
 export const STALE_TIME_MAX: Millis = minutes(6);
 /** Paths used side by side for one prefix at most. */
 export const MULTIPATH_MAX = 64;
+/** Paths of one prefix that a neighbour is told (RFC 7911). */
+export const ADD_PATHS_MAX = 8;
 /** Complaints about malformed attributes kept per peer for an operator. */
 export const COMPLAINTS_MAX = 16;
 /** A connection that was closed with data still in it is cut off after this time. */

@@ -12,7 +12,7 @@
  * `onRoutes` tells the owner which prefixes have another best route, `route` and `explain` say which and why.
  *
  * Changing one neighbour leaves all others alone. Policies are data (policy/policy.ts); without one an external neighbour gives and gets
- * nothing (RFC 8212). Omitted: confederations, more families than IPv4 and IPv6 unicast, ADD-PATH toward the peer.
+ * nothing (RFC 8212). Omitted: confederations, more families than IPv4 and IPv6 unicast.
  */
 import type { Speaker, SpeakerOptions } from './speaker/contract.ts';
 import { RunningSpeaker } from './speaker/running-speaker.ts';

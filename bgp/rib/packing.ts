@@ -11,7 +11,16 @@ import { Afi, Safi } from '../message/capability.ts';
 import { emitHeader, HEADER_LEN, MessageType } from '../message/framing.ts';
 import { AttributeFlag, AttributeType } from '../message/path-attributes.ts';
 import type { AttributeTable } from './attribute-table.ts';
-import type { PrefixTable } from './prefix-table.ts';
+
+/** How a route, known by a number, is written. */
+export interface Nlri {
+  readonly afi: number;
+  readonly wireLenMax: number;
+  /** Octets on the wire. */
+  wireLen(id: number): number;
+  /** Returns the offset after it. */
+  emit(id: number, bytes: Uint8Array, at: number): number;
+}
 
 export interface Packing {
   readonly fourOctetAs: boolean;
@@ -34,7 +43,7 @@ const EXTENDED_HEADER_LEN = 4;
 const NEXT_HOP_ATTRIBUTE_LEN = 7;
 
 export class UpdatePacker {
-  readonly #prefixes: PrefixTable;
+  readonly #nlri: Nlri;
   readonly #attributes: AttributeTable;
   readonly #packing: Packing;
   #bytes = new Uint8Array(16 * 1024);
@@ -43,8 +52,8 @@ export class UpdatePacker {
   #announced = 0;
   #withdrawn = 0;
 
-  constructor(prefixes: PrefixTable, attributes: AttributeTable, packing: Packing) {
-    this.#prefixes = prefixes;
+  constructor(nlri: Nlri, attributes: AttributeTable, packing: Packing) {
+    this.#nlri = nlri;
     this.#attributes = attributes;
     this.#packing = packing;
   }
@@ -77,13 +86,12 @@ export class UpdatePacker {
     const { fourOctetAs, messageBytesMax } = this.#packing;
     const { nextHop } = this.#attributes.get(set).attributes;
     const shared = this.#attributes.encoded(set, fourOctetAs);
-    const isMp = this.#prefixes.afi !== Afi.Ipv4 || nextHop.length !== 4;
+    const isMp = this.#nlri.afi !== Afi.Ipv4 || nextHop.length !== 4;
     const before = isMp
       ? EXTENDED_HEADER_LEN + MP_REACH_FIXED + nextHop.length
       : NEXT_HOP_ATTRIBUTE_LEN;
     const room = messageBytesMax - HEADER_LEN - LENGTHS_LEN - shared.length - before;
-    const longest = this.#prefixes.afi === Afi.Ipv4 ? 5 : 17;
-    if (room < longest) return false;
+    if (room < this.#nlri.wireLenMax) return false;
     let next = 0;
     while (next < ids.length) {
       const start = this.#begin();
@@ -116,8 +124,8 @@ export class UpdatePacker {
       AttributeType.MpReachNlri,
       0,
       0,
-      this.#prefixes.afi >>> 8,
-      this.#prefixes.afi,
+      this.#nlri.afi >>> 8,
+      this.#nlri.afi,
       Safi.Unicast,
       nextHop.length,
     ]);
@@ -131,7 +139,7 @@ export class UpdatePacker {
   }
 
   #withdraw(ids: readonly number[]): void {
-    const isMp = this.#prefixes.afi !== Afi.Ipv4;
+    const isMp = this.#nlri.afi !== Afi.Ipv4;
     const overhead = HEADER_LEN + LENGTHS_LEN + (isMp ? EXTENDED_HEADER_LEN + 3 : 0);
     const room = this.#packing.messageBytesMax - overhead;
     let next = 0;
@@ -160,8 +168,8 @@ export class UpdatePacker {
       AttributeType.MpUnreachNlri,
       0,
       0,
-      this.#prefixes.afi >>> 8,
-      this.#prefixes.afi,
+      this.#nlri.afi >>> 8,
+      this.#nlri.afi,
       Safi.Unicast,
     ]);
     const next = this.#putPrefixes({ ids, from, room });
@@ -176,10 +184,10 @@ export class UpdatePacker {
     let next = from;
     for (; next < ids.length; next++) {
       const id = ids[next] ?? 0;
-      const octets = this.#prefixes.wireLen(id);
+      const octets = this.#nlri.wireLen(id);
       if (octets > left) break;
       left -= octets;
-      this.#end = this.#prefixes.emit(id, this.#bytes, this.#end);
+      this.#end = this.#nlri.emit(id, this.#bytes, this.#end);
     }
     return next;
   }

@@ -19,6 +19,8 @@ export class PrefixTable {
   readonly afi: number;
   /** Words of one address. */
   readonly stride: 1 | 4;
+  /** Octets that one prefix takes on the wire at most. */
+  readonly wireLenMax: number;
   #words: Uint32Array;
   #len: Uint8Array;
   #slots: Int32Array;
@@ -29,6 +31,7 @@ export class PrefixTable {
   constructor(afi: number) {
     this.afi = afi;
     this.stride = afi === Afi.Ipv4 ? 1 : 4;
+    this.wireLenMax = 1 + 4 * this.stride;
     this.#words = new Uint32Array(CAPACITY_INITIAL * this.stride);
     this.#len = new Uint8Array(CAPACITY_INITIAL);
     this.#slots = new Int32Array(CAPACITY_INITIAL * 2).fill(NONE);

@@ -196,6 +196,19 @@ export class RouteTable {
     return this.#beside.get(prefix) ?? [best];
   }
 
+  /** At most `countMax` usable paths in the order of preference. */
+  ranked(prefix: number, countMax: number): readonly number[] {
+    let left = this.#candidates(prefix);
+    const paths: number[] = [];
+    while (paths.length < countMax) {
+      const decided = decide(left, this.#options.decision);
+      if (decided === undefined) return paths;
+      paths.push(decided.best.path);
+      left = left.filter((each) => each !== decided.best);
+    }
+    return paths;
+  }
+
   peerOf(path: number): number {
     return this.#peerOf[path] ?? NONE;
   }

@@ -7,12 +7,16 @@
  * A new member, or one that asks for a refresh, walks the whole table first. A bit per prefix and member remembers what the member has been
  * told, so it is not told to forget what it never heard, and hears nothing back of its own.
  *
+ * Where members take several paths of a prefix (ADD-PATH, RFC 7911), each prefix has as many places, and what is said above of prefixes holds of
+ * places: place 0 is the best path. A place's number is its path identifier, so another path in it replaces the one before at the peer too.
+ *
  * Called by the speaker. Invariant: what a member has been told, plus the log from its place on, is what the group says.
  */
 import { assert } from '../../base/assert.ts';
 import { PREFIXES_PER_BATCH } from '../limits.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { type PackedRoutes, type Packing, UpdatePacker } from './packing.ts';
+import { PathNlri } from './path-nlri.ts';
 import { NONE } from './prefix-table.ts';
 import type { RouteTable } from './route-table.ts';
 
@@ -20,6 +24,8 @@ export interface UpdateGroupOptions {
   readonly table: RouteTable;
   readonly attributes: AttributeTable;
   readonly packing: Packing;
+  /** Paths of a prefix that members are told; more than 1: with path identifiers. */
+  readonly pathsMax: number;
   /** Attribute set (retained) that members are told for a path, NONE for silence. */
   exported(prefix: number, path: number): number;
 }
@@ -27,11 +33,11 @@ export interface UpdateGroupOptions {
 export interface Member {
   /** Number of the peer in the table: what came from it is not sent back. */
   readonly peer: number;
-  /** Next prefix of the walk over the table; NONE when it is over. */
+  /** Next place of the walk over the table; NONE when it is over. */
   walkAt: number;
   /** Next entry of the log, counted from the group's beginning. */
   logAt: number;
-  /** One bit per prefix: it has been announced to this member. */
+  /** One bit per place: it has been announced to this member. */
   told: Uint8Array;
 }
 
@@ -56,6 +62,7 @@ interface Batch {
 }
 
 const UNKNOWN = -2;
+const NO_PATHS: readonly number[] = [];
 /** Prefixes looked at in one turn of a walk, announced or not. */
 const WALK_STEP = 16_384;
 const LOG_SLACK = 4_096;
@@ -63,10 +70,12 @@ const LOG_SLACK = 4_096;
 export class UpdateGroup {
   readonly #options: UpdateGroupOptions;
   readonly #packer: UpdatePacker;
+  /** Places of a prefix: place p · #places + n is the prefix's nth path. */
+  readonly #places: number;
   readonly members: Set<Member> = new Set();
   #out = new Int32Array(0);
   #source = new Int32Array(0);
-  /** Place of a prefix's latest entry in the log. */
+  /** Where in the log the latest entry of a place is. */
   #loggedAt = new Float64Array(0);
   #log: number[] = [];
   #logStart = 0;
@@ -76,8 +85,11 @@ export class UpdateGroup {
   };
 
   constructor(options: UpdateGroupOptions) {
+    const { table, attributes, packing, pathsMax } = options;
     this.#options = options;
-    this.#packer = new UpdatePacker(options.table.prefixes, options.attributes, options.packing);
+    this.#places = pathsMax;
+    const nlri = pathsMax === 1 ? table.prefixes : new PathNlri(table.prefixes, pathsMax);
+    this.#packer = new UpdatePacker(nlri, attributes, packing);
   }
 
   /** `told`: what the peer knows from the group that it was in before. */
@@ -106,11 +118,17 @@ export class UpdateGroup {
 
   /** The table has decided a prefix anew. True when members have something to hear. */
   changed(prefix: number): boolean {
-    if (!this.#resolve(prefix)) return false;
-    this.#loggedAt[prefix] = this.#logEnd;
-    this.#log.push(prefix);
-    if (this.#log.length > 2 * this.#options.table.prefixes.idEnd + LOG_SLACK) this.#compact();
-    return true;
+    const first = prefix * this.#places;
+    const paths = this.#paths(prefix);
+    let hasNews = false;
+    for (let index = 0; index < this.#places; index++) {
+      if (!this.#resolve(first + index, paths[index] ?? NONE)) continue;
+      hasNews = true;
+      this.#loggedAt[first + index] = this.#logEnd;
+      this.#log.push(first + index);
+    }
+    if (this.#log.length > 2 * this.#placeEnd + LOG_SLACK) this.#compact();
+    return hasNews;
   }
 
   /** Work for at most one batch. */
@@ -126,11 +144,15 @@ export class UpdateGroup {
 
   /** Whether nothing here refers to the prefix any more; it is then forgotten, and its identifier may be used anew. */
   letGo(prefix: number): boolean {
-    if (prefix >= this.#out.length) return true;
-    if ((this.#out[prefix] ?? UNKNOWN) >= 0) return false;
-    this.#out[prefix] = UNKNOWN;
-    this.#source[prefix] = NONE;
-    this.#loggedAt[prefix] = NONE;
+    const first = prefix * this.#places;
+    const end = first + this.#places;
+    if (first >= this.#out.length) return true;
+    for (let place = first; place < end; place++) {
+      if ((this.#out[place] ?? UNKNOWN) >= 0) return false;
+    }
+    this.#out.fill(UNKNOWN, first, end);
+    this.#source.fill(NONE, first, end);
+    this.#loggedAt.fill(NONE, first, end);
     return true;
   }
 
@@ -138,7 +160,7 @@ export class UpdateGroup {
     return this.#log.length === 0 && [...this.members].every((each) => !this.hasWork(each));
   }
 
-  /** Prefixes that a member has been told. */
+  /** Prefixes, or paths of them, that a member has been told. */
   announcedCount(member: Member): number {
     let count = 0;
     for (const bits of member.told) {
@@ -147,37 +169,52 @@ export class UpdateGroup {
     return count;
   }
 
-  /** The attribute set that the group says for a prefix; NONE for silence. */
-  outOf(prefix: number): number {
+  /** The attribute set that the group says for a place; NONE for silence. */
+  outOf(place: number): number {
     this.#grow();
-    if (this.#out[prefix] === UNKNOWN) this.#resolve(prefix);
-    return this.#out[prefix] ?? NONE;
+    if (this.#out[place] === UNKNOWN) {
+      const paths = this.#paths(Math.floor(place / this.#places));
+      this.#resolve(place, paths[place % this.#places] ?? NONE);
+    }
+    return this.#out[place] ?? NONE;
+  }
+
+  /** Paths of a prefix that are told, the best one first. */
+  #paths(prefix: number): readonly number[] {
+    const { table } = this.#options;
+    if (this.#places > 1) return table.ranked(prefix, this.#places);
+    const best = table.best(prefix);
+    return best === NONE ? NO_PATHS : [best];
+  }
+
+  /** Places are below this. */
+  get #placeEnd(): number {
+    return this.#options.table.prefixes.idEnd * this.#places;
   }
 
   get #logEnd(): number {
     return this.#logStart + this.#log.length;
   }
 
-  /** Works out anew what is said for the prefix; false when it is what was said before. */
-  #resolve(prefix: number): boolean {
+  /** Works out anew what is said for the place; false when it is what was said before. */
+  #resolve(place: number, path: number): boolean {
     this.#grow();
     const { table, attributes, exported } = this.#options;
-    const best = table.best(prefix);
-    const isUsable = best !== NONE && table.acceptedOf(best) !== NONE;
-    const out = isUsable ? exported(prefix, best) : NONE;
-    const source = isUsable ? table.peerOf(best) : NONE;
-    const before = this.#out[prefix] ?? UNKNOWN;
-    const isSame = out === before && source === this.#source[prefix];
+    const isUsable = path !== NONE && table.acceptedOf(path) !== NONE;
+    const out = isUsable ? exported(Math.floor(place / this.#places), path) : NONE;
+    const source = isUsable ? table.peerOf(path) : NONE;
+    const before = this.#out[place] ?? UNKNOWN;
+    const isSame = out === before && source === this.#source[place];
     if (before >= 0) attributes.release(before);
-    this.#out[prefix] = out;
-    this.#source[prefix] = source;
+    this.#out[place] = out;
+    this.#source[place] = source;
     return !isSame && !(before === UNKNOWN && out === NONE);
   }
 
   #walk(member: Member): Turn {
-    const { idEnd } = this.#options.table.prefixes;
+    const end = this.#placeEnd;
     const from = member.walkAt;
-    const to = Math.min(idEnd, from + WALK_STEP);
+    const to = Math.min(end, from + WALK_STEP);
     // What the member knew before, and is said no more, is withdrawn on the way.
     const isNew = member.told.length === 0;
     let batch = this.#recent.walk;
@@ -185,7 +222,7 @@ export class UpdateGroup {
     // Changes since the batch was made must lie ahead of the member in the log.
     if (batch === undefined || !isUsable || member.logAt > batch.madeAt)
       batch = this.#walkBatch(from, to);
-    member.walkAt = batch.to >= idEnd ? NONE : batch.to;
+    member.walkAt = batch.to >= end ? NONE : batch.to;
     const gone = isNew ? [] : this.#toldInVain(member, from, batch.to);
     const packed = this.#packedFor(member, batch, gone);
     return { packed, isWalkOver: member.walkAt === NONE };
@@ -326,11 +363,11 @@ export class UpdateGroup {
     }
     this.#log = kept;
     this.#logStart = end;
-    assert(kept.length <= this.#options.table.prefixes.idEnd, 'one entry per prefix is left');
+    assert(kept.length <= this.#placeEnd, 'one entry per place is left');
   }
 
   #grow(): void {
-    const { capacity } = this.#options.table.prefixes;
+    const capacity = this.#options.table.prefixes.capacity * this.#places;
     if (capacity <= this.#out.length) return;
     const out = new Int32Array(capacity).fill(UNKNOWN);
     out.set(this.#out);

@@ -11,7 +11,7 @@ import {
   parseIpWords,
 } from '../../base/ip-words.ts';
 import { parseIpv4 } from '../../base/ipv4.ts';
-import { HOLD_TIME, PREFIXES_PER_PEER_MAX } from '../limits.ts';
+import { ADD_PATHS_MAX, HOLD_TIME, PREFIXES_PER_PEER_MAX } from '../limits.ts';
 import { AddPathMode, Afi, type Capability, type Family, Safi } from '../message/capability.ts';
 import type { OpenRepr } from '../message/open.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -57,6 +57,8 @@ export interface PeerOptions {
   readonly gracefulRestartSec?: number;
   /** Take several paths of one prefix from it (RFC 7911). */
   readonly addPathReceive?: boolean;
+  /** Tell it up to so many paths of each prefix, the best ones (RFC 7911); 2 … ADD_PATHS_MAX. */
+  readonly addPathSend?: number;
   /** Every segment is signed with this key (RFC 2385), 1 to 80 bytes as UTF-8; unsigned ones are not heard. */
   readonly md5Key?: string;
   /** It is at most so many hops away (RFC 5082); 1: on this link. Both sides must want it. */
@@ -96,6 +98,10 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
   }
   if (!(gracefulRestartSec >= 0 && gracefulRestartSec <= 4_095)) {
     throw fault(`restart time ${gracefulRestartSec} s`, 'Use 0 … 4095 seconds.');
+  }
+  const { addPathSend = 2 } = options;
+  if (!(Number.isInteger(addPathSend) && addPathSend >= 2 && addPathSend <= ADD_PATHS_MAX)) {
+    throw fault(`${addPathSend} paths of a prefix`, `Use 2 … ${ADD_PATHS_MAX}, or leave it out.`);
   }
   if (families.length === 0) throw fault('neighbour without family', 'Name at least one.');
   if (options.localAddress !== undefined) addressOf(options.localAddress);
@@ -181,8 +187,11 @@ export function openFor(
     const entry = { ...FAMILIES['ipv4-unicast'], nextHopAfi: Afi.Ipv6 };
     capabilities.push({ kind: 'extended-next-hop', entries: [entry] });
   }
-  if (options.addPathReceive === true) {
-    const entries = families.map((family) => ({ ...family, mode: AddPathMode.Receive }));
+  const mode =
+    (options.addPathReceive === true ? AddPathMode.Receive : 0) |
+    (options.addPathSend === undefined ? 0 : AddPathMode.Send);
+  if (mode !== 0) {
+    const entries = families.map((family) => ({ ...family, mode }));
     capabilities.push({ kind: 'add-path', families: entries });
   }
   if (options.role !== undefined && options.asn !== local.asn) {

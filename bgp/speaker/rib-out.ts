@@ -87,12 +87,19 @@ export class RibOut {
         fourOctetAs: negotiated.fourOctetAs,
         messageBytesMax: machine.messageBytesMax,
       };
+      const pathsMax = family.addPathSend ? (checked.options.addPathSend ?? 1) : 1;
       const policy =
         checked.options.exportPolicy ?? (this.#owner.isExternal ? 'none' : 'accept-all');
       const policyKey = typeof policy === 'object' ? this.#host.policyNumber(policy) : policy;
-      const key = JSON.stringify([target, [...(target.nextHopSelf ?? [])], packing, policyKey]);
+      const key = JSON.stringify([
+        target,
+        [...(target.nextHopSelf ?? [])],
+        packing,
+        pathsMax,
+        policyKey,
+      ]);
       const exported = this.#exporter(rib, target, policy);
-      const joined = rib.join(key, number, { packing, exported }, told.get(family.afi));
+      const joined = rib.join(key, number, { packing, pathsMax, exported }, told.get(family.afi));
       this.#channels.push({ rib, key, ...joined, owesEndOfRefresh: false });
     }
     this.wake();

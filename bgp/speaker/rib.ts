@@ -49,7 +49,7 @@ export class FamilyRib {
   join(
     key: string,
     peer: number,
-    group: Pick<UpdateGroupOptions, 'packing' | 'exported'>,
+    group: Pick<UpdateGroupOptions, 'packing' | 'pathsMax' | 'exported'>,
     told?: Uint8Array,
   ): { readonly group: UpdateGroup; readonly member: Member } {
     const { attributes } = this.#options;

@@ -370,6 +370,7 @@ function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
       options.isRoleRequired === true,
       options.gracefulRestartSec,
       options.addPathReceive === true,
+      options.addPathSend,
     ]);
   return essence(a) === essence(b);
 }

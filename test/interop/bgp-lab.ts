@@ -27,6 +27,7 @@ type Method = keyof Speaker;
 export interface BgpLab {
   /** Of their files; everybody's, for daemons that give up root. */
   readonly directory: string;
+  readonly ourNamespace: string;
   readonly theirNamespace: string;
   /** `mode`: some daemons refuse files that others may read. */
   write(name: string, text: string, mode?: number): Promise<string>;
@@ -68,6 +69,7 @@ export async function startBgpLab(): Promise<BgpLab> {
     programs.push(speaker.program);
     return {
       directory,
+      ourNamespace: ours,
       theirNamespace: theirs,
       async write(name, text, mode = 0o644) {
         const path = join(directory, name);

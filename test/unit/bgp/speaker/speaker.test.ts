@@ -307,6 +307,10 @@ test('wrong configuration is refused with a remedy', async (t) => {
     { address: '10.0.0.2', asn: 1, holdTimeSec: 2 },
     { address: '10.0.0.2', asn: 1, gracefulRestartSec: 5_000 },
     { address: '10.0.0.2', asn: 1, families: [] },
+    { address: '10.0.0.2', asn: 1, addPathSend: 1 },
+    { address: '10.0.0.2', asn: 1, md5Key: '' },
+    { address: '10.0.0.2', asn: 1, md5Key: 'without a transport that can' },
+    { address: '10.0.0.2', asn: 1, ttlSecurityHops: 255 },
   ]) {
     const error = t.throws(() => a.setNeighbour(wrong));
     t.is((error as { code?: string }).code, 'SDN_BGP_CONFIG');
@@ -315,58 +319,100 @@ test('wrong configuration is refused with a remedy', async (t) => {
   t.throws(() => a.removeNeighbour('10.9.9.9'));
 });
 
-test('whatever is announced, withdrawn, cut and reconfigured: in the end everybody knows what is announced, and nothing else', async (t) => {
-  const operation = fc.record({
-    what: fc.constantFrom('announce', 'announce', 'withdraw', 'cut', 'policy', 'refresh', 'freeze'),
-    who: fc.integer({ min: 0, max: 2 }),
-    prefix: fc.integer({ min: 0, max: 12 }),
-    afterMs: fc.integer({ min: 0, max: 400 }),
-  });
-  await fc.assert(
-    fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
-      const world = new World();
-      const hosts = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
-      const speakers = await Promise.all(hosts.map((host, n) => world.speaker(host, 65_001 + n)));
-      const restart = { gracefulRestartSec: 5 };
-      for (const [n, speaker] of speakers.entries()) {
-        for (const [m, host] of hosts.entries())
-          if (m !== n) speaker.setNeighbour(peer(host, 65_001 + m, restart));
-      }
-      const announced = new Map<string, Set<number>>();
-      for (const { what, who, prefix, afterMs } of operations) {
-        const speaker = speakers[who];
-        const host = hosts[who] ?? '';
-        const text = `203.0.113.${prefix}/32`;
-        const owners = announced.get(text) ?? new Set<number>();
-        announced.set(text, owners);
-        if (what === 'announce') {
-          speaker?.announce({ prefix: text, med: afterMs % 3 });
-          owners.add(who);
-        } else if (what === 'withdraw') {
-          speaker?.withdraw(text);
-          owners.delete(who);
-        } else if (what === 'cut') world.network.cut(host);
-        else if (what === 'refresh') {
-          for (const each of speaker?.neighbours() ?? []) speaker?.refreshNeighbour(each.address);
-        } else if (what === 'freeze') world.network.frozen.add(host);
-        else {
-          const other = (who + 1) % 3;
-          const policy = { name: 'x', rules: [], otherwise: 'accept' } as const;
-          speaker?.setNeighbour(
-            peer(hosts[other] ?? '', 65_001 + other, { ...restart, exportPolicy: policy }),
-          );
-        }
-        world.clock.advance(millis(afterMs));
-      }
-      world.network.frozen.clear();
-      for (const end of world.network.ends) end.read();
-      world.settle(400);
-      const expected = [...announced].filter(([, owners]) => owners.size > 0).map(([text]) => text);
-      for (const speaker of speakers) {
-        t.deepEqual(prefixes(speaker), expected.sort());
-        t.is(speaker.counts.prefixes, expected.length, 'identifiers are let go');
-      }
+test('RFC 7911: a neighbour that takes several paths hears them all, best first, and each of their ends', async (t) => {
+  const world = new World();
+  const addPath = { addPathSend: 3, addPathReceive: true };
+  const hub = await world.speaker('10.0.0.1', 65_001);
+  const [a, b, listener] = await Promise.all(
+    [2, 3, 4].map(async (n) => {
+      const speaker = await world.speaker(`10.0.0.${n}`, 65_000 + n);
+      speaker.setNeighbour(peer('10.0.0.1', 65_001, n === 4 ? addPath : {}));
+      hub.setNeighbour(peer(`10.0.0.${n}`, 65_000 + n, n === 4 ? addPath : {}));
+      return speaker;
     }),
-    { numRuns: 25 },
   );
+  const prefix = '203.0.113.0/24';
+  const heard = () =>
+    listener?.explain(prefix).map(({ attributes }) => attributes?.asPath[0]?.asns.at(-1));
+  a?.announce({ prefix });
+  b?.announce({ prefix });
+  world.settle();
+  t.deepEqual(heard()?.sort(), [65_002, 65_003]);
+  a?.withdraw(prefix);
+  world.settle();
+  t.deepEqual(heard(), [65_003]);
+  b?.withdraw(prefix);
+  world.settle();
+  t.deepEqual(heard(), []);
 });
+
+for (const [how, addPath] of [
+  ['', {}],
+  [', several paths told', { addPathSend: 3, addPathReceive: true }],
+] as const) {
+  test(`whatever is announced, withdrawn, cut and reconfigured${how}: in the end everybody knows what is announced, and nothing else`, async (t) => {
+    const operation = fc.record({
+      what: fc.constantFrom(
+        'announce',
+        'announce',
+        'withdraw',
+        'cut',
+        'policy',
+        'refresh',
+        'freeze',
+      ),
+      who: fc.integer({ min: 0, max: 2 }),
+      prefix: fc.integer({ min: 0, max: 12 }),
+      afterMs: fc.integer({ min: 0, max: 400 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
+        const world = new World();
+        const hosts = ['10.0.0.1', '10.0.0.2', '10.0.0.3'];
+        const speakers = await Promise.all(hosts.map((host, n) => world.speaker(host, 65_001 + n)));
+        const restart = { gracefulRestartSec: 5, ...addPath };
+        for (const [n, speaker] of speakers.entries()) {
+          for (const [m, host] of hosts.entries())
+            if (m !== n) speaker.setNeighbour(peer(host, 65_001 + m, restart));
+        }
+        const announced = new Map<string, Set<number>>();
+        for (const { what, who, prefix, afterMs } of operations) {
+          const speaker = speakers[who];
+          const host = hosts[who] ?? '';
+          const text = `203.0.113.${prefix}/32`;
+          const owners = announced.get(text) ?? new Set<number>();
+          announced.set(text, owners);
+          if (what === 'announce') {
+            speaker?.announce({ prefix: text, med: afterMs % 3 });
+            owners.add(who);
+          } else if (what === 'withdraw') {
+            speaker?.withdraw(text);
+            owners.delete(who);
+          } else if (what === 'cut') world.network.cut(host);
+          else if (what === 'refresh') {
+            for (const each of speaker?.neighbours() ?? []) speaker?.refreshNeighbour(each.address);
+          } else if (what === 'freeze') world.network.frozen.add(host);
+          else {
+            const other = (who + 1) % 3;
+            const policy = { name: 'x', rules: [], otherwise: 'accept' } as const;
+            speaker?.setNeighbour(
+              peer(hosts[other] ?? '', 65_001 + other, { ...restart, exportPolicy: policy }),
+            );
+          }
+          world.clock.advance(millis(afterMs));
+        }
+        world.network.frozen.clear();
+        for (const end of world.network.ends) end.read();
+        world.settle(400);
+        const expected = [...announced]
+          .filter(([, owners]) => owners.size > 0)
+          .map(([text]) => text);
+        for (const speaker of speakers) {
+          t.deepEqual(prefixes(speaker), expected.sort());
+          t.is(speaker.counts.prefixes, expected.length, 'identifiers are let go');
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+}
