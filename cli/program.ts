@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowsCommand } from './commands/flows.ts';
@@ -49,6 +50,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addVmCommands(program, session);
   addPortCommands(program, session);
   addFlowsCommand(program, session);
+  addCaptureCommand(program, session);
   program.commandsGroup('History:');
   addRevisionsCommands(program, session);
   program.commandsGroup('Any resource:');

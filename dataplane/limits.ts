@@ -36,3 +36,15 @@ export const FLOWS_LISTED_MAX = 10_000;
 export const CLASSIFIED_RULES_MAX = 4096;
 /** Address and port ranges of one list in one direction, tags resolved: with the rules it bounds the list's tables to some 70 MB at worst. */
 export const CLASSIFIED_RANGES_MAX = 32_768;
+/** Captures open at once on one switch, running or not yet read. */
+export const CAPTURES_MAX = 16;
+/** What a capture holds until it is read; frames beyond are lost to the capture and counted. Several super-frames. */
+export const CAPTURE_BUFFER_BYTES: number = 4 * 1024 * 1024;
+/** File of one capture, bytes. */
+export const CAPTURE_BYTES_MAX: number = 1024 * 1024 * 1024;
+/** Frames of one capture. */
+export const CAPTURE_PACKETS_MAX = 10_000_000;
+/** A capture ends by itself after this long. */
+export const CAPTURE_SEC_MAX = 3600;
+/** A capture that nobody reads ends and is forgotten after this long: whoever began it has gone. */
+export const CAPTURE_UNREAD_SEC_MAX = 60;

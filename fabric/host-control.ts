@@ -3,7 +3,9 @@
  * Called by vm.ts, supervisor.ts, the CLI and the test kit.
  */
 import { SdnError } from '../base/errors.ts';
-import { exchangeJson, type JsonRequest } from './json-http.ts';
+import { CAPTURE_HEADER } from '../dataplane/host-agent/control-captures.ts';
+import type { CaptureRequest, CaptureStatus } from '../schema/southbound/diagnostics/capture.ts';
+import { exchangeBytes, exchangeJson, type JsonRequest, parseBody } from './json-http.ts';
 import { PORT_TIMEOUT, QUERY_TIMEOUT } from './limits.ts';
 
 export interface HostStatus {
@@ -46,6 +48,10 @@ export interface HostControl {
   ports(): Promise<readonly Readonly<Record<string, unknown>>[]>;
   flows(filter?: { portId?: string; limit?: number }): Promise<unknown>;
   counters(): Promise<unknown>;
+  startCapture(request: CaptureRequest): Promise<CaptureStatus>;
+  /** What was recorded since the last call, a piece of a pcapng file. */
+  readCapture(id: number): Promise<{ readonly bytes: Uint8Array; readonly status: CaptureStatus }>;
+  stopCapture(id: number): Promise<CaptureStatus>;
 }
 
 export function hostControl(socketPath: string): HostControl {
@@ -53,10 +59,7 @@ export function hostControl(socketPath: string): HostControl {
     const response = await exchangeJson({ kind: 'unix', socketPath }, request);
     const absent = request.method === 'DELETE' && response.status === 404;
     if ((response.status >= 200 && response.status < 300) || absent) return response.body;
-    throw new SdnError(
-      'SDN_HOST_CONTROL',
-      `${request.method} ${request.path}: ${response.status} ${reasonOf(response.body)}`,
-    );
+    throw refused(request.method, request.path, response.status, response.body);
   };
   const get = (path: string): Promise<unknown> =>
     send({ method: 'GET', path, timeout: QUERY_TIMEOUT });
@@ -75,7 +78,32 @@ export function hostControl(socketPath: string): HostControl {
     ports: async () => listOf(await get('/ports'), 'ports'),
     flows: (filter = {}) => get(`/flows${queryOf(filter)}`),
     counters: () => get('/counters'),
+    startCapture: async (body) =>
+      (await send({ method: 'POST', path: '/captures', body })) as CaptureStatus,
+    readCapture: (id) => readCapture(socketPath, id),
+    stopCapture: async (id) =>
+      (await send({ method: 'DELETE', path: `/captures/${id}` })) as CaptureStatus,
   };
+}
+
+async function readCapture(
+  socketPath: string,
+  id: number,
+): Promise<{ bytes: Uint8Array; status: CaptureStatus }> {
+  const path = `/captures/${id}`;
+  const { status, headers, bytes } = await exchangeBytes(
+    { kind: 'unix', socketPath },
+    { method: 'GET', path, timeout: QUERY_TIMEOUT },
+  );
+  const state = headers[CAPTURE_HEADER];
+  if (status === 200 && typeof state === 'string') {
+    return { bytes, status: JSON.parse(state) as CaptureStatus };
+  }
+  throw refused('GET', path, status, parseBody(bytes.toString('utf8')));
+}
+
+function refused(method: string, path: string, status: number, body: unknown): SdnError {
+  return new SdnError('SDN_HOST_CONTROL', `${method} ${path}: ${status} ${reasonOf(body)}`);
 }
 
 function queryOf(filter: { portId?: string; limit?: number }): string {

@@ -33,8 +33,21 @@ export interface JsonResponse {
   readonly body: unknown;
 }
 
+/** An answer that is not JSON. */
+export interface BytesResponse {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly bytes: Buffer;
+}
+
 /** Rejects with SDN_UNREACHABLE when nobody answers; any HTTP status is an answer. */
-export function exchangeJson(target: Target, request: JsonRequest): Promise<JsonResponse> {
+export async function exchangeJson(target: Target, request: JsonRequest): Promise<JsonResponse> {
+  const { status, headers, bytes } = await exchangeBytes(target, request);
+  return { status, headers, body: parseBody(bytes.toString('utf8')) };
+}
+
+/** As exchangeJson, with the answer's body as it came. */
+export function exchangeBytes(target: Target, request: JsonRequest): Promise<BytesResponse> {
   const payload = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers: http.OutgoingHttpHeaders = { accept: 'application/json', ...request.headers };
   if (payload !== undefined) {
@@ -60,9 +73,9 @@ export function exchangeJson(target: Target, request: JsonRequest): Promise<Json
     outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.once('error', fail);
     outgoing.once('response', (incoming) => {
-      collect(incoming).then((text) => {
+      collect(incoming).then((bytes) => {
         const { statusCode: status = 0, headers: received } = incoming;
-        resolve({ status, headers: received, body: parseBody(text) });
+        resolve({ status, headers: received, bytes });
       }, fail);
     });
     outgoing.end(payload);
@@ -82,7 +95,7 @@ function unreachable(target: Target, request: JsonRequest, cause: unknown): SdnE
   );
 }
 
-async function collect(incoming: http.IncomingMessage): Promise<string> {
+async function collect(incoming: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming) {
@@ -91,10 +104,11 @@ async function collect(incoming: http.IncomingMessage): Promise<string> {
     if (size > RESPONSE_BYTES_MAX) throw new Error(`answer exceeds ${RESPONSE_BYTES_MAX} bytes`);
     chunks.push(bytes);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
-function parseBody(text: string): unknown {
+/** The text itself where it is not JSON. */
+export function parseBody(text: string): unknown {
   if (text === '') return undefined;
   try {
     return JSON.parse(text);

@@ -8,6 +8,8 @@
  *   DELETE /ports/{portId}
  *   GET    /flows?portId=&limit=
  *   GET    /counters                  per port and of the uplink
+ *   POST   /captures {filter, snapLen?, packetsMax?, bytesMax?, secondsMax?}      control-captures.ts
+ *   GET    /captures, GET and DELETE /captures/{id}
  *   GET    /metrics                   the same in Prometheus' text format
  *
  * Faults: host-fault.ts. Called by main.ts.
@@ -18,6 +20,8 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { type ControlAnswer, json, NOTHING } from './control-answer.ts';
+import { answerCapture } from './control-captures.ts';
 import { checkPortId, parseAttachRequest, parseFlowsRequest } from './control-request.ts';
 import type { HostAgent } from './host-agent.ts';
 import { badRequest, faultAnswer, HostFault } from './host-fault.ts';
@@ -101,7 +105,7 @@ async function handle(
 ): Promise<void> {
   try {
     const answer = await route(options, request);
-    send(response, answer.status, answer.type, answer.text);
+    send(response, answer);
   } catch (thrown) {
     const { status, body } = faultAnswer(thrown);
     const { method, url } = request;
@@ -109,20 +113,8 @@ async function handle(
     else options.log.info({ method, url, reason: messageOf(thrown) }, 'control request refused');
     // What is left of a body that was too long is not read: the connection cannot serve another request.
     if (status === 413) response.setHeader('connection', 'close');
-    send(response, status, JSON_TYPE, `${JSON.stringify(body)}\n`);
+    send(response, json(body, status));
   }
-}
-
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-interface ControlAnswer {
-  readonly status: number;
-  readonly type: string;
-  readonly text: string;
-}
-
-function json(body: unknown, status = 200): ControlAnswer {
-  return { status, type: JSON_TYPE, text: `${JSON.stringify(body)}\n` };
 }
 
 async function route(options: ControlOptions, request: IncomingMessage): Promise<ControlAnswer> {
@@ -143,14 +135,20 @@ async function route(options: ControlOptions, request: IncomingMessage): Promise
       return json(host.counters());
     case 'GET /metrics': {
       const { contentType, text } = await options.metrics();
-      return { status: 200, type: contentType, text };
+      return { status: 200, type: contentType, body: text };
     }
     default:
   }
   const portId = /^\/ports\/([^/]+)$/.exec(resource)?.[1];
   if (request.method === 'DELETE' && portId !== undefined) {
     await host.detach(checkPortId(decode(portId)));
-    return { status: 204, type: JSON_TYPE, text: '' };
+    return NOTHING;
+  }
+  if (resource === '/captures' || resource.startsWith('/captures/')) {
+    const answer = await answerCapture(host, request.method ?? '', resource, () =>
+      readJson(request),
+    );
+    if (answer !== undefined) return answer;
   }
   throw unknownOperation(operation, resource, portId !== undefined);
 }
@@ -160,6 +158,7 @@ const METHODS: Readonly<Record<string, string>> = {
   '/ports': 'GET, POST',
   '/flows': 'GET',
   '/counters': 'GET',
+  '/captures': 'GET, POST',
   '/metrics': 'GET',
 };
 
@@ -202,9 +201,10 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(response: ServerResponse, status: number, type: string, text: string): void {
+function send(response: ServerResponse, answer: ControlAnswer): void {
   if (response.destroyed) return;
-  const length = Buffer.byteLength(text);
+  const { status, type, body } = answer;
+  const length = Buffer.byteLength(body);
   const headers = status === 204 ? {} : { 'content-type': type, 'content-length': length };
-  response.writeHead(status, headers).end(text);
+  response.writeHead(status, { ...headers, ...answer.headers }).end(body);
 }

@@ -60,6 +60,14 @@ export interface CountersView {
   readonly uplink: { readonly name: string } & PortCounters;
 }
 
+/** Captures, apart from how they are asked for. */
+export interface HostCaptures {
+  readonly start: SwitchHandle['startCapture'];
+  readonly read: SwitchHandle['readCapture'];
+  readonly stop: SwitchHandle['stopCapture'];
+  readonly list: SwitchHandle['captures'];
+}
+
 /** Key of the host's own settings in goal state. */
 const HOST_KEY = 'host';
 
@@ -149,6 +157,17 @@ export class HostAgent implements Role {
     const { portId } = request;
     if (portId !== undefined && !this.#ports.has(portId)) throw portUnknown(portId);
     return this.#options.handle.flows(request);
+  }
+
+  /** Packet captures of this host's switch. */
+  get captures(): HostCaptures {
+    const { handle } = this.#options;
+    return {
+      start: (request) => handle.startCapture(request),
+      read: (id) => handle.readCapture(id),
+      stop: (id) => handle.stopCapture(id),
+      list: () => handle.captures(),
+    };
   }
 
   /** Waits for what is being done. The devices stay recorded, for the next start. */

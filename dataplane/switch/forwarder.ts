@@ -15,6 +15,7 @@ import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
 import * as vxlan from '../../packet/vxlan.ts';
+import type { Captures } from '../capture/captures.ts';
 import { type Decision, DecisionLog } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
@@ -50,6 +51,7 @@ export interface ForwarderParts {
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
   readonly counters: Counters;
+  readonly captures: Captures;
 }
 
 export class Forwarder {
@@ -58,6 +60,7 @@ export class Forwarder {
   readonly #flows: FlowTable;
   readonly #transpositions: Transpositions;
   readonly #counters: Counters;
+  readonly #captures: Captures;
   readonly #answers: Answers;
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
@@ -95,6 +98,7 @@ export class Forwarder {
     this.#flows = parts.flows;
     this.#transpositions = parts.transpositions;
     this.#counters = parts.counters;
+    this.#captures = parts.captures;
     this.#answers = new Answers(parts.io);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
@@ -159,9 +163,11 @@ export class Forwarder {
     frame.end = words[rx + Rx.END] ?? 0;
     frame.vnetAt = words[rx + Rx.VNET] ?? 0;
     this.#counters.received(port, frame.end - frame.at);
+    if (this.#captures.isActive) this.#captures.begin(port, rx);
     const drop =
       port === UPLINK_PORT ? this.#fromUplink(rx) : this.#pass(port, outboundScope(port), 0, rx);
     if (drop !== Drop.None) this.#counters.dropped(port, drop);
+    if (this.#captures.isActive) this.#captures.finish(drop);
   }
 
   #fromUplink(rx: number): Drop {
@@ -228,6 +234,7 @@ export class Forwarder {
     words[tx + Tx.VNET] = vnetAt;
     this.#txCount += 1;
     this.#counters.sent(port, end - at);
+    if (this.#captures.isActive) this.#captures.sent(port, tx);
     return Drop.None;
   }
 

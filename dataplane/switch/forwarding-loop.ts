@@ -110,6 +110,18 @@ export class ForwardingLoop {
         case 'flows':
           reply(this.#parts.core.flows(request.query));
           break;
+        case 'captureStart':
+          reply(this.#parts.core.captures.start(request.request));
+          break;
+        case 'captureRead':
+          reply(this.#parts.core.captures.read(request.id));
+          break;
+        case 'captureStop':
+          reply(this.#parts.core.captures.stop(request.id));
+          break;
+        case 'captures':
+          reply(this.#parts.core.captures.list());
+          break;
         case 'close':
           this.#parts.io.close();
           this.#isRunning = false;
@@ -176,6 +188,7 @@ export class ForwardingLoop {
   #tick(nowMs: number): void {
     this.#nextTickMs = nowMs + TICK_MS;
     this.#parts.core.collectLosses();
+    this.#parts.core.captures.age();
     for (const [portId, device] of this.#devices) {
       if (!this.#parts.io.isGone(device)) continue;
       this.#detach(portId, () => {

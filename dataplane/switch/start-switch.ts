@@ -109,6 +109,24 @@ class WorkerSwitch implements SwitchHandle {
     return this.#ask({ kind: 'flows', query });
   }
 
+  startCapture(
+    request: Parameters<SwitchHandle['startCapture']>[0],
+  ): Promise<Results['captureStart']> {
+    return this.#ask({ kind: 'captureStart', request });
+  }
+
+  readCapture(id: number): Promise<Results['captureRead']> {
+    return this.#ask({ kind: 'captureRead', id });
+  }
+
+  stopCapture(id: number): Promise<Results['captureStop']> {
+    return this.#ask({ kind: 'captureStop', id });
+  }
+
+  captures(): Promise<Results['captures']> {
+    return this.#ask({ kind: 'captures' });
+  }
+
   counters(portId: string): ReturnType<SwitchHandle['counters']> {
     const index = this.#indices.get(portId);
     return index === undefined ? undefined : this.#counters.read(index);

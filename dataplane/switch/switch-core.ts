@@ -11,6 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { Drop } from '../../packet/drop.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
+import { Captures } from '../capture/captures.ts';
 import type { Decision } from '../engine/decision.ts';
 import { Epochs } from '../engine/epochs.ts';
 import { FlowTable } from '../engine/flow-table.ts';
@@ -23,6 +24,7 @@ import {
   PORTS_MAX,
 } from '../limits.ts';
 import type { FrameIo } from '../port/frame-io.ts';
+import { capturedPorts } from './captured-ports.ts';
 import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
 import { Forwarder } from './forwarder.ts';
@@ -45,6 +47,7 @@ export class SwitchCore {
   readonly counters: Counters;
   readonly flowTable: FlowTable;
   readonly transpositions: Transpositions;
+  readonly captures: Captures;
   readonly #io: FrameIo;
   readonly #clock: Clock;
   #nowMs: number;
@@ -83,12 +86,14 @@ export class SwitchCore {
         this.counters.clear(index);
       },
     });
+    this.captures = new Captures(io, clock, capturedPorts(this.#tables));
     this.#forwarder = new Forwarder({
       io,
       tables: this.#tables,
       flows: this.flowTable,
       transpositions: this.transpositions,
       counters: this.counters,
+      captures: this.captures,
     });
   }
 

@@ -9,7 +9,9 @@
 
 import type { GoalChange } from '../../agent/agent.ts';
 import type { Logger } from '../../base/log.ts';
+import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { CaptureChunk } from '../capture/captures.ts';
 
 /** What carries a port's frames. */
 export interface Device {
@@ -69,6 +71,13 @@ export interface SwitchHandle {
   uplinkCounters(): PortCounters;
   /** At most `limit` flows, of one port or of all. */
   flows(query: { readonly portId?: string; readonly limit: number }): Promise<readonly FlowEntry[]>;
+  /** Starts recording frames. Rejects with an SdnError when the request makes no sense or too many captures are open. */
+  startCapture(request: CaptureRequest): Promise<CaptureStatus>;
+  /** What the capture has recorded since the last read, a piece of a pcapng file; the one that says `ended` is the last. */
+  readCapture(id: number): Promise<CaptureChunk>;
+  /** Records nothing more; what is there can still be read. */
+  stopCapture(id: number): Promise<CaptureStatus>;
+  captures(): Promise<readonly CaptureStatus[]>;
   /** The forwarding loop runs and answers. */
   readonly isHealthy: boolean;
   /** Closes every device. Persistent TAPs stay in their namespaces. */

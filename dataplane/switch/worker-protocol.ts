@@ -2,7 +2,10 @@
  * What the main thread and the forwarding worker say to each other. Requests are numbered and answered in order; a shared word counts
  * them, so that the loop between two bursts sees with one load whether there are any. Called by start-switch and forwarding-loop.
  */
+
+import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { CaptureChunk } from '../capture/captures.ts';
 import type { FlowQuery } from './flow-listing.ts';
 import type { AttachedDevice, Device, FlowEntry } from './switch-handle.ts';
 import type { GoalChange } from './tables.ts';
@@ -12,6 +15,10 @@ export type Request =
   | { readonly kind: 'attach'; readonly portId: string; readonly device: Device }
   | { readonly kind: 'detach'; readonly portId: string }
   | { readonly kind: 'flows'; readonly query: FlowQuery }
+  | { readonly kind: 'captureStart'; readonly request: CaptureRequest }
+  | { readonly kind: 'captureRead'; readonly id: number }
+  | { readonly kind: 'captureStop'; readonly id: number }
+  | { readonly kind: 'captures' }
   | { readonly kind: 'close' };
 
 /** What each kind of request is answered with. */
@@ -20,6 +27,10 @@ export interface Results {
   readonly attach: AttachedDevice;
   readonly detach: boolean;
   readonly flows: readonly FlowEntry[];
+  readonly captureStart: CaptureStatus;
+  readonly captureRead: CaptureChunk;
+  readonly captureStop: CaptureStatus;
+  readonly captures: readonly CaptureStatus[];
   readonly close: true;
 }
 

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { silentLogger } from '../../../../base/log.ts';
 import { claimControlPath, serveControl } from '../../../../dataplane/host-agent/control-server.ts';
 import { hostMetrics } from '../../../../dataplane/host-agent/host-metrics.ts';
-import { type Bench, bench, changeOf, portGoal, temporaryDirectory } from './stand-ins.ts';
+import { hostControl } from '../../../../fabric/host-control.ts';
+import { type Bench, bench, CAPTURE, changeOf, portGoal, temporaryDirectory } from './stand-ins.ts';
 
 interface Served extends Bench {
   readonly path: string;
@@ -146,4 +147,28 @@ test("the socket is the owner's alone, and one process serves it", async (t) => 
   await t.throwsAsync(claimControlPath(path), { code: 'SDN_HOST_RUNNING' });
   const long = join(temporaryDirectory(), 'x'.repeat(120));
   await t.throwsAsync(claimControlPath(long), { code: 'SDN_HOST_CONTROL_PATH' });
+});
+
+test('a capture is begun, read in pieces with its state, listed and stopped', async (t) => {
+  const { ask, handle, path } = await served(t);
+  const request = { filter: { protocol: 6, dropped: true }, packetsMax: 5 };
+  t.like(await ask('POST', '/captures', request), { status: 201, body: CAPTURE });
+  t.deepEqual(handle.captureRequests, [request]);
+  t.like(await ask('GET', '/captures'), { status: 200, body: { captures: [CAPTURE] } });
+  const { bytes, status } = await hostControl(path).readCapture(CAPTURE.id);
+  t.deepEqual([...bytes], [0, 255, 128]);
+  t.deepEqual(status, CAPTURE);
+  t.like(await ask('DELETE', '/captures/3'), { status: 200, body: { ended: 'stopped' } });
+  t.is((await ask('GET', '/captures/4')).status, 404);
+  await t.throwsAsync(hostControl(path).readCapture(4), { code: 'SDN_HOST_CONTROL' });
+});
+
+test('a capture without sense is refused before the switch hears of it', async (t) => {
+  const { ask, handle } = await served(t);
+  for (const body of [[], { filter: 'tcp' }, { filter: {}, snaplen: 9 }, { packetsMax: 0 }]) {
+    t.is((await ask('POST', '/captures', body)).status, 400, JSON.stringify(body));
+  }
+  t.is((await ask('PUT', '/captures')).status, 405);
+  t.is((await ask('GET', '/captures/x')).status, 404);
+  t.deepEqual(handle.captureRequests, []);
 });

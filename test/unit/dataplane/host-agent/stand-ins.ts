@@ -18,6 +18,10 @@ import {
   IP_CONFIGURATION_DEFAULTS,
   PORT_DEFAULTS,
 } from '../../../../schema/southbound/defaults.ts';
+import type {
+  CaptureRequest,
+  CaptureStatus,
+} from '../../../../schema/southbound/diagnostics/capture.ts';
 import type { Port, Resource, ResourceError } from '../../../../schema/southbound/messages.ts';
 
 export const NO_COUNTERS: PortCounters = {
@@ -27,6 +31,8 @@ export const NO_COUNTERS: PortCounters = {
   txBytes: 120,
   drops: { SpoofedMac: 3 },
 };
+
+export const CAPTURE: CaptureStatus = { id: 3, filter: {}, packets: 1, bytes: 3, lost: 0 };
 
 /** What the kernel says, in the shape of native/addon's DeviceError. */
 export class RefusedDevice extends SdnError {
@@ -77,6 +83,25 @@ export class StandInSwitch implements SwitchHandle {
   }
 
   readonly flowQueries: object[] = [];
+  readonly captureRequests: CaptureRequest[] = [];
+
+  startCapture(request: CaptureRequest): Promise<CaptureStatus> {
+    this.captureRequests.push(request);
+    return Promise.resolve(CAPTURE);
+  }
+
+  readCapture(id: number): Promise<{ bytes: Uint8Array; status: CaptureStatus }> {
+    if (id !== CAPTURE.id) return Promise.reject(new SdnError('SDN_CAPTURE_UNKNOWN', 'none'));
+    return Promise.resolve({ bytes: Uint8Array.of(0, 255, 128), status: CAPTURE });
+  }
+
+  stopCapture(_id: number): Promise<CaptureStatus> {
+    return Promise.resolve({ ...CAPTURE, ended: 'stopped' });
+  }
+
+  captures(): Promise<readonly CaptureStatus[]> {
+    return Promise.resolve([CAPTURE]);
+  }
 
   close(): Promise<void> {
     return Promise.resolve();
