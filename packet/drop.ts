@@ -54,6 +54,7 @@ export const Drop = {
   NotForUs: 58,
   SpoofedNdp: 59,
   NdpUnanswered: 60,
+  PolicyPending: 61,
   // resources
   FlowTableFull: 70,
   TransmitQueueFull: 71,

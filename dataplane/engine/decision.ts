@@ -47,6 +47,14 @@ export class DecisionLog {
     this.#count += 1;
   }
 
+  /** Counts each decision at its rule. For packets that are really forwarded; a question what would happen leaves the counters alone. */
+  count(): void {
+    for (let index = 0; index < this.#count; index += 1) {
+      const counter = this.#notes[index]?.rule.counter;
+      if (counter !== undefined) counter.decisions += 1;
+    }
+  }
+
   /** The notes in words, first decision first. */
   explain(): Decision[] {
     return this.#notes.slice(0, this.#count).map((note) => ({

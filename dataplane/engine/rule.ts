@@ -21,6 +21,15 @@ export interface Rule {
   readonly action: Action;
   /** Set where this one rule may be revoked: flows resolved by it become stale when the cell is bumped. At most one per walk. */
   readonly cell?: EpochCell;
+  /** Set where people ask how often a rule decides. */
+  readonly counter?: RuleCounter;
+  /** What this rule decides belongs into the flow log. */
+  readonly isLogged?: boolean;
+}
+
+/** Grows by one with every packet that walks its layers and meets the rule: flows it has decided, those it refuses packet by packet. */
+export interface RuleCounter {
+  decisions: number;
 }
 
 export type Action =

@@ -1,33 +1,102 @@
 /**
- * Access control: stateful filtering. A reply is judged by the request it answers (engine/layer), also after a change of rules, so a
- * new rule stops connections that are already open. Goal state carries no access control lists yet: everything is allowed
- * by the group's default rule, in both directions.
+ * Access control: stateful filtering by the lists of the network interface and of its subnet, which must both let a packet pass
+ * (MS-NCNBI §3.1.5.1): outbound the interface's first, inbound the subnet's. A reply is judged by the request it answers
+ * (engine/layer), also after a change of rules, so a new rule stops connections that are already open.
+ *
+ * Each IP configuration may have a list of its own; which one counts follows from the port's address in the packet. What a port sends or
+ * receives for others (an appliance) is judged by its primary configuration. Lists are compiled by switch/access-list-compiler,
+ * once per virtual network, and shared by its ports; one that has not arrived lets nothing pass.
  */
-
+import { equalIpWords } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
-import { orderedGroup } from '../engine/group.ts';
-import { ALLOW, type Rule } from '../engine/rule.ts';
+import { type Group, orderedGroup } from '../engine/group.ts';
+import type { Packet } from '../engine/packet.ts';
+import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
+import type { AccessList, PortAddress, PortPolicy } from './port-policy.ts';
 
 export const acl: LayerDefinition = {
   name: 'acl',
   purpose: 'Stateful access control of network interface and subnet.',
   outbound:
-    'Everything is allowed while no access control list applies. Replies are judged by the flow they answer.',
-  inbound: 'As outbound.',
-  drops: [Drop.AclDenied],
-  build: () => ({
+    'The interface’s list, then the subnet’s: in each the first rule that matches, else the list’s default action. Without a list ' +
+    'everything passes. Replies are judged by the flow they answer. A list that has not arrived lets nothing pass.',
+  inbound: 'As outbound, the subnet’s list first.',
+  drops: [Drop.AclDenied, Drop.PolicyPending],
+  build: (port) => ({
     name: acl.name,
     isStateful: true,
-    outbound: [orderedGroup('network interface', [], DEFAULT_ALLOW)],
-    inbound: [orderedGroup('network interface', [], DEFAULT_ALLOW)],
+    outbound: [
+      listGroup('network interface', port, 'outbound', interfaceList),
+      listGroup('subnet', port, 'outbound', subnetList),
+    ],
+    inbound: [
+      listGroup('subnet', port, 'inbound', subnetList),
+      listGroup('network interface', port, 'inbound', interfaceList),
+    ],
   }),
 };
 
-const DEFAULT_ALLOW: Rule = {
-  id: 'default allow',
+/** What stands for a list that has not arrived. */
+export const PENDING_LIST: AccessList = {
+  outbound: orderedGroup('pending', [], pendingRule('list has not arrived')),
+  inbound: orderedGroup('pending', [], pendingRule('list has not arrived')),
+};
+
+/** What has not arrived lets nothing pass. */
+export function pendingRule(id: string): Rule {
+  return { id, resourceRef: '', priority: 0, predicates: [], action: deny(Drop.PolicyPending) };
+}
+
+const NO_LIST: Rule = {
+  id: 'no list',
   resourceRef: '',
   priority: 65_000,
   predicates: [],
   action: ALLOW,
 };
+
+function interfaceList(address: PortAddress): AccessList | undefined {
+  return address.accessLists.interface;
+}
+
+function subnetList(address: PortAddress): AccessList | undefined {
+  return address.accessLists.subnet;
+}
+
+function listGroup(
+  name: string,
+  port: PortPolicy,
+  direction: 'outbound' | 'inbound',
+  listOf: (address: PortAddress) => AccessList | undefined,
+): Group {
+  const [primary, ...others] = port.addresses;
+  const list = primary === undefined ? undefined : listOf(primary);
+  const exceptions = others.filter((own) => listOf(own) !== list);
+  if (list === undefined && exceptions.length === 0) return orderedGroup(name, [], NO_LIST);
+  // A list is asked for its group each time, since it is replaced as a whole while ports hold on to it.
+  const judge = (own: AccessList | undefined, packet: Packet) =>
+    own === undefined ? NO_LIST : own[direction].find(packet);
+  const rulesOf = (own: AccessList | undefined) => own?.[direction].rules() ?? [NO_LIST];
+  if (exceptions.length === 0) {
+    return { name, find: (packet) => judge(list, packet), rules: () => rulesOf(list) };
+  }
+  const isAt = direction === 'outbound' ? isFrom : isTo;
+  const lists = new Set([list, ...exceptions.map(listOf)]);
+  return {
+    name,
+    find: (packet) => {
+      const exception = exceptions.find((own) => isAt(own, packet));
+      return judge(exception === undefined ? list : listOf(exception), packet);
+    },
+    rules: () => [...lists].flatMap(rulesOf),
+  };
+}
+
+function isFrom({ address }: PortAddress, { key }: Packet): boolean {
+  return equalIpWords(address, [key.src0, key.src1, key.src2, key.src3]);
+}
+
+function isTo({ address }: PortAddress, { key }: Packet): boolean {
+  return equalIpWords(address, [key.dst0, key.dst1, key.dst2, key.dst3]);
+}

@@ -4,7 +4,7 @@
  */
 import type { IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
-import type { PrefixGroup } from '../engine/group.ts';
+import type { Group, PrefixGroup } from '../engine/group.ts';
 
 export interface PortPolicy {
   /** Of the network interface. */
@@ -24,6 +24,19 @@ export interface PortAddress {
   /** VXLAN network identifier of its subnet. */
   readonly segment: number;
   readonly gateway: IpWords;
+  readonly accessLists: AddressLists;
+}
+
+/** The access control lists that apply to an address; undefined: none does. */
+export interface AddressLists {
+  readonly interface: AccessList | undefined;
+  readonly subnet: AccessList | undefined;
+}
+
+/** A compiled access control list. Its groups are replaced when the list changes: ask for them with every packet. */
+export interface AccessList {
+  readonly outbound: Group;
+  readonly inbound: Group;
 }
 
 /** Groups shared by all ports of a virtual network: one change reaches them all. */

@@ -265,6 +265,7 @@ export class Forwarder {
     }
     const resolution = this.#resolution;
     resolve(ingress, packet, this.#attachedPort, this.#log, resolution);
+    this.#log.count();
     if (resolution.outcome === Outcome.DROP) return resolution.drop;
     if (resolution.outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
     return this.#isFlow ? this.#remember(port, scope, flow, hash) : this.#transmitOnce(port);

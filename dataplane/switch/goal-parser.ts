@@ -16,12 +16,13 @@ import type {
   HostSettings,
   IpConfiguration,
   Mapping,
+  Peering,
   Port,
   Prefix,
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
-import type { HostState, MappingState, Network, Subnet } from './network-state.ts';
+import type { HostState, MappingState, Network, PeeringState, Subnet } from './network-state.ts';
 
 /** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
 const OVERHEAD_IPV4 = 20 + 8 + 8 + 14;
@@ -49,6 +50,18 @@ export function prefixes(space: readonly Prefix[]): readonly IpPrefixWords[] | s
   return parsed;
 }
 
+export function peerings(all: readonly Peering[]): readonly PeeringState[] | string {
+  const parsed: PeeringState[] = [];
+  for (const { resourceRef, remoteVnetId, remoteAddressSpace, ...flags } of all) {
+    const remote = prefixes(remoteAddressSpace);
+    if (typeof remote === 'string') return `${resourceRef}: ${remote}`;
+    const { allowAccess, allowForwarded } = flags;
+    const shape = { resourceRef, remoteId: remoteVnetId, prefixes: remote };
+    parsed.push({ ...shape, allowAccess, allowForwarded });
+  }
+  return parsed;
+}
+
 /** The well-formed ones among the addresses, in order. */
 export function addresses(all: readonly Uint8Array[]): readonly IpWords[] {
   return all.map(ipWordsFromBytes).filter((words) => words !== undefined);
@@ -71,11 +84,22 @@ export function subnetShape(
   return { vni, prefix, gateway };
 }
 
-export function portPolicy(settings: Port, network: Network): PortPolicy | string {
+/** A port's policy, its access control lists still by their ids. */
+export interface PortShape extends Omit<PortPolicy, 'addresses'> {
+  readonly addresses: readonly AddressShape[];
+}
+
+interface AddressShape extends Omit<PortAddress, 'accessLists'> {
+  /** '': none. */
+  readonly interfaceListId: string;
+  readonly subnet: Subnet;
+}
+
+export function portShape(settings: Port, network: Network): PortShape | string {
   const { resourceRef, mac, macSpoofing } = settings;
   if (!isUnicastMac(mac)) return 'the MAC address is no unicast address';
   if (settings.ipConfigurations.length === 0) return 'the port has no IP configuration';
-  const addresses: PortAddress[] = [];
+  const addresses: AddressShape[] = [];
   for (const configuration of settings.ipConfigurations) {
     const address = portAddress(configuration, network);
     if (typeof address === 'string') return address;
@@ -84,13 +108,15 @@ export function portPolicy(settings: Port, network: Network): PortPolicy | strin
   return { resourceRef, mac, macSpoofing, addresses, network: network.groups };
 }
 
-function portAddress(settings: IpConfiguration, network: Network): PortAddress | string {
+function portAddress(settings: IpConfiguration, network: Network): AddressShape | string {
   const { resourceRef, subnetId } = settings;
   const subnet = [...network.subnets].find((candidate) => candidate.id === subnetId);
   if (subnet === undefined) return `unknown subnet ${subnetId}`;
   const address = addressIn(subnet, settings.address);
   if (typeof address === 'string') return address;
-  return { resourceRef, address, segment: subnet.vni, gateway: subnet.gateway };
+  const { vni: segment, gateway } = subnet;
+  const interfaceListId = settings.accessControlListId;
+  return { resourceRef, address, segment, gateway, interfaceListId, subnet };
 }
 
 export function mappingShape(

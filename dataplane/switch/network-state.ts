@@ -4,10 +4,11 @@
  */
 import type { IpPrefixWords, IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
+import type { AddressSet } from '../engine/address-set.ts';
 import type { EpochCell } from '../engine/epochs.ts';
 import type { PrefixGroup } from '../engine/group.ts';
 import type { PipelinePort } from '../engine/pipeline.ts';
-import type { NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
+import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
 import { routeGroup } from '../layers/route.ts';
 import { destinationGroup } from '../layers/tunnel.ts';
 import { mappingGroup } from '../layers/vnet.ts';
@@ -17,6 +18,7 @@ import type {
   NeighborLookup,
   PortSettings,
 } from '../service/port-settings.ts';
+import { tagsOf } from './access-list-compiler.ts';
 
 /** This host. */
 export interface HostState {
@@ -30,6 +32,9 @@ export interface HostState {
 export interface Network {
   readonly id: string;
   prefixes: readonly IpPrefixWords[];
+  peerings: readonly PeeringState[];
+  /** What the address tags of access control lists mean here. */
+  tags: NetworkTags;
   dnsServers: readonly IpWords[];
   /** Of the names of its interfaces; '': they have none. */
   dnsDomain: string;
@@ -43,6 +48,20 @@ export interface Network {
   readonly ports: Set<PortRecord>;
 }
 
+/** A connected peering: what this network's ports may do in the remote one. */
+export interface PeeringState {
+  readonly resourceRef: string;
+  readonly remoteId: string;
+  readonly prefixes: readonly IpPrefixWords[];
+  readonly allowAccess: boolean;
+  readonly allowForwarded: boolean;
+}
+
+export interface NetworkTags {
+  readonly virtualNetwork: AddressSet;
+  readonly internet: AddressSet;
+}
+
 export interface Subnet {
   readonly id: string;
   readonly resourceRef: string;
@@ -50,6 +69,8 @@ export interface Subnet {
   readonly vni: number;
   readonly prefix: IpPrefixWords;
   readonly gateway: IpWords;
+  /** Id of its access control list; '': none. */
+  accessListId: string;
   /** What a tunnel may bring for this subnet. */
   readonly destinations: PrefixGroup;
 }
@@ -81,6 +102,18 @@ export interface ConfiguredPort extends PipelinePort {
   readonly policy: PortPolicy;
   readonly network: Network;
   readonly service: ServicePort;
+  /** Access control lists that apply to it, to be given back. */
+  readonly lists: ReadonlySet<ListInNetwork>;
+}
+
+/** An access control list in one network: what its ports hold on to while its groups are replaced. */
+export interface ListInNetwork extends AccessList {
+  readonly listId: string;
+  readonly network: Network;
+  /** Ports of this switch that it applies to. */
+  readonly ports: ReadonlySet<PortRecord>;
+  /** Why it lets nothing pass; undefined: it is in force. */
+  readonly pending: string | undefined;
 }
 
 /** What the local services need to know of a port. */
@@ -108,6 +141,8 @@ export function newNetwork(id: string): Network {
   return {
     id,
     prefixes: [],
+    peerings: [],
+    tags: tagsOf([]),
     dnsServers: [],
     dnsDomain: '',
     groups: { routes: routeGroup(), mappings: mappingGroup() },

@@ -3,27 +3,34 @@
  * business; each function here assumes that what its resource refers to has been dealt with, and names (`touch`) what depends on it.
  *
  * Flows learn of a change through epoch cells: a port's when its pipeline is rebuilt, a mapping's when the address moves. A resource that
- * is replaced by something impossible keeps its last good form. Called by tables.
+ * is replaced by something impossible keeps its last good form; a port whose access control list is not there lets nothing pass. Called by tables.
  */
+import { equalIpWords } from '../../base/ip-words.ts';
 import type {
+  AccessControlList,
   HostSettings,
   Mapping,
   Port,
+  SecurityTag,
   VirtualNetwork,
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import type { PrefixGroup } from '../engine/group.ts';
 import { portPipeline } from '../layers/order.ts';
+import type { PortPolicy } from '../layers/port-policy.ts';
 import { vnetLocalRoute } from '../layers/route.ts';
 import { destinationRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
+import { tagsOf } from './access-list-compiler.ts';
+import { AccessLists } from './access-lists.ts';
 import * as parse from './goal-parser.ts';
 import {
   addressKey,
   type ConfiguredPort,
   type HostState,
   hostPrefix,
+  type ListInNetwork,
   type MappingState,
   type Network,
   newNetwork,
@@ -57,9 +64,14 @@ export class Realiser {
   readonly #subnets = new Map<string, Subnet>();
   readonly #subnetByVni = new Map<number, Subnet>();
   readonly #mappings = new Map<string, MappingState>();
+  readonly #lists: AccessLists;
 
   constructor(parts: RealiserParts) {
     this.#parts = parts;
+    this.#lists = new AccessLists({
+      bump: ({ cell }) => parts.epochs.bump(cell),
+      touch: parts.touch,
+    });
   }
 
   setHost(settings: HostSettings): Reason {
@@ -75,6 +87,8 @@ export class Realiser {
   setNetwork(settings: VirtualNetwork): Reason {
     const prefixes = parse.prefixes(settings.addressSpace);
     if (typeof prefixes === 'string') return prefixes;
+    const peerings = parse.peerings(settings.peerings);
+    if (typeof peerings === 'string') return peerings;
     const network = this.#networks.get(settings.id) ?? newNetwork(settings.id);
     this.#networks.set(settings.id, network);
     const { routes } = network.groups;
@@ -83,6 +97,10 @@ export class Realiser {
       routes.set(prefix, vnetLocalRoute(settings.resourceRef, prefix));
     }
     network.prefixes = prefixes;
+    network.peerings = peerings;
+    const reachable = peerings.filter(({ allowAccess }) => allowAccess);
+    network.tags = tagsOf([...prefixes, ...reachable.flatMap((peering) => peering.prefixes)]);
+    this.#lists.networkChanged(network);
     network.dnsServers = parse.addresses(settings.dnsServers);
     network.dnsDomain = settings.dnsDomain;
     // Flows were routed by the old prefixes, guests told of the old resolvers.
@@ -106,6 +124,12 @@ export class Realiser {
     if (network === undefined) return `unknown virtual network ${settings.vnetId}`;
     const shape = parse.subnetShape(settings);
     if (typeof shape === 'string') return shape;
+    const known = this.#subnets.get(id);
+    if (known !== undefined && isSamePlace(known, network, shape)) {
+      known.accessListId = settings.accessControlListId;
+      this.#touchPortsIn(known);
+      return undefined;
+    }
     const holder = this.#subnetByVni.get(shape.vni);
     if (holder !== undefined && holder.id !== id) {
       if (!this.#parts.isPending(subnetKey(holder.id))) {
@@ -114,7 +138,8 @@ export class Realiser {
       this.removeSubnet(holder.id);
     }
     this.removeSubnet(id);
-    const subnet = newSubnet({ id, resourceRef, network, ...shape });
+    const accessListId = settings.accessControlListId;
+    const subnet = newSubnet({ id, resourceRef, network, accessListId, ...shape });
     this.#subnets.set(id, subnet);
     this.#subnetByVni.set(subnet.vni, subnet);
     network.subnets.add(subnet);
@@ -147,9 +172,9 @@ export class Realiser {
   setPort(settings: Port): Reason {
     const network = this.#networks.get(settings.vnetId);
     if (network === undefined) return `unknown virtual network ${settings.vnetId}`;
-    const policy = parse.portPolicy(settings, network);
-    if (typeof policy === 'string') return policy;
-    for (const own of policy.addresses) {
+    const shape = parse.portShape(settings, network);
+    if (typeof shape === 'string') return shape;
+    for (const own of shape.addresses) {
       const owner = network.owners.get(addressKey(own.address));
       if (owner === undefined || owner.id === settings.id) continue;
       if (this.#parts.isPending(portKey(owner.id))) continue;
@@ -159,7 +184,8 @@ export class Realiser {
     if (record === undefined) return 'the switch has no room for another port';
     const { index, cell } = record;
     const old = record.configured;
-    if (old !== undefined) this.#disown(record, old);
+    const { policy, lists } = this.#withLists(shape, network, record);
+    if (old !== undefined) this.#disown(record, old, lists);
     const configured: ConfiguredPort = {
       index,
       cell,
@@ -167,6 +193,7 @@ export class Realiser {
       pipeline: portPipeline(policy),
       network,
       service: servicePort(settings, policy, network),
+      lists,
     };
     record.configured = configured;
     network.ports.add(record);
@@ -174,14 +201,15 @@ export class Realiser {
     this.#parts.epochs.bump(cell);
     if (old !== undefined) this.#placeAddresses(old);
     this.#placeAddresses(configured);
-    return undefined;
+    // Configured, but closed.
+    return [...lists].find(({ pending }) => pending !== undefined)?.pending;
   }
 
   removePort(id: string): void {
     const record = this.#parts.ports.get(id);
     const old = record?.configured;
     if (record === undefined || old === undefined) return;
-    this.#disown(record, old);
+    this.#disown(record, old, NO_LISTS);
     record.configured = undefined;
     this.#parts.epochs.bump(record.cell);
     this.#placeAddresses(old);
@@ -227,6 +255,51 @@ export class Realiser {
     this.#parts.epochs.release(mapping.cell);
   }
 
+  setAccessList(settings: AccessControlList): Reason {
+    return this.#lists.set(settings);
+  }
+
+  removeAccessList(id: string): void {
+    this.#lists.remove(id);
+  }
+
+  setSecurityTag(key: string, settings: SecurityTag): Reason {
+    return this.#lists.setTag(key, settings);
+  }
+
+  removeSecurityTag(key: string): void {
+    this.#lists.removeTag(key);
+  }
+
+  /** The policy with the lists that its ids name, now held by the port. */
+  #withLists(
+    shape: parse.PortShape,
+    network: Network,
+    record: PortRecord,
+  ): { readonly policy: PortPolicy; readonly lists: ReadonlySet<ListInNetwork> } {
+    const lists = new Set<ListInNetwork>();
+    const listOf = (id: string) => {
+      if (id === '') return undefined;
+      const list = this.#lists.acquire(id, network, record);
+      lists.add(list);
+      return list;
+    };
+    const addresses = shape.addresses.map(({ interfaceListId, subnet, ...own }) => ({
+      ...own,
+      accessLists: { interface: listOf(interfaceListId), subnet: listOf(subnet.accessListId) },
+    }));
+    return { policy: { ...shape, addresses }, lists };
+  }
+
+  #touchPortsIn(subnet: Subnet): void {
+    for (const port of subnet.network.ports) {
+      const addresses = port.configured?.policy.addresses ?? [];
+      if (addresses.some((own) => own.segment === subnet.vni)) {
+        this.#parts.touch(portKey(port.id));
+      }
+    }
+  }
+
   #withdraw(mapping: MappingState): void {
     const { subnet, address, remote } = mapping;
     subnet.network.mappings.delete(addressKey(address));
@@ -235,9 +308,11 @@ export class Realiser {
     if (remote !== undefined) this.#parts.peers.release(remote.address);
   }
 
-  #disown(record: PortRecord, configured: ConfiguredPort): void {
-    const { network, policy } = configured;
+  /** Takes from the port what it had; lists that it keeps are in `kept`. */
+  #disown(record: PortRecord, configured: ConfiguredPort, kept: ReadonlySet<ListInNetwork>): void {
+    const { network, policy, lists } = configured;
     network.ports.delete(record);
+    for (const list of lists) if (!kept.has(list)) this.#lists.release(list, record);
     for (const own of policy.addresses) {
       const key = addressKey(own.address);
       // Within one change another port may already have taken the address over.
@@ -276,6 +351,23 @@ export class Realiser {
     const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
     return owner?.isAttached === true ? { kind: 'local', port: owner.index } : { kind: 'absent' };
   }
+}
+
+const NO_LISTS: ReadonlySet<ListInNetwork> = new Set();
+
+/** Has nothing changed that addresses, ports and tunnels of the subnet go by? */
+function isSamePlace(
+  known: Subnet,
+  network: Network,
+  shape: Pick<Subnet, 'vni' | 'prefix' | 'gateway'>,
+): boolean {
+  return (
+    known.network === network &&
+    known.vni === shape.vni &&
+    known.prefix.len === shape.prefix.len &&
+    equalIpWords(known.prefix.words, shape.prefix.words) &&
+    equalIpWords(known.gateway, shape.gateway)
+  );
 }
 
 function subnetKey(id: string): string {

@@ -1,7 +1,7 @@
 /**
  * Tables: goal state turned into what the engine runs — pipelines, rules, peers — resource by resource.
  *
- * A change is applied as a whole, between two bursts. Within it order does not matter: removals first, then host, networks, subnets,
+ * A change is applied as a whole, between two bursts. Within it order does not matter: removals first, then host, networks, policy, subnets,
  * ports and mappings, whatever order they came in; two ports may even swap addresses. What cannot be realised (a port whose subnet is unknown) is reported, keeps its last
  * good form, and is tried again with every later change until it works or is removed. A change costs what it touches: a new
  * mapping one rule, a new port its own pipeline and the mappings of its addresses; only a changed network, subnet or host walks
@@ -28,7 +28,7 @@ export interface GoalChange {
 const FAULT_CODE = 'PolicyConfigurationFailureOnVfp';
 
 /** What depends on a kind comes after it. */
-const KINDS = ['host', 'vnet', 'subnet', 'port', 'mapping'] as const;
+const KINDS = ['host', 'vnet', 'tag', 'acl', 'subnet', 'port', 'mapping'] as const;
 type Kind = (typeof KINDS)[number];
 
 export class SwitchTables {
@@ -123,10 +123,17 @@ export class SwitchTables {
   }
 
   #set(kind: Kind, key: string, resource: Resource): Reason {
-    const { host, virtualNetwork, virtualSubnet, port, mapping } = resource;
+    const { host, virtualNetwork, virtualSubnet, port, mapping, ...policy } = resource;
+    const { accessControlList, securityTag } = policy;
     const realiser = this.#realiser;
     if (kind === 'host' && host !== undefined) return realiser.setHost(host);
     if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
+    if (kind === 'tag' && securityTag !== undefined) {
+      return realiser.setSecurityTag(key, securityTag);
+    }
+    if (kind === 'acl' && accessControlList !== undefined) {
+      return realiser.setAccessList(accessControlList);
+    }
     if (kind === 'subnet' && virtualSubnet !== undefined) return realiser.setSubnet(virtualSubnet);
     if (kind === 'port' && port !== undefined) return realiser.setPort(port);
     if (kind === 'mapping' && mapping !== undefined) return realiser.setMapping(key, mapping);
@@ -139,6 +146,8 @@ export class SwitchTables {
     if (kind === 'mapping') this.#realiser.removeMapping(key);
     else if (kind === 'port') this.#realiser.removePort(id);
     else if (kind === 'subnet') this.#realiser.removeSubnet(id);
+    else if (kind === 'acl') this.#realiser.removeAccessList(id);
+    else if (kind === 'tag') this.#realiser.removeSecurityTag(key);
     else if (kind === 'vnet') this.#realiser.removeNetwork(id);
   }
 }
@@ -153,6 +162,8 @@ function noneOfEach(): Record<Kind, Set<string>> {
   return {
     host: new Set(),
     vnet: new Set(),
+    tag: new Set(),
+    acl: new Set(),
     subnet: new Set(),
     port: new Set(),
     mapping: new Set(),
