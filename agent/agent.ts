@@ -22,6 +22,7 @@ import { type ControllerFrame, resourceCodec } from '../schema/southbound/codec.
 import type { ResourceError, TargetKind, TargetMessage } from '../schema/southbound/messages.ts';
 import { GoalSaver } from './goal-saver.ts';
 import { RECONNECT_DELAY_MAX, RECONNECT_DELAY_MIN, REPORT_DELAY } from './limits.ts';
+import { type AnswerQuestion, QuestionBox } from './question-box.ts';
 import {
   commit,
   type GoalChange,
@@ -51,6 +52,8 @@ export interface Role {
    * stays in force. Never called again before it has resolved. A rejection counts as refusing the whole change.
    */
   apply(change: GoalChange): Promise<{ readonly errors: readonly ResourceError[] }>;
+  /** Answers the controller's questions, at any time and several at once; absent: it has no answers. */
+  readonly answer?: AnswerQuestion;
 }
 
 export interface AgentOptions {
@@ -125,11 +128,14 @@ class AgentSession implements Agent {
   #retry: Timer | undefined;
   #report: Timer | undefined;
   readonly #saver: GoalSaver;
+  readonly #questions: QuestionBox;
 
   constructor(options: AgentOptions, held: HeldGoal) {
     this.#options = options;
     this.#held = held;
     this.#channel = openChannel(options);
+    const { role } = options;
+    this.#questions = new QuestionBox(role.answer?.bind(role));
     this.#saver = new GoalSaver({ path: options.savedGoalPath, held, ...options });
     this.#goalRevision = held.revision;
     this.#connected = { connected: false, since: options.clock.wallNow() };
@@ -185,7 +191,12 @@ class AgentSession implements Agent {
         log.info({ controller }, 'connected');
         this.#sendReport();
       },
-      onFrame: (frame) => this.#enqueue(stream, frame),
+      onFrame: (frame) => {
+        if (frame.query === undefined) this.#enqueue(stream, frame);
+        else {
+          void this.#questions.take(frame.query).then((answer) => stream.send({ answer }));
+        }
+      },
       onEnd: (reason) => {
         this.#stream = undefined;
         if (this.#connected.connected || this.#connected.reason !== reason) {

@@ -20,5 +20,9 @@ export const SAVE_DELAY: Millis = millis(200);
 export const SAVE_INTERVAL_MIN: Millis = seconds(2);
 /** Faults named in one Ack or Report; how many more there are is said in a last one. */
 export const FAULTS_TOLD_MAX = 1000;
+/** Questions of the controller that are being answered at once. */
+export const QUESTIONS_MAX = 64;
+/** JSON of one answer; what is longer is refused, and asked for in parts. A quarter of what the controller reads at once. */
+export const ANSWER_BYTES_MAX: number = 1024 * 1024;
 /** Size of a saved goal state; a longer file is not ours. */
 export const SAVED_BYTES_MAX: number = 256 * 1024 * 1024;

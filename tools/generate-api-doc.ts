@@ -7,6 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { TSchema } from 'typebox';
+import { DIAGNOSTIC_ROUTES } from '../controller/northbound/diagnostic-routes.ts';
 import { createRegistry } from '../controller/northbound/registry.ts';
 import type { RegisteredType } from '../controller/northbound/resource-type.ts';
 import { RESOURCE_TYPES } from '../controller/northbound/resource-types.ts';
@@ -55,6 +56,14 @@ page is generated from the controller's registry of resource types (\`npm run ge
 | \`GET /networking/weft/v1/status\` | targets with their applied revision, programmed revision, time to programmed |
 | \`GET /networking/weft/v1/openapi.json\` | the OpenAPI document |
 | \`GET /metrics\` | Prometheus |
+
+Questions to the hosts' switches, answered from the tables that forward; \`{id}\` is the resourceId or instanceId of a network interface. A host
+that does not answer is named in \`missing\`. An interface that is attached nowhere is 409 \`ReferencedResourceNotProvisioned\`, a host that is away
+503 \`ServiceUnavailable\`.
+
+| path | what it tells |
+| --- | --- |
+${DIAGNOSTIC_ROUTES.map(({ method, path, query, summary }) => `| \`${method} /networking/weft/v1/${path}${query}\` | ${summary} |`).join('\n')}
 
 ## Resources
 `.replaceAll('｜', '\\|');

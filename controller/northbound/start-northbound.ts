@@ -14,6 +14,7 @@ import { refKey } from '../model/resource-ref.ts';
 import { IdempotentReplies } from '../operations/idempotent-replies.ts';
 import { LiveOperations } from '../operations/live-operations.ts';
 import { OperationHistory } from '../operations/operation-history.ts';
+import type { AskTarget } from '../southbound/ask-target.ts';
 import type { Change, Store } from '../store/store.ts';
 import { Api } from './api.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
@@ -30,6 +31,8 @@ export interface NorthboundOptions {
   readonly store: Store;
   readonly feed: DesiredStateFeed;
   readonly realised: RealisedState;
+  /** Asks a host's switch what it does. */
+  readonly ask: AskTarget;
   readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -77,6 +80,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
     weft: {
       store,
       realised,
+      explained: { desired: feed.state, realised, ask: options.ask },
       exclusive: (task) => writer.exclusive(task),
       metrics: options.metrics,
       validateRestore: async (changes) => unknownTypes(changes, registry),

@@ -1,8 +1,9 @@
 /**
  * What MS-NCNBI lacks, under `/networking/weft/v1/`: `revisions` (list, `/{n}`, `/diff?from=&to=`, `POST /{n}/restore`), `status` (targets with
- * what they have applied, and how long a change takes to be in force) and `openapi.json`.
+ * what they have applied, and how long a change takes to be in force), `openapi.json`, and the questions of diagnostic-routes.ts.
  */
 import type { Registry as MetricsRegistry } from 'prom-client';
+import type { Explained } from '../diagnostics/hosts.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import { RestoreInvalid } from '../revisions/revision-error.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from '../revisions/revision-history.ts';
 import type { JsonObject, Revision, Store } from '../store/store.ts';
 import { StoreRevisionForgotten, StoreRevisionUnknown } from '../store/store-error.ts';
+import { diagnosticRoute } from './diagnostic-routes.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import { REVISION_PAGE_LENGTH_MAX } from './limits.ts';
 import type { ApiPath } from './resource-path.ts';
@@ -22,6 +24,7 @@ import { timeToProgrammed } from './time-to-programmed.ts';
 export interface WeftRoutes {
   readonly store: Store;
   readonly realised: RealisedState;
+  readonly explained: Explained;
   /** Runs a task while no write is planned or under way. */
   readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>;
   readonly metrics: MetricsRegistry;
@@ -47,6 +50,8 @@ export async function weftRoute(
   path: ApiPath,
   routes: WeftRoutes,
 ): Promise<Reply> {
+  const answer = await diagnosticRoute(request, path, routes.explained);
+  if (answer !== undefined) return json(answer);
   const [first = '', second, third, ...rest] = path.segments.map((text) => text.toLowerCase());
   if (rest.length > 0) throw fault('NotFound', `there is nothing at ${path.segments.join('/')}`);
   if (first === 'revisions' && third === 'restore') {

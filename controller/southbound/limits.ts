@@ -22,6 +22,10 @@ export const REPORT_PORTS_MAX = 4096;
 export const TARGET_FAULTS_MAX = 4096;
 /** Largest message from a target: a report of all ports and faults. */
 export const REPORT_BYTES_MAX: number = 4 * 1024 * 1024;
+/** A question that a target has not answered by then has failed. */
+export const QUESTION_TIMEOUT: Millis = seconds(5);
+/** Questions to one target that wait for their answers; more are refused. */
+export const QUESTIONS_PER_TARGET_MAX = 32;
 /** Revisions whose way to the targets is remembered. */
 export const REVISIONS_TRACKED_MAX = 10_000;
 /** Names listed where more targets have not answered. */

@@ -16,6 +16,8 @@ export interface SouthboundMetrics {
   readonly resourcesRefused: Counter;
   /** Ports and faults beyond REPORT_PORTS_MAX and TARGET_FAULTS_MAX. */
   readonly reportEntriesDropped: Counter;
+  /** `outcome`: answered, refused by the target, timeout, lost with its stream, busy, away. */
+  readonly questions: Counter<'outcome'>;
 }
 
 const TIME_BUCKETS_SEC = [
@@ -74,6 +76,12 @@ export function southboundMetrics(registry: Registry): SouthboundMetrics {
     reportEntriesDropped: new Counter({
       name: 'weft_southbound_report_entries_dropped_total',
       help: 'Entries of reports beyond the limits',
+      registers,
+    }),
+    questions: new Counter({
+      name: 'weft_southbound_questions_total',
+      help: 'Questions to targets',
+      labelNames: ['outcome'],
       registers,
     }),
   };

@@ -38,6 +38,8 @@ export type SessionEvent =
   /** `outstanding`: something has changed since the message that is answered. */
   | { readonly kind: 'Ack'; readonly nonce: number; readonly outstanding: boolean }
   | { readonly kind: 'Report' }
+  /** To a question of the controller; questions pass beside the messages and wait for none. */
+  | { readonly kind: 'Answer' }
   /** There is something to send. */
   | { readonly kind: 'Changed' }
   | { readonly kind: 'Deadline' }
@@ -51,6 +53,7 @@ export type SessionAction =
   | { readonly kind: 'SendUpdate'; readonly nonce: number }
   | { readonly kind: 'TakeAck' }
   | { readonly kind: 'TakeReport' }
+  | { readonly kind: 'TakeAnswer' }
   | { readonly kind: 'End'; readonly end: End };
 
 export interface Step {
@@ -76,6 +79,9 @@ export function step(state: SessionState, event: SessionEvent, now: Millis): Ste
     case 'Report':
       if (state.kind === 'AwaitingHello') return violation('Report before Hello');
       return { next: state, actions: [{ kind: 'TakeReport' }] };
+    case 'Answer':
+      if (state.kind === 'AwaitingHello') return violation('Answer before Hello');
+      return { next: state, actions: [{ kind: 'TakeAnswer' }] };
     case 'Changed':
       if (state.kind !== 'Idle') return { next: state, actions: [] };
       return send(state.nonce + 1, now, []);

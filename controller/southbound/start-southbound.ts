@@ -13,6 +13,7 @@ import { Compiler, type DocumentInput, type PlacementInput } from '../compiler/c
 import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
+import { type AskTarget, askTarget } from './ask-target.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
 import { realisedState } from './realisation.ts';
@@ -35,6 +36,8 @@ export interface SouthboundOptions {
 
 export interface Southbound {
   readonly realised: RealisedState;
+  /** Asks a connected target (schema/southbound/diagnostics). */
+  readonly ask: AskTarget;
   /** Port that TCP is bound to; undefined for a unix socket. */
   readonly port: number | undefined;
   /** Resolves after `close`; rejects when the store can no longer be followed. */
@@ -76,6 +79,7 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
 
   return {
     realised: realisedState({ compiler, hub, progress, clock }),
+    ask: askTarget((key, method, question) => hub.ask(key, method, question)),
     port: server.port,
     ended,
     async close() {

@@ -14,6 +14,7 @@ import type { JsonObject } from '../store/store.ts';
 import { APPLIED_RECORD_DELAY, REVISION_NOTICE_DELAY } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
 import { PortReports } from './port-reports.ts';
+import { Questions } from './questions.ts';
 import type { RevisionProgress } from './revision-progress.ts';
 import type { SouthboundStream, StreamHandler } from './server.ts';
 import {
@@ -65,10 +66,12 @@ export class TargetHub {
   #appliedRecord: Timer | undefined;
   readonly #appliedChanged = new Set<Target>();
   readonly #reports: PortReports;
+  readonly #questions: Questions;
   #closed = false;
 
   constructor(options: TargetHubOptions) {
     this.#options = options;
+    this.#questions = new Questions(options);
     this.#reports = new PortReports({
       ...options,
       host: (serverId) => this.#targets.get(targetKey('host', serverId)),
@@ -95,6 +98,11 @@ export class TargetHub {
     } else {
       this.#ensure(kind, id).appliedRevision = appliedRevision;
     }
+  }
+
+  /** Asks a target; rejects with a QuestionFault where it is away, refuses, or does not answer in time. */
+  ask(key: TargetKey, method: string, question: unknown): Promise<unknown> {
+    return this.#questions.ask(key, this.#targets.get(key)?.session?.stream, method, question);
   }
 
   /** Compiles an input and sends what it changed to whom it concerns. */
@@ -127,6 +135,7 @@ export class TargetHub {
       },
       onEnd: () => {
         this.#step({ session, target }, { kind: 'StreamEnded' });
+        this.#questions.lose(stream);
         this.#sessions.delete(session);
         if (target?.session === session) this.#detach(target);
       },
@@ -155,6 +164,8 @@ export class TargetHub {
       this.#step({ session, target }, event, message);
     } else if (message.report !== undefined) {
       this.#step({ session, target }, { kind: 'Report' }, message);
+    } else if (message.answer !== undefined) {
+      this.#step({ session, target }, { kind: 'Answer' }, message);
     }
     return target;
   }
@@ -278,6 +289,9 @@ export class TargetHub {
         return;
       case 'TakeReport':
         this.#reports.take(defined(target, 'target'), defined(message?.report, 'report'));
+        return;
+      case 'TakeAnswer':
+        this.#questions.take(session.stream, defined(message?.answer, 'answer'));
         return;
       case 'End':
         this.#options.metrics.streamsEnded.inc({ status: action.end.status });

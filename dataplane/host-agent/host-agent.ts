@@ -17,6 +17,7 @@ import { formatMac } from '../../base/mac.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
+import { answerQuestion } from './diagnostics.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
 import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL, UPLINK_RETRY_CHECKS } from './limits.ts';
@@ -142,6 +143,11 @@ export class HostAgent implements Role {
   /** With its prefix length; undefined until goal state has named it. */
   get providerAddress(): string | undefined {
     return this.#providerAddress;
+  }
+
+  /** Southbound: a question of the controller. */
+  answer(method: string, question: unknown): Promise<unknown> {
+    return answerQuestion(this, method, question);
   }
 
   counters(): CountersView {

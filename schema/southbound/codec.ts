@@ -8,7 +8,7 @@
  * byte, fields it does not know included: that is what goal-hash.ts hashes and what the saved goal state holds.
  */
 import protobuf from 'protobufjs';
-import { DESCRIPTOR, type Resource, type TargetMessage } from './messages.ts';
+import { DESCRIPTOR, type Query, type Resource, type TargetMessage } from './messages.ts';
 
 export interface Codec<T> {
   encode(message: T): Buffer;
@@ -19,6 +19,7 @@ export interface Codec<T> {
 export interface ControllerFrame {
   readonly snapshot?: SnapshotFrame;
   readonly delta?: DeltaFrame;
+  readonly query?: Query;
 }
 
 export interface SnapshotFrame {

@@ -116,6 +116,7 @@ export interface Answer {
   readonly body: Uint8Array;
   readonly errorCode: string;
   readonly errorMessage: string;
+  readonly errorRemedy: string;
 }
 
 export interface Resource {
@@ -568,6 +569,11 @@ export const DESCRIPTOR = {
                       "type": "string",
                       "id": 4,
                       "protoName": "error_message"
+                    },
+                    "errorRemedy": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "error_remedy"
                     }
                   }
                 },

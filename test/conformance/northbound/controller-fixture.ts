@@ -20,6 +20,8 @@ import type {
 import { parseTokenFile } from '../../../controller/northbound/authentication.ts';
 import { createHttpServer } from '../../../controller/northbound/http-server.ts';
 import { startNorthbound } from '../../../controller/northbound/start-northbound.ts';
+import type { AskTarget } from '../../../controller/southbound/ask-target.ts';
+import { QuestionFault } from '../../../controller/southbound/questions.ts';
 import { openLevelStore } from '../../../controller/store/level-store.ts';
 import { MemoryStore } from '../../../controller/store/memory-store.ts';
 import type { Store } from '../../../controller/store/store.ts';
@@ -80,6 +82,8 @@ export interface ControllerOptions {
   readonly wrapStore?: (store: Store) => Store;
   /** Connections a client opens at once. */
   readonly connections?: number;
+  /** Answers questions to hosts; none are there by default. */
+  readonly ask?: AskTarget;
   /** An existing store directory, to start again on. */
   readonly directory?: string;
 }
@@ -102,6 +106,7 @@ export async function startController(
   const northbound = await startNorthbound({
     ...options,
     ...{ store, feed, realised, metrics, clock: systemClock, rng: systemRng, log: silentLogger },
+    ask: options.ask ?? ((host) => Promise.reject(new QuestionFault(host, 'SDN_TARGET_AWAY', ''))),
     version: '0.0.1',
     conflictWait: options.conflictWait ?? millis(0),
   });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { Registry } from 'prom-client';
 import { type Agent, type GoalChange, startAgent, type TlsMaterial } from '../../../agent/agent.ts';
+import type { AnswerQuestion } from '../../../agent/question-box.ts';
 import { sleep, systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { systemRng } from '../../../base/rng.ts';
@@ -38,6 +39,8 @@ export interface Recorder {
   readonly refuse: Map<string, string>;
   /** Time each change takes. */
   applyMs: number;
+  /** What it says to questions; undefined: it never answers. */
+  answer: AnswerQuestion | undefined;
 }
 
 export interface HostOptions {
@@ -146,7 +149,10 @@ export async function fixture(t: ExecutionContext, transport: 'unix' | 'tcp'): P
         tls: options.tls ?? (await tls(certificate.name, certificate.kind)),
         savedGoalPath: join(folder, options.state ?? id, 'goal-state.bin'),
         softwareVersion: 'test',
-        role: { apply: (change) => record(role, change) },
+        role: {
+          apply: (change) => record(role, change),
+          answer: (method, question) => role.answer?.(method, question) ?? new Promise(() => {}),
+        },
         clock: systemClock,
         rng: systemRng,
         log: silentLogger,
@@ -182,7 +188,7 @@ export async function until(
 }
 
 function recorder(): Recorder {
-  return { resources: new Map(), changes: [], refuse: new Map(), applyMs: 0 };
+  return { resources: new Map(), changes: [], refuse: new Map(), applyMs: 0, answer: undefined };
 }
 
 async function record(

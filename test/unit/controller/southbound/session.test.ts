@@ -98,3 +98,13 @@ test('an ended session does nothing more', (t) => {
   t.deepEqual(actions(IDLE, { kind: 'Close', end: END }), ['End']);
   t.deepEqual(step(IDLE, { kind: 'StreamEnded' }, NOW), { next: ended, actions: [] });
 });
+
+test('answers pass beside the messages, in any state but before Hello', (t) => {
+  for (const state of [IDLE, AWAITING]) {
+    t.deepEqual(step(state, { kind: 'Answer' }, NOW), {
+      next: state,
+      actions: [{ kind: 'TakeAnswer' }],
+    });
+  }
+  t.deepEqual(actions(startSession(NOW), { kind: 'Answer' }), ['End']);
+});

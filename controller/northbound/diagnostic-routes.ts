@@ -1,0 +1,164 @@
+/**
+ * Questions about what the network does, under `/networking/weft/v1/`: each is put to the hosts' switches and answered from the tables
+ * that forward (controller/diagnostics). Nothing here changes anything. Called by weft-routes; docs/api.md lists DIAGNOSTIC_ROUTES.
+ */
+import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
+import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
+import type { Resource } from '../model/desired-state.ts';
+import { QuestionFault } from '../southbound/questions.ts';
+import { detail, fault, NorthboundFault } from './fault.ts';
+import type { ApiPath } from './resource-path.ts';
+
+export interface DiagnosticRoute {
+  readonly method: 'GET';
+  /** Relative to `/networking/weft/v1/`; `{id}`: resourceId or instanceId of a network interface. */
+  readonly path: string;
+  /** Its query, as documentation shows it. */
+  readonly query: string;
+  readonly summary: string;
+  readonly answer: (context: Explained, call: Call) => Promise<object>;
+}
+
+interface Call {
+  /** What stands for `{id}`. */
+  readonly id: string;
+  readonly query: URLSearchParams;
+}
+
+export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
+  {
+    method: 'GET',
+    path: 'flows',
+    query: '?limit=',
+    summary: 'flows in the switches of all hosts, at most `limit` of each',
+    answer: async (context, { query }) => {
+      const { answers, missing } = await askAll(context, 'flows', { limit: limitOf(query) });
+      const value = answers.flatMap(({ host, answer }) =>
+        answer.flows.map((flow) => ({ host, ...named(context, flow) })),
+      );
+      return { value, missing };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/flows',
+    query: '?limit=',
+    summary: 'flows of one network interface',
+    answer: async (context, { id, query }) => {
+      const { nic, host } = attached(context, id);
+      const question = { portId: nic.instanceId, limit: limitOf(query) };
+      const { flows } = await context.ask(host, 'flows', question);
+      return { value: flows.map((flow) => ({ host, ...named(context, flow) })), missing: [] };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'counters',
+    query: '',
+    summary: 'packets, bytes and drops by reason, of every port and uplink',
+    answer: async (context) => {
+      const { answers, missing } = await askAll(context, 'counters', {});
+      const value = answers.flatMap(({ host, answer }) => [
+        ...answer.ports.map((port) => ({ host, ...named(context, port) })),
+        ...(answer.uplink === undefined ? [] : [{ host, portId: 'uplink', ...answer.uplink }]),
+      ]);
+      return { value, missing };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/counters',
+    query: '',
+    summary: 'packets, bytes and drops by reason, of one network interface',
+    answer: async (context, { id }) => {
+      const { nic, host } = attached(context, id);
+      const { ports } = await context.ask(host, 'counters', { portId: nic.instanceId });
+      return { value: ports.map((port) => ({ host, ...named(context, port) })), missing: [] };
+    },
+  },
+];
+
+/** Undefined where the path is none of these. */
+export async function diagnosticRoute(
+  { method }: { readonly method: string },
+  path: ApiPath,
+  context: Explained,
+): Promise<object | undefined> {
+  const match = DIAGNOSTIC_ROUTES.flatMap((route) => {
+    const id = idIn(route.path, path.segments);
+    return id === undefined ? [] : [{ route, id }];
+  });
+  const [first] = match;
+  if (first === undefined) return undefined;
+  const found = match.find(({ route }) => route.method === method);
+  if (found === undefined) throw methodRefused(method, first.route.method);
+  try {
+    return await found.route.answer(context, { id: found.id, query: path.query });
+  } catch (thrown) {
+    if (thrown instanceof QuestionFault) throw northboundFault(thrown);
+    throw thrown;
+  }
+}
+
+/** What stands in the place of `{id}` ('' where there is none); undefined where the path does not match. */
+function idIn(pattern: string, segments: readonly string[]): string | undefined {
+  const parts = pattern.split('/');
+  if (parts.length !== segments.length) return undefined;
+  let id = '';
+  for (const [at, part] of parts.entries()) {
+    const segment = segments[at] ?? '';
+    if (part === '{id}') id = segment;
+    else if (part.toLowerCase() !== segment.toLowerCase()) return undefined;
+  }
+  return id;
+}
+
+function attached(
+  context: Explained,
+  id: string,
+): { readonly nic: Resource; readonly host: string } {
+  const nic = findInterface(context, id);
+  if (nic === undefined) throw fault('NotFound', `there is no network interface '${id}'`, id);
+  const host = hostOf(context, nic);
+  if (host !== undefined) return { nic, host };
+  const message = `${nic.ref} is attached to no host, so no switch knows it`;
+  throw fault('ReferencedResourceNotProvisioned', message, nic.ref);
+}
+
+/** Beside the port's identifier, what people call it. */
+function named<T extends { readonly portId: string }>(
+  context: Explained,
+  row: T,
+): T & { resourceRef: string } {
+  return { ...row, resourceRef: refOfPort(context, row.portId) };
+}
+
+const FLOWS_DEFAULT = 100;
+
+function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit') ?? String(FLOWS_DEFAULT);
+  const limit = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= FLOWS_PAGE_MAX) return limit;
+  const message = `'${text}' is no whole number from 1 to ${FLOWS_PAGE_MAX}`;
+  throw fault('InvalidParameterValue', message, 'limit');
+}
+
+/** The host's own words; what it stands for here follows from who could do better. */
+function northboundFault({ code, message, target }: QuestionFault): NorthboundFault {
+  switch (code) {
+    case 'SDN_HOST_PORT_UNKNOWN':
+      return fault('ReferencedResourceNotProvisioned', message, target);
+    case 'SDN_QUESTION_INVALID':
+      return fault('InvalidParameterValue', message, target);
+    default:
+      return fault('ServiceUnavailable', `${message} (${code})`, target);
+  }
+}
+
+function methodRefused(method: string, allowed: string): NorthboundFault {
+  const message = `${method} is not supported here; ${allowed} is`;
+  return new NorthboundFault(detail('OperationNotSupported', message), {
+    status: 405,
+    headers: { Allow: allowed },
+  });
+}

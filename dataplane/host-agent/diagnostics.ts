@@ -1,0 +1,68 @@
+/**
+ * The host's answers to the controller's questions (schema/southbound/diagnostics): each method read, checked and answered from the switch.
+ * Nothing here changes what is forwarded. Called by host-agent.
+ */
+import { SdnError } from '../../base/errors.ts';
+import type { PortCounters } from '../../schema/southbound/diagnostics/counters.ts';
+import {
+  type Answer,
+  DIAGNOSTICS,
+  METHODS,
+  type Method,
+  mismatch,
+  type Question,
+} from '../../schema/southbound/diagnostics/methods.ts';
+import type { FlowEntry } from '../switch/switch-handle.ts';
+import type { FlowsRequest } from './control-request.ts';
+import { portUnknown } from './host-fault.ts';
+
+/** What the answers are made from. */
+export interface AnsweringHost {
+  flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
+  counters(): {
+    readonly ports: readonly PortCounters[];
+    readonly uplink: NonNullable<Answer<'counters'>['uplink']>;
+  };
+}
+
+type Answers = {
+  readonly [M in Method]: (host: AnsweringHost, question: Question<M>) => Promise<Answer<M>>;
+};
+
+const ANSWERS: Answers = {
+  flows: async (host, { portId, limit }) => ({
+    flows: [...(await host.flows(portId === undefined ? { limit } : { portId, limit }))],
+  }),
+  counters: async (host, { portId }) => {
+    const { ports, uplink } = host.counters();
+    if (portId === undefined) return { ports: [...ports], uplink };
+    const own = ports.filter((port) => port.portId === portId);
+    if (own.length === 0) throw portUnknown(portId);
+    return { ports: own };
+  },
+};
+
+/** Rejects with an SdnError that says what is wrong with the question. */
+export async function answerQuestion(
+  host: AnsweringHost,
+  method: string,
+  question: unknown,
+): Promise<unknown> {
+  const known = METHODS.find((candidate) => candidate === method);
+  if (known === undefined) {
+    throw new SdnError('SDN_QUESTION_UNKNOWN', `this host knows no question '${method}'`, {
+      remedy: 'Controller and host have different versions: update both.',
+    });
+  }
+  return answerAs(known, host, question);
+}
+
+function answerAs<M extends Method>(
+  method: M,
+  host: AnsweringHost,
+  question: unknown,
+): Promise<Answer<M>> {
+  const fault = mismatch(DIAGNOSTICS[method].question, question);
+  if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
+  return ANSWERS[method](host, question as Question<M>);
+}

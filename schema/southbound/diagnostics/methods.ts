@@ -1,0 +1,29 @@
+/**
+ * What the controller can ask a host (weft.proto, Query and Answer): the name of each method with the shape of its question and of its
+ * answer. Both ends check what they get: the host refuses a question that is not of its shape with the reason, the controller an
+ * answer. Questions may not have unknown properties; answers may, since a host may be newer.
+ *
+ * Called by controller/southbound (asks), agent and dataplane/host-agent (answer).
+ */
+import type Type from 'typebox';
+import Value from 'typebox/value';
+import { CountersAnswer, CountersQuestion } from './counters.ts';
+import { FlowsAnswer, FlowsQuestion } from './flows.ts';
+
+export const DIAGNOSTICS = {
+  counters: { question: CountersQuestion, answer: CountersAnswer },
+  flows: { question: FlowsQuestion, answer: FlowsAnswer },
+} as const;
+
+export type Method = keyof typeof DIAGNOSTICS;
+export type Question<M extends Method> = Type.Static<(typeof DIAGNOSTICS)[M]['question']>;
+export type Answer<M extends Method> = Type.Static<(typeof DIAGNOSTICS)[M]['answer']>;
+
+export const METHODS = Object.keys(DIAGNOSTICS) as readonly Method[];
+
+/** Where `value` is not what the schema says, in words; undefined: it is. */
+export function mismatch(schema: Type.TSchema, value: unknown): string | undefined {
+  if (Value.Check(schema, value)) return undefined;
+  const [first] = Value.Errors(schema, value);
+  return `${first?.instancePath || 'the body'} ${first?.message ?? 'is wrong'}`;
+}
