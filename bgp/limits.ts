@@ -41,6 +41,8 @@ export const PREFIXES_MAX = 4_194_304;
 export const PATHS_MAX = 16_777_216;
 /** Routes a peer may hold stale after its session was lost, unless its restart time is shorter (RFC 4724 §4.2). */
 export const STALE_TIME_MAX: Millis = minutes(6);
+/** What the 24 bits of the capability can say (RFC 9494 §3). */
+export const LONG_LIVED_STALE_SEC_MAX = 0xff_ffff;
 /** Paths used side by side for one prefix at most. */
 export const MULTIPATH_MAX = 64;
 /** Paths of one prefix that a neighbour is told (RFC 7911). */

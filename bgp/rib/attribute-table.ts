@@ -8,7 +8,7 @@
 import { assert } from '../../base/assert.ts';
 import * as asPath from '../message/as-path.ts';
 import { encodeAttributes, encodeShared } from '../message/attribute-encoder.ts';
-import type { PathAttributes } from '../message/path-attributes.ts';
+import { type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
 
 /** RFC 4271 §9.1.1 leaves the default to the speaker; every known one takes 100. */
 export const LOCAL_PREF_DEFAULT = 100;
@@ -23,6 +23,8 @@ export interface AttributeSet {
   readonly pathLength: number;
   /** MEDs compare among routes of the same neighbouring AS only (§9.1.2.2 c). */
   readonly neighbourAsn: number;
+  /** Kept for want of anything better (RFC 9494 §4.3). */
+  readonly isLongLivedStale: boolean;
 }
 
 interface Entry extends AttributeSet {
@@ -95,6 +97,8 @@ export class AttributeTable {
       localPref: attributes.localPref ?? LOCAL_PREF_DEFAULT,
       pathLength: asPath.selectionLength(attributes.asPath),
       neighbourAsn: asPath.firstAsn(attributes.asPath) ?? 0,
+      isLongLivedStale:
+        attributes.communities?.includes(WellKnownCommunity.LongLivedStale) === true,
       key,
       count: 0,
       shared: [undefined, undefined],

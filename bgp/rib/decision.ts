@@ -34,6 +34,7 @@ export interface DecisionOptions {
 
 /** In order. The name is what `explain` says a path has lost by. */
 export const STEPS = [
+  'long-lived stale',
   'weight',
   'local preference',
   'locally originated',
@@ -107,6 +108,8 @@ function keep<T extends Candidate>(
   options: DecisionOptions,
 ): readonly T[] {
   switch (step) {
+    case 'long-lived stale': // RFC 9494 §4.3: less preferred than any other
+      return lowest(from, ({ set }) => (set.isLongLivedStale ? 1 : 0));
     case 'weight':
       return lowest(from, ({ set }) => -set.weight);
     case 'local preference':

@@ -24,6 +24,8 @@ export interface ExportTarget {
   readonly alwaysNextHopSelf: boolean;
   /** Role of the peer (RFC 9234). */
   readonly peerRole: number | undefined;
+  /** It knows what long-lived stale routes are (RFC 9494 §4.4); others must not be told of them. */
+  readonly takesLongLivedStale: boolean;
 }
 
 export interface ExportSource {
@@ -41,6 +43,9 @@ export function mayExport(
 ): boolean {
   const communities = attributes.communities ?? [];
   if (communities.includes(WellKnownCommunity.NoAdvertise)) return false;
+  if (communities.includes(WellKnownCommunity.LongLivedStale) && !target.takesLongLivedStale) {
+    return false;
+  }
   if (!target.isInternal) {
     if (communities.includes(WellKnownCommunity.NoExport)) return false;
     if (communities.includes(WellKnownCommunity.NoExportSubconfed)) return false;

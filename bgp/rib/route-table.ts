@@ -151,12 +151,16 @@ export class RouteTable {
     return count;
   }
 
-  /** Applies a changed import policy to what a peer has announced; `accept` retains what it returns. */
-  reimport(peer: number, accept: (prefix: number, received: number) => number): void {
+  /** Judges anew what a peer has announced; `accept` retains what it returns. */
+  reimport(
+    peer: number,
+    accept: (prefix: number, received: number, isStale: boolean) => number,
+  ): void {
     for (let path = 0; path < this.#used; path++) {
       if (this.#peerOf[path] !== peer) continue;
       const prefix = this.#prefixOf[path] ?? NONE;
-      const accepted = accept(prefix, this.#received[path] ?? NONE);
+      const isStale = this.#flags[path] === STALE;
+      const accepted = accept(prefix, this.#received[path] ?? NONE, isStale);
       const before = this.#accepted[path] ?? NONE;
       this.#accepted[path] = accepted;
       if (before !== NONE) this.#options.attributes.release(before);

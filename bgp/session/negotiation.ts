@@ -35,6 +35,8 @@ export interface PeerGracefulRestart {
   readonly families: readonly GracefulRestartFamily[];
 }
 
+export type LongLivedFamily = GracefulRestartFamily & { readonly staleTimeSec: number };
+
 export interface Negotiated {
   readonly peerOpen: OpenRepr;
   readonly isInternal: boolean;
@@ -45,6 +47,8 @@ export interface Negotiated {
   readonly extendedMessage: boolean;
   /** Undefined unless both offered it. */
   readonly gracefulRestart: PeerGracefulRestart | undefined;
+  /** Per family, how long the peer's routes may be kept after graceful restart has failed (RFC 9494); none unless both offered it. */
+  readonly longLived: readonly LongLivedFamily[];
   /** The role that the peer plays (RFC 9234), undefined unless both said so. */
   readonly peerRole: number | undefined;
 }
@@ -60,6 +64,7 @@ export function negotiate(local: OpenRepr, peer: OpenRepr): Negotiated {
     enhancedRouteRefresh: both('enhanced-route-refresh'),
     extendedMessage: both('extended-message'),
     gracefulRestart: gracefulRestart(local, peer),
+    longLived: longLived(local, peer),
     peerRole: has(local, 'role') ? find(peer, 'role')?.role : undefined,
   };
 }
@@ -166,6 +171,13 @@ function gracefulRestart(local: OpenRepr, peer: OpenRepr): PeerGracefulRestart |
     families,
     notification: ours.notification && theirs.notification,
   };
+}
+
+/** RFC 9494 §4.2: nothing without graceful restart. */
+function longLived(local: OpenRepr, peer: OpenRepr): readonly LongLivedFamily[] {
+  const isOffered = has(local, 'long-lived-graceful-restart');
+  if (!isOffered || gracefulRestart(local, peer) === undefined) return [];
+  return find(peer, 'long-lived-graceful-restart')?.families ?? [];
 }
 
 /** RFC 5492 §4: where one is repeated, the last stands. */

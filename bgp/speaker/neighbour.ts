@@ -29,7 +29,7 @@ import { AttributeBlockCache } from '../rib/attribute-blocks.ts';
 import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
 import type { SessionFailure } from '../session/failure.ts';
-import type { Negotiated } from '../session/negotiation.ts';
+import type { LongLivedFamily, Negotiated } from '../session/negotiation.ts';
 import { Session } from '../session/session.ts';
 import type { Transport } from '../session/transport.ts';
 import type { ImportContext } from './import.ts';
@@ -204,10 +204,9 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     for (const afi of this.#ribIn.families()) {
       if (this.pathCount(afi) === 0) continue;
       // RFC 4724 §4.2: what the peer did not preserve goes now, the rest when it has told everything again.
-      const isKept = negotiated.gracefulRestart?.families.some(
-        (family) => family.afi === afi && family.forwardingState,
-      );
-      if (isKept === true) {
+      const kept = [...(negotiated.gracefulRestart?.families ?? []), ...negotiated.longLived];
+      const isKept = kept.some((family) => family.afi === afi && family.forwardingState);
+      if (isKept) {
         this.#staleTimer ??= this.#host.clock.after(STALE_TIME_MAX, () => {
           this.#staleTimer = undefined;
           this.#ribIn.sweepFamilies('stale');
@@ -232,6 +231,24 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     const patience = millis(Math.min(seconds(restart.restartTimeSec), STALE_TIME_MAX));
     this.#staleTimer?.cancel();
     this.#staleTimer = this.#host.clock.after(patience, () => {
+      this.#staleTimer = undefined;
+      this.#restartFailed(negotiated.longLived);
+    });
+  }
+
+  /** RFC 9494 §4.2: the restart time is over; what may live on does, until its own time is over. */
+  #restartFailed(longLived: readonly LongLivedFamily[]): void {
+    const { longLivedStaleSec = 0 } = this.#checked.options;
+    let patience = 0;
+    for (const afi of this.#ribIn.families()) {
+      const offered = longLived.find((family) => family.afi === afi)?.staleTimeSec ?? 0;
+      const staleSec = Math.min(offered, longLivedStaleSec);
+      if (staleSec === 0) this.#ribIn.sweep(afi, 'all');
+      else this.#ribIn.beginLongLived(afi);
+      patience = Math.max(patience, staleSec);
+    }
+    if (patience === 0) return;
+    this.#staleTimer = this.#host.clock.after(seconds(patience), () => {
       this.#staleTimer = undefined;
       this.#ribIn.sweepFamilies('all');
     });

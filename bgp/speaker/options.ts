@@ -11,7 +11,12 @@ import {
   parseIpWords,
 } from '../../base/ip-words.ts';
 import { parseIpv4 } from '../../base/ipv4.ts';
-import { ADD_PATHS_MAX, HOLD_TIME, PREFIXES_PER_PEER_MAX } from '../limits.ts';
+import {
+  ADD_PATHS_MAX,
+  HOLD_TIME,
+  LONG_LIVED_STALE_SEC_MAX,
+  PREFIXES_PER_PEER_MAX,
+} from '../limits.ts';
 import { AddPathMode, Afi, type Capability, type Family, Safi } from '../message/capability.ts';
 import type { OpenRepr } from '../message/open.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -55,6 +60,11 @@ export interface PeerOptions {
   readonly isRoleRequired?: boolean;
   /** How long the neighbour keeps our routes while we restart (RFC 4724); 0 … 4095, undefined: not at all. */
   readonly gracefulRestartSec?: number;
+  /**
+   * After that, each side's routes live on at the other for at most so long, as a last resort (RFC 9494); 1 … 2^24 − 1, with gracefulRestartSec
+   * only.
+   */
+  readonly longLivedStaleSec?: number;
   /** Take several paths of one prefix from it (RFC 7911). */
   readonly addPathReceive?: boolean;
   /** Tell it up to so many paths of each prefix, the best ones (RFC 7911); 2 … ADD_PATHS_MAX. */
@@ -98,6 +108,15 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
   }
   if (!(gracefulRestartSec >= 0 && gracefulRestartSec <= 4_095)) {
     throw fault(`restart time ${gracefulRestartSec} s`, 'Use 0 … 4095 seconds.');
+  }
+  const { longLivedStaleSec = 1 } = options;
+  const isLongLived = Number.isInteger(longLivedStaleSec) && longLivedStaleSec >= 1;
+  if (!isLongLived || longLivedStaleSec > LONG_LIVED_STALE_SEC_MAX) {
+    const range = `1 … ${LONG_LIVED_STALE_SEC_MAX} seconds`;
+    throw fault(`long-lived stale time ${longLivedStaleSec} s`, `Use ${range}.`);
+  }
+  if (options.longLivedStaleSec !== undefined && options.gracefulRestartSec === undefined) {
+    throw fault('long-lived stale time alone', 'Give a gracefulRestartSec too.');
   }
   const { addPathSend = 2 } = options;
   if (!(Number.isInteger(addPathSend) && addPathSend >= 2 && addPathSend <= ADD_PATHS_MAX)) {
@@ -208,6 +227,17 @@ export function openFor(
       ? families.map((family) => ({ ...family, forwardingState: local.restarting }))
       : [],
   });
+  if (options.longLivedStaleSec !== undefined) {
+    const staleTimeSec = options.longLivedStaleSec;
+    capabilities.push({
+      kind: 'long-lived-graceful-restart',
+      families: families.map((family) => ({
+        ...family,
+        forwardingState: local.restarting,
+        staleTimeSec,
+      })),
+    });
+  }
   return {
     asn: local.asn,
     holdTimeSec: options.holdTimeSec ?? HOLD_TIME / 1000,

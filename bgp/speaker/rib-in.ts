@@ -4,7 +4,7 @@
  */
 
 import { PREFIX_STRIDE, type PrefixBatch, PrefixField } from '../message/nlri.ts';
-import type { PathAttributes } from '../message/path-attributes.ts';
+import { type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
 import { dependsOnPrefix } from '../policy/policy.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
 import { NONE } from '../rib/prefix-table.ts';
@@ -36,6 +36,8 @@ export class RibIn {
   readonly #host: RibInHost;
   /** Paths in the table, by AFI. */
   readonly #counts = new Map<number, number>();
+  /** Families whose stale routes are a last resort now. */
+  readonly #longLived = new Set<number>();
 
   constructor(owner: RibInOwner, host: RibInHost) {
     this.#owner = owner;
@@ -127,11 +129,30 @@ export class RibIn {
     for (const afi of this.#counts.keys()) {
       const { table } = this.#host.rib(afi);
       const verdict = this.#importVerdict(afi);
-      table.reimport(this.#owner.number, (prefix, received) =>
-        verdict(this.#host.attributes.get(received).attributes, prefix),
-      );
+      table.reimport(this.#owner.number, (prefix, received, isStale) => {
+        const { attributes } = this.#host.attributes.get(received);
+        const accepted = verdict(attributes, prefix);
+        return isStale && this.#longLived.has(afi) ? this.#lastResort(accepted) : accepted;
+      });
     }
     this.#host.onRoutes();
+  }
+
+  /** RFC 9494 §4.2: stale routes stay as a last resort, marked as such, but for those that must not. */
+  beginLongLived(afi: number): void {
+    this.#longLived.add(afi);
+    this.reimport();
+  }
+
+  #lastResort(accepted: number): number {
+    if (accepted === NONE) return NONE;
+    const { attributes: sets } = this.#host;
+    const { attributes, weight } = sets.get(accepted);
+    const { communities = [] } = attributes;
+    sets.release(accepted);
+    if (communities.includes(WellKnownCommunity.NoLongLivedStale)) return NONE;
+    const marked = new Set([...communities, WellKnownCommunity.LongLivedStale]);
+    return sets.retain({ ...attributes, communities: [...marked].sort((a, b) => a - b) }, weight);
   }
 
   /** Rows not announced again by the next sweep go with it. */
@@ -140,6 +161,7 @@ export class RibIn {
   }
 
   sweep(afi: number, which: 'stale' | 'all'): void {
+    this.#longLived.delete(afi);
     if (this.pathCount(afi) === 0) return;
     const { table } = this.#host.rib(afi);
     this.#count(afi, -table.sweep(this.#owner.number, which === 'stale'));

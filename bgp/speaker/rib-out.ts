@@ -122,6 +122,7 @@ export class RibOut {
       nextHopSelf: afi === Afi.Ipv4 ? (ipv4 ?? (extendedNextHop ? ipv6 : undefined)) : ipv6,
       alwaysNextHopSelf: options.nextHopSelf === true,
       peerRole: negotiated.peerRole ?? impliedRole(options.role),
+      takesLongLivedStale: negotiated.longLived.some((family) => family.afi === afi),
     };
   }
 

@@ -369,6 +369,7 @@ function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
       options.role,
       options.isRoleRequired === true,
       options.gracefulRestartSec,
+      options.longLivedStaleSec,
       options.addPathReceive === true,
       options.addPathSend,
     ]);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ManualClock } from '../../../../base/clock.ts';
 import { parseIpPrefixWords } from '../../../../base/ip-words.ts';
 import { millis, seconds } from '../../../../base/units.ts';
+import { WellKnownCommunity } from '../../../../bgp/message/path-attributes.ts';
 import type { Policy } from '../../../../bgp/policy/policy.ts';
 import type { Speaker, SpeakerOptions } from '../../../../bgp/speaker/contract.ts';
 import type { NeighbourOptions } from '../../../../bgp/speaker/options.ts';
@@ -208,6 +209,42 @@ test('RFC 4724: routes of a neighbour that lost its session stay until it is bac
   t.deepEqual(prefixes(b), [], 'a shutdown on purpose is no restart');
 });
 
+test('RFC 9494: after that they are a last resort, told only to who knows what that is', async (t) => {
+  const longLived = { gracefulRestartSec: 5, longLivedStaleSec: 60 };
+  const { world, a, b } = await pair(longLived);
+  const [knows, simple] = await Promise.all(
+    [3, 4].map(async (n) => {
+      const options = n === 3 ? longLived : {};
+      const speaker = await world.speaker(`10.0.0.${n}`, 65_000 + n);
+      speaker.setNeighbour(peer('10.0.0.2', 65_002, options));
+      b.setNeighbour(peer(`10.0.0.${n}`, 65_000 + n, options));
+      return speaker;
+    }),
+  );
+  a.announce({ prefix: '203.0.113.0/24' });
+  a.announce({ prefix: '203.0.114.0/24', communities: [WellKnownCommunity.NoLongLivedStale] });
+  world.settle(2);
+  t.is(simple && prefixes(simple).length, 2);
+  a.restarted();
+  world.network.frozen.add('10.0.0.1');
+  world.network.cut('10.0.0.1');
+  world.settle(4);
+  t.is(simple && prefixes(simple).length, 2, 'within the restart time nothing has happened');
+  world.settle(4);
+  t.deepEqual(prefixes(b), ['203.0.113.0/24'], 'what must not live on has gone');
+  t.deepEqual(b.route('203.0.113.0/24')?.attributes.communities, [
+    WellKnownCommunity.LongLivedStale,
+  ]);
+  t.deepEqual(knows && prefixes(knows), ['203.0.113.0/24']);
+  t.deepEqual(simple && prefixes(simple), []);
+  b.announce({ prefix: '203.0.113.0/24', med: 9 });
+  world.settle(1);
+  t.is(b.route('203.0.113.0/24')?.neighbour, undefined, 'anything else is better');
+  b.withdraw('203.0.113.0/24');
+  world.settle(60);
+  t.deepEqual(prefixes(b), [], 'its time is over');
+});
+
 test('changing a policy changes routes without a flap, on both sides', async (t) => {
   const { world, a, b } = await pair();
   a.announce({ prefix: '203.0.113.0/24' });
@@ -307,6 +344,7 @@ test('wrong configuration is refused with a remedy', async (t) => {
     { address: '10.0.0.2', asn: 1, holdTimeSec: 2 },
     { address: '10.0.0.2', asn: 1, gracefulRestartSec: 5_000 },
     { address: '10.0.0.2', asn: 1, families: [] },
+    { address: '10.0.0.2', asn: 1, longLivedStaleSec: 60 },
     { address: '10.0.0.2', asn: 1, addPathSend: 1 },
     { address: '10.0.0.2', asn: 1, md5Key: '' },
     { address: '10.0.0.2', asn: 1, md5Key: 'without a transport that can' },
