@@ -56,6 +56,7 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'logical-network':
     case 'access-control-list':
     case 'security-tag':
+    case 'settings':
       return [];
   }
 }

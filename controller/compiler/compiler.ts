@@ -47,6 +47,9 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   networkinterfaces: 'network-interface',
   accesscontrollists: 'access-control-list',
   securitytags: 'security-tag',
+  virtualswitchmanager: 'settings',
+  virtualnetworkmanager: 'settings',
+  auditingsettings: 'settings',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */
@@ -145,7 +148,9 @@ export class Compiler {
       const [collection = '', id = ''] = key.split('/');
       const kind = KIND_OF_COLLECTION[collection];
       if (kind === undefined) return [];
-      return this.#model.set(kind, id, this.#read(key, value)) ?? [];
+      // Singletons are known by their collection.
+      const name = kind === 'settings' ? collection : id;
+      return this.#model.set(kind, name, this.#read(key, value)) ?? [];
     });
     const placements = input.placements.flatMap(
       ({ interfaceInstanceId, serverId }) => this.#model.place(interfaceInstanceId, serverId) ?? [],

@@ -4,7 +4,7 @@
  * them. Still nothing here trusts them: what cannot be read is left out, so that one document cannot stop the others, and
  * the caller counts it.
  *
- * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts reads.
+ * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts and settings-document.ts read.
  * Other resources do not reach a goal state and are ignored. Addresses and prefixes of either family.
  */
 import { familyBits, type IpPrefix } from '../../base/ip.ts';
@@ -27,6 +27,17 @@ import {
   readSecurityTag,
   type SecurityTag,
 } from './policy-document.ts';
+import {
+  type PortSettings,
+  readAuditing,
+  readAuditingSettings,
+  readCards,
+  readPortSettings,
+  readVirtualNetworkManager,
+  readVirtualSwitchManager,
+  type ServerCard,
+  type Settings,
+} from './settings-document.ts';
 
 /** Resource paths and resourceIds compare case-insensitively: a Ref is lower-cased, `/virtualnetworks/blue/subnets/web`. */
 export type Ref = string;
@@ -41,6 +52,9 @@ export interface Server {
   readonly instanceId: string;
   readonly providerAddress: AddressBytes | undefined;
   readonly providerSubnet: Ref | undefined;
+  readonly cards: readonly ServerCard[];
+  /** Whether its filters' decisions are logged. */
+  readonly auditing: boolean;
 }
 
 export interface LogicalNetwork {
@@ -54,6 +68,7 @@ export interface LogicalSubnet {
   readonly prefix: IpPrefix;
   /** Of the prefix's family. */
   readonly gateway: AddressBytes | undefined;
+  readonly dnsServers: readonly AddressBytes[];
 }
 
 export interface VirtualNetwork {
@@ -84,7 +99,7 @@ export interface NetworkInterface {
   /** 48 bits. */
   readonly mac: number;
   readonly hostName: string;
-  readonly macSpoofing: boolean;
+  readonly portSettings: PortSettings;
   readonly dnsServers: readonly AddressBytes[];
   /** Primary first. */
   readonly ipConfigurations: readonly IpConfiguration[];
@@ -104,7 +119,8 @@ export type Document =
   | VirtualNetwork
   | NetworkInterface
   | AccessControlList
-  | SecurityTag;
+  | SecurityTag
+  | Settings;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
@@ -113,6 +129,9 @@ const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Docume
   networkinterfaces: readNetworkInterface,
   accesscontrollists: readAccessControlList,
   securitytags: readSecurityTag,
+  virtualswitchmanager: readVirtualSwitchManager,
+  virtualnetworkmanager: readVirtualNetworkManager,
+  auditingsettings: readAuditingSettings,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -143,6 +162,7 @@ export function referencesOf(document: Document): readonly Ref[] {
     case 'server':
     case 'logical-network':
     case 'security-tag':
+    case 'settings':
       return [];
   }
 }
@@ -162,6 +182,8 @@ function readServer(id: string, value: JsonObject): Server | undefined {
     instanceId,
     providerAddress: address(internal['providerAddress']),
     providerSubnet: providerSubnet === undefined ? undefined : refOf(providerSubnet),
+    cards: readCards(value),
+    auditing: readAuditing(object(value['properties'])['auditingEnabled']),
   };
 }
 
@@ -174,7 +196,8 @@ function readLogicalNetwork(id: string, value: JsonObject): LogicalNetwork {
     const gateway = addresses(properties['defaultGateways']).find(
       ({ length }) => 8 * length === familyBits(prefix.family),
     );
-    return [{ ref: refOf(resourceRef), prefix, gateway }];
+    const dnsServers = addresses(properties['dnsServers']);
+    return [{ ref: refOf(resourceRef), prefix, gateway, dnsServers }];
   });
   return { kind: 'logical-network', id, subnets };
 }
@@ -228,7 +251,7 @@ function readNetworkInterface(id: string, value: JsonObject): NetworkInterface |
     resourceRef,
     mac,
     hostName: text(properties['internalDnsNameLabel']) ?? '',
-    macSpoofing: properties['macSpoofing'] === true || properties['macSpoofing'] === 'Enabled',
+    portSettings: readPortSettings(properties['portSettings']),
     dnsServers: addresses(object(properties['dnsSettings'])['dnsServers']),
     ipConfigurations: primaryFirst.flatMap((child) => readIpConfiguration(child) ?? []),
     securityTags: references(properties['securityTags']),

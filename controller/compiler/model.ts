@@ -15,6 +15,7 @@ import {
   type VirtualSubnet,
 } from './document.ts';
 import type { AccessControlList, SecurityTag } from './policy-document.ts';
+import type { Settings } from './settings-document.ts';
 
 /** One document or placement that differs. For documents at least one of before and after is there, of one kind and id. */
 export type ModelChange =
@@ -40,6 +41,7 @@ export type ModelChange =
       readonly after?: AccessControlList;
     }
   | { readonly kind: 'security-tag'; readonly before?: SecurityTag; readonly after?: SecurityTag }
+  | { readonly kind: 'settings'; readonly before?: Settings; readonly after?: Settings }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
 
 /** A virtual subnet with the network it is in. */
@@ -55,6 +57,7 @@ export interface ModelView {
   readonly networkInterfaces: ReadonlyMap<string, NetworkInterface>;
   readonly accessControlLists: ReadonlyMap<string, AccessControlList>;
   readonly securityTags: ReadonlyMap<string, SecurityTag>;
+  readonly settings: ReadonlyMap<string, Settings>;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
   /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
@@ -77,6 +80,7 @@ export class Model implements ModelView {
   readonly networkInterfaces: Map<string, NetworkInterface> = new Map();
   readonly accessControlLists: Map<string, AccessControlList> = new Map();
   readonly securityTags: Map<string, SecurityTag> = new Map();
+  readonly settings: Map<string, Settings> = new Map();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
@@ -152,6 +156,8 @@ export class Model implements ModelView {
           this.securityTags.get(id),
           after?.kind === kind ? after : undefined,
         );
+      case 'settings':
+        return this.#setSettings(this.settings.get(id), after?.kind === kind ? after : undefined);
     }
   }
 
@@ -229,6 +235,12 @@ export class Model implements ModelView {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.securityTags, before, after);
     return { kind: 'security-tag', ...pair(before, after) };
+  }
+
+  #setSettings(before: Settings | undefined, after: Settings | undefined): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.settings, before, after);
+    return { kind: 'settings', ...pair(before, after) };
   }
 
   #replace<D extends Document>(

@@ -31,6 +31,9 @@ const VXLAN_IPV6_OVERHEAD_LEN = 70;
 /** RFC 7348 §8. */
 export const VXLAN_PORT = 4789;
 
+/** The northbound counts bandwidth in Mbit/s, goal state in kbit/s. */
+export const KBPS_PER_MBPS = 1_000;
+
 /** What a VM's packets may measure so that they fit the provider network, in which its host has this address. */
 export function overlayMtu(providerMtu: number, providerAddress: AddressBytes): number {
   const isIpv4 = providerAddress.length === 4;

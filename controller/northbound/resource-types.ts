@@ -1,6 +1,7 @@
 /** Every resource type of the northbound. A new one is a file in resources/ and a line here. */
 import type { ResourceType } from './resource-type.ts';
 import { accessControlLists } from './resources/access-control-lists.ts';
+import { auditingSettings } from './resources/auditing-settings.ts';
 import { credentials } from './resources/credentials.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
@@ -9,9 +10,11 @@ import { securityTags } from './resources/security-tags.ts';
 import { servers } from './resources/servers.ts';
 import { virtualNetworkManager } from './resources/virtual-network-manager.ts';
 import { virtualNetworks } from './resources/virtual-networks.ts';
+import { virtualSwitchManager } from './resources/virtual-switch-manager.ts';
 
 export const RESOURCE_TYPES: readonly ResourceType[] = [
   accessControlLists,
+  auditingSettings,
   credentials,
   logicalNetworks,
   macPools,
@@ -20,4 +23,5 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   servers,
   virtualNetworkManager,
   virtualNetworks,
+  virtualSwitchManager,
 ];

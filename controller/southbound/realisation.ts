@@ -119,6 +119,7 @@ class Realised implements RealisedState {
       case 'logical-network':
       case 'access-control-list':
       case 'security-tag':
+      case 'settings':
       case undefined:
         return undefined;
     }

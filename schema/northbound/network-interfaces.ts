@@ -2,15 +2,29 @@
  * networkInterfaces (a VM's network card) and their ipConfigurations — MS-NCNBI §3.1.5.11, §6.11. The spec's property table
  * marks `ipConfigurations` and `subnet` read-only where its own PUT examples carry them; the examples are followed.
  *
- * portSettings: the switch answers ARP and DHCP itself and never floods them, so `arpGuard` and `dhcpGuard` hold whatever they
- * say; the vmq and iov settings are hints for hardware queues, of which a software switch has none; `arpFilter` is unused by the
- * specification's own words. All of these are kept for the client. Limits of packets, flows and bandwidth are not built.
+ * portSettings: guards are on unless `Disabled`. The vmq and iov settings are hints for hardware queues and `enableHardwareLimits` is
+ * one to do in hardware what is otherwise done in software; a software switch has no such hardware, so they are kept for the
+ * client and change nothing, as on a machine without it. `arpFilter` is "ignored and not used" by the specification's own words.
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import { IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
+import { BANDWIDTH_MBPS_MAX } from './virtual-switch-manager.ts';
 
 const ENABLED_DISABLED = ['Enabled', 'Disabled'] as const;
+
+const U32_MAX = 0xffff_ffff;
+
+/** Mbit/s, or a weight where the reservation mode is Weight; 0: none. */
+const Bandwidth = Type.Optional(Type.Integer({ minimum: 0, maximum: BANDWIDTH_MBPS_MAX }));
+
+/** Needs the qosSettings of virtualSwitchManager. */
+const PortQosSettingsSchema = Type.Object({
+  outboundReservedValue: Bandwidth,
+  outboundMaximumMbps: Bandwidth,
+  inboundMaximumMbps: Bandwidth,
+  enableHardwareLimits: Type.Optional(Type.Boolean()),
+});
 
 export const PortSettingsSchema = Type.Object({
   macSpoofing: Type.Optional({
@@ -20,15 +34,29 @@ export const PortSettingsSchema = Type.Object({
   arpGuard: Type.Optional({ ...Words(ENABLED_DISABLED), 'x-aliases': ['arpGuardEnabled'] }),
   arpFilter: Type.Optional(Type.String()),
   dhcpGuard: Type.Optional({ ...Words(ENABLED_DISABLED), 'x-aliases': ['dhcpGuardEnabled'] }),
-  stormLimit: NotBuilt(Type.Integer(), 0),
-  portFlowLimit: NotBuilt(Type.Integer(), 0, ''),
+  stormLimit: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: U32_MAX,
+      'x-blank': true,
+      description: 'broadcasts and multicasts per second from the VM; 0: the switch’s own limit',
+    }),
+  ),
+  portFlowLimit: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: U32_MAX,
+      'x-blank': true,
+      description: 'flows at once; 0: the switch’s own limit',
+    }),
+  ),
   vmqWeight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
   iovWeight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
   iovInterruptModeration: Type.Optional(
     Words(['Default', 'Adaptive', 'Off', 'Low', 'Medium', 'High']),
   ),
-  iovQueuePairsRequested: Type.Optional(Type.Integer({ minimum: 0, maximum: 4_294_967_295 })),
-  qosSettings: NotBuilt(Type.Object({}), {}),
+  iovQueuePairsRequested: Type.Optional(Type.Integer({ minimum: 0, maximum: U32_MAX })),
+  qosSettings: Type.Optional(PortQosSettingsSchema),
 });
 
 export const NetworkInterfaceSchema = Type.Object({

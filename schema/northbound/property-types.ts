@@ -10,6 +10,7 @@
  *   is refused, because a request that is stored and ignored is a lie.
  * - `x-back-references`: an array of references that the controller fills with what points here.
  * - `x-spelling`: the text is an IP address or prefix and is kept in its canonical spelling.
+ * - `x-blank`: an empty text stands for an absent number.
  * - `x-aliases`: further spellings the specification itself uses. Letter case never matters.
  * - `x-one-or-more`: an array of which clients also send the only element by itself.
  * - `x-codes`: the codes of §3.1.5.35 by which a bad or a missing value is refused, where the specification has special ones.

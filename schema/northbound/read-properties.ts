@@ -57,6 +57,7 @@ interface SchemaShape {
   readonly 'x-aliases'?: readonly string[];
   readonly 'x-back-references'?: boolean;
   readonly 'x-loose'?: boolean;
+  readonly 'x-blank'?: boolean;
   readonly 'x-spelling'?: 'ip' | 'prefix';
   readonly 'x-one-or-more'?: boolean;
   readonly 'x-codes'?: { readonly bad?: string; readonly missing?: string };
@@ -141,7 +142,8 @@ function readGiven(
   for (const [name, property] of Object.entries(properties)) {
     const shape = shapeOf(property);
     const at = join(path, name);
-    const value = given.get(name);
+    const raw = given.get(name);
+    const value = raw === '' && shape['x-blank'] === true ? undefined : raw;
     if (shape.readOnly === true) continue;
     if (value === undefined) {
       if (required.includes(name)) {

@@ -5,7 +5,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { BackReferences, LooseText, NotBuilt, ReadOnly, Reference } from './property-types.ts';
+import { BackReferences, LooseText, ReadOnly, Reference, Words } from './property-types.ts';
 
 export const ConnectionSchema = Type.Object({
   managementAddresses: Type.Optional(Type.Array(Type.String())),
@@ -23,7 +23,12 @@ export const ServerSchema = Type.Object({
   model: Type.Optional(Type.String()),
   vendor: Type.Optional(Type.String()),
   serial: Type.Optional(LooseText),
-  auditingEnabled: NotBuilt(Type.Array(Type.String()), [], ['Disabled']),
+  auditingEnabled: Type.Optional(
+    Type.Array(Words(['Disabled', 'Firewall']), {
+      description:
+        'Firewall: log what filters decide, see auditingSettings; Disabled beside it wins',
+    }),
+  ),
   providerAddress: ReadOnly(
     Type.String(),
     "outer address of the server's VXLAN packets; Weft's own",
@@ -36,7 +41,9 @@ export const ServerSchema = Type.Object({
 export const ServerNetworkInterfaceSchema = Type.Object({
   interfaceName: Type.Optional(Type.String()),
   interfaceIndex: Type.Optional(LooseText),
-  interfaceSpeed: Type.Optional(LooseText),
+  interfaceSpeed: Type.Optional(
+    Type.String({ 'x-loose': true, description: 'Mbit/s; what bandwidth reservations divide' }),
+  ),
   adminStatus: Type.Optional(Type.String()),
   operationalStatus: Type.Optional(Type.String()),
   mac: Type.Optional(Type.String()),

@@ -3,7 +3,7 @@
  * between the subnets of a virtual network.
  */
 import Type from 'typebox';
-import { NotBuilt, Words } from './property-types.ts';
+import { Words } from './property-types.ts';
 
 export const VirtualNetworkManagerSchema = Type.Object({
   distributedRouterState: Type.Optional(Words(['Enabled', 'Enable', 'Disabled', 'Disable'])),
@@ -11,5 +11,7 @@ export const VirtualNetworkManagerSchema = Type.Object({
   virtualSubnetIdRange: Type.Optional(
     Type.Object({ startId: Type.Integer(), endId: Type.Integer() }),
   ),
-  enableMetering: NotBuilt(Type.Boolean(), false),
+  enableMetering: Type.Optional(
+    Type.Boolean({ description: 'egress is counted as billed or unbilled; default false' }),
+  ),
 });

@@ -153,6 +153,7 @@ export interface SwitchQos {
 
 export interface FlowLogSettings {
   readonly intervalSec: number;
+  readonly directory: string;
 }
 
 export interface VirtualNetwork {
@@ -743,6 +744,10 @@ export const DESCRIPTOR = {
                       "type": "uint32",
                       "id": 1,
                       "protoName": "interval_sec"
+                    },
+                    "directory": {
+                      "type": "string",
+                      "id": 2
                     }
                   }
                 },

@@ -1,12 +1,28 @@
 /**
- * Node `host-settings`: how a host takes part in the provider network. One unit per server. A server that has no provider address
- * yet gets nothing, and so is no target.
+ * Node `host-settings`: how a host takes part in the provider network, and what is set for all switches. One unit per server. A server
+ * that has no provider address yet gets nothing, and so is no target.
  */
+import {
+  type FlowLogSettings,
+  OutboundReservedMode,
+  type SwitchQos,
+} from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { HOST_KEY, resourceContent } from '../../goal-state/resource.ts';
-import { type CompilerNode, hostScope, hostTarget, VXLAN_PORT } from '../node.ts';
+import type { Ref, Server } from '../document.ts';
+import type { ModelView } from '../model.ts';
+import { type CompilerNode, hostScope, hostTarget, KBPS_PER_MBPS, VXLAN_PORT } from '../node.ts';
+import type { GlobalQos, ServerCard, Settings } from '../settings-document.ts';
 
 const EMPTY = new Uint8Array(0);
+/** Flows that go on are logged this often, as NSG flow logs are. */
+const FLOW_LOG_INTERVAL_SEC = 60;
+
+const RESERVED_MODES: Readonly<Record<GlobalQos['reservation'], OutboundReservedMode>> = {
+  none: OutboundReservedMode.OUTBOUND_RESERVED_NONE,
+  absolute: OutboundReservedMode.OUTBOUND_RESERVED_VALUE,
+  weight: OutboundReservedMode.OUTBOUND_RESERVED_WEIGHT,
+};
 
 export const hostSettings: CompilerNode = {
   name: 'host-settings',
@@ -15,7 +31,8 @@ export const hostSettings: CompilerNode = {
       case 'server':
         return [change.before, change.after].flatMap((server) => server?.id ?? []);
       case 'logical-network':
-        // Rare, and as good as every server is in the provider network.
+      case 'settings':
+        // Rare, and as good as every server is concerned.
         return 'unhandled';
       case 'virtual-network':
       case 'network-interface':
@@ -31,6 +48,8 @@ export const hostSettings: CompilerNode = {
     if (server?.providerAddress === undefined) return NO_OUTPUT;
     const { providerAddress, providerSubnet } = server;
     const subnet = providerSubnet === undefined ? undefined : model.logicalSubnet(providerSubnet);
+    const qos = setting('qos', model);
+    const flowLog = flowLogOf(server, model);
     const content = resourceContent({
       key: HOST_KEY,
       host: {
@@ -40,8 +59,10 @@ export const hostSettings: CompilerNode = {
         providerGateway: subnet?.gateway ?? EMPTY,
         vxlanPort: VXLAN_PORT,
         providerMtu,
-        dnsForwarders: [],
-        metering: false,
+        dnsForwarders: subnet?.dnsServers ?? [],
+        ...(qos !== undefined && { qos: qosMessage(qos, server) }),
+        metering: setting('metering', model) ?? false,
+        ...(flowLog !== undefined && { flowLog }),
       },
     });
     const scope = hostScope(serverId);
@@ -51,3 +72,31 @@ export const hostSettings: CompilerNode = {
     };
   },
 };
+
+/** What the singletons say; no two of them say the same thing. */
+function setting<K extends keyof Settings>(name: K, model: ModelView): Settings[K] | undefined {
+  for (const one of model.settings.values()) if (one[name] !== undefined) return one[name];
+  return undefined;
+}
+
+function qosMessage(qos: GlobalQos, server: Server): SwitchQos {
+  const kbps = uplinkMbps(server.cards, server.providerSubnet) * KBPS_PER_MBPS;
+  return {
+    outboundReservedMode: RESERVED_MODES[qos.reservation],
+    linkSpeedKbps: Math.floor((kbps * qos.linkSpeedPercent) / 100),
+    defaultReservedValue: qos.defaultReservation,
+  };
+}
+
+/** Of the cards in the provider network where any says so, else of all; the fastest, because a team's members are listed one by one. */
+function uplinkMbps(cards: readonly ServerCard[], providerSubnet: Ref | undefined): number {
+  const connected = cards.filter(({ subnets }) => subnets.includes(providerSubnet ?? ''));
+  const counted = connected.length === 0 ? cards : connected;
+  return counted.reduce((most, { mbps }) => Math.max(most, mbps), 0);
+}
+
+function flowLogOf(server: Server, model: ModelView): FlowLogSettings | undefined {
+  const auditDirectory = setting('auditDirectory', model);
+  if (!server.auditing || auditDirectory === undefined) return undefined;
+  return { intervalSec: FLOW_LOG_INTERVAL_SEC, directory: auditDirectory };
+}

@@ -2,6 +2,7 @@
  * Node `ports`: an interface as the switch of its own host must treat it, and that host's interest in the interface's virtual
  * networks and in the lists that filter it. One unit per networkInterface (MS-NCNBI §3.1.5.11).
  */
+import type { PortQos } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { portKey, resourceContent } from '../../goal-state/resource.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
@@ -10,10 +11,12 @@ import {
   type CompilerNode,
   hostScope,
   hostTarget,
+  KBPS_PER_MBPS,
   overlayMtu,
   virtualNetworkScope,
 } from '../node.ts';
 import { interfacesPolicedBy, listId, listsOf } from '../policy.ts';
+import type { PortQosSettings } from '../settings-document.ts';
 
 export const ports: CompilerNode = {
   name: 'ports',
@@ -25,7 +28,7 @@ export const ports: CompilerNode = {
     const [primary] = attachment?.addresses ?? [];
     if (attachment === undefined || primary === undefined) return NO_OUTPUT;
     const { networkInterface, serverId, providerAddress, addresses } = attachment;
-    const { instanceId, resourceRef, mac, dnsServers, hostName, macSpoofing } = networkInterface;
+    const { instanceId, resourceRef, mac, dnsServers, hostName, portSettings } = networkInterface;
     const content = resourceContent({
       key: portKey(instanceId),
       port: {
@@ -43,13 +46,14 @@ export const ports: CompilerNode = {
         dnsServers,
         hostName,
         mtu: overlayMtu(providerMtu, providerAddress),
-        macSpoofing,
+        macSpoofing: portSettings.macSpoofing,
         ipForwarding: false,
-        arpGuardOff: false,
-        dhcpGuardOff: false,
+        arpGuardOff: portSettings.arpGuardOff,
+        dhcpGuardOff: portSettings.dhcpGuardOff,
         learnsAddresses: false,
-        flowsMax: 0,
-        broadcastPerSecMax: 0,
+        ...(portSettings.qos !== undefined && { qos: qosMessage(portSettings.qos) }),
+        flowsMax: portSettings.flowsMax,
+        broadcastPerSecMax: portSettings.broadcastPerSecMax,
         mirrorIds: [],
       },
     });
@@ -64,3 +68,11 @@ export const ports: CompilerNode = {
     };
   },
 };
+
+function qosMessage(qos: PortQosSettings): PortQos {
+  return {
+    inboundKbpsMax: qos.inboundMbpsMax * KBPS_PER_MBPS,
+    outboundKbpsMax: qos.outboundMbpsMax * KBPS_PER_MBPS,
+    outboundReservedValue: qos.outboundReserved,
+  };
+}

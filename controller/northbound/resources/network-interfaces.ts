@@ -25,6 +25,7 @@ import type {
 import { familyFaults } from './dual-stack.ts';
 import { ipConfigurations } from './ip-configurations.ts';
 import { macPoolRanges } from './mac-pools.ts';
+import { interfaceQosFaults } from './virtual-switch-manager.ts';
 
 export const networkInterfaces: ResourceType = {
   collection: 'networkInterfaces',
@@ -70,6 +71,7 @@ function validate(node: ResourceNode, context: WriteContext): readonly FaultDeta
   return [
     ...macFaults(node),
     ...dnsFaults(node),
+    ...interfaceQosFaults(node, context),
     ...configurationFaults(node),
     ...familyFaults(node, childrenIn(node, ipConfigurations.collection), context),
   ];

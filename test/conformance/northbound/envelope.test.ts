@@ -170,7 +170,7 @@ test('MAC addresses are read in any notation and answered in the specificationâ€
 
 test('a singleton exists from the first start, can be put and not deleted', async (t) => {
   const { client, store } = await startController(t);
-  t.is(store.revision, 1);
+  t.is(store.revision, 2, 'one for each of two singletons');
   const path = '/virtualNetworkManager/configuration';
   t.is((await client.get(path)).at('properties.networkVirtualizationProtocol'), 'VXLAN');
   t.is((await client.put(path, { networkVirtualizationProtocol: 'vxlan' })).status, 200);

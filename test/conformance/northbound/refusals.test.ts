@@ -113,18 +113,6 @@ const REFUSALS: readonly Refusal[] = [
     code: 'OperationNotSupported',
   },
   {
-    what: 'a limit of bandwidth',
-    request: [
-      'PUT',
-      NIC,
-      {
-        privateMacAllocationMethod: 'Dynamic',
-        portSettings: { qosSettings: { outboundMaximumMbps: 5 } },
-      },
-    ],
-    code: 'OperationNotSupported',
-  },
-  {
     what: 'NVGRE',
     request: [
       'PUT',

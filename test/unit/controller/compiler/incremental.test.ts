@@ -125,6 +125,20 @@ const interfaceChange = fc
         : undefined,
     ),
   );
+const settingsChange = fc
+  .constantFrom(
+    ['virtualswitchmanager', { qosSettings: { reservationMode: 'Absolute' } }],
+    ['virtualswitchmanager', {}],
+    ['virtualnetworkmanager', { enableMetering: true }],
+    ['virtualnetworkmanager', undefined],
+    ['auditingsettings', { outputDirectory: '/var/log/audit' }],
+  )
+  .map(([collection, properties]) =>
+    document(
+      `${String(collection)}/configuration`,
+      properties === undefined ? undefined : { properties: Object(properties) },
+    ),
+  );
 const listChange = fc
   .record({
     id: fc.constantFrom(...LISTS),
@@ -167,6 +181,7 @@ const inputs = fc.array(
   fc.record({
     documents: fc.array(
       fc.oneof(
+        settingsChange,
         serverChange,
         logicalNetworkChange,
         networkChange,
