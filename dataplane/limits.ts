@@ -48,3 +48,5 @@ export const CAPTURE_PACKETS_MAX = 10_000_000;
 export const CAPTURE_SEC_MAX = 3600;
 /** A capture that nobody reads ends and is forgotten after this long: whoever began it has gone. */
 export const CAPTURE_UNREAD_SEC_MAX = 60;
+/** Routes of one route table: forty times what Azure allows. */
+export const ROUTES_PER_TABLE_MAX = 16_384;

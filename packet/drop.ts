@@ -55,6 +55,12 @@ export const Drop = {
   SpoofedNdp: 59,
   NdpUnanswered: 60,
   PolicyPending: 61,
+  RouteNone: 62,
+  InternetUnavailable: 63,
+  GatewayUnavailable: 64,
+  ApplianceUnreachable: 65,
+  PeeringAccessDenied: 66,
+  PeeringForwardedDenied: 67,
   // resources
   FlowTableFull: 70,
   TransmitQueueFull: 71,

@@ -31,6 +31,8 @@ export interface Packet {
   /** Layer-2 segment (VXLAN network identifier) it comes from, and the one it goes to. */
   segment: number;
   nextSegment: number;
+  /** Routing domain whose mappings say where the next hop is: 0 its own, else that of a peered network. */
+  domain: number;
   /** Address that routing wants it delivered to: the destination itself, or a hop on the way. */
   nextHop: IpWords;
   /** Outer source address and network identifier of a tunnelled frame. */
@@ -51,6 +53,7 @@ export function newPacket(): Packet {
     isReply: false,
     segment: NO_SEGMENT,
     nextSegment: NO_SEGMENT,
+    domain: 0,
     nextHop: UNSPECIFIED,
     outerSource: UNSPECIFIED,
     vni: 0,
@@ -73,6 +76,7 @@ export function loadPacket(
   packet.isReply = false;
   packet.segment = NO_SEGMENT;
   packet.nextSegment = NO_SEGMENT;
+  packet.domain = 0;
   packet.outerSource = UNSPECIFIED;
   packet.vni = 0;
   packet.arpSenderMac = 0;

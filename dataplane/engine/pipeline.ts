@@ -124,6 +124,8 @@ function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
       break;
     case 'allow':
       if (action.header !== undefined) fold(composition, action.header, packet.key);
+      // Whoever translates the destination says where the packet is to go.
+      if (action.header?.ip?.dst !== undefined) packet.nextHop = action.header.ip.dst;
       if (action.steering !== undefined) steer(action.steering, packet, composition);
       break;
   }
@@ -132,6 +134,7 @@ function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
 function steer(steering: Steering, packet: Packet, composition: Composition): void {
   if (steering.segment !== undefined) packet.segment = steering.segment;
   if (steering.nextSegment !== undefined) packet.nextSegment = steering.nextSegment;
+  if (steering.domain !== undefined) packet.domain = steering.domain;
   if (steering.nextHop !== undefined) packet.nextHop = steering.nextHop;
   if (steering.port !== undefined) composition.port = steering.port;
 }

@@ -17,7 +17,8 @@ export type NumberField =
   | 'dstPort'
   | 'arpOpcode'
   | 'vni'
-  | 'segment';
+  | 'segment'
+  | 'domain';
 export type MacField = 'srcMac' | 'dstMac' | 'arpSenderMac';
 export type AddressField = 'srcAddress' | 'dstAddress' | 'nextHop' | 'outerSource';
 export type FlagField =
@@ -25,7 +26,9 @@ export type FlagField =
   | 'toGroup'
   | 'tagged'
   /** Source and destination lie in different layer-2 segments. */
-  | 'crossesSegments';
+  | 'crossesSegments'
+  /** Goes to a next hop that is not its destination. */
+  | 'redirected';
 
 /** Inclusive. */
 export interface NumberRange {
@@ -85,6 +88,8 @@ export function numberOf(field: NumberField, packet: Packet): number {
       return packet.vni;
     case 'segment':
       return packet.segment;
+    case 'domain':
+      return packet.domain;
     default:
       return assertNever(field);
   }
@@ -98,9 +103,20 @@ function flagOf(field: FlagField, packet: Packet): boolean {
       return packet.isTagged;
     case 'crossesSegments':
       return packet.segment !== packet.nextSegment;
+    case 'redirected':
+      return isRedirected(packet);
     default:
       return assertNever(field);
   }
+}
+
+export function isRedirected({ nextHop, key }: Packet): boolean {
+  return (
+    nextHop[3] !== key.dst3 ||
+    nextHop[2] !== key.dst2 ||
+    nextHop[1] !== key.dst1 ||
+    nextHop[0] !== key.dst0
+  );
 }
 
 function addressMatches(field: AddressField, prefix: IpPrefixWords, packet: Packet): boolean {

@@ -46,6 +46,8 @@ export interface Steering {
   readonly segment?: number;
   /** Segment the packet goes to. */
   readonly nextSegment?: number;
+  /** Routing domain whose mappings say where the next hop is; without one the port's own. */
+  readonly domain?: number;
   /** Where to deliver instead of the packet's own destination address. */
   readonly nextHop?: IpWords;
   /** Port of this switch that receives it. Without one, a pushed outer header says which peer does. */

@@ -41,8 +41,12 @@ export interface AccessList {
 
 /** Groups shared by all ports of a virtual network: one change reaches them all. */
 export interface NetworkGroups {
-  /** By destination address: what the network routes. */
-  readonly routes: PrefixGroup;
-  /** By next hop: where each customer address is. */
+  /** By the segment a packet comes from: the routes of that subnet. */
+  readonly routes: Group;
+  /** By the routing domain a packet goes to: whether the peering lets it. */
+  readonly peerings: Group;
+  /** By next hop: where each customer address of this network is. */
   readonly mappings: PrefixGroup;
+  /** By routing domain: the mappings of this network and of those it is peered with. */
+  readonly domains: Group;
 }

@@ -1,47 +1,161 @@
 /**
- * Routing: longest prefix match of the destination (RFC 1812 §5.2.4.3) over the virtual network's routes. Supported: the system routes of
- * a virtual network, VnetLocal for each prefix of its address space. User-defined routes, peering and gateways add rules here
- * whose steering names another next hop. The group is shared by all ports of the network.
+ * Routing: longest prefix match of the destination (RFC 1812 §5.2.4.3) over the routes of the subnet that a packet comes from, then whether
+ * a peering lets it through.
+ *
+ * Routes of equal prefix: those of the subnet's route table count before learned ones (BGP), these before the system's (ROUTE_ORIGINS).
+ * System routes are VnetLocal for each prefix of the address space, VNetPeering for each of a peered network, and Internet for
+ * everything else. Next hops are the destination itself, an appliance (looked up in the mappings as the destination would be), or
+ * something that this network does not have yet and that has a reason of its own to drop: Internet, gateway.
+ *
+ * A peering steers to the mappings of the remote network, never further: that network's own peerings do not count. Whether packets may use
+ * it is judged here, at the sender's host.
+ *
+ * The rules are built by switch/routing for each subnet and shared by its ports.
  */
-import { formatIpPrefixWords, type IpPrefixWords } from '../../base/ip-words.ts';
+import { formatIpPrefixWords, type IpPrefixWords, type IpWords } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
-import { type PrefixGroup, prefixGroup } from '../engine/group.ts';
-import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { AddressSet } from '../engine/address-set.ts';
+import { type Group, orderedGroup, type PrefixGroup, prefixGroup } from '../engine/group.ts';
+import { type Action, ALLOW, deny, type Rule, type RuleCounter } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 
 export const route: LayerDefinition = {
   name: 'route',
-  purpose: 'Longest prefix match over the virtual network’s routes decides the next hop.',
+  purpose: 'Longest prefix match over the routes of the packet’s subnet decides the next hop.',
   outbound:
-    'System route VnetLocal for each prefix of the address space: next hop is the destination itself. No route: dropped.',
+    'Route table before BGP before system routes where prefixes are equal. VnetLocal and VNetPeering: next hop is the destination, in this ' +
+    'network or in the peered one. VirtualAppliance: next hop is the appliance. None, and next hops that are not provided, are ' +
+    'dropped, each for a reason of its own. A peering is used only if it allows access, and by packets whose source is outside the ' +
+    'network’s address space only if it allows forwarded traffic.',
   inbound: '',
-  drops: [Drop.NoRoute],
+  drops: [
+    Drop.NoRoute,
+    Drop.RouteNone,
+    Drop.InternetUnavailable,
+    Drop.GatewayUnavailable,
+    Drop.ApplianceUnreachable,
+    Drop.PeeringAccessDenied,
+    Drop.PeeringForwardedDenied,
+    Drop.PolicyPending,
+  ],
   build: (port) => ({
     name: route.name,
     isStateful: false,
-    outbound: [port.network.routes],
+    outbound: [port.network.routes, port.network.peerings],
     inbound: [],
   }),
 };
 
-/** A network's routes, empty. */
-export function routeGroup(): PrefixGroup {
-  return prefixGroup('routes', 'dstAddress', {
-    id: 'no route',
-    resourceRef: '',
-    priority: 0,
-    predicates: [],
-    action: deny(Drop.NoRoute),
-  });
+/** Where a route comes from; where prefixes are equal, the first of these counts. */
+export const ROUTE_ORIGINS = ['user', 'bgp', 'system'] as const;
+export type RouteOrigin = (typeof ROUTE_ORIGINS)[number];
+
+export type NextHopType =
+  | 'VnetLocal'
+  | 'VNetPeering'
+  | 'VirtualAppliance'
+  | 'VirtualNetworkGateway'
+  | 'Internet'
+  | 'None';
+
+export interface Route {
+  readonly origin: RouteOrigin;
+  readonly prefix: IpPrefixWords;
+  readonly nextHopType: NextHopType;
+  /** Of an appliance. */
+  readonly nextHop: IpWords | undefined;
+  readonly resourceRef: string;
+  /** What its packets meet with: where they are steered to, or the reason why they are dropped. */
+  readonly action: Action;
 }
 
-/** System route of one prefix of the address space. */
-export function vnetLocalRoute(networkRef: string, prefix: IpPrefixWords): Rule {
+/** A route as people ask for it. */
+export interface EffectiveRoute extends Route {
+  /** False: another one of the same prefix counts. */
+  readonly isActive: boolean;
+}
+
+/** The one that counts of each prefix is active; in the order of prefixes as given, of equal ones in that of their origins. */
+export function effectiveRoutes(routes: readonly Route[]): EffectiveRoute[] {
+  const byPrefix = new Map<string, Route[]>();
+  for (const own of routes) {
+    const key = formatIpPrefixWords(own.prefix);
+    byPrefix.set(key, [...(byPrefix.get(key) ?? []), own]);
+  }
+  const precedence = ({ origin }: Route) => ROUTE_ORIGINS.indexOf(origin);
+  return [...byPrefix.values()].flatMap((same) =>
+    same
+      .sort((a, b) => precedence(a) - precedence(b))
+      .map((own, index) => ({ ...own, isActive: index === 0 })),
+  );
+}
+
+/** The group of a subnet's active routes. */
+export function routeGroup(
+  routes: readonly EffectiveRoute[],
+  counter: (own: Route) => RuleCounter,
+): PrefixGroup {
+  const group = prefixGroup('routes', 'dstAddress', NO_ROUTE);
+  for (const own of routes) {
+    if (own.isActive) group.set(own.prefix, ruleOf(own, counter(own)));
+  }
+  return group;
+}
+
+/** Of packets that come from no subnet, and of destinations that no route leads to. */
+export const NO_ROUTE: Rule = {
+  id: 'no route',
+  resourceRef: '',
+  priority: 0,
+  predicates: [],
+  action: deny(Drop.NoRoute),
+};
+
+function ruleOf(own: Route, counter: RuleCounter): Rule {
   return {
-    id: `VnetLocal ${formatIpPrefixWords(prefix)}`,
-    resourceRef: networkRef,
+    id: `${own.nextHopType} ${formatIpPrefixWords(own.prefix)}`,
+    resourceRef: own.resourceRef,
     priority: 0,
-    predicates: [{ field: 'dstAddress', in: prefix }],
-    action: ALLOW,
+    predicates: [{ field: 'dstAddress', in: own.prefix }],
+    action: own.action,
+    counter,
   };
+}
+
+/** Packets that stay in their network use no peering. */
+export const OWN_NETWORK: Rule = {
+  id: 'own network',
+  resourceRef: '',
+  priority: 0,
+  predicates: [],
+  action: ALLOW,
+};
+
+/** Which packets may use a peering; `space` is the address space of the network they come from. */
+export function peeringGroup(
+  peering: {
+    readonly resourceRef: string;
+    readonly allowAccess: boolean;
+    readonly allowForwarded: boolean;
+  },
+  space: AddressSet,
+): Group {
+  const { resourceRef } = peering;
+  const rule = (id: string, action: Action): Rule => ({
+    id,
+    resourceRef,
+    priority: 10,
+    predicates: [],
+    action,
+  });
+  if (!peering.allowAccess) {
+    return orderedGroup('peering', [], rule('no access', deny(Drop.PeeringAccessDenied)));
+  }
+  if (peering.allowForwarded) return orderedGroup('peering', [], rule('peering', ALLOW));
+  const own: Rule = {
+    ...rule('own addresses', ALLOW),
+    predicates: [{ field: 'srcAddress', set: space }],
+  };
+  const forwarded = rule('forwarded traffic', deny(Drop.PeeringForwardedDenied));
+  return orderedGroup('peering', [own], forwarded);
 }

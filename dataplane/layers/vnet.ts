@@ -2,7 +2,11 @@
  * Virtual network: the mapping from a customer address (CA) to the MAC address behind it and to where that is: a port of this switch, or a
  * host with a provider address (PA) that a tunnel leads to (MS-NCNBI virtual networks; RFC 7348 for the tunnel). The mapping
  * table alone says where an address is; nothing is learned from packets. A packet between subnets is routed here, at the
- * source host: the virtual router's MAC becomes its source and its TTL goes down by one.
+ * source host: the virtual router's MAC becomes its source and its TTL goes down by one. So is one that a route sends to an appliance,
+ * in the same subnet too.
+ *
+ * Which mappings count is the routing domain: the port's own network, or a peered one that routing has steered to. A network that is not
+ * peered is not in the table of domains, so its mappings cannot be reached.
  *
  * Nothing to do inbound: the tunnel layer has found the port. Last layer of layers/order.
  */
@@ -10,7 +14,14 @@ import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
 import { type Mac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import { Drop } from '../../packet/drop.ts';
 import type { EpochCell } from '../engine/epochs.ts';
-import { orderedGroup, type PrefixGroup, prefixGroup } from '../engine/group.ts';
+import {
+  branchGroup,
+  type Group,
+  orderedGroup,
+  type PrefixGroup,
+  prefixGroup,
+} from '../engine/group.ts';
+import { isRedirected } from '../engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 
@@ -19,26 +30,50 @@ export const vnet: LayerDefinition = {
   purpose: 'Where is the address? The mapping table says: a local port, or a host to tunnel to.',
   outbound:
     'Next hop is mapped: destination MAC becomes its owner’s; local port, or VXLAN with the destination subnet’s VNI to its host. Between ' +
-    'subnets: source MAC becomes the virtual router’s, TTL minus one. No mapping: dropped.',
+    'subnets, and to an appliance: source MAC becomes the virtual router’s, TTL minus one. No mapping: dropped.',
   inbound: '',
-  drops: [Drop.NoMapping, Drop.PortDetached],
+  drops: [Drop.NoMapping, Drop.ApplianceUnreachable, Drop.PortDetached],
   build: (port) => ({
     name: vnet.name,
     isStateful: false,
-    outbound: [port.network.mappings, ROUTER],
+    outbound: [port.network.domains, ROUTER],
     inbound: [],
   }),
 };
 
+/** The routing domain of a packet that no peering steers elsewhere. */
+export const OWN_DOMAIN = 0;
+
+const NO_MAPPING: Rule = {
+  id: 'no mapping',
+  resourceRef: '',
+  priority: 0,
+  predicates: [],
+  action: deny(Drop.NoMapping),
+};
+const NO_APPLIANCE: Rule = {
+  ...NO_MAPPING,
+  id: 'appliance not mapped',
+  predicates: [{ field: 'redirected', holds: true }],
+  action: deny(Drop.ApplianceUnreachable),
+};
+
 /** A network's mappings, empty. */
 export function mappingGroup(): PrefixGroup {
-  return prefixGroup('mappings', 'nextHop', {
-    id: 'no mapping',
-    resourceRef: '',
-    priority: 0,
-    predicates: [],
-    action: deny(Drop.NoMapping),
-  });
+  return prefixGroup('mappings', 'nextHop', NO_MAPPING);
+}
+
+/** Mappings by routing domain. `domains` belongs to the caller. */
+export function domainGroup(domains: ReadonlyMap<number, Group>): Group {
+  const branches = branchGroup('mappings', 'domain', domains, NO_MAPPING);
+  return {
+    name: branches.name,
+    find: (packet) => {
+      const rule = branches.find(packet);
+      return rule === NO_MAPPING && isRedirected(packet) ? NO_APPLIANCE : rule;
+    },
+    rules: () => [...branches.rules(), NO_APPLIANCE],
+  };
 }
 
 /** Where a mapped address is. */
@@ -91,6 +126,11 @@ function actionTo(place: Place, mac: Mac, segment: number): Action {
   }
 }
 
+const THROUGH_ROUTER: Action = {
+  kind: 'allow',
+  header: { ethernet: { src: VIRTUAL_ROUTER_MAC }, ttl: 'decrement' },
+};
+
 /** The virtual router: the same for every network. */
 const ROUTER = orderedGroup(
   'router',
@@ -100,10 +140,14 @@ const ROUTER = orderedGroup(
       resourceRef: '',
       priority: 10,
       predicates: [{ field: 'crossesSegments', holds: true }],
-      action: {
-        kind: 'allow',
-        header: { ethernet: { src: VIRTUAL_ROUTER_MAC }, ttl: 'decrement' },
-      },
+      action: THROUGH_ROUTER,
+    },
+    {
+      id: 'to an appliance',
+      resourceRef: '',
+      priority: 11,
+      predicates: [{ field: 'redirected', holds: true }],
+      action: THROUGH_ROUTER,
     },
   ],
   { id: 'within the subnet', resourceRef: '', priority: 20, predicates: [], action: ALLOW },

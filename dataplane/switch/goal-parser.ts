@@ -19,9 +19,13 @@ import type {
   Peering,
   Port,
   Prefix,
+  RouteTable,
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
+import { NextHopType as NextHop } from '../../schema/southbound/messages.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
+import type { NextHopType, Route } from '../layers/route.ts';
+import { ROUTES_PER_TABLE_MAX } from '../limits.ts';
 import type { HostState, MappingState, Network, PeeringState, Subnet } from './network-state.ts';
 
 /** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
@@ -58,6 +62,44 @@ export function peerings(all: readonly Peering[]): readonly PeeringState[] | str
     const { allowAccess, allowForwarded } = flags;
     const shape = { resourceRef, remoteId: remoteVnetId, prefixes: remote };
     parsed.push({ ...shape, allowAccess, allowForwarded });
+  }
+  return parsed;
+}
+
+/** A route of a route table (MS-NCNBI §3.1.5.10.2). */
+export interface UserRoute extends Omit<Route, 'action' | 'origin' | 'nextHopType'> {
+  readonly origin: 'user';
+  readonly nextHopType: Exclude<NextHopType, 'VNetPeering'>;
+}
+
+const NEXT_HOP_TYPES: Readonly<Record<number, UserRoute['nextHopType']>> = {
+  [NextHop.NEXT_HOP_NONE]: 'None',
+  [NextHop.NEXT_HOP_VNET_LOCAL]: 'VnetLocal',
+  [NextHop.NEXT_HOP_VIRTUAL_APPLIANCE]: 'VirtualAppliance',
+  [NextHop.NEXT_HOP_INTERNET]: 'Internet',
+  [NextHop.NEXT_HOP_VIRTUAL_NETWORK_GATEWAY]: 'VirtualNetworkGateway',
+};
+
+export function userRoutes({ routes }: RouteTable): readonly UserRoute[] | string {
+  if (routes.length > ROUTES_PER_TABLE_MAX) {
+    return `${routes.length} routes are more than the ${ROUTES_PER_TABLE_MAX} of one table`;
+  }
+  const parsed: UserRoute[] = [];
+  for (const settings of routes) {
+    const { resourceRef } = settings;
+    const { address = new Uint8Array(), len = 0 } = settings.prefix ?? {};
+    const prefix = ipPrefixFromBytes(address, len);
+    if (prefix === undefined) return `${resourceRef}: the prefix is malformed`;
+    const nextHopType = NEXT_HOP_TYPES[settings.nextHopType];
+    if (nextHopType === undefined) {
+      return `${resourceRef}: next hop type ${settings.nextHopType} is unknown`;
+    }
+    const isAppliance = nextHopType === 'VirtualAppliance';
+    const nextHop = isAppliance ? ipWordsFromBytes(settings.nextHop) : undefined;
+    if (isAppliance && (nextHop === undefined || settings.nextHop.length !== address.length)) {
+      return `${resourceRef}: the next hop is no address of the prefix’s family`;
+    }
+    parsed.push({ origin: 'user', prefix, nextHopType, nextHop, resourceRef });
   }
   return parsed;
 }

@@ -6,12 +6,12 @@ import type { IpPrefixWords, IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { AddressSet } from '../engine/address-set.ts';
 import type { EpochCell } from '../engine/epochs.ts';
-import type { PrefixGroup } from '../engine/group.ts';
+import { branchGroup, type Group, type PrefixGroup } from '../engine/group.ts';
 import type { PipelinePort } from '../engine/pipeline.ts';
 import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
-import { routeGroup } from '../layers/route.ts';
+import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK } from '../layers/route.ts';
 import { destinationGroup } from '../layers/tunnel.ts';
-import { mappingGroup } from '../layers/vnet.ts';
+import { domainGroup, mappingGroup } from '../layers/vnet.ts';
 import type {
   Ipv6NeighborLookup,
   Ipv6Settings,
@@ -31,6 +31,9 @@ export interface HostState {
 /** A routing domain. */
 export interface Network {
   readonly id: string;
+  /** Routing domain that peered networks know it by; unique, not 0. */
+  readonly number: number;
+  resourceRef: string;
   prefixes: readonly IpPrefixWords[];
   peerings: readonly PeeringState[];
   /** What the address tags of access control lists mean here. */
@@ -38,6 +41,12 @@ export interface Network {
   dnsServers: readonly IpWords[];
   /** Of the names of its interfaces; '': they have none. */
   dnsDomain: string;
+  /** Mappings by routing domain: its own, and those of networks it is peered with. */
+  readonly domains: Map<number, Group>;
+  /** Conditions of its peerings, by routing domain. */
+  readonly peeringGroups: Map<number, Group>;
+  /** Routes of its subnets, by network identifier. */
+  readonly subnetRoutes: Map<number, Group>;
   /** What all its ports share. */
   readonly groups: NetworkGroups;
   readonly subnets: Set<Subnet>;
@@ -71,6 +80,9 @@ export interface Subnet {
   readonly gateway: IpWords;
   /** Id of its access control list; '': none. */
   accessListId: string;
+  /** Id of its route table; '': none, system routes only. */
+  routeTableId: string;
+  readonly routes: SubnetRoutes;
   /** What a tunnel may bring for this subnet. */
   readonly destinations: PrefixGroup;
 }
@@ -106,6 +118,17 @@ export interface ConfiguredPort extends PipelinePort {
   readonly lists: ReadonlySet<ListInNetwork>;
 }
 
+/** The routes of a subnet: what its ports hold on to while they are replaced. */
+export interface SubnetRoutes {
+  readonly group: Group;
+  /** Every route there is, those that others override included. */
+  readonly effective: readonly EffectiveRoute[];
+  /** Why nothing is routed; undefined: the routes are in force. */
+  readonly pending: string | undefined;
+  replace(routes: readonly EffectiveRoute[]): void;
+  suspend(reason: string): void;
+}
+
 /** An access control list in one network: what its ports hold on to while its groups are replaced. */
 export interface ListInNetwork extends AccessList {
   readonly listId: string;
@@ -137,15 +160,28 @@ export function hostPrefix(address: IpWords): IpPrefixWords {
   return { words: address, len: 128 };
 }
 
-export function newNetwork(id: string): Network {
+export function newNetwork(id: string, number: number): Network {
+  const domains = new Map<number, Group>();
+  const peeringGroups = new Map<number, Group>();
+  const subnetRoutes = new Map<number, Group>();
   return {
     id,
+    number,
+    resourceRef: '',
     prefixes: [],
     peerings: [],
     tags: tagsOf([]),
     dnsServers: [],
     dnsDomain: '',
-    groups: { routes: routeGroup(), mappings: mappingGroup() },
+    domains,
+    peeringGroups,
+    subnetRoutes,
+    groups: {
+      routes: branchGroup('routes', 'segment', subnetRoutes, NO_ROUTE),
+      peerings: branchGroup('peering', 'domain', peeringGroups, OWN_NETWORK),
+      mappings: mappingGroup(),
+      domains: domainGroup(domains),
+    },
     subnets: new Set(),
     mappings: new Map(),
     owners: new Map(),

@@ -11,6 +11,7 @@ import type {
   HostSettings,
   Mapping,
   Port,
+  RouteTable,
   SecurityTag,
   VirtualNetwork,
   VirtualSubnet,
@@ -19,7 +20,6 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { PrefixGroup } from '../engine/group.ts';
 import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
-import { vnetLocalRoute } from '../layers/route.ts';
 import { destinationRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
 import { tagsOf } from './access-list-compiler.ts';
@@ -40,6 +40,7 @@ import {
 } from './network-state.ts';
 import type { Peers } from './peers.ts';
 import type { PortRegistry } from './port-registry.ts';
+import { ReplaceableRoutes, Routing } from './routing.ts';
 import { servicePort } from './service-port.ts';
 
 /** Why a resource cannot be realised; undefined: it is. */
@@ -65,6 +66,9 @@ export class Realiser {
   readonly #subnetByVni = new Map<number, Subnet>();
   readonly #mappings = new Map<string, MappingState>();
   readonly #lists: AccessLists;
+  readonly #routing = new Routing();
+  readonly #networkAt = (id: string): Network | undefined => this.#networks.get(id);
+  #networksEver = 0;
 
   constructor(parts: RealiserParts) {
     this.#parts = parts;
@@ -89,23 +93,37 @@ export class Realiser {
     if (typeof prefixes === 'string') return prefixes;
     const peerings = parse.peerings(settings.peerings);
     if (typeof peerings === 'string') return peerings;
-    const network = this.#networks.get(settings.id) ?? newNetwork(settings.id);
-    this.#networks.set(settings.id, network);
-    const { routes } = network.groups;
-    for (const prefix of network.prefixes) routes.remove(prefix);
-    for (const prefix of prefixes) {
-      routes.set(prefix, vnetLocalRoute(settings.resourceRef, prefix));
-    }
+    const network = this.#networks.get(settings.id) ?? this.#addNetwork(settings.id);
+    network.resourceRef = settings.resourceRef;
     network.prefixes = prefixes;
     network.peerings = peerings;
     const reachable = peerings.filter(({ allowAccess }) => allowAccess);
     network.tags = tagsOf([...prefixes, ...reachable.flatMap((peering) => peering.prefixes)]);
     this.#lists.networkChanged(network);
+    this.#routing.connect(network, this.#networkAt);
+    for (const subnet of network.subnets) this.#routing.rebuild(subnet, this.#networkAt);
     network.dnsServers = parse.addresses(settings.dnsServers);
     network.dnsDomain = settings.dnsDomain;
     // Flows were routed by the old prefixes, guests told of the old resolvers.
     for (const port of network.ports) this.#parts.touch(portKey(port.id));
     return undefined;
+  }
+
+  #addNetwork(id: string): Network {
+    this.#networksEver += 1;
+    const network = newNetwork(id, this.#networksEver);
+    this.#networks.set(id, network);
+    this.#touchPeersOf(id);
+    return network;
+  }
+
+  /** The networks whose peerings lead to this one: it has come or gone. */
+  #touchPeersOf(id: string): void {
+    for (const other of this.#networks.values()) {
+      if (other.peerings.some(({ remoteId }) => remoteId === id)) {
+        this.#parts.touch(`vnet/${other.id}`);
+      }
+    }
   }
 
   removeNetwork(id: string): void {
@@ -116,6 +134,7 @@ export class Realiser {
       this.#parts.touch(subnetKey(subnet.id));
     }
     this.#networks.delete(id);
+    this.#touchPeersOf(id);
   }
 
   setSubnet(settings: VirtualSubnet): Reason {
@@ -127,6 +146,8 @@ export class Realiser {
     const known = this.#subnets.get(id);
     if (known !== undefined && isSamePlace(known, network, shape)) {
       known.accessListId = settings.accessControlListId;
+      known.routeTableId = settings.routeTableId;
+      this.#routing.rebuild(known, this.#networkAt);
       this.#touchPortsIn(known);
       return undefined;
     }
@@ -138,8 +159,12 @@ export class Realiser {
       this.removeSubnet(holder.id);
     }
     this.removeSubnet(id);
-    const accessListId = settings.accessControlListId;
-    const subnet = newSubnet({ id, resourceRef, network, accessListId, ...shape });
+    const { accessControlListId: accessListId, routeTableId } = settings;
+    const routes = new ReplaceableRoutes();
+    const policy = { accessListId, routeTableId, routes };
+    const subnet = newSubnet({ id, resourceRef, network, ...policy, ...shape });
+    this.#routing.rebuild(subnet, this.#networkAt);
+    network.subnetRoutes.set(subnet.vni, routes.group);
     this.#subnets.set(id, subnet);
     this.#subnetByVni.set(subnet.vni, subnet);
     network.subnets.add(subnet);
@@ -157,9 +182,7 @@ export class Realiser {
       this.removeMapping(mapping.key);
       this.#parts.touch(mapping.key);
     }
-    for (const port of [...network.ports]) {
-      const addresses = port.configured?.policy.addresses ?? [];
-      if (!addresses.some((own) => own.segment === subnet.vni)) continue;
+    for (const port of portsIn(subnet)) {
       this.removePort(port.id);
       this.#parts.touch(portKey(port.id));
     }
@@ -167,6 +190,7 @@ export class Realiser {
     this.#subnetByVni.delete(subnet.vni);
     this.#subnets.delete(id);
     network.subnets.delete(subnet);
+    network.subnetRoutes.delete(subnet.vni);
   }
 
   setPort(settings: Port): Reason {
@@ -184,6 +208,7 @@ export class Realiser {
     if (record === undefined) return 'the switch has no room for another port';
     const { index, cell } = record;
     const old = record.configured;
+    const waits = shape.addresses.find(({ subnet }) => subnet.routes.pending !== undefined);
     const { policy, lists } = this.#withLists(shape, network, record);
     if (old !== undefined) this.#disown(record, old, lists);
     const configured: ConfiguredPort = {
@@ -202,7 +227,8 @@ export class Realiser {
     if (old !== undefined) this.#placeAddresses(old);
     this.#placeAddresses(configured);
     // Configured, but closed.
-    return [...lists].find(({ pending }) => pending !== undefined)?.pending;
+    const list = [...lists].find(({ pending }) => pending !== undefined);
+    return list?.pending ?? waits?.subnet.routes.pending;
   }
 
   removePort(id: string): void {
@@ -271,6 +297,27 @@ export class Realiser {
     this.#lists.removeTag(key);
   }
 
+  setRouteTable(settings: RouteTable): Reason {
+    const reason = this.#routing.setTable(settings);
+    if (reason === undefined) this.#rebuildWith(settings.id);
+    return reason;
+  }
+
+  removeRouteTable(id: string): void {
+    this.#routing.removeTable(id);
+    for (const subnet of this.#rebuildWith(id)) this.#touchPortsIn(subnet);
+  }
+
+  /** Rebuilds the routes of every subnet with this route table. */
+  #rebuildWith(tableId: string): readonly Subnet[] {
+    const concerned = [...this.#subnets.values()].filter((own) => own.routeTableId === tableId);
+    for (const subnet of concerned) {
+      this.#routing.rebuild(subnet, this.#networkAt);
+      for (const port of portsIn(subnet)) this.#parts.epochs.bump(port.cell);
+    }
+    return concerned;
+  }
+
   /** The policy with the lists that its ids name, now held by the port. */
   #withLists(
     shape: parse.PortShape,
@@ -292,12 +339,7 @@ export class Realiser {
   }
 
   #touchPortsIn(subnet: Subnet): void {
-    for (const port of subnet.network.ports) {
-      const addresses = port.configured?.policy.addresses ?? [];
-      if (addresses.some((own) => own.segment === subnet.vni)) {
-        this.#parts.touch(portKey(port.id));
-      }
-    }
+    for (const port of portsIn(subnet)) this.#parts.touch(portKey(port.id));
   }
 
   #withdraw(mapping: MappingState): void {
@@ -354,6 +396,13 @@ export class Realiser {
 }
 
 const NO_LISTS: ReadonlySet<ListInNetwork> = new Set();
+
+/** Ports with an address in the subnet. */
+function portsIn({ network, vni }: Subnet): readonly PortRecord[] {
+  return [...network.ports].filter(({ configured }) =>
+    configured?.policy.addresses.some(({ segment }) => segment === vni),
+  );
+}
 
 /** Has nothing changed that addresses, ports and tunnels of the subnet go by? */
 function isSamePlace(

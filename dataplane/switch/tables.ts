@@ -28,7 +28,7 @@ export interface GoalChange {
 const FAULT_CODE = 'PolicyConfigurationFailureOnVfp';
 
 /** What depends on a kind comes after it. */
-const KINDS = ['host', 'vnet', 'tag', 'acl', 'subnet', 'port', 'mapping'] as const;
+const KINDS = ['host', 'vnet', 'tag', 'acl', 'routetable', 'subnet', 'port', 'mapping'] as const;
 type Kind = (typeof KINDS)[number];
 
 export class SwitchTables {
@@ -124,7 +124,7 @@ export class SwitchTables {
 
   #set(kind: Kind, key: string, resource: Resource): Reason {
     const { host, virtualNetwork, virtualSubnet, port, mapping, ...policy } = resource;
-    const { accessControlList, securityTag } = policy;
+    const { accessControlList, routeTable, securityTag } = policy;
     const realiser = this.#realiser;
     if (kind === 'host' && host !== undefined) return realiser.setHost(host);
     if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
@@ -133,6 +133,9 @@ export class SwitchTables {
     }
     if (kind === 'acl' && accessControlList !== undefined) {
       return realiser.setAccessList(accessControlList);
+    }
+    if (kind === 'routetable' && routeTable !== undefined) {
+      return realiser.setRouteTable(routeTable);
     }
     if (kind === 'subnet' && virtualSubnet !== undefined) return realiser.setSubnet(virtualSubnet);
     if (kind === 'port' && port !== undefined) return realiser.setPort(port);
@@ -147,6 +150,7 @@ export class SwitchTables {
     else if (kind === 'port') this.#realiser.removePort(id);
     else if (kind === 'subnet') this.#realiser.removeSubnet(id);
     else if (kind === 'acl') this.#realiser.removeAccessList(id);
+    else if (kind === 'routetable') this.#realiser.removeRouteTable(id);
     else if (kind === 'tag') this.#realiser.removeSecurityTag(key);
     else if (kind === 'vnet') this.#realiser.removeNetwork(id);
   }
@@ -164,6 +168,7 @@ function noneOfEach(): Record<Kind, Set<string>> {
     vnet: new Set(),
     tag: new Set(),
     acl: new Set(),
+    routetable: new Set(),
     subnet: new Set(),
     port: new Set(),
     mapping: new Set(),

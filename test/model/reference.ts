@@ -79,7 +79,7 @@ export function fromPort(world: World, portId: string, packet: PacketSpec): Verd
   if (!isGlobal(packet.src)) return drop('NoRoute');
   const network = world.networks.find(({ id }) => id === port.vnetId);
   if (network === undefined) return drop('PortUnknown');
-  if (!isRouted(network, packet.dst)) return drop('NoRoute');
+  if (!isRouted(network, packet.dst)) return drop('InternetUnavailable');
   return toMapping(world, port, packet);
 }
 

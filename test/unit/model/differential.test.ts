@@ -37,6 +37,7 @@ const REACHED: readonly string[] = [
   'SpoofedIpv6',
   'EtherTypeUnsupported',
   'MulticastUnsupported',
+  'InternetUnavailable',
   'NoRoute',
   'NoMapping',
   'PortUnknown',

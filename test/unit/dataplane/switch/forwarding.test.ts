@@ -172,13 +172,13 @@ test('tunnel: a host whose last mapping is gone is believed no longer, not even 
   t.is(net.uplinkCounters().drops['OuterSourceUnknown'], 1);
 });
 
-test('no route, no mapping, own address: dropped and counted by reason', (t) => {
+test('not of this network, no mapping, own address: dropped and counted by reason', (t) => {
   const net = tenantRig();
   const from = net.device(BLUE, '10.0.0.4');
   const to = (dst: string) => udpFrame({ ...between(BLUE, '10.0.0.4', dst) }, PORTS);
   t.deepEqual(net.pass(from, [to('192.0.2.50'), to('10.0.0.200'), to('10.0.0.4')]), []);
   t.deepEqual(net.counters(portId(BLUE, '10.0.0.4')).drops, {
-    NoRoute: 1,
+    InternetUnavailable: 1,
     NoMapping: 1,
     HairpinLoop: 1,
   });
@@ -298,6 +298,7 @@ test('the decisions of a walk name port, layer, rule and resource', (t) => {
       'outbound acl',
       'outbound acl',
       'outbound nat',
+      'outbound route',
       'outbound route',
       'outbound vnet',
       'outbound vnet',

@@ -109,7 +109,7 @@ test('a prefix that leaves the address space takes established flows with it', (
   t.is(net.pass(net.device(BLUE, VM), [frame, frame]).length, 2);
   net.core.applyGoal({ upserts: [networkResource(BLUE, '10.0.0.0', 24)], removes: [] });
   t.deepEqual(net.pass(net.device(BLUE, VM), [frame]), []);
-  t.is(net.counters(portId(BLUE, VM)).drops['NoRoute'], 1);
+  t.is(net.counters(portId(BLUE, VM)).drops['InternetUnavailable'], 1);
   net.core.applyGoal({ upserts: [networkResource(BLUE)], removes: [] });
   t.is(net.pass(net.device(BLUE, VM), [frame]).length, 1, 'and back');
   net.core.checkInvariants();

@@ -6,6 +6,7 @@ import {
   AclDirection,
   type AclRule,
   AddressTag,
+  NextHopType,
   type Prefix,
   type Resource,
 } from '../../../../schema/southbound/messages.ts';
@@ -88,6 +89,68 @@ export function prefixOf(text: string): Prefix {
   for (const [index, word] of words.entries())
     new DataView(bytes.buffer).setUint32(index * 4, word);
   return { address: bytes, len: Number(len) };
+}
+
+/** A route table; each next hop an address, or one of the words of MS-NCNBI §3.1.5.10.2. */
+export function routeTableResource(id: string, routes: Readonly<Record<string, string>>): Resource {
+  return {
+    key: `routetable/${id}`,
+    version: 1,
+    routeTable: {
+      id,
+      resourceRef: `/routeTables/${id}`,
+      routes: Object.entries(routes).map(([prefix, nextHop]) => ({
+        resourceRef: `/routeTables/${id}/routes/${prefix.replace('/', '-')}`,
+        prefix: prefixOf(prefix),
+        nextHopType: NEXT_HOP_TYPES[nextHop] ?? NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        nextHop:
+          NEXT_HOP_TYPES[nextHop] === undefined
+            ? prefixOf(`${nextHop}/${nextHop.includes(':') ? 128 : 32}`).address
+            : new Uint8Array(),
+      })),
+    },
+  };
+}
+
+const NEXT_HOP_TYPES: Readonly<Record<string, NextHopType>> = {
+  None: NextHopType.NEXT_HOP_NONE,
+  VnetLocal: NextHopType.NEXT_HOP_VNET_LOCAL,
+  Internet: NextHopType.NEXT_HOP_INTERNET,
+  VirtualNetworkGateway: NextHopType.NEXT_HOP_VIRTUAL_NETWORK_GATEWAY,
+};
+
+/** The subnet with this route table. */
+export function withRoutes(resource: Resource, routeTableId: string): Resource {
+  const { virtualSubnet } = resource;
+  if (virtualSubnet === undefined) throw new TypeError('not a subnet');
+  return { ...resource, virtualSubnet: { ...virtualSubnet, routeTableId } };
+}
+
+/** The port that may forward for others. */
+export function asAppliance(resource: Resource): Resource {
+  const { port } = resource;
+  if (port === undefined) throw new TypeError('not a port');
+  return { ...resource, port: { ...port, ipForwarding: true } };
+}
+
+/** The network with a peering to another of this address space. */
+export function peeredWith(
+  resource: Resource,
+  remoteVnetId: string,
+  space: readonly string[],
+  flags: { readonly allowAccess?: boolean; readonly allowForwarded?: boolean } = {},
+): Resource {
+  const { virtualNetwork } = resource;
+  if (virtualNetwork === undefined) throw new TypeError('not a network');
+  const { resourceRef, peerings } = virtualNetwork;
+  const peering = {
+    resourceRef: `${resourceRef}/virtualNetworkPeerings/${remoteVnetId}`,
+    remoteVnetId,
+    remoteAddressSpace: space.map(prefixOf),
+    allowAccess: flags.allowAccess ?? true,
+    allowForwarded: flags.allowForwarded ?? false,
+  };
+  return { ...resource, virtualNetwork: { ...virtualNetwork, peerings: [...peerings, peering] } };
 }
 
 export function tagResource(vnetId: string, id: string, addresses: readonly string[]): Resource {

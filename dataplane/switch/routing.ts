@@ -1,0 +1,192 @@
+/**
+ * Routes in force: for each subnet, what its route table (MS-NCNBI §3.1.5.10), its network's address space and peerings make of them. Built
+ * whole and replaced at once; the ports of the subnet learn of it by their epoch cells.
+ *
+ * A subnet whose route table has not arrived routes nothing: its packets must not pass by an appliance that the table would name.
+ * Called by realiser, which knows when something that routes depend on has changed.
+ */
+import {
+  formatIpPrefixWords,
+  type IpPrefixWords,
+  type IpWords,
+  prefixHasWords,
+} from '../../base/ip-words.ts';
+import { Drop } from '../../packet/drop.ts';
+import type { RouteTable } from '../../schema/southbound/messages.ts';
+import { addressSet } from '../engine/address-set.ts';
+import { type Group, orderedGroup } from '../engine/group.ts';
+import { type Action, ALLOW, deny, type RuleCounter } from '../engine/rule.ts';
+import { pendingRule } from '../layers/acl.ts';
+import {
+  type EffectiveRoute,
+  effectiveRoutes,
+  peeringGroup,
+  type Route,
+  routeGroup,
+} from '../layers/route.ts';
+import { OWN_DOMAIN } from '../layers/vnet.ts';
+import * as parse from './goal-parser.ts';
+import type { Network, Subnet, SubnetRoutes } from './network-state.ts';
+
+const EVERYTHING: readonly IpPrefixWords[] = [
+  { words: [0, 0, 0xffff, 0], len: 96 },
+  { words: [0, 0, 0, 0], len: 0 },
+];
+
+const PENDING: Group = orderedGroup('routes', [], pendingRule('route table has not arrived'));
+
+export class Routing {
+  readonly #tables = new Map<string, readonly parse.UserRoute[]>();
+
+  /** Reason why not; undefined: subnets that have it are to be rebuilt. */
+  setTable(settings: RouteTable): string | undefined {
+    const routes = parse.userRoutes(settings);
+    if (typeof routes === 'string') return routes;
+    this.#tables.set(settings.id, routes);
+    return undefined;
+  }
+
+  removeTable(id: string): void {
+    this.#tables.delete(id);
+  }
+
+  /** Builds the routes of a subnet as things stand now. `networkAt` finds the networks that peerings lead to. */
+  rebuild(subnet: Subnet, networkAt: (id: string) => Network | undefined): void {
+    const { network, routeTableId } = subnet;
+    const table = routeTableId === '' ? [] : this.#tables.get(routeTableId);
+    if (table === undefined) {
+      subnet.routes.suspend(`route table ${routeTableId} has not arrived`);
+      return;
+    }
+    const user = table.map((own) => ({ ...own, action: userAction(own, network, networkAt) }));
+    subnet.routes.replace(effectiveRoutes([...user, ...systemRoutes(network, networkAt)]));
+  }
+
+  /** Brings the mappings that the network's ports may reach, and the conditions of its peerings, up to date. */
+  connect(network: Network, networkAt: (id: string) => Network | undefined): void {
+    const { domains, peeringGroups } = network;
+    domains.clear();
+    peeringGroups.clear();
+    domains.set(OWN_DOMAIN, network.groups.mappings);
+    const space = addressSet(network.prefixes, 'own address space');
+    for (const peering of network.peerings) {
+      const remote = networkAt(peering.remoteId);
+      if (remote === undefined) continue;
+      domains.set(remote.number, remote.groups.mappings);
+      peeringGroups.set(remote.number, peeringGroup(peering, space));
+    }
+  }
+}
+
+function systemRoutes(
+  network: Network,
+  networkAt: (id: string) => Network | undefined,
+): readonly Route[] {
+  const { resourceRef } = network;
+  const route = (
+    nextHopType: Route['nextHopType'],
+    prefix: IpPrefixWords,
+    action: Action,
+    ref = resourceRef,
+  ): Route => ({
+    origin: 'system',
+    prefix,
+    nextHopType,
+    nextHop: undefined,
+    resourceRef: ref,
+    action,
+  });
+  return [
+    ...network.prefixes.map((prefix) => route('VnetLocal', prefix, ALLOW)),
+    ...network.peerings.flatMap((peering) =>
+      peering.prefixes.map((prefix) => {
+        const remote = networkAt(peering.remoteId);
+        return route('VNetPeering', prefix, steerTo(remote), peering.resourceRef);
+      }),
+    ),
+    ...EVERYTHING.map((prefix) => route('Internet', prefix, deny(Drop.InternetUnavailable))),
+  ];
+}
+
+/** Into the mappings of a peered network. */
+function steerTo(remote: Network | undefined): Action {
+  if (remote === undefined) return deny(Drop.PolicyPending);
+  return { kind: 'allow', steering: { domain: remote.number } };
+}
+
+function userAction(
+  route: parse.UserRoute,
+  network: Network,
+  networkAt: (id: string) => Network | undefined,
+): Action {
+  switch (route.nextHopType) {
+    case 'VnetLocal':
+      return ALLOW;
+    case 'VirtualAppliance':
+      return applianceAction(route.nextHop, network, networkAt);
+    case 'Internet':
+      return deny(Drop.InternetUnavailable);
+    case 'VirtualNetworkGateway':
+      return deny(Drop.GatewayUnavailable);
+    case 'None':
+      return deny(Drop.RouteNone);
+  }
+}
+
+function applianceAction(
+  nextHop: IpWords | undefined,
+  network: Network,
+  networkAt: (id: string) => Network | undefined,
+): Action {
+  const has = (space: readonly IpPrefixWords[]) =>
+    nextHop !== undefined && space.some((prefix) => prefixHasWords(prefix, nextHop));
+  if (nextHop === undefined) return deny(Drop.ApplianceUnreachable);
+  if (has(network.prefixes)) return { kind: 'allow', steering: { nextHop } };
+  const peering = network.peerings.find(({ prefixes }) => has(prefixes));
+  if (peering === undefined) return deny(Drop.ApplianceUnreachable);
+  const remote = networkAt(peering.remoteId);
+  if (remote === undefined) return deny(Drop.PolicyPending);
+  return { kind: 'allow', steering: { nextHop, domain: remote.number } };
+}
+
+/** What ports hold on to while the routes are replaced. */
+export class ReplaceableRoutes implements SubnetRoutes {
+  #group: Group = PENDING;
+  #pending: string | undefined = 'routes have not been built';
+  #effective: readonly EffectiveRoute[] = [];
+  #counters = new Map<string, RuleCounter>();
+
+  readonly group: Group = {
+    name: 'routes',
+    find: (packet) => this.#group.find(packet),
+    rules: () => this.#group.rules(),
+  };
+
+  get effective(): readonly EffectiveRoute[] {
+    return this.#effective;
+  }
+
+  get pending(): string | undefined {
+    return this.#pending;
+  }
+
+  /** A route that was there before goes on counting. */
+  replace(routes: readonly EffectiveRoute[]): void {
+    const counters = new Map<string, RuleCounter>();
+    this.#group = routeGroup(routes, (route) => {
+      const key = `${route.resourceRef} ${formatIpPrefixWords(route.prefix)}`;
+      const counter = this.#counters.get(key) ?? { decisions: 0 };
+      counters.set(key, counter);
+      return counter;
+    });
+    this.#counters = counters;
+    this.#effective = routes;
+    this.#pending = undefined;
+  }
+
+  suspend(reason: string): void {
+    this.#group = PENDING;
+    this.#effective = [];
+    this.#pending = reason;
+  }
+}
