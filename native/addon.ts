@@ -35,6 +35,14 @@ export interface Burst {
   receiveDrops(port: number): number;
   isGone(port: number): boolean;
   setPeer(peer: number, address: Uint8Array, udpPort: number): void;
+  setShaping(
+    port: number,
+    outboundBytesPerSec: number,
+    inboundBytesPerSec: number,
+    weight: number,
+  ): void;
+  setLink(bytesPerSec: number): void;
+  waitingDrops(port: number): number;
   close(): void;
 }
 

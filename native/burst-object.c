@@ -202,6 +202,57 @@ static napi_value set_peer(napi_env env, napi_callback_info info)
 	return value_undefined(env);
 }
 
+/* setShaping(port, outboundBytesPerSec, inboundBytesPerSec, weight); 0: no limit, no part of the link */
+static napi_value set_shaping(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	struct burst *burst = burst_of(&arguments);
+	struct port *port = burst == NULL ? NULL : port_of(&arguments, burst);
+	struct shaping shaping = {
+		.outbound_bytes_per_sec = argument_double(&arguments, 1),
+		.inbound_bytes_per_sec = argument_double(&arguments, 2),
+		.weight = argument_uint32(&arguments, 3),
+	};
+	if (port == NULL || arguments.is_wrong)
+		return NULL;
+	if (!(shaping.outbound_bytes_per_sec >= 0) || !(shaping.inbound_bytes_per_sec >= 0) ||
+	    shaping.weight > WEIGHT_MAX)
+		return throw_type(env, "limit out of range");
+	if (!shaper_set(burst, port, &shaping)) {
+		errno = ENOMEM;
+		return throw_errno(env, "setShaping");
+	}
+	return value_undefined(env);
+}
+
+/* setLink(bytesPerSec) of all ports with a weight together; 0: no limit */
+static napi_value set_link(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	double bytes_per_sec = argument_double(&arguments, 0);
+	struct burst *burst = burst_of(&arguments);
+	if (burst == NULL)
+		return NULL;
+	if (!(bytes_per_sec >= 0))
+		return throw_type(env, "limit out of range");
+	burst_set_link(burst, bytes_per_sec);
+	return value_undefined(env);
+}
+
+/* waitingDrops(port): frames that a limit's queue had no room for */
+static napi_value waiting_drops(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	struct burst *burst = burst_of(&arguments);
+	struct port *port = burst == NULL ? NULL : port_of(&arguments, burst);
+	napi_value count = NULL;
+	if (port == NULL)
+		return NULL;
+	uint64_t dropped = port->dropped_waiting + (port->shaper == NULL ? 0 : port->shaper->dropped);
+	napi_create_double(env, (double)dropped, &count);
+	return count;
+}
+
 static napi_value close_burst(napi_env env, napi_callback_info info)
 {
 	struct arguments arguments = arguments_read(env, info);
@@ -256,6 +307,9 @@ napi_value burst_object(napi_env env, napi_callback_info info)
 		{"receiveDrops", receive_drops},
 		{"isGone", is_gone},
 		{"setPeer", set_peer},
+		{"setShaping", set_shaping},
+		{"setLink", set_link},
+		{"waitingDrops", waiting_drops},
 		{"close", close_burst},
 	};
 	struct handle *handle = calloc(1, sizeof *handle);

@@ -22,6 +22,7 @@
 #define GIVE_WAY_FRAME_BYTES 1024
 #define EVENTS_MAX 64
 #define WAKE_EVENT UINT32_MAX
+#define TIMER_EVENT (UINT32_MAX - 1)
 
 static const size_t RX_BYTES = BURST_MAX * RX_STRIDE * sizeof(uint32_t);
 static const size_t TX_BYTES = TX_MAX * TX_STRIDE * sizeof(uint32_t);
@@ -57,8 +58,10 @@ struct burst *burst_open(void)
 	burst->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	burst->peers = calloc(PEERS_MAX, sizeof *burst->peers);
 	crowding_open(&burst->crowding);
-	if (burst->epoll_fd >= 0 && burst->wake_fd >= 0 && burst->peers != NULL &&
-	    epoll_add(burst, burst->wake_fd, WAKE_EVENT) && arena_map(burst))
+	bool has_link = link_open(&burst->link);
+	if (burst->epoll_fd >= 0 && burst->wake_fd >= 0 && burst->peers != NULL && has_link &&
+	    epoll_add(burst, burst->wake_fd, WAKE_EVENT) &&
+	    epoll_add(burst, burst->link.timer_fd, TIMER_EVENT) && arena_map(burst))
 		return burst;
 	int error = errno;
 	burst_close(burst);
@@ -75,6 +78,7 @@ void burst_close(struct burst *burst)
 	if (burst->wake_fd >= 0)
 		close(burst->wake_fd);
 	crowding_close(&burst->crowding);
+	link_close(&burst->link);
 	free(burst->peers);
 	free(burst);
 }
@@ -84,7 +88,7 @@ void burst_unmap(uint8_t *arena, size_t arena_bytes)
 	munmap(arena, arena_bytes);
 }
 
-static void cool(struct burst *burst, struct port *port)
+void burst_cool(struct burst *burst, struct port *port)
 {
 	if (!port->is_hot)
 		return;
@@ -97,9 +101,9 @@ static void cool(struct burst *burst, struct port *port)
 	}
 }
 
-static void heat(struct burst *burst, struct port *port)
+void burst_heat(struct burst *burst, struct port *port)
 {
-	if (port->is_hot || port->is_gone)
+	if (port->is_hot || port->is_gone || (port->shaper != NULL && port->shaper->is_paused))
 		return;
 	port->is_hot = true;
 	burst->hot[burst->hot_count++] = port->index;
@@ -135,7 +139,8 @@ bool burst_detach(struct burst *burst, uint32_t index)
 	struct port *port = burst_port(burst, index);
 	if (port == NULL)
 		return false;
-	cool(burst, port);
+	shaper_close(burst, port);
+	burst_cool(burst, port);
 	if (!port->is_gone)
 		epoll_ctl(burst->epoll_fd, EPOLL_CTL_DEL, port->fd, NULL);
 	port->kind->close(port);
@@ -185,7 +190,7 @@ void burst_lost_device(struct burst *burst, struct port *port)
 	if (port->is_gone)
 		return;
 	port->is_gone = true;
-	cool(burst, port);
+	burst_cool(burst, port);
 	epoll_ctl(burst->epoll_fd, EPOLL_CTL_DEL, port->fd, NULL);
 }
 
@@ -222,6 +227,8 @@ static bool transmit(struct burst *burst, uint32_t count)
 			 burst->tx[next * TX_STRIDE + TX_PORT] == descriptor[TX_PORT]);
 		if (port != NULL && port->is_gone)
 			port->drops[DROP_FAILED] += run;
+		else if (port != NULL && port->shaper != NULL)
+			shaper_transmit(burst, port, frames, run);
 		else if (port != NULL)
 			port->kind->transmit(burst, port, frames, run);
 	}
@@ -248,9 +255,13 @@ static void poll_ports(struct burst *burst, int timeout_ms)
 			wake_consume(burst);
 			continue;
 		}
+		if (events[index].data.u32 == TIMER_EVENT) {
+			shaper_timer_consume(burst);
+			continue;
+		}
 		struct port *port = burst_port(burst, events[index].data.u32);
 		if (port != NULL)
-			heat(burst, port);
+			burst_heat(burst, port);
 	}
 }
 
@@ -264,14 +275,24 @@ static void receive_hot(struct burst *burst)
 	for (uint32_t slot = 0; slot < count; slot++)
 		turn[slot] = burst->hot[(burst->round + slot) % burst->hot_count];
 	uint32_t share = BURST_MAX / count;
+	bool has_link = false;
 	for (uint32_t slot = 0; slot < count && burst->rx_bytes < BURST_BYTES_MAX; slot++) {
 		struct port *port = burst->ports[turn[slot]];
 		uint32_t room = BURST_MAX - burst->rx_count;
+		if (port->shaper != NULL) {
+			if (burst_shares_link(burst, port))
+				has_link = true;
+			else
+				shaper_receive(burst, port, share < room ? share : room);
+			continue;
+		}
 		port->is_drained = false;
 		port->kind->receive(burst, port, share < room ? share : room);
 		if (port->is_drained)
-			cool(burst, port);
+			burst_cool(burst, port);
 	}
+	if (has_link)
+		shaper_receive_link(burst);
 }
 
 int burst_exchange(struct burst *burst, uint32_t tx_count, int timeout_ms)
@@ -285,14 +306,25 @@ int burst_exchange(struct burst *burst, uint32_t tx_count, int timeout_ms)
 	burst->rx_count = 0;
 	burst->rx_bytes = 0;
 	burst->was_woken = false;
+	shaper_run(burst);
 	if (burst->hot_count > 0) {
 		if (burst->round % POLL_EVERY == 0)
 			poll_ports(burst, 0);
 		receive_hot(burst);
 	}
 	if (burst->rx_count == 0 && !burst->was_woken) {
+		if (burst->hot_count == 0)
+			shaper_prepare_wait(burst);
 		poll_ports(burst, burst->hot_count > 0 ? 0 : timeout_ms);
+		shaper_run(burst);
 		receive_hot(burst);
 	}
 	return (int)burst->rx_count;
+}
+
+void burst_set_link(struct burst *burst, double bytes_per_sec)
+{
+	struct bucket *bucket = &burst->link.bucket;
+	bucket->ns_per_byte = bytes_per_sec > 0 ? 1e9 / bytes_per_sec : 0;
+	bucket->paid_at = 0;
 }

@@ -18,6 +18,7 @@
 
 #include "bytes.h"
 #include "crowding.h"
+#include "shaper.h"
 
 #define BURST_MAX 64
 #define HEADROOM 128
@@ -77,6 +78,8 @@ struct port {
 	bool is_drained;
 	uint64_t drops[TRANSMIT_DROPS];
 	void *state; /* of the kind */
+	struct shaper *shaper;	  /* NULL: no limits */
+	uint64_t dropped_waiting; /* frames a former shaper had no room for */
 };
 
 struct peer {
@@ -105,6 +108,7 @@ struct burst {
 	struct port *uplinks[UPLINKS_MAX];
 	struct peer *peers;
 	struct crowding crowding;
+	struct link link;
 };
 
 /* NULL with errno on failure. */
@@ -126,6 +130,17 @@ bool burst_set_peer(struct burst *burst, uint32_t peer, const struct sockaddr *a
 
 /* Frames received, or −1 if a transmit descriptor points outside the arena (nothing after it was sent). */
 int burst_exchange(struct burst *burst, uint32_t tx_count, int timeout_ms);
+
+/* Of all ports with a weight together; 0: no limit, and nobody waits for anybody. */
+void burst_set_link(struct burst *burst, double bytes_per_sec);
+
+/* For shaper.c: a hot port is read without asking epoll. */
+void burst_heat(struct burst *burst, struct port *port);
+void burst_cool(struct burst *burst, struct port *port);
+static inline bool burst_shares_link(const struct burst *burst, const struct port *port)
+{
+	return burst->link.bucket.ns_per_byte > 0 && port->shaper != NULL && port->shaper->weight > 0;
+}
 
 /* For port kinds. */
 static inline uint8_t *burst_slot(struct burst *burst, uint32_t index)

@@ -44,6 +44,14 @@ int32_t argument_int32(struct arguments *arguments, size_t index)
 	return value;
 }
 
+double argument_double(struct arguments *arguments, size_t index)
+{
+	double value = 0;
+	if (napi_get_value_double(arguments->env, arguments->values[index], &value) != napi_ok)
+		wrong(arguments, "number expected");
+	return value;
+}
+
 bool argument_bool(struct arguments *arguments, size_t index)
 {
 	bool value = false;

@@ -31,6 +31,7 @@ struct arguments arguments_read(napi_env env, napi_callback_info info);
 /* Each returns a harmless value after the first wrong one. */
 uint32_t argument_uint32(struct arguments *arguments, size_t index);
 int32_t argument_int32(struct arguments *arguments, size_t index);
+double argument_double(struct arguments *arguments, size_t index);
 bool argument_bool(struct arguments *arguments, size_t index);
 /* A string or null. */
 const char *argument_text(struct arguments *arguments, size_t index, struct text *text);

@@ -67,6 +67,7 @@ export const Drop = {
   TransmitFailed: 72,
   RateLimited: 73,
   ReceiveQueueFull: 74,
+  InboundRateExceeded: 80,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

@@ -111,6 +111,9 @@ export function faultFrameIo(inner: FrameIo, rng: Rng, rates: FaultRates): Fault
     receiveDrops: (port) => inner.receiveDrops(port),
     isGone: (port) => inner.isGone(port),
     setPeer: (peer, address, udpPort) => inner.setPeer(peer, address, udpPort),
+    setShaping: (port, shaping) => inner.setShaping(port, shaping),
+    setLinkSpeed: (kbps) => inner.setLinkSpeed(kbps),
+    shapingDrops: (port) => inner.shapingDrops(port),
     detach: (port) => inner.detach(port),
     close: () => inner.close(),
   };

@@ -52,6 +52,20 @@ export const Tx = {
   HASH: 6,
 } as const;
 
+/**
+ * Limits of a port, in 1000 bits a second of Ethernet frames on the wire (a super-frame costs what its segments do); 0: none. Outbound
+ * is what the port sends: it waits in the device's own queue. Inbound is what it receives: it waits here, as long as there is room.
+ */
+export interface Shaping {
+  readonly outboundKbps: number;
+  readonly inboundKbps: number;
+  /** Share of the link (setLinkSpeed) when it is contended, as against other ports; 0: the link is none of its concern. */
+  readonly weight: number;
+}
+
+export const NO_SHAPING: Shaping = { outboundKbps: 0, inboundKbps: 0, weight: 0 };
+export const SHAPING_WEIGHT_MAX = 1_000_000;
+
 export interface FrameIo {
   /** The ring. */
   readonly view: DataView;
@@ -81,6 +95,11 @@ export interface FrameIo {
   isGone(port: number): boolean;
   /** Where an uplink's PEER index leads. */
   setPeer(peer: number, address: Uint8Array, udpPort: number): void;
+  setShaping(port: number, shaping: Shaping): void;
+  /** What all ports with a weight may send together; 0: as much as they like. */
+  setLinkSpeed(kbps: number): void;
+  /** Frames a port's inbound limit had no room for since it was attached. */
+  shapingDrops(port: number): number;
   detach(port: number): void;
   close(): void;
 }

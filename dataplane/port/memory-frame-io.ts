@@ -9,7 +9,17 @@
 import { assert, defined } from '../../base/assert.ts';
 import * as vnet from '../../packet/vnet-header.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
-import { BURST_MAX, type FrameIo, HEADROOM, RX_STRIDE, Rx, TX_STRIDE, Tx } from './frame-io.ts';
+import {
+  BURST_MAX,
+  type FrameIo,
+  HEADROOM,
+  NO_SHAPING,
+  RX_STRIDE,
+  Rx,
+  type Shaping,
+  TX_STRIDE,
+  Tx,
+} from './frame-io.ts';
 
 export const MEMORY_TX_MAX = 256;
 const SCRATCH_BYTES = 256 * 1024;
@@ -54,11 +64,15 @@ export interface MemoryFrameIo extends FrameIo {
   readonly backlogCount: number;
   /** The port's device disappears: nothing comes or goes any more. */
   remove(port: number): void;
+  /** Limits as set; time does not pass here, so they hold nothing back. */
+  shapingOf(port: number): Shaping;
+  readonly linkSpeedKbps: number;
   /** The next `count` frames sent to the port are lost as if its queue were full. */
   fillQueue(port: number, count: number): void;
 }
 
 interface Port {
+  shaping: Shaping;
   readonly kind: MemoryPortKind;
   isGone: boolean;
   queueFullCount: number;
@@ -92,6 +106,7 @@ class MemoryRing implements MemoryFrameIo {
   readonly tx = new Uint32Array(this.#buffer, BURST_MAX * RX_STRIDE * 4, MEMORY_TX_MAX * TX_STRIDE);
   readonly #ports = new Map<number, Port>();
   readonly #peers = new Map<number, Peer>();
+  linkSpeedKbps = 0;
   #nextPort = 0;
   #queue: Queued[] = [];
   #sent: SentFrame[] = [];
@@ -103,7 +118,13 @@ class MemoryRing implements MemoryFrameIo {
 
   attach(kind: MemoryPortKind): number {
     const port = this.#nextPort++;
-    this.#ports.set(port, { kind, isGone: false, queueFullCount: 0, drops: [0, 0, 0] });
+    this.#ports.set(port, {
+      kind,
+      shaping: NO_SHAPING,
+      isGone: false,
+      queueFullCount: 0,
+      drops: [0, 0, 0],
+    });
     return port;
   }
 
@@ -143,6 +164,22 @@ class MemoryRing implements MemoryFrameIo {
 
   receiveDrops(_port: number): number {
     return 0;
+  }
+
+  shapingDrops(_port: number): number {
+    return 0;
+  }
+
+  setShaping(port: number, shaping: Shaping): void {
+    this.#port(port).shaping = shaping;
+  }
+
+  shapingOf(port: number): Shaping {
+    return this.#port(port).shaping;
+  }
+
+  setLinkSpeed(kbps: number): void {
+    this.linkSpeedKbps = kbps;
   }
 
   isGone(port: number): boolean {

@@ -17,7 +17,14 @@ import {
   probeTapAbilities,
   type TapAbilities,
 } from '../../native/tap-device.ts';
-import { BURST_MAX, type FrameIo, HEADROOM, RX_STRIDE, TX_STRIDE } from './frame-io.ts';
+import {
+  BURST_MAX,
+  type FrameIo,
+  HEADROOM,
+  RX_STRIDE,
+  type Shaping,
+  TX_STRIDE,
+} from './frame-io.ts';
 
 export type OffloadMode = 'on' | 'off';
 
@@ -161,6 +168,20 @@ class BurstFrameIo implements NativeFrameIo {
 
   setPeer(peer: number, address: Uint8Array, udpPort: number): void {
     this.#burst.setPeer(peer, address, udpPort);
+  }
+
+  setShaping(port: number, shaping: Shaping): void {
+    const { outboundKbps, inboundKbps, weight } = shaping;
+    const bytesPerSec = (kbps: number) => (kbps * 1000) / 8;
+    this.#burst.setShaping(port, bytesPerSec(outboundKbps), bytesPerSec(inboundKbps), weight);
+  }
+
+  setLinkSpeed(kbps: number): void {
+    this.#burst.setLink((kbps * 1000) / 8);
+  }
+
+  shapingDrops(port: number): number {
+    return this.#burst.waitingDrops(port);
   }
 
   detach(port: number): void {

@@ -4,6 +4,7 @@
  */
 import type { IpPrefixWords, IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
+import type { Port } from '../../schema/southbound/messages.ts';
 import type { AddressSet } from '../engine/address-set.ts';
 import type { EpochCell } from '../engine/epochs.ts';
 import { branchGroup, type Group, type PrefixGroup } from '../engine/group.ts';
@@ -111,6 +112,8 @@ export interface PortRecord {
 }
 
 export interface ConfiguredPort extends PipelinePort {
+  /** As goal state has it, for parts of the switch that are no layer. */
+  readonly goal: Port;
   readonly policy: PortPolicy;
   readonly network: Network;
   readonly service: ServicePort;

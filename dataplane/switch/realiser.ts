@@ -214,6 +214,7 @@ export class Realiser {
     const configured: ConfiguredPort = {
       index,
       cell,
+      goal: settings,
       policy,
       pipeline: portPipeline(policy),
       network,

@@ -28,7 +28,9 @@ import { capturedPorts } from './captured-ports.ts';
 import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
 import { Forwarder } from './forwarder.ts';
+import type { PortRecord } from './network-state.ts';
 import { UPLINK_PORT } from './port-registry.ts';
+import { PortShaping } from './port-shaping.ts';
 import type { FlowEntry } from './switch-handle.ts';
 import { type GoalChange, SwitchTables } from './tables.ts';
 
@@ -53,6 +55,7 @@ export class SwitchCore {
   #nowMs: number;
   readonly #tables: SwitchTables;
   readonly #forwarder: Forwarder;
+  readonly #shaping: PortShaping;
   readonly #expired = new Uint32Array(FLOW_EXPIRY_BURST);
   /** Frame I/O's number by port number. */
   readonly #devices = new Map<number, number>();
@@ -86,6 +89,7 @@ export class SwitchCore {
         this.counters.clear(index);
       },
     });
+    this.#shaping = new PortShaping(io);
     this.captures = new Captures(io, clock, capturedPorts(this.#tables));
     this.#forwarder = new Forwarder({
       io,
@@ -112,6 +116,8 @@ export class SwitchCore {
   applyGoal(change: GoalChange): ResourceError[] {
     const errors = this.#tables.apply(change);
     this.#forwarder.forgetTrust();
+    for (const { host } of change.upserts) if (host !== undefined) this.#shaping.setHost(host);
+    this.#shaping.update(this.#attached());
     return errors;
   }
 
@@ -122,6 +128,7 @@ export class SwitchCore {
     assert(!this.#devices.has(record.index), 'a port has one device');
     this.#devices.set(record.index, device);
     this.#forwarder.bind(device, record.index);
+    this.#shaping.update(this.#attached());
     return record.index;
   }
 
@@ -134,6 +141,7 @@ export class SwitchCore {
     this.#devices.delete(record.index);
     this.#forwarder.unbind(device);
     this.#tables.detach(record);
+    this.#shaping.update(this.#attached());
     return device;
   }
 
@@ -171,6 +179,7 @@ export class SwitchCore {
       this.counters.setDropped(port, Drop.TransmitQueueFull, queueFull);
       this.counters.setDropped(port, Drop.TransmitFailed, failed + offloadInvalid);
       this.counters.setDropped(port, Drop.ReceiveQueueFull, this.#io.receiveDrops(device));
+      this.counters.setDropped(port, Drop.InboundRateExceeded, this.#io.shapingDrops(device));
     }
   }
 
@@ -191,6 +200,14 @@ export class SwitchCore {
   checkInvariants(): void {
     this.flowTable.checkInvariants();
     this.transpositions.checkInvariants(this.flowTable.references);
+  }
+
+  /** Ports with a device. */
+  *#attached(): Generator<readonly [PortRecord, number]> {
+    for (const [port, device] of this.#devices) {
+      const record = this.#tables.ports.at(port);
+      if (record !== undefined) yield [record, device];
+    }
   }
 
   #nowSec(): number {
