@@ -33,6 +33,11 @@ page is generated from the controller's registry of resource types (\`npm run ge
 - One operation runs per resource tree (§1.3.3.1): a write cancels those it replaces, waits up to five seconds for those it may not cancel,
   and is then 409 \`AnotherOperationInProgress\`.
 - A write with the \`x-ms-client-request-id\` of an earlier one by the same client on the same resource gets the same answer again.
+- \`?whatIf=true\` on a \`PUT\` or \`DELETE\` changes nothing: no revision, no etag, no operation. A request that would be refused is refused in the
+  same way; any other is answered 200 with \`status\` (what the write itself would be answered with) and what it would change: \`flows\`, for each
+  address the packets that access control would newly allow or deny, exactly and as disjoint sets of prefixes, protocols and ports (the packets
+  that open a flow: answers follow them); \`routes\`, for each subnet the destinations that get another next hop; \`goals\`, what switches are
+  told anew, differently or no longer. Lists are cut at the limits in docs/limits.md, and \`…Omitted\` says how many entries are missing.
 - Errors: \`{"error": {"code", "message", "target", "details"}}\` with a code of §3.1.5.35; docs/errors.md has what to do.
 
 ## Read-only resources

@@ -14,6 +14,7 @@
 import { GoalStates, type SliceChanges, type TargetKey } from '../goal-state/goal-states.ts';
 import type { Slice } from '../goal-state/slice.ts';
 import type { JsonObject, Revision } from '../store/store.ts';
+import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
 import { Model, type ModelChange, type ModelView } from './model.ts';
 import {
@@ -117,20 +118,44 @@ export class Compiler {
   /** Takes one input in, as a whole. */
   apply(input: CompilerInput): SliceChanges {
     this.#revision = Math.max(this.#revision, input.revision);
-    const dirty = NODES.map(() => new Set<string>());
-    const unhandled = NODES.map(() => false);
-    for (const change of this.#changeModel(input)) {
-      NODES.forEach((node, at) => {
-        const units = node.handle(change, this.#model);
-        if (units === 'unhandled') unhandled[at] = true;
-        else for (const unit of units) dirty[at]?.add(unit);
-      });
+    const changes = this.#changeModel(input);
+    for (const node of NODES) {
+      const units = this.#dirtyUnits(node, changes);
+      if (units === 'unhandled') this.#recomputeNode(node);
+      else for (const unit of units) this.#compileUnit(node, unit);
     }
-    NODES.forEach((node, at) => {
-      if (unhandled[at] === true) this.#recomputeNode(node);
-      else for (const unit of dirty[at] ?? []) this.#compileUnit(node, unit);
-    });
     return this.#goals.takeChanges();
+  }
+
+  /**
+   * What is, and what would be if the documents were so. `look` is shown both states, the later one first, each only while it lasts;
+   * nothing that anybody else sees is changed.
+   */
+  preview<T>(
+    documents: readonly DocumentInput[],
+    look: (state: CompiledState) => T,
+  ): { readonly before: T; readonly after: T } {
+    const counters = { ...this.#counters };
+    const changes = this.#changeModel({ revision: 0, documents, placements: [] });
+    const common = { model: this.#model, nodes: NODES, settings: this.#settings };
+    let after: T;
+    let dirty: readonly UnitName[];
+    try {
+      dirty = NODES.flatMap((node) => {
+        const units = this.#dirtyUnits(node, changes);
+        const all = units === 'unhandled' ? this.#unitsOf(node) : units;
+        return [...all].map((unit) => ({ node: node.name, unit }));
+      });
+      after = look(new CompiledState({ ...common, dirty }));
+    } finally {
+      for (const change of [...changes].reverse()) {
+        if (change.kind === 'placement') continue;
+        const id = change.before?.id ?? change.after?.id ?? '';
+        this.#model.set(change.kind, id, change.before);
+      }
+      this.#counters = counters;
+    }
+    return { before: look(new CompiledState({ ...common, dirty })), after };
   }
 
   /** Compiles everything again. Changes nothing, unless a node's `handle` is wrong. */
@@ -165,10 +190,26 @@ export class Compiler {
     return typeof document === 'string' ? undefined : document;
   }
 
+  #dirtyUnits(
+    node: CompilerNode,
+    changes: readonly ModelChange[],
+  ): ReadonlySet<string> | 'unhandled' {
+    const dirty = new Set<string>();
+    for (const change of changes) {
+      const units = node.handle(change, this.#model);
+      if (units === 'unhandled') return 'unhandled';
+      for (const unit of units) dirty.add(unit);
+    }
+    return dirty;
+  }
+
+  #unitsOf(node: CompilerNode): Set<string> {
+    return new Set([...node.units(this.#model), ...this.#goals.unitsOf(node.name)]);
+  }
+
   #recomputeNode(node: CompilerNode): void {
     this.#counters.nodesRecomputed++;
-    const units = new Set([...node.units(this.#model), ...this.#goals.unitsOf(node.name)]);
-    for (const unit of units) this.#compileUnit(node, unit);
+    for (const unit of this.#unitsOf(node)) this.#compileUnit(node, unit);
   }
 
   #compileUnit(node: CompilerNode, unit: string): void {

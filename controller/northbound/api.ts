@@ -152,6 +152,13 @@ export class Api {
   async #write(request: IdentifiedWrite, path: ApiPath, target: ResourcePath): Promise<ApiReply> {
     const { method } = request;
     const body = method === 'PUT' ? parseBody(request) : undefined;
+    if (isWhatIf(path.query)) {
+      const ifMatch = request.headers['if-match'];
+      const ifNoneMatch = request.headers['if-none-match'];
+      const write = { method, path: target, body, ifMatch, ifNoneMatch };
+      const answer = await this.#parts.writer.whatIf(write);
+      return { status: 200, headers: {}, body: JSON.stringify(answer) };
+    }
     const clientRequestId = clientRequestIdOf(request);
     const reply = await this.#parts.writer.write({
       method,
@@ -227,6 +234,15 @@ function parseBody(request: ApiRequest): unknown {
       further: [invalid],
     });
   }
+}
+
+/** `?whatIf=true`: say what the write would change, and change nothing. */
+function isWhatIf(query: URLSearchParams): boolean {
+  const [, value] = [...query].find(([name]) => name.toLowerCase() === 'whatif') ?? [];
+  if (value === undefined || value.toLowerCase() === 'false') return false;
+  if (value.toLowerCase() === 'true') return true;
+  // A slip of the pen must not become a write.
+  throw fault('InvalidParameterValue', `whatIf is true or false, not '${value}'`, 'whatIf');
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });

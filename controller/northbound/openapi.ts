@@ -122,7 +122,7 @@ function resourceOperations(type: RegisteredType): JsonObject {
     },
     put: {
       operationId: `put ${type.path}`,
-      parameters: [...parameters, IF_MATCH],
+      parameters: [...parameters, IF_MATCH, WHAT_IF],
       requestBody: { required: true, content },
       responses: {
         200: { description: 'replaced', content },
@@ -138,8 +138,9 @@ function resourceOperations(type: RegisteredType): JsonObject {
     ...operations,
     delete: {
       operationId: `delete ${type.path}`,
-      parameters: [...parameters, IF_MATCH],
+      parameters: [...parameters, IF_MATCH, WHAT_IF],
       responses: {
+        200: { description: 'what it would change, with whatIf' },
         202: { description: 'being deleted; Location tells when it is done' },
         204: { description: 'it does not exist' },
         409: refused,
@@ -149,6 +150,12 @@ function resourceOperations(type: RegisteredType): JsonObject {
   };
 }
 
+const WHAT_IF: JsonObject = {
+  name: 'whatIf',
+  in: 'query',
+  description: 'true: the answer says what the write would change, and nothing is changed',
+  schema: { type: 'boolean', default: false },
+};
 const IF_MATCH: JsonObject = { name: 'If-Match', in: 'header', schema: { type: 'string' } };
 
 function parametersOf(type: RegisteredType | undefined): JsonObject[] {

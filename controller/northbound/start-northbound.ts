@@ -16,6 +16,7 @@ import { LiveOperations } from '../operations/live-operations.ts';
 import { OperationHistory } from '../operations/operation-history.ts';
 import type { AskTarget } from '../southbound/ask-target.ts';
 import type { Change, Store } from '../store/store.ts';
+import type { WhatIf } from '../what-if/answer.ts';
 import { Api } from './api.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { IDEMPOTENT_REPLIES_MAX } from './limits.ts';
@@ -33,6 +34,7 @@ export interface NorthboundOptions {
   readonly realised: RealisedState;
   /** Asks a host's switch what it does. */
   readonly ask: AskTarget;
+  readonly whatIf: WhatIf;
   readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly rng: Rng;

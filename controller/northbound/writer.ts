@@ -9,8 +9,10 @@
 import { assert } from '../../base/assert.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { orderedGuid, randomGuid } from '../../base/guid.ts';
+import { HeaderSpaceError } from '../../base/header-diagram.ts';
 import type { Rng } from '../../base/rng.ts';
 import { type Millis, millis } from '../../base/units.ts';
+import type { WhatIfAnswer } from '../../schema/northbound/what-if.ts';
 import { plantTree, type Resource, resourcesOf } from '../model/desired-state.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import { treeKeyOf } from '../model/resource-ref.ts';
@@ -19,8 +21,9 @@ import type { IdempotentReplies, StoredReply } from '../operations/idempotent-re
 import type { LiveOperation, LiveOperations } from '../operations/live-operations.ts';
 import type { OperationHistory, OperationRecord } from '../operations/operation-history.ts';
 import type { Mutation } from '../store/store.ts';
+import type { WhatIf, WriteEffect } from '../what-if/answer.ts';
 import type { CommitPipeline } from './commit-pipeline.ts';
-import { detail, NorthboundFault } from './fault.ts';
+import { detail, fault, NorthboundFault } from './fault.ts';
 import { CONFLICT_WAIT } from './limits.ts';
 import { type PlanContext, planWrite, type WritePlan, type WriteRequest } from './plan-write.ts';
 import type { PlanningState } from './planning-state.ts';
@@ -56,6 +59,7 @@ export interface WriterParts {
   readonly replies: IdempotentReplies;
   readonly clock: Clock;
   readonly rng: Rng;
+  readonly whatIf: WhatIf;
   readonly conflictWait?: Millis;
 }
 
@@ -90,6 +94,20 @@ export class Writer {
     }
   }
 
+  /**
+   * What the write would change, with the status it would be answered with; nothing is written. Throws what the write itself would be
+   * refused with. Judged on what is compiled, so what is under way is waited for.
+   */
+  async whatIf(request: WriteRequest): Promise<WhatIfAnswer> {
+    const { effect, status } = await this.#parts.queue.run(() => this.#preview(request));
+    try {
+      return { status, ...(await effect) };
+    } catch (thrown) {
+      if (!(thrown instanceof HeaderSpaceError)) throw thrown;
+      throw fault('OperationNotSupported', `this what-if cannot be answered: ${thrown.message}`);
+    }
+  }
+
   /** Runs `task`, which commits to desired state by itself, while no write is planned or under way. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#parts.queue.run(() => this.#parts.pipeline.exclusive(task));
@@ -99,6 +117,24 @@ export class Writer {
   async idle(): Promise<void> {
     await this.#parts.queue.idle();
     await this.#parts.pipeline.settle();
+  }
+
+  /** In the queue, so that no write comes between the plan and the comparison. */
+  async #preview(request: WriteRequest): Promise<StartedPreview> {
+    const { pipeline, planning, realised, clock, conflictWait = CONFLICT_WAIT } = this.#parts;
+    await pipeline.settle();
+    await pipeline.ready();
+    const plan = planWrite(request, this.#planContext());
+    const deadline = clock.now() + conflictWait;
+    while (realised.compiledRevision < planning.revision) {
+      if (clock.now() >= deadline)
+        throw fault('ServiceUnavailable', 'earlier writes are still being compiled');
+      await sleep(clock, CONFLICT_POLL);
+    }
+    const documents =
+      plan === undefined ? [] : [{ key: plan.treeKey, value: plan.document }, ...plan.companions];
+    const status = plan === undefined ? 204 : statusOf(request.method, plan);
+    return { effect: this.#parts.whatIf(documents), status };
   }
 
   async #attempt(request: ClientRequest): Promise<Attempt> {
@@ -179,11 +215,13 @@ export class Writer {
 
   /** The answer as it will be given, made before the commit so that the commit can hold it for a retry. */
   #reply(request: ClientRequest, plan: WritePlan, record: OperationRecord): StoredReply {
-    if (request.method === 'DELETE') return { status: 202, operationId: record.id };
+    if (request.method === 'DELETE') {
+      return { status: statusOf(request.method, plan), operationId: record.id };
+    }
     const resource = plannedResource(plan, request.path.key);
     const running: OperationSubject = { id: record.id, method: 'PUT', key: request.path.key };
     return {
-      status: plan.created ? 201 : 200,
+      status: statusOf(request.method, plan),
       operationId: record.id,
       etag: etagOf(resource),
       body: JSON.stringify(viewOf(resource, this.#readContext(), [running])),
@@ -228,6 +266,16 @@ export class Writer {
 /** In an object: a promise alone would be waited for where it is passed on, and the queue with it. */
 interface StartedWrite {
   readonly settled: Promise<WriteReply>;
+}
+
+interface StartedPreview {
+  readonly effect: Promise<WriteEffect>;
+  readonly status: number;
+}
+
+function statusOf(method: WriteRequest['method'], plan: WritePlan): number {
+  if (method === 'DELETE') return 202;
+  return plan.created ? 201 : 200;
 }
 
 const NOTHING_DONE: WriteReply = {

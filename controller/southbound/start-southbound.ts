@@ -13,6 +13,7 @@ import { Compiler, type DocumentInput, type PlacementInput } from '../compiler/c
 import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
+import { type WhatIf, whatIf } from '../what-if/answer.ts';
 import { type AskTarget, askTarget } from './ask-target.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
@@ -38,6 +39,8 @@ export interface Southbound {
   readonly realised: RealisedState;
   /** Asks a connected target (schema/southbound/diagnostics). */
   readonly ask: AskTarget;
+  /** Asks the compiler what would be. */
+  readonly whatIf: WhatIf;
   /** Port that TCP is bound to; undefined for a unix socket. */
   readonly port: number | undefined;
   /** Resolves after `close`; rejects when the store can no longer be followed. */
@@ -80,6 +83,7 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
   return {
     realised: realisedState({ compiler, hub, progress, clock }),
     ask: askTarget((key, method, question) => hub.ask(key, method, question)),
+    whatIf: whatIf(compiler, clock),
     port: server.port,
     ended,
     async close() {

@@ -59,3 +59,23 @@ export interface RouteChange {
   readonly before: NextHop;
   readonly after: NextHop;
 }
+
+/** Something switches are told that comes, goes or becomes another. */
+export interface GoalChange {
+  readonly kind: string;
+  readonly resourceRef: string;
+  /** Of an address mapping. */
+  readonly address?: string;
+  readonly change: 'Added' | 'Removed' | 'Changed';
+}
+
+export interface WhatIfAnswer {
+  /** Status that the write itself would be answered with; 204: there is nothing to delete. */
+  readonly status: number;
+  readonly flows: readonly FlowChange[];
+  readonly flowsOmitted: number;
+  readonly routes: readonly RouteChange[];
+  readonly routesOmitted: number;
+  readonly goals: readonly GoalChange[];
+  readonly goalsOmitted: number;
+}

@@ -12,7 +12,11 @@ import { systemClock } from '../../../base/clock.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { type Millis, millis } from '../../../base/units.ts';
-import { followDesired } from '../../../controller/model/desired-state-feed.ts';
+import { Compiler } from '../../../controller/compiler/compiler.ts';
+import {
+  type DesiredStateFeed,
+  followDesired,
+} from '../../../controller/model/desired-state-feed.ts';
 import type {
   ConfigurationState,
   RealisedState,
@@ -25,6 +29,7 @@ import { QuestionFault } from '../../../controller/southbound/questions.ts';
 import { openLevelStore } from '../../../controller/store/level-store.ts';
 import { MemoryStore } from '../../../controller/store/memory-store.ts';
 import type { Store } from '../../../controller/store/store.ts';
+import { type WhatIf, whatIf } from '../../../controller/what-if/answer.ts';
 import {
   type Credentials,
   openCertificateAuthority,
@@ -107,6 +112,7 @@ export async function startController(
     ...options,
     ...{ store, feed, realised, metrics, clock: systemClock, rng: systemRng, log: silentLogger },
     ask: options.ask ?? ((host) => Promise.reject(new QuestionFault(host, 'SDN_TARGET_AWAY', ''))),
+    whatIf: compiledFresh(feed, realised),
     version: '0.0.1',
     conflictWait: options.conflictWait ?? millis(0),
   });
@@ -163,6 +169,25 @@ function realisedByHand(): Realised {
     configurationState: (instanceId) => states.get(instanceId),
     programmed: () => ({ status: 'Programmed', waitingFor: [], programmedAfterMs: 0 }),
     targets: () => [],
+  };
+}
+
+/** A compiler that begins with what is desired now. */
+function compiledFresh(feed: DesiredStateFeed, realised: Realised): WhatIf {
+  return (documents) => {
+    const compiler = new Compiler();
+    compiler.apply({
+      revision: feed.state.revision,
+      documents: [...feed.state.trees().values()].map(({ key, root }) => ({
+        key,
+        value: root.body,
+      })),
+      placements: [...realised.servers].map(([interfaceInstanceId, serverId]) => ({
+        interfaceInstanceId,
+        serverId,
+      })),
+    });
+    return whatIf(compiler, systemClock)(documents);
   };
 }
 
