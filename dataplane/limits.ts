@@ -6,16 +6,20 @@ export const PORTS_MAX = 4096;
 export const PEERS_MAX = 65_536;
 /** Largest frame incl. Ethernet header that enters the switch: 64 KiB IP packet and one VLAN tag. */
 export const FRAME_BYTES_MAX = 65_553;
-/** Flows a switch remembers, each with its reverse: 128 bytes a direction, 32 MB when all are in use. */
-export const FLOWS_MAX = 131_072;
-/** Flows of one port: half of all, so that no single VM can take the whole table. */
-export const FLOWS_PER_PORT_MAX = 65_536;
+/** Flows a switch remembers, each with its reverse and once per port that takes part: about 350 MB if all are ever in use at once. */
+export const FLOWS_MAX = 1_048_576;
+/** Flows of one port unless its own limit says otherwise: half of all, so that no single VM can take the whole table. */
+export const FLOWS_PER_PORT_MAX = 524_288;
 /** A flow whose other side has not spoken is forgotten after this long without a packet; it is the first to go when room is needed. */
 export const FLOW_HALF_OPEN_IDLE_SEC_MAX = 30;
 /** 2 hours 4 minutes: twice the keep-alive interval a host may use at least (RFC 5382 REQ-5). */
 export const TCP_ESTABLISHED_IDLE_SEC_MAX = 7440;
-/** A TCP connection that has closed, or is closing: long enough for the last ACK and its repetitions. */
-export const TCP_CLOSING_IDLE_SEC_MAX = 30;
+/** A TCP connection of which one side has sent FIN; the other may go on for long (RFC 5382 REQ-5, transitory connections). */
+export const TCP_CLOSING_IDLE_SEC_MAX = 240;
+/** A TCP connection that both sides have closed: long enough for the last ACK and its repetitions. */
+export const TCP_TIME_WAIT_IDLE_SEC_MAX = 30;
+/** A TCP connection that was reset: what is still on its way has arrived. */
+export const TCP_RESET_IDLE_SEC_MAX = 10;
 /** UDP, and what is neither TCP nor ICMP (RFC 4787 REQ-5). */
 export const DATAGRAM_FLOW_IDLE_SEC_MAX = 120;
 /** RFC 5508 REQ-1. */

@@ -27,12 +27,15 @@ const FLOWS = `
 ## Flows
 
 Only the first packet of a flow walks the layers. What its rules decide (push, pop, modify a header, deliver where) is composed into one *header
-transposition* and kept in the *unified flow table* under the packet's addresses, ports, protocol and the place it entered by; the reverse flow is
-made along with it. Every later packet is one lookup and one transposition, also between two VMs of the same host, whose entry holds the sender's
-outbound and the receiver's inbound layers together.
+transposition* and kept in the *unified flow table* under the packet's addresses, ports, protocol and the place it entered by. Every later packet is one
+lookup and one transposition, also between two VMs of the same host, where the sender's entry holds both ports' layers together.
+
+Each port has its own pair of entries per flow: what it sends and what is delivered to it. So each port knows by itself which side asked and which
+answers, whichever way the packets take: an answer that comes straight to a request that went through an appliance is still an answer. In
+stateful layers an answer is judged by its request ([0007](design/0007-replies-are-judged-by-their-request.md)).
 
 A change of policy moves an *epoch*: of a port, or of one address mapping. Flows that were resolved under an earlier epoch walk the layers again with
-their next packet, so a change also reaches connections that are already open. In stateful layers a reply is judged by the request it answers.
+their next packet, so a change also reaches connections that are already open.
 `;
 
 export function pipelineDocument(): string {

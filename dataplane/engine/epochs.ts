@@ -3,7 +3,7 @@
  * generation, never flushed).
  *
  * An epoch cell is a counter that belongs to something a flow was resolved against: a port's whole policy, or one rule that may be
- * revoked by itself (a single address mapping). A flow remembers up to three cells and the *sum* of their values; since cells only
+ * revoked by itself (a single address mapping). A flow remembers up to CELLS_MAX cells and the *sum* of their values; since cells only
  * ever count up, an equal sum proves that none of them has moved. A flow with another sum is stale and is resolved again by
  * its next packet. So a change costs one increment, however many flows it concerns.
  *
@@ -15,8 +15,11 @@ import { assert } from '../../base/assert.ts';
 /** Index of an epoch cell. */
 export type EpochCell = number;
 
-/** The cell nobody bumps: for a flow that depends on fewer than three. */
+/** The cell nobody bumps: for a flow that depends on fewer than CELLS_MAX. */
 export const ALWAYS_CURRENT: EpochCell = 0;
+
+/** Cells that one flow may depend on: both ports of its way, and four rules (a peering, a route, an appliance, a mapping). */
+export const CELLS_MAX = 6;
 
 const CELLS_INITIAL = 1024;
 
@@ -45,10 +48,12 @@ export class Epochs {
     this.#cells[cell] = (this.#cells[cell] ?? 0) + 1;
   }
 
-  /** What a flow that depends on these three cells remembers. */
-  sum(a: EpochCell, b: EpochCell, c: EpochCell): number {
+  /** What a flow remembers that depends on the CELLS_MAX cells in `words` from `at` on. */
+  sum(words: Uint32Array, at: number): number {
     const cells = this.#cells;
-    return ((cells[a] ?? 0) + (cells[b] ?? 0) + (cells[c] ?? 0)) >>> 0;
+    let sum = 0;
+    for (let index = at; index < at + CELLS_MAX; index += 1) sum += cells[words[index] ?? 0] ?? 0;
+    return sum >>> 0;
   }
 
   #grow(): void {

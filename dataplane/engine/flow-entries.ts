@@ -1,8 +1,8 @@
 /**
  * Entries of the unified flow table and the index that finds them: fixed arrays, an entry's number never changes while it is in use.
  *
- * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and the check for staleness read; the second line what is
- * written with every packet. The index is open addressing with linear probing over (hash, entry) words at a load of at most one
+ * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and most of what the check for staleness reads; the second
+ * line what is written with every packet. The index is open addressing with linear probing over (hash, entry) words at a load of at most one
  * half; removal closes the gap, so there are no tombstones to step over. Called by flow-table alone.
  */
 import { assert } from '../../base/assert.ts';
@@ -23,14 +23,16 @@ export const Word = {
   KIND: 10,
   TRANSPOSITION: 11,
   EPOCH: 12,
-  INGRESS_CELL: 13,
-  EGRESS_CELL: 14,
-  RULE_CELL: 15,
-  // Second cache line.
-  SRC_MAC_HIGH: 16,
-  SRC_MAC_LOW: 17,
-  LAST_USED: 18,
-  HASH: 19,
+  /** CELLS_MAX of them; the last two lie in the second cache line. */
+  CELLS: 13,
+  /** Entry of the port that receives the packets, plus one; 0: none. */
+  LINK: 19,
+  SRC_MAC_HIGH: 24,
+  SRC_MAC_LOW: 25,
+  LAST_USED: 26,
+  HASH: 27,
+  /** Of the linked pair, when the link was made. */
+  LINK_GENERATION: 28,
 } as const;
 /** Counters of an entry are doubles: offsets in 8-byte words, DOUBLES of them to an entry. */
 export const DOUBLES: number = STRIDE / 2;

@@ -2,8 +2,14 @@
  * What makes two packets one flow, and which flow answers which.
  *
  * A flow's identity is its scope, both addresses, both ports, the protocol, the IP version and whether it consists of later fragments.
- * The scope says where it enters: a port's number for what the port sends, INBOUND_SCOPE + VNI for what a tunnel brings; within a
- * network identifier addresses are unique, so a tunnelled packet needs one lookup, not one for its port and one for its flow.
+ * The scope says whose it is and which way it goes:
+ *
+ *   port                     what the port sends
+ *   INBOUND_SCOPE + VNI      what is delivered to the port that has the destination address: within a network identifier addresses are
+ *                            unique, so a tunnelled packet needs one lookup, not one for its port and one for its flow
+ *   FORWARDED_SCOPE + port   what is delivered to a port that forwards for others: the same packet may be delivered within the
+ *                            same network identifier again, to the port that has the address
+ *
  * Called by flow-table and dataplane/switch.
  */
 import { EtherType } from '../../packet/ethernet.ts';
@@ -15,7 +21,8 @@ import { IpProtocol } from '../../packet/ip-protocol.ts';
 export type FlowScope = number;
 
 /** Above every port index; with any 24-bit network identifier still a small integer of the engine. */
-export const INBOUND_SCOPE: FlowScope = 0x4000_0000;
+export const INBOUND_SCOPE: FlowScope = 0x2000_0000;
+export const FORWARDED_SCOPE: FlowScope = 0x3000_0000;
 
 export function outboundScope(port: number): FlowScope {
   return port;
@@ -23,6 +30,10 @@ export function outboundScope(port: number): FlowScope {
 
 export function inboundScope(vni: number): FlowScope {
   return INBOUND_SCOPE + vni;
+}
+
+export function forwardedScope(port: number): FlowScope {
+  return FORWARDED_SCOPE + port;
 }
 
 export const KIND_IPV6 = 0x100;
@@ -51,6 +62,24 @@ export function isTrackable(key: FlowKey): boolean {
   if (key.protocol === IpProtocol.ICMP) return icmp.isQuery(key.dstPort >>> 8);
   if (key.protocol === IpProtocol.ICMPV6) return icmpv6.isEcho(key.dstPort >>> 8);
   return true;
+}
+
+/** Writes what identifies the packet; offsets and what else the key holds are left alone. */
+export function copyIdentity(key: FlowKey, into: FlowKey): void {
+  into.src0 = key.src0;
+  into.src1 = key.src1;
+  into.src2 = key.src2;
+  into.src3 = key.src3;
+  into.dst0 = key.dst0;
+  into.dst1 = key.dst1;
+  into.dst2 = key.dst2;
+  into.dst3 = key.dst3;
+  into.etherType = key.etherType;
+  into.protocol = key.protocol;
+  into.fragment = key.fragment;
+  into.srcPort = key.srcPort;
+  into.dstPort = key.dstPort;
+  into.tcpFlags = key.tcpFlags;
 }
 
 /**

@@ -3,20 +3,25 @@
  *
  *   entry 2k    what the flow's initiator sends      entry 2k+1   what answers it (the paired reverse flow)
  *
- * Both entries of a pair are made together, share one state and one timer and go together, so a pair is known by its number k and
- * needs no links. The reverse entry is made unresolved; its first packet resolves it. How entries are stored and found is
- * flow-entries.ts.
+ * A pair belongs to one port: one of its entries is what the port sends, the other what it is sent; the initiator is whichever was seen
+ * first, so each port has its own view of which side asks and which answers. Both entries are made together, share one state and
+ * one timer and go together, so a pair is known by its number k and needs no links. The reverse entry is made unresolved; its
+ * first packet resolves it. How entries are stored and found is flow-entries.ts.
  *
- * Bounded twice: pairs in all, and pairs per owner (the port whose traffic made it). When either is reached the owner's oldest
- * half-open flow is evicted, else (table full) the oldest half-open flow of anybody, else the new flow is refused and
- * its packet dropped as Drop.FlowTableFull. A port that floods therefore pushes out its own half-open flows first.
+ * A packet between two ports of this switch concerns two pairs. The sender's entry holds the transposition of the whole way and a link to
+ * the receiver's entry, with the generation of that pair: so the packet costs one lookup, is counted at both and moves the state
+ * of both on; and when the receiver's pair goes, the sender's entry is no longer current.
  *
- * Nothing here allocates after construction, and nothing throws for want of room. Called by dataplane/switch/forwarder.
+ * Bounded twice: pairs in all, and pairs per port. When either is reached the port's own first evictable pair goes (pair-lists.ts), else
+ * (table full) the first evictable one of anybody, else the new flow is refused and its packet dropped as
+ * Drop.FlowTableFull. A port that floods therefore pushes out its own half-open flows first.
+ *
+ * Nothing here allocates after construction, and nothing throws for want of room. Called by dataplane/switch.
  */
 import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
-import type { EpochCell, Epochs } from './epochs.ts';
+import { CELLS_MAX, type Epochs } from './epochs.ts';
 import {
   DOUBLES,
   Double,
@@ -27,8 +32,17 @@ import {
   Word,
 } from './flow-entries.ts';
 import type { FlowScope } from './flow-id.ts';
-import { FlowState, idleSecMax, nextState, STATE_FLAGS } from './flow-state.ts';
-import { PairLists } from './pair-lists.ts';
+import {
+  FlowState,
+  hasEnded,
+  idleSecMax,
+  isHalfOpen,
+  isOpening,
+  nextState,
+  STATE_FLAGS,
+} from './flow-state.ts';
+import { FLOW_COUNTS, FlowCount, FlowStatistics } from './flow-statistics.ts';
+import { Evictable, PairLists } from './pair-lists.ts';
 import {
   type Frame,
   NO_TRANSPOSITION,
@@ -47,9 +61,10 @@ export interface FlowTableLimits {
 /** What a flow was resolved to. */
 export interface FlowBinding {
   readonly transposition: TranspositionId;
-  readonly ingressCell: EpochCell;
-  readonly egressCell: EpochCell;
-  readonly ruleCell: EpochCell;
+  /** CELLS_MAX epoch cells it depends on. */
+  readonly cells: Uint32Array;
+  /** The receiving port's entry, if the receiver is a port of this switch whose entry was not the one looked up. */
+  readonly link: FlowIndex;
   /** The frame it was resolved for. */
   readonly frame: Frame;
 }
@@ -65,13 +80,16 @@ export class FlowTable {
   readonly #doubles: Float64Array;
   readonly #state: Uint8Array;
   readonly #owner: Uint16Array;
+  /** Grows when a pair's number goes to another flow, or one of its entries to another key. */
+  readonly #generation: Uint32Array;
+  /** Pairs each owner may have. */
+  readonly #ownedMax: Uint32Array;
   readonly #lists: PairLists;
   readonly #wheel: TimerWheel;
   readonly #limits: FlowTableLimits;
   readonly #transpositions: Transpositions;
   readonly #epochs: Epochs;
-  #evictions = 0;
-  #expirations = 0;
+  readonly #statistics: FlowStatistics;
 
   constructor(parts: {
     readonly limits: FlowTableLimits;
@@ -81,6 +99,8 @@ export class FlowTable {
     readonly seed: number;
     /** Now; time is counted in seconds. */
     readonly startSec: number;
+    /** Default: its own. */
+    readonly statistics?: FlowStatistics;
   }) {
     const { flowsMax, ownersMax } = parts.limits;
     this.#limits = parts.limits;
@@ -91,6 +111,10 @@ export class FlowTable {
     this.#doubles = this.#entries.doubles;
     this.#state = new Uint8Array(flowsMax);
     this.#owner = new Uint16Array(flowsMax);
+    this.#generation = new Uint32Array(flowsMax);
+    this.#ownedMax = new Uint32Array(ownersMax).fill(parts.limits.flowsPerOwnerMax);
+    this.#statistics =
+      parts.statistics ?? new FlowStatistics(new Float64Array(ownersMax * FLOW_COUNTS));
     this.#lists = new PairLists(flowsMax, ownersMax);
     this.#wheel = new TimerWheel(flowsMax, parts.startSec);
   }
@@ -100,12 +124,14 @@ export class FlowTable {
     return this.#lists.count;
   }
 
-  /** Flows that had to go before their time, and that went in time, since the start. */
-  get evictions(): number {
-    return this.#evictions;
+  /** What has become of the flows of each port. */
+  get statistics(): FlowStatistics {
+    return this.#statistics;
   }
-  get expirations(): number {
-    return this.#expirations;
+
+  /** Bounds the flows of one owner; undefined: by the limit of all. What it already has stays. */
+  setOwnerLimit(owner: number, flowsMax: number | undefined): void {
+    this.#ownedMax[owner] = flowsMax ?? this.#limits.flowsPerOwnerMax;
   }
 
   hash(scope: FlowScope, key: FlowKey): number {
@@ -118,23 +144,37 @@ export class FlowTable {
   }
 
   /**
+   * As find, for a packet with the key's TCP flags: if the side that used to answer opens a connection of its own where the old one has
+   * ended, the old one is forgotten. Its packets are no answers any more and must be judged as requests.
+   */
+  findFor(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
+    const flow = this.#entries.find(hash, scope, key);
+    if (flow === NO_FLOW || !isOpening(key.tcpFlags)) return flow;
+    if (!this.isReply(flow) || !hasEnded(this.#stateOf(flow >> 1))) return flow;
+    this.remove(flow);
+    return NO_FLOW;
+  }
+
+  /**
    * May the entry's transposition be applied to this frame, or must the flow be resolved (again)? Not if something it was resolved
    * against has changed, or if the frame's source MAC is another than that which was resolved.
    */
   isCurrent(flow: FlowIndex, frame: Frame): boolean {
     const words = this.#words;
     const base = flow * STRIDE;
-    const epoch = this.#epochs.sum(
-      words[base + Word.INGRESS_CELL] ?? 0,
-      words[base + Word.EGRESS_CELL] ?? 0,
-      words[base + Word.RULE_CELL] ?? 0,
-    );
+    const link = words[base + Word.LINK] ?? 0;
     return (
       words[base + Word.TRANSPOSITION] !== NO_TRANSPOSITION &&
-      words[base + Word.EPOCH] === epoch &&
+      words[base + Word.EPOCH] === this.#epochs.sum(words, base + Word.CELLS) &&
       words[base + Word.SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
-      words[base + Word.SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT)
+      words[base + Word.SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT) &&
+      (link === 0 || this.#generation[(link - 1) >> 1] === words[base + Word.LINK_GENERATION])
     );
+  }
+
+  /** Tells a pair from others that had or will have its number, or one of its keys. */
+  generation(flow: FlowIndex): number {
+    return this.#generation[flow >> 1] ?? 0;
   }
 
   transposition(flow: FlowIndex): TranspositionId {
@@ -146,15 +186,26 @@ export class FlowTable {
     return (flow & 1) === 1;
   }
 
-  /** Counts a packet and moves the flow's state on. */
+  /** Port whose flow it is. */
+  owner(flow: FlowIndex): number {
+    return this.#ownerOf(flow >> 1);
+  }
+
+  /** Counts a packet and moves the flow's state on, here and at the port that receives it. */
   touch(flow: FlowIndex, bytes: number, tcpFlags: number, nowSec: number): void {
+    this.#touchOne(flow, bytes, tcpFlags, nowSec);
+    const link = this.#words[flow * STRIDE + Word.LINK] ?? 0;
+    if (link !== 0) this.#touchOne(link - 1, bytes, tcpFlags, nowSec);
+  }
+
+  #touchOne(flow: FlowIndex, bytes: number, tcpFlags: number, nowSec: number): void {
     const doubles = this.#doubles;
     const at = flow * DOUBLES;
     doubles[at + Double.PACKETS] = (doubles[at + Double.PACKETS] ?? 0) + 1;
     doubles[at + Double.BYTES] = (doubles[at + Double.BYTES] ?? 0) + bytes;
     this.#words[flow * STRIDE + Word.LAST_USED] = nowSec;
     const pair = flow >> 1;
-    if ((tcpFlags & STATE_FLAGS) !== 0 || this.#state[pair] === FlowState.HALF_OPEN) {
+    if ((tcpFlags & STATE_FLAGS) !== 0 || (this.#state[pair] ?? 0) < FlowState.ESTABLISHED) {
       this.#advanceState(pair, tcpFlags, this.isReply(flow), nowSec);
     }
   }
@@ -174,8 +225,14 @@ export class FlowTable {
     // An entry of either key that is left from a flow that has since changed its way is superseded.
     this.#removeKey(flow.scope, flow.key);
     this.#removeKey(flow.reverseScope, flow.reverse);
-    if (!this.#makeRoom(flow.owner)) return NO_FLOW;
+    if (!this.#makeRoom(flow.owner)) {
+      this.#statistics.add(flow.owner, FlowCount.REFUSED, 1);
+      return NO_FLOW;
+    }
     const pair = this.#lists.add(flow.owner);
+    this.#statistics.add(flow.owner, FlowCount.CREATED, 1);
+    this.#statistics.add(flow.owner, FlowCount.CURRENT, 1);
+    this.#statistics.add(flow.owner, FlowCount.HALF_OPEN, 1);
     this.#owner[pair] = flow.owner;
     this.#state[pair] = FlowState.HALF_OPEN;
     this.#addEntry(pair * 2, flow.scope, flow.key, flow.nowSec);
@@ -191,23 +248,18 @@ export class FlowTable {
     const old = this.transposition(flow);
     words[base + Word.TRANSPOSITION] = binding.transposition;
     if (old !== NO_TRANSPOSITION) this.#transpositions.release(old);
-    words[base + Word.INGRESS_CELL] = binding.ingressCell;
-    words[base + Word.EGRESS_CELL] = binding.egressCell;
-    words[base + Word.RULE_CELL] = binding.ruleCell;
-    words[base + Word.EPOCH] = this.#epochs.sum(
-      binding.ingressCell,
-      binding.egressCell,
-      binding.ruleCell,
-    );
+    for (let index = 0; index < CELLS_MAX; index += 1) {
+      words[base + Word.CELLS + index] = binding.cells[index] ?? 0;
+    }
+    words[base + Word.EPOCH] = this.#epochs.sum(binding.cells, 0);
+    words[base + Word.LINK] = binding.link === NO_FLOW ? 0 : binding.link + 1;
+    words[base + Word.LINK_GENERATION] = this.#generation[binding.link >> 1] ?? 0;
     const { view, at } = binding.frame;
     words[base + Word.SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
     words[base + Word.SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
   }
 
-  /**
-   * Moves the other entry of a pair to the scope its packets come by from now on: the far end of the flow has moved to another host,
-   * or to this one.
-   */
+  /** Moves the other entry of a pair to the scope and key its packets come by from now on: its port's policy or subnet has changed. */
   moveCounterpart(flow: FlowIndex, scope: FlowScope, key: FlowKey, nowSec: number): void {
     const counterpart = flow ^ 1;
     const hash = this.hash(scope, key);
@@ -218,6 +270,7 @@ export class FlowTable {
     const transposition = this.transposition(counterpart);
     if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
     this.#addEntry(counterpart, scope, key, nowSec);
+    this.#renew(flow >> 1);
   }
 
   /** Forgets a flow and its reverse. */
@@ -230,13 +283,21 @@ export class FlowTable {
       this.#entries.remove(entry);
     }
     this.#wheel.cancel(pair);
-    this.#lists.remove(pair, this.#owner[pair] ?? 0);
+    const owner = this.#ownerOf(pair);
+    this.#statistics.add(owner, FlowCount.CURRENT, -1);
+    if (isHalfOpen(this.#stateOf(pair))) this.#statistics.add(owner, FlowCount.HALF_OPEN, -1);
+    this.#lists.remove(pair, owner);
+    this.#renew(pair);
   }
 
   /** Forgets every flow of an owner that has gone. */
   removeOwner(owner: number): void {
-    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
-      if (this.#lists.isUsed(pair) && this.#owner[pair] === owner) this.remove(pair * 2);
+    for (
+      let pair = this.#lists.firstOwned(owner);
+      pair >= 0;
+      pair = this.#lists.firstOwned(owner)
+    ) {
+      this.remove(pair * 2);
     }
   }
 
@@ -251,15 +312,23 @@ export class FlowTable {
       const deadline = this.#lastUsed(pair) + this.#idleSecMax(pair);
       if (deadline > nowSec) this.#wheel.schedule(pair, deadline);
       else {
-        this.#expirations += 1;
+        this.#statistics.add(this.#ownerOf(pair), FlowCount.EXPIRED, 1);
         this.remove(pair * 2);
       }
     }
     return due === room.length;
   }
 
-  /** Every entry, read out. For people, not for packets. */
-  *views(): Generator<FlowView> {
+  /** Every entry, or every one of one owner, read out. For people, not for packets. */
+  *views(owner?: number): Generator<FlowView> {
+    if (owner !== undefined) {
+      const lists = this.#lists;
+      for (let pair = lists.firstOwned(owner); pair >= 0; pair = lists.nextOwned(pair)) {
+        yield this.#viewOf(pair * 2);
+        yield this.#viewOf(pair * 2 + 1);
+      }
+      return;
+    }
     for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
       if (!this.#lists.isUsed(pair)) continue;
       yield this.#viewOf(pair * 2);
@@ -273,8 +342,8 @@ export class FlowTable {
     assert(indexed === this.count * 2, 'both entries of each flow are indexed');
     assert(this.#wheel.count === this.count, 'each flow has a timer');
     this.#lists.checkInvariants((pair) => ({
-      owner: this.#owner[pair] ?? 0,
-      isHalfOpen: this.#state[pair] === FlowState.HALF_OPEN,
+      owner: this.#ownerOf(pair),
+      evictable: evictableIn(this.#stateOf(pair)),
     }));
     this.#wheel.checkInvariants();
   }
@@ -292,19 +361,24 @@ export class FlowTable {
 
   #makeRoom(owner: number): boolean {
     const lists = this.#lists;
-    if (lists.ownedCount(owner) >= this.#limits.flowsPerOwnerMax) {
-      return this.#evict(lists.oldestHalfOpenOf(owner));
+    if (lists.ownedCount(owner) >= (this.#ownedMax[owner] ?? 0)) {
+      return this.#evict(lists.victimOf(owner));
     }
     if (lists.count < this.#limits.flowsMax) return true;
-    const own = lists.oldestHalfOpenOf(owner);
-    return this.#evict(own >= 0 ? own : lists.oldestHalfOpen());
+    const own = lists.victimOf(owner);
+    return this.#evict(own >= 0 ? own : lists.victim());
   }
 
   #evict(pair: number): boolean {
     if (pair < 0) return false;
-    this.#evictions += 1;
+    this.#statistics.add(this.#ownerOf(pair), FlowCount.EVICTED, 1);
     this.remove(pair * 2);
     return true;
+  }
+
+  /** Whoever is linked to the pair has to resolve its flow again. */
+  #renew(pair: number): void {
+    this.#generation[pair] = (this.#generation[pair] ?? 0) + 1;
   }
 
   #advanceState(pair: number, tcpFlags: number, isReply: boolean, nowSec: number): void {
@@ -312,13 +386,19 @@ export class FlowTable {
     const next = nextState(state, tcpFlags, isReply);
     if (next === state) return;
     this.#state[pair] = next;
-    if (state === FlowState.HALF_OPEN) this.#lists.leaveHalfOpen(pair, this.#owner[pair] ?? 0);
-    if (next === FlowState.HALF_OPEN) this.#lists.enterHalfOpen(pair, this.#owner[pair] ?? 0);
+    const owner = this.#ownerOf(pair);
+    const halfOpen = (isHalfOpen(next) ? 1 : 0) - (isHalfOpen(state) ? 1 : 0);
+    if (halfOpen !== 0) this.#statistics.add(owner, FlowCount.HALF_OPEN, halfOpen);
+    this.#lists.setEvictable(pair, owner, evictableIn(next));
     this.#wheel.schedule(pair, nowSec + this.#idleSecMax(pair));
   }
 
+  #ownerOf(pair: number): number {
+    return this.#owner[pair] ?? 0;
+  }
+
   #stateOf(pair: number): FlowState {
-    return FLOW_STATES[this.#state[pair] ?? 0] ?? FlowState.CLOSED;
+    return FLOW_STATES[this.#state[pair] ?? 0] ?? FlowState.RESET;
   }
 
   #idleSecMax(pair: number): number {
@@ -359,7 +439,7 @@ export class FlowTable {
       protocol: this.#word(flow, Word.KIND) & 0xff,
       isReply: this.isReply(flow),
       state: this.#stateOf(flow >> 1),
-      owner: this.#owner[flow >> 1] ?? 0,
+      owner: this.#ownerOf(flow >> 1),
       transposition: this.transposition(flow),
       lastUsedSec: this.#word(flow, Word.LAST_USED),
       packets: this.#doubles[at + Double.PACKETS] ?? 0,
@@ -384,6 +464,11 @@ export interface FlowView {
   readonly lastUsedSec: number;
   readonly packets: number;
   readonly bytes: number;
+}
+
+function evictableIn(state: FlowState): Evictable {
+  if (isHalfOpen(state)) return Evictable.HALF_OPEN;
+  return hasEnded(state) ? Evictable.ENDED : Evictable.NEVER;
 }
 
 const FLOW_STATES: readonly FlowState[] = Object.values(FlowState);

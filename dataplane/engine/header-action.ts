@@ -19,7 +19,7 @@ import type { FlowKey } from '../../packet/flow-key.ts';
 import * as icmp from '../../packet/icmp.ts';
 import * as icmpv6 from '../../packet/icmpv6.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import { ALWAYS_CURRENT, type EpochCell } from './epochs.ts';
+import { ALWAYS_CURRENT, CELLS_MAX, type EpochCell } from './epochs.ts';
 
 export interface HeaderAction {
   readonly ethernet?: { readonly dst?: Mac; readonly src?: Mac };
@@ -85,8 +85,8 @@ export interface Composition {
   mtu: number;
   /** Port of this switch, or NO_PORT: then a pushed outer header leads to a peer. */
   port: number;
-  /** Epoch cell of the revocable rule on the way. */
-  cell: EpochCell;
+  /** Epoch cells of what has decided on the way, no two the same, then ALWAYS_CURRENT. */
+  readonly cells: Uint32Array;
 }
 
 export function newComposition(): Composition {
@@ -103,7 +103,7 @@ export function newComposition(): Composition {
     vni: 0,
     mtu: 0,
     port: NO_PORT,
-    cell: ALWAYS_CURRENT,
+    cells: new Uint32Array(CELLS_MAX),
   };
 }
 
@@ -120,7 +120,19 @@ export function clearComposition(composition: Composition): void {
   composition.vni = 0;
   composition.mtu = 0;
   composition.port = NO_PORT;
-  composition.cell = ALWAYS_CURRENT;
+  composition.cells.fill(ALWAYS_CURRENT);
+}
+
+/** The flow depends on `cell`. */
+export function dependOn(composition: Composition, cell: EpochCell): void {
+  const { cells } = composition;
+  for (let index = 0; index < CELLS_MAX; index += 1) {
+    if (cells[index] === cell) return;
+    if (cells[index] !== ALWAYS_CURRENT) continue;
+    cells[index] = cell;
+    return;
+  }
+  assert(false, 'a walk depends on at most CELLS_MAX cells');
 }
 
 /**

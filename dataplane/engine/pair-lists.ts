@@ -1,28 +1,41 @@
 /**
- * Which numbers of flow pairs are in use, how many each owner has, and which are half-open, oldest first: for each owner and for all.
- * Doubly linked lists through typed arrays, so that every operation is O(1) and allocates nothing. Called by flow-table.
+ * Which numbers of flow pairs are in use, whose they are, and in which order they may be evicted: for each owner and for all. Doubly
+ * linked lists through typed arrays, so that every operation is O(1) and allocates nothing.
+ *
+ * Evictable are first the half-open pairs, oldest first, then those whose connection has ended, first ended first; a pair that is in use
+ * by both sides is never evicted. Called by flow-table.
  */
 import { assert } from '../../base/assert.ts';
 
 const NONE = -1;
 
+/** When a pair may be evicted; of the evictable, lower goes first. */
+export const Evictable = { HALF_OPEN: 0, ENDED: 1, NEVER: 2 } as const;
+export type Evictable = (typeof Evictable)[keyof typeof Evictable];
+/** Classes that are queued. */
+const CLASSES = 2;
+
 export class PairLists {
   readonly #ownedCount: Uint32Array;
   readonly #isUsed: Uint8Array;
+  readonly #class: Uint8Array;
   /** Pairs that were used and are free again, linked through #nextFree. */
   readonly #nextFree: Int32Array;
   #free = NONE;
   #usedMax = 0;
   #count = 0;
+  readonly #owned: LinkedQueues;
   readonly #all: LinkedQueues;
   readonly #byOwner: LinkedQueues;
 
   constructor(pairs: number, owners: number) {
     this.#ownedCount = new Uint32Array(owners);
     this.#isUsed = new Uint8Array(pairs);
+    this.#class = new Uint8Array(pairs);
     this.#nextFree = new Int32Array(pairs);
-    this.#all = new LinkedQueues(pairs, 1);
-    this.#byOwner = new LinkedQueues(pairs, owners);
+    this.#owned = new LinkedQueues(pairs, owners);
+    this.#all = new LinkedQueues(pairs, CLASSES);
+    this.#byOwner = new LinkedQueues(pairs, owners * CLASSES);
   }
 
   get count(): number {
@@ -42,6 +55,16 @@ export class PairLists {
     return this.#ownedCount[owner] ?? 0;
   }
 
+  /** The owner's oldest pair, NONE (−1) without any. */
+  firstOwned(owner: number): number {
+    return this.#owned.first(owner);
+  }
+
+  /** The next pair of the same owner; NONE after the last. */
+  nextOwned(pair: number): number {
+    return this.#owned.next(pair);
+  }
+
   /** Takes a free pair, half-open. The caller has made sure there is one. */
   add(owner: number): number {
     let pair = this.#free;
@@ -49,15 +72,18 @@ export class PairLists {
     else this.#free = this.#nextFree[pair] ?? NONE;
     assert(pair < this.#isUsed.length, 'a free pair');
     this.#isUsed[pair] = 1;
+    this.#class[pair] = Evictable.NEVER;
     this.#count += 1;
     this.#ownedCount[owner] = this.ownedCount(owner) + 1;
-    this.enterHalfOpen(pair, owner);
+    this.#owned.append(owner, pair);
+    this.setEvictable(pair, owner, Evictable.HALF_OPEN);
     return pair;
   }
 
   remove(pair: number, owner: number): void {
     assert(this.isUsed(pair), 'a pair in use');
-    this.leaveHalfOpen(pair, owner);
+    this.setEvictable(pair, owner, Evictable.NEVER);
+    this.#owned.unlink(owner, pair);
     this.#isUsed[pair] = 0;
     this.#count -= 1;
     this.#ownedCount[owner] = this.ownedCount(owner) - 1;
@@ -65,35 +91,42 @@ export class PairLists {
     this.#free = pair;
   }
 
-  enterHalfOpen(pair: number, owner: number): void {
-    this.#all.append(0, pair);
-    this.#byOwner.append(owner, pair);
+  /** Puts the pair last in the queue of its class, unless it is of that class already. */
+  setEvictable(pair: number, owner: number, evictable: Evictable): void {
+    const old = this.#class[pair] ?? Evictable.NEVER;
+    if (old === evictable) return;
+    if (old !== Evictable.NEVER) {
+      this.#all.unlink(old, pair);
+      this.#byOwner.unlink(owner * CLASSES + old, pair);
+    }
+    this.#class[pair] = evictable;
+    if (evictable === Evictable.NEVER) return;
+    this.#all.append(evictable, pair);
+    this.#byOwner.append(owner * CLASSES + evictable, pair);
   }
 
-  /** No effect on a pair that is not half-open. */
-  leaveHalfOpen(pair: number, owner: number): void {
-    this.#all.unlink(0, pair);
-    this.#byOwner.unlink(owner, pair);
+  /** The pair that goes first, of all or of one owner; NONE (−1) if none may. */
+  victim(): number {
+    const halfOpen = this.#all.first(Evictable.HALF_OPEN);
+    return halfOpen !== NONE ? halfOpen : this.#all.first(Evictable.ENDED);
   }
 
-  /** NONE (−1) if there is none. */
-  oldestHalfOpen(): number {
-    return this.#all.first(0);
+  victimOf(owner: number): number {
+    const halfOpen = this.#byOwner.first(owner * CLASSES + Evictable.HALF_OPEN);
+    return halfOpen !== NONE ? halfOpen : this.#byOwner.first(owner * CLASSES + Evictable.ENDED);
   }
 
-  oldestHalfOpenOf(owner: number): number {
-    return this.#byOwner.first(owner);
-  }
-
-  checkInvariants(pairAt: (pair: number) => { owner: number; isHalfOpen: boolean }): void {
+  checkInvariants(pairAt: (pair: number) => { owner: number; evictable: Evictable }): void {
     const owned = new Map<number, number>();
     let used = 0;
     for (let pair = 0; pair < this.#usedMax; pair += 1) {
-      const { owner, isHalfOpen } = pairAt(pair);
-      const isQueued = this.isUsed(pair) && isHalfOpen;
-      assert(this.#all.has(pair) === isQueued, 'the half-open, and they alone, are queued');
-      assert(this.#byOwner.has(pair) === isQueued, 'the half-open are queued at their owner');
+      const { owner, evictable } = pairAt(pair);
+      const isQueued = this.isUsed(pair) && evictable !== Evictable.NEVER;
+      assert(this.#all.has(pair) === isQueued, 'the evictable, and they alone, are queued');
+      assert(this.#byOwner.has(pair) === isQueued, 'the evictable are queued at their owner');
+      assert(this.#owned.has(pair) === this.isUsed(pair), 'pairs in use are listed');
       if (!this.isUsed(pair)) continue;
+      assert(this.#class[pair] === evictable, 'queued as what the pair is');
       used += 1;
       owned.set(owner, (owned.get(owner) ?? 0) + 1);
     }
@@ -122,6 +155,10 @@ class LinkedQueues {
 
   first(queue: number): number {
     return this.#first[queue] ?? NONE;
+  }
+
+  next(item: number): number {
+    return this.#next[item] ?? NONE;
   }
 
   has(item: number): boolean {

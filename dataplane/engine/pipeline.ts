@@ -8,15 +8,26 @@
  * the same switch, the receiver's inbound on top of it. Both end up in one composition, so that a packet between two local ports
  * costs one lookup and one transposition, as one to a remote host does; its flow depends on the epochs of both.
  *
+ * Which side asks and which answers is each port's own view: the sender's stateful layers judge by the sender's flow, the receiver's by
+ * the receiver's. So a port that has let a request in lets the answer out and the other way round, whichever way the two took.
+ *
  * Called by dataplane/switch/forwarder for the first packet of a flow, and by whoever explains a path.
  */
 import { assert } from '../../base/assert.ts';
 import { Drop } from '../../packet/drop.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
 import type { DecisionLog } from './decision.ts';
 import { Direction } from './direction.ts';
 import { ALWAYS_CURRENT, type EpochCell } from './epochs.ts';
-import { reverseKey } from './flow-id.ts';
-import { type Composition, clearComposition, fold, NO_PORT, Op } from './header-action.ts';
+import { copyIdentity, reverseKey } from './flow-id.ts';
+import {
+  type Composition,
+  clearComposition,
+  dependOn,
+  fold,
+  NO_PORT,
+  Op,
+} from './header-action.ts';
 import { groupsFor, judgesRequest, type Layer } from './layer.ts';
 import type { Packet } from './packet.ts';
 import type { Rule, Steering } from './rule.ts';
@@ -44,36 +55,52 @@ export interface Resolution {
   drop: Drop;
   /** Outcome.ANSWER: who. */
   service: number;
+  /** With the epoch cells that the outcome depends on. */
   readonly composition: Composition;
-  /** Epoch cells the outcome depends on besides the composition's own. */
-  ingressCell: EpochCell;
-  egressCell: EpochCell;
+  /** The packet's identity between the two ports: as the sender's layers left it, and as the receiver's found it. */
+  readonly between: FlowKey;
+  /** Port whose inbound layers have been walked, or NO_PORT: the sender's alone have. */
+  egress: number;
 }
 
-/** Sends `packet` through the switch: from `ingress` to wherever its layers lead. */
+/** What the way through the switch depends on besides the packet. */
+export interface Surroundings {
+  /** Port of this number, if a device is behind it. */
+  portAt(index: number): PipelinePort | undefined;
+  /** Does the packet, as it comes to `egress`, answer a flow that this port opened? */
+  isReplyAt(egress: PipelinePort, packet: Packet): boolean;
+}
+
+/**
+ * Sends `packet` through the switch: from `ingress` to wherever its layers lead. `packet.isReply` says whether it answers a flow that
+ * `ingress` was the receiver of.
+ */
 export function resolve(
   ingress: PipelinePort,
   packet: Packet,
-  portAt: (index: number) => PipelinePort | undefined,
+  surroundings: Surroundings,
   log: DecisionLog,
   resolution: Resolution,
 ): void {
   const { composition } = resolution;
   clearComposition(composition);
   log.clear();
-  resolution.ingressCell = ingress.cell;
-  resolution.egressCell = ALWAYS_CURRENT;
+  resolution.egress = NO_PORT;
+  if (ingress.cell !== ALWAYS_CURRENT) dependOn(composition, ingress.cell);
   walk(ingress, Direction.OUTBOUND, packet, log, resolution);
   if (resolution.outcome !== Outcome.FORWARD) return;
+  copyIdentity(packet.key, resolution.between);
   if (composition.port === NO_PORT) {
     if ((composition.ops & Op.PUSH) === 0) refuse(resolution, Drop.NoRoute);
     return;
   }
-  const egress = portAt(composition.port);
+  const egress = surroundings.portAt(composition.port);
   if (egress === undefined) refuse(resolution, Drop.PortDetached);
   else if (egress.index === ingress.index) refuse(resolution, Drop.HairpinLoop);
   else {
-    resolution.egressCell = egress.cell;
+    resolution.egress = egress.index;
+    dependOn(composition, egress.cell);
+    packet.isReply = surroundings.isReplyAt(egress, packet);
     walk(egress, Direction.INBOUND, packet, log, resolution);
   }
 }
@@ -98,6 +125,10 @@ function walk(
     for (const group of groupsFor(layer, direction, packet)) {
       const rule = group.find(packet);
       log.note(port.index, direction, layer.name, group.name, rule);
+      assert(
+        !turned || !translates(rule),
+        'a layer that judges a reply by its request translates nothing',
+      );
       perform(rule, packet, resolution);
       if (resolution.outcome !== Outcome.FORWARD) break;
     }
@@ -110,10 +141,7 @@ function walk(
 function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
   const { action } = rule;
   const { composition } = resolution;
-  if (rule.cell !== undefined) {
-    assert(composition.cell === ALWAYS_CURRENT, 'at most one revocable rule per walk');
-    composition.cell = rule.cell;
-  }
+  if (rule.cell !== undefined) dependOn(composition, rule.cell);
   switch (action.kind) {
     case 'deny':
       refuse(resolution, action.drop);
@@ -129,6 +157,10 @@ function perform(rule: Rule, packet: Packet, resolution: Resolution): void {
       if (action.steering !== undefined) steer(action.steering, packet, composition);
       break;
   }
+}
+
+function translates({ action }: Rule): boolean {
+  return action.kind === 'allow' && (action.header?.ip ?? action.header?.transport) !== undefined;
 }
 
 function steer(steering: Steering, packet: Packet, composition: Composition): void {

@@ -19,7 +19,7 @@ export interface Rule {
   readonly priority: number;
   readonly predicates: readonly Predicate[];
   readonly action: Action;
-  /** Set where this one rule may be revoked: flows resolved by it become stale when the cell is bumped. At most one per walk. */
+  /** Set where this one rule may be revoked: flows resolved by it become stale when the cell is bumped. At most four per walk. */
   readonly cell?: EpochCell;
   /** Set where people ask how often a rule decides. */
   readonly counter?: RuleCounter;

@@ -1,11 +1,12 @@
 /**
  * Counters of a switch, in shared memory: the forwarding loop counts, anybody in the process reads at any time without a message.
- * Per port: packets and bytes received by the switch from it and sent to it, and frames dropped per Drop code. Doubles: exact to 2^53,
+ * Per port: packets and bytes received by the switch from it and sent to it, frames dropped per Drop code, and its flows. Doubles: exact to 2^53,
  * one writer, torn reads impossible on 64-bit machines.
  *
  * rx and tx are the switch's view, as on any switch: rx is what the port's owner sent (outbound), tx what was delivered to it.
  */
 import { DROP_COUNT, DROP_NAMES, type Drop } from '../../packet/drop.ts';
+import { FLOW_COUNTS, FlowStatistics } from '../engine/flow-statistics.ts';
 import { PORTS_MAX } from '../limits.ts';
 import type { PortCounters } from './switch-handle.ts';
 
@@ -15,14 +16,20 @@ const TX_PACKETS = 2;
 const TX_BYTES = 3;
 const DROPS = 4;
 const STRIDE = DROPS + DROP_COUNT;
+/** After those of all ports: their flows. */
+const FLOWS_AT = PORTS_MAX * STRIDE;
+const LENGTH = FLOWS_AT + PORTS_MAX * FLOW_COUNTS;
 
 export class Counters {
   readonly buffer: SharedArrayBuffer;
+  /** Written by the flow table. */
+  readonly flows: FlowStatistics;
   readonly #values: Float64Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(PORTS_MAX * STRIDE * 8)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LENGTH * 8)) {
     this.buffer = buffer;
     this.#values = new Float64Array(buffer);
+    this.flows = new FlowStatistics(this.#values.subarray(FLOWS_AT, LENGTH));
   }
 
   received(port: number, bytes: number): void {
@@ -49,6 +56,7 @@ export class Counters {
   /** Starts a port's counters at zero: its number has gone to another port. */
   clear(port: number): void {
     this.#values.fill(0, port * STRIDE, (port + 1) * STRIDE);
+    this.flows.clear(port);
   }
 
   drops(port: number, drop: Drop): number {
@@ -69,6 +77,7 @@ export class Counters {
       txPackets: value(TX_PACKETS),
       txBytes: value(TX_BYTES),
       drops,
+      flows: this.flows.read(port),
     };
   }
 

@@ -28,17 +28,16 @@ export function listFlows(parts: ListingParts, query: FlowQuery): FlowEntry[] {
   const owner = query.portId === undefined ? undefined : parts.ports.get(query.portId)?.index;
   if (query.portId !== undefined && owner === undefined) return [];
   const found: FlowEntry[] = [];
-  for (const view of parts.flows.views()) {
+  for (const view of parts.flows.views(owner)) {
     if (found.length >= query.limit) break;
-    const concerned = view.scope < INBOUND_SCOPE ? view.scope : view.owner;
-    if (owner === undefined || owner === concerned) found.push(describe(parts, view, concerned));
+    found.push(describe(parts, view));
   }
   return found;
 }
 
-function describe(parts: ListingParts, view: FlowView, port: number): FlowEntry {
+function describe(parts: ListingParts, view: FlowView): FlowEntry {
   return {
-    portId: parts.ports.at(port)?.id ?? '',
+    portId: parts.ports.at(view.owner)?.id ?? '',
     direction: view.scope < INBOUND_SCOPE ? 'outbound' : 'inbound',
     protocol: PROTOCOL_NAMES[view.protocol] ?? `${view.protocol}`,
     src: formatIpWords(view.src),
@@ -62,7 +61,11 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
 
 function actionOf(parts: ListingParts, view: FlowView): string {
   const id = view.transposition;
-  if (id === NO_TRANSPOSITION) return 'no packet yet';
+  if (id === NO_TRANSPOSITION) {
+    // What a port of this host sends is delivered by the sender's entry.
+    const receiver = parts.ports.at(view.owner)?.id ?? `${view.owner}`;
+    return view.packets === 0 ? 'no packet yet' : `deliver to port ${receiver}`;
+  }
   const port = parts.transpositions.port(id);
   if (port !== NO_PORT) return `deliver to port ${parts.ports.at(port)?.id ?? port}`;
   const peer = parts.transpositions.peer(id);

@@ -21,10 +21,10 @@ import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import {
   type FlowScope,
+  forwardedScope,
   inboundScope,
   isTrackable,
   outboundScope,
-  reverseKey,
 } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT, newComposition } from '../engine/header-action.ts';
@@ -42,6 +42,8 @@ import { ADVERTISED_PORTS_PER_SEC, FRAME_BYTES_MAX, PORTS_MAX } from '../limits.
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
 import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
+import { FlowTracker } from './flow-tracker.ts';
+import { NOT_FORWARDING } from './forwarding-ports.ts';
 import { UPLINK_PORT } from './port-registry.ts';
 import type { SwitchTables } from './tables.ts';
 
@@ -62,6 +64,7 @@ export class Forwarder {
   readonly #counters: Counters;
   readonly #captures: Captures;
   readonly #answers: Answers;
+  readonly #tracker: FlowTracker;
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
   readonly #deviceOfPort: number[] = [];
@@ -69,7 +72,6 @@ export class Forwarder {
   // One of each, reused for every frame.
   readonly #frame: Frame;
   readonly #key: FlowKey = newFlowKey();
-  readonly #reverse: FlowKey = newFlowKey();
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
   readonly #resolution: Resolution = {
@@ -77,8 +79,8 @@ export class Forwarder {
     drop: Drop.None,
     service: 0,
     composition: newComposition(),
-    ingressCell: ALWAYS_CURRENT,
-    egressCell: ALWAYS_CURRENT,
+    between: newFlowKey(),
+    egress: NO_PORT,
   };
   /** The frame at hand may be remembered as part of a flow. */
   #isFlow = false;
@@ -100,6 +102,7 @@ export class Forwarder {
     this.#counters = parts.counters;
     this.#captures = parts.captures;
     this.#answers = new Answers(parts.io);
+    this.#tracker = new FlowTracker(parts);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
   }
@@ -177,7 +180,16 @@ export class Forwarder {
     if (!this.#isFromKnownHost(rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
     const vni = vxlan.vni(frame.view, frame.at);
     frame.at += vxlan.HEADER_LEN;
-    return this.#pass(UPLINK_PORT, inboundScope(vni), vni, rx);
+    return this.#pass(UPLINK_PORT, this.#tunnelScope(vni), vni, rx);
+  }
+
+  /** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */
+  #tunnelScope(vni: number): FlowScope {
+    const { view, at, end } = this.#frame;
+    if (end - at < ethernet.HEADER_LEN) return inboundScope(vni);
+    const { forwarding } = this.#tables;
+    const port = forwarding.find(vni, view.getUint16(at), view.getUint32(at + 2));
+    return port === NOT_FORWARDING ? inboundScope(vni) : forwardedScope(port);
   }
 
   /** One frame through the switch, from the Ethernet header on. */
@@ -192,7 +204,7 @@ export class Forwarder {
     this.#isFlow = isTrackable(key) && isPlain(frame, key);
     if (!this.#isFlow) return this.#walk(port, scope, NO_FLOW, 0, vni, rx);
     const hash = this.#flows.hash(scope, key);
-    const flow = this.#flows.find(hash, scope, key);
+    const flow = this.#flows.findFor(hash, scope, key);
     if (flow !== NO_FLOW && this.#flows.isCurrent(flow, frame)) {
       return this.#send(port, flow, hash);
     }
@@ -253,7 +265,7 @@ export class Forwarder {
     const packet = this.#packet;
     const drop = loadPacket(packet, this.#frame, this.#key);
     if (drop !== Drop.None) return drop;
-    packet.isReply = flow !== NO_FLOW && this.#flows.isReply(flow);
+    packet.isReply = port !== UPLINK_PORT && flow !== NO_FLOW && this.#flows.isReply(flow);
     if (port === UPLINK_PORT) {
       packet.vni = vni;
       packet.outerSource = [0, 1, 2, 3].map((word) => this.#io.rx[rx + Rx.SOURCE + word] ?? 0) as [
@@ -264,37 +276,19 @@ export class Forwarder {
       ];
     }
     const resolution = this.#resolution;
-    resolve(ingress, packet, this.#attachedPort, this.#log, resolution);
+    const tracker = this.#tracker;
+    tracker.begin(port, scope, this.#isFlow);
+    resolve(ingress, packet, tracker, this.#log, resolution);
     this.#log.count();
-    if (resolution.outcome === Outcome.DROP) return resolution.drop;
-    if (resolution.outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
-    return this.#isFlow ? this.#remember(port, scope, flow, hash) : this.#transmitOnce(port);
-  }
-
-  #remember(port: number, scope: FlowScope, known: FlowIndex, hash: number): Drop {
-    const flows = this.#flows;
-    const { composition, ingressCell, egressCell } = this.#resolution;
-    const packet = this.#packet;
-    const transposition = this.#transpositions.intern(composition);
-    if (transposition === NO_TRANSPOSITION) return Drop.FlowTableFull;
-    const reverse = this.#reverse;
-    reverseKey(packet.key, reverse);
-    const isLocal = composition.port !== NO_PORT;
-    // Answers come from the receiving port, or through a tunnel with the network identifier of the sender's subnet.
-    const reverseScope = isLocal ? outboundScope(composition.port) : inboundScope(packet.segment);
-    let flow = known;
-    if (flow === NO_FLOW) {
-      const owner = port === UPLINK_PORT ? composition.port : port;
-      const nowSec = this.#nowSec;
-      flow = flows.insert({ scope, key: this.#key, reverseScope, reverse, owner, nowSec });
-    } else flows.moveCounterpart(flow, reverseScope, reverse, this.#nowSec);
-    if (flow === NO_FLOW) {
-      this.#transpositions.release(transposition);
-      return Drop.FlowTableFull;
-    }
-    const ruleCell = composition.cell;
-    flows.bind(flow, { transposition, ingressCell, egressCell, ruleCell, frame: this.#frame });
-    return this.#send(port, flow, hash);
+    const { outcome, drop: denied } = resolution;
+    if (outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
+    const isOut = outcome === Outcome.FORWARD || resolution.egress !== NO_PORT;
+    if (!isOut) return denied;
+    if (!this.#isFlow) return outcome === Outcome.DROP ? denied : this.#transmitOnce(port);
+    const entrance = { port, scope, known: flow, key: this.#key, frame: this.#frame };
+    const known = tracker.remember(entrance, packet, resolution, this.#nowSec);
+    if (outcome === Outcome.DROP) return denied;
+    return known === NO_FLOW ? Drop.FlowTableFull : this.#send(port, known, hash);
   }
 
   /** Forwards a packet that is no part of a flow, such as an ICMP error. */
@@ -331,11 +325,6 @@ export class Forwarder {
     }
     return isExpired ? Drop.TtlExpired : Drop.FrameTooBig;
   }
-
-  readonly #attachedPort = (index: number): PipelinePort | undefined => {
-    const record = this.#tables.ports.at(index);
-    return record?.isAttached === true ? record.configured : undefined;
-  };
 
   #isFromKnownHost(at: number): boolean {
     const words = this.#io.rx;

@@ -138,7 +138,7 @@ interface AddressShape extends Omit<PortAddress, 'accessLists'> {
 }
 
 export function portShape(settings: Port, network: Network): PortShape | string {
-  const { resourceRef, mac, macSpoofing } = settings;
+  const { resourceRef, mac, macSpoofing, ipForwarding } = settings;
   if (!isUnicastMac(mac)) return 'the MAC address is no unicast address';
   if (settings.ipConfigurations.length === 0) return 'the port has no IP configuration';
   const addresses: AddressShape[] = [];
@@ -147,7 +147,7 @@ export function portShape(settings: Port, network: Network): PortShape | string 
     if (typeof address === 'string') return address;
     addresses.push(address);
   }
-  return { resourceRef, mac, macSpoofing, addresses, network: network.groups };
+  return { resourceRef, mac, macSpoofing, ipForwarding, addresses, network: network.groups };
 }
 
 function portAddress(settings: IpConfiguration, network: Network): AddressShape | string {

@@ -24,6 +24,7 @@ import { destinationRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
+import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
 import {
   addressKey,
@@ -52,6 +53,9 @@ export interface RealiserParts {
   readonly peers: Peers;
   /** By VNI: what a tunnel may bring, for the tunnel layer. */
   readonly destinations: Map<number, PrefixGroup>;
+  readonly forwarding: ForwardingPorts;
+  /** Flows a port may have; undefined: as many as any. */
+  readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
   /** This resource depends on what has just changed: realise it again. */
   readonly touch: (key: string) => void;
   /** Is this resource still to be realised within the change at hand? Then what it holds now may be taken from it. */
@@ -223,6 +227,11 @@ export class Realiser {
     };
     record.configured = configured;
     network.ports.add(record);
+    this.#parts.setFlowLimit(index, settings.flowsMax === 0 ? undefined : settings.flowsMax);
+    if (policy.ipForwarding) {
+      const segments = new Set(policy.addresses.map(({ segment }) => segment));
+      this.#parts.forwarding.set(index, policy.mac, [...segments]);
+    }
     for (const own of policy.addresses) network.owners.set(addressKey(own.address), record);
     this.#parts.epochs.bump(cell);
     if (old !== undefined) this.#placeAddresses(old);
@@ -354,6 +363,7 @@ export class Realiser {
   /** Takes from the port what it had; lists that it keeps are in `kept`. */
   #disown(record: PortRecord, configured: ConfiguredPort, kept: ReadonlySet<ListInNetwork>): void {
     const { network, policy, lists } = configured;
+    this.#parts.forwarding.remove(record.index);
     network.ports.delete(record);
     for (const list of lists) if (!kept.has(list)) this.#lists.release(list, record);
     for (const own of policy.addresses) {

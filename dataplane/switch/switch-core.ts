@@ -80,14 +80,17 @@ export class SwitchCore {
       epochs,
       seed: parts.rng.uint32(),
       startSec: this.#nowSec(),
+      statistics: this.counters.flows,
     });
     this.#tables = new SwitchTables({
       epochs,
       setPeer: (peer, address, udpPort) => io.setPeer(peer, address, udpPort),
       onPortRemoved: (index) => {
         this.flowTable.removeOwner(index);
+        this.flowTable.setOwnerLimit(index, undefined);
         this.counters.clear(index);
       },
+      setFlowLimit: (index, flowsMax) => this.flowTable.setOwnerLimit(index, flowsMax),
     });
     this.#shaping = new PortShaping(io);
     this.captures = new Captures(io, clock, capturedPorts(this.#tables));

@@ -12,6 +12,7 @@ import type { Logger } from '../../base/log.ts';
 import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
+import type { FlowCounts } from '../engine/flow-statistics.ts';
 
 /** What carries a port's frames. */
 export interface Device {
@@ -38,6 +39,7 @@ export interface PortCounters {
   readonly txBytes: number;
   /** By reason name (packet/drop.ts); reasons that never occurred are absent. */
   readonly drops: Readonly<Record<string, number>>;
+  readonly flows: FlowCounts;
 }
 
 /** One unidirectional flow, for people. */

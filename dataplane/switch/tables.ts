@@ -12,6 +12,7 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { PrefixGroup } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import { uplinkPipeline } from '../layers/order.ts';
+import { ForwardingPorts } from './forwarding-ports.ts';
 import type { PortRecord } from './network-state.ts';
 import { Peers, type SetPeer } from './peers.ts';
 import { PortRegistry } from './port-registry.ts';
@@ -36,6 +37,7 @@ export class SwitchTables {
   readonly peers: Peers;
   /** Layers of the uplink. */
   readonly uplink: Pipeline;
+  readonly forwarding: ForwardingPorts = new ForwardingPorts();
   readonly #epochs: Epochs;
   readonly #realiser: Realiser;
   readonly #goal = new Map<string, Resource>();
@@ -48,6 +50,8 @@ export class SwitchTables {
     readonly setPeer: SetPeer;
     /** Told each port number that may go to another port from now on. */
     readonly onPortRemoved: (index: number) => void;
+    /** Flows a port may have; undefined: as many as any. */
+    readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
   }) {
     const { epochs } = parts;
     const destinations = new Map<number, PrefixGroup>();
@@ -60,6 +64,8 @@ export class SwitchTables {
       ports: this.ports,
       peers: this.peers,
       destinations,
+      forwarding: this.forwarding,
+      setFlowLimit: parts.setFlowLimit,
       touch: (key) => this.#touch(key),
       isPending: (key) => KINDS.some((kind) => this.#pending[kind].has(key)),
     });

@@ -1,9 +1,10 @@
 /** The unified flow table: bounds and eviction, staleness, life of a flow, and a Map model under random operations. */
 import test from 'ava';
 import fc from 'fast-check';
-import { Epochs } from '../../../../dataplane/engine/epochs.ts';
+import { CELLS_MAX, Epochs } from '../../../../dataplane/engine/epochs.ts';
 import { NO_FLOW } from '../../../../dataplane/engine/flow-entries.ts';
 import { inboundScope, outboundScope, reverseKey } from '../../../../dataplane/engine/flow-id.ts';
+import type { FlowCounts } from '../../../../dataplane/engine/flow-statistics.ts';
 import { FlowTable } from '../../../../dataplane/engine/flow-table.ts';
 import { newComposition, Op } from '../../../../dataplane/engine/header-action.ts';
 import { type Frame, Transpositions } from '../../../../dataplane/engine/transposition.ts';
@@ -19,7 +20,7 @@ interface Made {
   readonly epochs: Epochs;
   find(scope: number, key: FlowKey): number;
   insert(scope: number, key: FlowKey, owner?: number, nowSec?: number): number;
-  bind(flow: number, cells?: readonly [number, number, number], destination?: number): void;
+  bind(flow: number, cells?: readonly number[], destination?: number, link?: number): void;
   check(): void;
 }
 
@@ -54,16 +55,24 @@ function make(flowsMax = 8, flowsPerOwnerMax = 8): Made {
       reverseKey(key, reverse);
       return table.insert({ scope, key, reverseScope: PEER_SCOPE, reverse, owner, nowSec });
     },
-    bind(flow, [ingressCell, egressCell, ruleCell] = [0, 0, 0], destination = 1) {
+    bind(flow, cells = [], destination = 1, link = NO_FLOW) {
       const composition = { ...newComposition(), ops: Op.DST_MAC, dstMac: destination };
       const transposition = transpositions.intern(composition);
-      table.bind(flow, { transposition, ingressCell, egressCell, ruleCell, frame: FRAME });
+      const all = Uint32Array.from({ length: CELLS_MAX }, (_, index) => cells[index] ?? 0);
+      table.bind(flow, { transposition, cells: all, link, frame: FRAME });
     },
     check() {
       table.checkInvariants();
       transpositions.checkInvariants(table.references);
     },
   };
+}
+
+/** Over all owners. */
+function total(made: Made, count: keyof FlowCounts): number {
+  let sum = 0;
+  for (let owner = 0; owner < 16; owner += 1) sum += made.table.statistics.read(owner)[count];
+  return sum;
 }
 
 function reverseOf(key: FlowKey): FlowKey {
@@ -148,7 +157,7 @@ test('a full table refuses when nothing is half-open, and never throws', (t) => 
   const made = make(4);
   for (let port = 0; port < 4; port += 1) {
     const flow = made.insert(outboundScope(1), flowKey({ srcPort: port }));
-    made.table.touch(flow ^ 1, 60, Flag.SYN | Flag.ACK, 0);
+    made.table.touch(flow ^ 1, 60, Flag.ACK, 0);
   }
   t.is(made.insert(outboundScope(1), flowKey({ srcPort: 99 })), NO_FLOW);
   t.is(made.table.count, 4);
@@ -166,7 +175,8 @@ test('a full table evicts the oldest half-open flow, the newcomer’s owner’s 
   t.is(made.find(outboundScope(2), second), NO_FLOW, 'own, and the older of two');
   made.insert(outboundScope(3), flowKey({ srcPort: 5 }), 3);
   t.is(made.find(outboundScope(1), first), NO_FLOW, 'none of its own: the oldest of all');
-  t.is(made.table.evictions, 2);
+  t.is(total(made, 'evicted'), 2);
+  t.is(made.table.statistics.read(1).evicted, 1, 'counted where it was lost');
   made.check();
 });
 
@@ -206,7 +216,10 @@ test('idle flows are forgotten in their time: half-open soon, established late, 
   t.true(isRemembered(opened, 7200));
   t.false(isRemembered(opened, 7600));
   t.false(isRemembered([...opened, [fin, false], [fin, true]], 40));
-  t.false(isRemembered([...opened, [Flag.RST, true]], 40));
+  t.true(isRemembered([...opened, [fin, false]], 200), 'half-closed connections may go on');
+  t.false(isRemembered([...opened, [Flag.RST, true]], 20));
+  const flooded = opened.slice(0, 2);
+  t.false(isRemembered(flooded, 40), 'an answered SYN is no connection');
 });
 
 test('a packet in time keeps a flow alive', (t) => {
@@ -222,7 +235,7 @@ test('a packet in time keeps a flow alive', (t) => {
   t.is(made.find(outboundScope(1), key), flow);
   for (let now = 1000; now <= 1200; now += 10) made.table.expire(now, room);
   t.is(made.table.count, 0);
-  t.is(made.table.expirations, 1);
+  t.is(total(made, 'expired'), 1);
   made.check();
 });
 
@@ -235,6 +248,98 @@ test('a counterpart that moves is found in its new scope and no longer in its ol
   t.is(made.find(outboundScope(5), reverseOf(key)), flow ^ 1);
   t.is(made.find(PEER_SCOPE, reverseOf(key)), NO_FLOW);
   t.false(made.table.isCurrent(flow ^ 1, FRAME), 'it is resolved anew');
+  made.check();
+});
+
+test('a packet between two ports is counted at both, and moves the state of both on', (t) => {
+  const made = make();
+  const key = flowKey();
+  const sent = made.insert(outboundScope(1), key, 1);
+  const received = made.table.insert({
+    scope: inboundScope(5),
+    key,
+    reverseScope: outboundScope(2),
+    reverse: reverseOf(key),
+    owner: 2,
+    nowSec: 0,
+  });
+  made.bind(sent, [], 1, received);
+  made.bind(received ^ 1, [], 1, sent ^ 1);
+  made.table.touch(sent, 60, Flag.SYN, 0);
+  made.table.touch(received ^ 1, 70, Flag.SYN | Flag.ACK, 0);
+  made.table.touch(sent, 80, Flag.ACK, 0);
+  t.deepEqual(
+    [...made.table.views()].map((view) => [view.owner, view.isReply, view.packets, view.bytes]),
+    [
+      [1, false, 2, 140],
+      [1, true, 1, 70],
+      [2, false, 2, 140],
+      [2, true, 1, 70],
+    ],
+  );
+  t.deepEqual(
+    [1, 2].map((owner) => made.table.statistics.read(owner).halfOpen),
+    [0, 0],
+  );
+  t.true(made.table.isCurrent(sent, FRAME));
+  made.table.remove(received);
+  t.false(made.table.isCurrent(sent, FRAME), 'its receiver’s flow is gone');
+  made.check();
+});
+
+test('room is made of half-open flows first, then of ended ones, never of live ones', (t) => {
+  const made = make(3);
+  const keys = [1, 2, 3].map((srcPort) => flowKey({ srcPort }));
+  const [ended = NO_FLOW, live = NO_FLOW] = keys.map((key) => made.insert(outboundScope(1), key));
+  made.table.touch(ended, 60, Flag.RST, 0);
+  made.table.touch(live ^ 1, 60, Flag.ACK, 0);
+  const isThere = () => keys.map((key) => made.find(outboundScope(1), key) !== NO_FLOW);
+  const fourth = made.insert(outboundScope(1), flowKey({ srcPort: 4 }));
+  t.deepEqual(isThere(), [true, true, false]);
+  made.table.touch(fourth ^ 1, 60, Flag.ACK, 0);
+  const fifth = made.insert(outboundScope(1), flowKey({ srcPort: 5 }));
+  t.deepEqual(isThere(), [false, true, false]);
+  made.table.touch(fifth ^ 1, 60, Flag.ACK, 0);
+  t.is(made.insert(outboundScope(1), flowKey({ srcPort: 6 })), NO_FLOW);
+  t.is(made.table.statistics.read(1).refused, 1);
+  made.check();
+});
+
+test('a port’s own limit replaces that of all, upwards and downwards', (t) => {
+  const made = make(8, 2);
+  made.table.setOwnerLimit(1, 3);
+  made.table.setOwnerLimit(2, 1);
+  for (const owner of [1, 2, 3]) {
+    for (let srcPort = 0; srcPort < 5; srcPort += 1) {
+      const flow = made.insert(outboundScope(owner), flowKey({ srcPort, dst3: owner }), owner);
+      if (flow !== NO_FLOW) made.table.touch(flow ^ 1, 60, Flag.ACK, 0);
+    }
+  }
+  const counts = [1, 2, 3].map((owner) => made.table.statistics.read(owner));
+  t.deepEqual(
+    counts.map(({ current }) => current),
+    [3, 1, 2],
+  );
+  t.deepEqual(
+    counts.map(({ refused }) => refused),
+    [2, 4, 3],
+  );
+});
+
+test('the side that answered may open the next connection with the same ports, as a request', (t) => {
+  const made = make();
+  const key = flowKey();
+  const back: FlowKey = { ...reverseOf(key), tcpFlags: Flag.SYN };
+  const find = () => made.table.findFor(made.table.hash(PEER_SCOPE, back), PEER_SCOPE, back);
+  const flow = made.insert(outboundScope(1), key);
+  made.table.touch(flow ^ 1, 60, Flag.ACK, 0);
+  t.is(find(), flow ^ 1, 'not while the old one lives');
+  made.table.touch(flow, 60, Flag.RST, 0);
+  back.tcpFlags = Flag.ACK;
+  t.is(find(), flow ^ 1, 'nor is a late packet a new connection');
+  back.tcpFlags = Flag.SYN;
+  t.is(find(), NO_FLOW);
+  t.is(made.table.count, 0);
   made.check();
 });
 
@@ -283,7 +388,7 @@ test('the flow table equals a Map after every operation', (t) => {
         const name = `${step.owner}/${step.srcPort}/${step.dst}`;
         const flow = made.find(scope, key);
         t.is(flow !== NO_FLOW, model.has(name), `${step.kind} ${name}`);
-        const removed = made.table.evictions + made.table.expirations;
+        const removed = total(made, 'evicted') + total(made, 'expired');
         if (step.kind === 'insert' && flow === NO_FLOW) {
           // The reverse of the same addresses and ports may belong to another owner's flow: it is superseded.
           for (const other of [1, 2, 3]) {
@@ -308,7 +413,7 @@ test('the flow table equals a Map after every operation', (t) => {
           made.table.expire(nowSec, room);
         }
         made.check();
-        if (made.table.evictions + made.table.expirations > removed) {
+        if (total(made, 'evicted') + total(made, 'expired') > removed) {
           for (const known of [...model.keys()]) {
             const [owner = 0, srcPort = 0, dst3 = 0] = known.split('/').map(Number);
             if (made.find(outboundScope(owner), flowKey({ srcPort, dst3 })) === NO_FLOW) {

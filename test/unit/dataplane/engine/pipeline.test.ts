@@ -15,6 +15,7 @@ import {
 import { equals } from '../../../../dataplane/engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule } from '../../../../dataplane/engine/rule.ts';
 import { Drop } from '../../../../packet/drop.ts';
+import { newFlowKey } from '../../../../packet/flow-key.ts';
 import { flowKey } from './keys.ts';
 
 function rule(
@@ -43,7 +44,12 @@ interface Walked {
   readonly rules: string[];
 }
 
-function walk(ports: readonly PipelinePort[], isReply = false, changes = {}): Walked {
+function walk(
+  ports: readonly PipelinePort[],
+  isReply = false,
+  changes = {},
+  isReplyThere = isReply,
+): Walked {
   const [ingress] = ports;
   if (ingress === undefined) throw new TypeError('no port');
   const packet = newPacket();
@@ -56,11 +62,14 @@ function walk(ports: readonly PipelinePort[], isReply = false, changes = {}): Wa
     drop: Drop.None,
     service: 0,
     composition: newComposition(),
-    ingressCell: 0,
-    egressCell: 0,
+    between: newFlowKey(),
+    egress: NO_PORT,
   };
-  const portAt = (index: number) => ports.find((candidate) => candidate.index === index);
-  resolve(ingress, packet, portAt, log, resolution);
+  const surroundings = {
+    portAt: (index: number) => ports.find((candidate) => candidate.index === index),
+    isReplyAt: () => isReplyThere,
+  };
+  resolve(ingress, packet, surroundings, log, resolution);
   return { resolution, rules: log.explain().map(({ direction, rule }) => `${direction} ${rule}`) };
 }
 
@@ -73,7 +82,8 @@ test('outbound layers run first to last, the receiver’s inbound ones last to f
   const { resolution, rules } = walk([sender, receiver]);
   t.deepEqual(rules, ['outbound a', 'outbound b', 'outbound to', 'inbound y', 'inbound x']);
   t.is(resolution.outcome, Outcome.FORWARD);
-  t.deepEqual([resolution.ingressCell, resolution.egressCell], [1, 2], 'both epochs count');
+  t.deepEqual([...resolution.composition.cells].slice(0, 3), [1, 2, 0], 'both epochs count');
+  t.is(resolution.egress, 2);
 });
 
 test('a denial anywhere ends the walk, also at the receiver', (t) => {

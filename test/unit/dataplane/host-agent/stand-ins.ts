@@ -30,6 +30,7 @@ export const NO_COUNTERS: PortCounters = {
   txPackets: 2,
   txBytes: 120,
   drops: { SpoofedMac: 3 },
+  flows: { current: 2, halfOpen: 1, created: 5, expired: 2, evicted: 1, refused: 0 },
 };
 
 export const CAPTURE: CaptureStatus = { id: 3, filter: {}, packets: 1, bytes: 3, lost: 0 };

@@ -1,0 +1,167 @@
+/**
+ * Flow tracker: which flows a packet belongs to on its way through the switch, and how what its walk has decided is remembered.
+ *
+ * Every port has its own pair for each flow it takes part in, found by what the port sends and by what is delivered to it:
+ *
+ *   VM a ──out(a), key as a sends it──► layers of a ──► delivery(b), key between the two ──► layers of b ──► VM b
+ *   └─────────────── pair of a ────────────────┘  └────────────────── pair of b ─────────────────────┘
+ *
+ * and the same with the uplink in place of either. So state follows the port, not the path: a request that took the way through an
+ * appliance finds its answer expected at the port that sent it, also when the answer comes straight. A port that forwards for others
+ * has one pair towards each side.
+ *
+ * The sender's pair is made as soon as its own layers have let the packet out, as it would be if the receiver were at another host.
+ * Called by forwarder, for the first packet of a flow and the first after a change.
+ */
+import type { FlowKey } from '../../packet/flow-key.ts';
+import { newFlowKey } from '../../packet/flow-key.ts';
+import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
+import {
+  type FlowScope,
+  forwardedScope,
+  inboundScope,
+  outboundScope,
+  reverseKey,
+} from '../engine/flow-id.ts';
+import type { FlowTable } from '../engine/flow-table.ts';
+import { NO_PORT } from '../engine/header-action.ts';
+import type { Packet } from '../engine/packet.ts';
+import {
+  Outcome,
+  type PipelinePort,
+  type Resolution,
+  type Surroundings,
+} from '../engine/pipeline.ts';
+import { type Frame, NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
+import { UPLINK_PORT } from './port-registry.ts';
+import type { SwitchTables } from './tables.ts';
+
+/** Where a packet came in; `scope` and `key` are what its flow is looked up by. */
+export interface Entrance {
+  readonly port: number;
+  readonly scope: FlowScope;
+  /** The flow's entry, or NO_FLOW. */
+  readonly known: FlowIndex;
+  readonly key: FlowKey;
+  readonly frame: Frame;
+}
+
+export class FlowTracker implements Surroundings {
+  readonly #tables: SwitchTables;
+  readonly #flows: FlowTable;
+  readonly #transpositions: Transpositions;
+  readonly #reverse: FlowKey = newFlowKey();
+  /** Scope of the packet at hand if it came through a tunnel. */
+  #tunnelScope: FlowScope | undefined;
+  /** The packet at hand may be part of a flow. */
+  #isFlow = false;
+  /** Where it is delivered, and the receiver's entry for it: what isReplyAt has found. */
+  #deliveryScope: FlowScope = 0;
+  #received: FlowIndex = NO_FLOW;
+
+  constructor(parts: {
+    readonly tables: SwitchTables;
+    readonly flows: FlowTable;
+    readonly transpositions: Transpositions;
+  }) {
+    this.#tables = parts.tables;
+    this.#flows = parts.flows;
+    this.#transpositions = parts.transpositions;
+  }
+
+  /** Starts the walk of a packet that came in at `port`. */
+  begin(port: number, scope: FlowScope, isFlow: boolean): void {
+    this.#tunnelScope = port === UPLINK_PORT ? scope : undefined;
+    this.#isFlow = isFlow;
+    this.#received = NO_FLOW;
+  }
+
+  portAt(index: number): PipelinePort | undefined {
+    const record = this.#tables.ports.at(index);
+    return record?.isAttached === true ? record.configured : undefined;
+  }
+
+  isReplyAt(egress: PipelinePort, packet: Packet): boolean {
+    if (!this.#isFlow) return false;
+    const flows = this.#flows;
+    const scope = this.#tunnelScope ?? this.#deliveryScopeOf(egress.index, packet.nextSegment);
+    const found = flows.findFor(flows.hash(scope, packet.key), scope, packet.key);
+    this.#deliveryScope = scope;
+    this.#received = found;
+    if (found === NO_FLOW) return false;
+    if (flows.owner(found) === egress.index) return flows.isReply(found);
+    // The address has gone to another port, which takes no flows over.
+    flows.remove(found);
+    this.#received = NO_FLOW;
+    return false;
+  }
+
+  /**
+   * Remembers a walk's outcome at every port whose layers have let the packet pass. Returns the entry of the packet's flow, resolved if the
+   * packet may go on; NO_FLOW when there is no room (Drop.FlowTableFull).
+   */
+  remember(
+    { port, scope, known, key, frame }: Entrance,
+    packet: Packet,
+    resolution: Resolution,
+    nowSec: number,
+  ): FlowIndex {
+    const flows = this.#flows;
+    const { between, composition, egress } = resolution;
+    let sent = NO_FLOW;
+    if (port !== UPLINK_PORT) {
+      const answersAt = this.#deliveryScopeOf(port, packet.segment);
+      reverseKey(between, this.#reverse);
+      sent = this.#ensure(known, scope, key, answersAt, port, nowSec);
+      if (sent === NO_FLOW) return NO_FLOW;
+    }
+    if (resolution.outcome !== Outcome.FORWARD) return sent;
+    const generation = flows.generation(sent);
+    let received = NO_FLOW;
+    if (egress !== NO_PORT) {
+      reverseKey(packet.key, this.#reverse);
+      received = this.#ensureReceived(between, egress, nowSec);
+      if (received === NO_FLOW) return NO_FLOW;
+      // Making room may have cost the sender's pair.
+      if (sent !== NO_FLOW && flows.generation(sent) !== generation) return NO_FLOW;
+    }
+    const flow = sent === NO_FLOW ? received : sent;
+    const transposition = this.#transpositions.intern(composition);
+    if (transposition === NO_TRANSPOSITION) return NO_FLOW;
+    const link = sent === NO_FLOW ? NO_FLOW : received;
+    flows.bind(flow, { transposition, cells: composition.cells, link, frame });
+    return flow;
+  }
+
+  /** The receiver's entry as isReplyAt has found it, or a new one; #reverse is the key of its answers. */
+  #ensureReceived(between: FlowKey, egress: number, nowSec: number): FlowIndex {
+    const flows = this.#flows;
+    const scope = this.#deliveryScope;
+    const found = flows.find(flows.hash(scope, between), scope, between);
+    // What decided whether this is a reply went to make room for the sender's pair.
+    if (found !== this.#received) return NO_FLOW;
+    return this.#ensure(found, scope, between, outboundScope(egress), egress, nowSec);
+  }
+
+  /** The entry of `key` in `scope`, whose answers are known by #reverse in `answersAt`. */
+  #ensure(
+    known: FlowIndex,
+    scope: FlowScope,
+    key: FlowKey,
+    answersAt: FlowScope,
+    owner: number,
+    nowSec: number,
+  ): FlowIndex {
+    const reverse = this.#reverse;
+    if (known !== NO_FLOW) {
+      this.#flows.moveCounterpart(known, answersAt, reverse, nowSec);
+      return known;
+    }
+    return this.#flows.insert({ scope, key, reverseScope: answersAt, reverse, owner, nowSec });
+  }
+
+  #deliveryScopeOf(port: number, segment: number): FlowScope {
+    const isForwarding = this.#tables.ports.at(port)?.configured?.policy.ipForwarding === true;
+    return isForwarding ? forwardedScope(port) : inboundScope(segment);
+  }
+}
