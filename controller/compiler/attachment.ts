@@ -57,6 +57,7 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'access-control-list':
     case 'security-tag':
     case 'settings':
+    case 'route-table':
       return [];
   }
 }

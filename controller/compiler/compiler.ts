@@ -5,7 +5,8 @@
  *                 ├─► model ──► virtual-networks ───┼─► scopes ──► slices (one per target) ──► changed keys
  *     placements ─┘   (indices)  virtual-subnets ───┤   (goal-state/goal-states.ts)
  *                                ports, mappings ───┤
- *           access-control-lists, security-tags ────┘
+ *           access-control-lists, security-tags ────┤
+ *                            route-tables ──────────┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -27,6 +28,7 @@ import { accessControlLists } from './nodes/access-control-lists.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
 import { ports } from './nodes/ports.ts';
+import { routeTables } from './nodes/route-tables.ts';
 import { securityTags } from './nodes/security-tags.ts';
 import { virtualNetworks } from './nodes/virtual-networks.ts';
 import { virtualSubnets } from './nodes/virtual-subnets.ts';
@@ -39,6 +41,7 @@ const NODES: readonly CompilerNode[] = [
   mappings,
   accessControlLists,
   securityTags,
+  routeTables,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -51,6 +54,7 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   virtualswitchmanager: 'settings',
   virtualnetworkmanager: 'settings',
   auditingsettings: 'settings',
+  routetables: 'route-table',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */

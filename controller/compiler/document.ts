@@ -7,7 +7,7 @@
  * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts and settings-document.ts read.
  * Other resources do not reach a goal state and are ignored. Addresses and prefixes of either family.
  */
-import { familyBits, type IpPrefix } from '../../base/ip.ts';
+import { familyBits, formatIp, type IpPrefix, ipFromBytes } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
 import type { JsonObject } from '../store/store.ts';
 import {
@@ -23,7 +23,9 @@ import {
 } from './json-fields.ts';
 import {
   type AccessControlList,
+  type RouteTable,
   readAccessControlList,
+  readRouteTable,
   readSecurityTag,
   type SecurityTag,
 } from './policy-document.ts';
@@ -80,6 +82,19 @@ export interface VirtualNetwork {
   readonly addressSpace: readonly IpPrefix[];
   readonly dnsServers: readonly AddressBytes[];
   readonly subnets: readonly VirtualSubnet[];
+  /** Of its subnets, each once. */
+  readonly routeTables: readonly Ref[];
+  readonly peerings: readonly Peering[];
+}
+
+/** One side's word; peering.ts says which are connected. Those whose remote network is gone are left out. */
+export interface Peering {
+  readonly resourceRef: string;
+  readonly remote: Ref;
+  /** Of the network that was peered with: one made again under its name is another. */
+  readonly remoteInstanceId: string;
+  readonly allowAccess: boolean;
+  readonly allowForwarded: boolean;
 }
 
 export interface VirtualSubnet {
@@ -89,6 +104,7 @@ export interface VirtualSubnet {
   readonly vni: number;
   readonly prefix: IpPrefix;
   readonly accessControlList: Ref | undefined;
+  readonly routeTable: Ref | undefined;
 }
 
 export interface NetworkInterface {
@@ -120,7 +136,8 @@ export type Document =
   | NetworkInterface
   | AccessControlList
   | SecurityTag
-  | Settings;
+  | Settings
+  | RouteTable;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
@@ -132,6 +149,7 @@ const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Docume
   virtualswitchmanager: readVirtualSwitchManager,
   virtualnetworkmanager: readVirtualNetworkManager,
   auditingsettings: readAuditingSettings,
+  routetables: readRouteTable,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -153,7 +171,11 @@ export function referencesOf(document: Document): readonly Ref[] {
         ),
       ];
     case 'virtual-network':
-      return document.subnets.flatMap(({ accessControlList }) => accessControlList ?? []);
+      return [
+        ...document.subnets.flatMap(({ accessControlList }) => accessControlList ?? []),
+        ...document.routeTables,
+        ...document.peerings.map(({ remote }) => remote),
+      ];
     case 'access-control-list':
       return document.rules.flatMap(({ source, destination }) => [
         ...source.securityTags,
@@ -163,8 +185,15 @@ export function referencesOf(document: Document): readonly Ref[] {
     case 'logical-network':
     case 'security-tag':
     case 'settings':
+    case 'route-table':
       return [];
   }
+}
+
+/** Canonical text of an address. */
+export function addressText(address: AddressBytes): string {
+  const ip = ipFromBytes(address);
+  return ip === undefined ? '' : formatIp(ip);
 }
 
 export function refOf(resourceRef: string): Ref {
@@ -207,6 +236,7 @@ function readVirtualNetwork(id: string, value: JsonObject): VirtualNetwork | und
   const resourceRef = text(value['resourceRef']);
   if (instanceId === undefined || resourceRef === undefined) return undefined;
   const properties = object(value['properties']);
+  const subnets = children(value, 'subnets').flatMap((child) => readVirtualSubnet(child) ?? []);
   return {
     kind: 'virtual-network',
     id,
@@ -216,7 +246,28 @@ function readVirtualNetwork(id: string, value: JsonObject): VirtualNetwork | und
       (prefix) => addressPrefix(prefix) ?? [],
     ),
     dnsServers: addresses(object(properties['dhcpOptions'])['dnsServers']),
-    subnets: children(value, 'subnets').flatMap((child) => readVirtualSubnet(child) ?? []),
+    subnets,
+    routeTables: [...new Set(subnets.flatMap(({ routeTable }) => routeTable ?? []))],
+    peerings: children(value, 'virtualNetworkPeerings').flatMap(
+      (child) => readPeering(child) ?? [],
+    ),
+  };
+}
+
+function readPeering(value: JsonObject): Peering | undefined {
+  const properties = object(value['properties']);
+  const resourceRef = text(value['resourceRef']);
+  const remote = reference(properties['remoteVirtualNetwork']);
+  const remoteInstanceId = text(object(value['internal'])['remoteInstanceId']);
+  if (resourceRef === undefined || remote === undefined || remoteInstanceId === undefined) {
+    return undefined;
+  }
+  return {
+    resourceRef,
+    remote,
+    remoteInstanceId,
+    allowAccess: properties['allowVirtualNetworkAccess'] !== false,
+    allowForwarded: properties['allowForwardedTraffic'] === true,
   };
 }
 
@@ -229,8 +280,15 @@ function readVirtualSubnet(value: JsonObject): VirtualSubnet | undefined {
   if (instanceId === undefined || resourceRef === undefined || prefix === undefined)
     return undefined;
   if (!Number.isInteger(vni) || vni <= 0 || vni > 0xff_ffff) return undefined;
-  const accessControlList = reference(properties['accessControlList']);
-  return { ref: refOf(resourceRef), instanceId, resourceRef, vni, prefix, accessControlList };
+  return {
+    ref: refOf(resourceRef),
+    instanceId,
+    resourceRef,
+    vni,
+    prefix,
+    accessControlList: reference(properties['accessControlList']),
+    routeTable: reference(properties['routeTable']),
+  };
 }
 
 function readNetworkInterface(id: string, value: JsonObject): NetworkInterface | undefined {

@@ -4,6 +4,7 @@
  * and say what changed, in terms that nodes understand.
  */
 import {
+  addressText,
   type Document,
   type LogicalNetwork,
   type LogicalSubnet,
@@ -14,7 +15,7 @@ import {
   type VirtualNetwork,
   type VirtualSubnet,
 } from './document.ts';
-import type { AccessControlList, SecurityTag } from './policy-document.ts';
+import type { AccessControlList, RouteTable, SecurityTag } from './policy-document.ts';
 import type { Settings } from './settings-document.ts';
 
 /** One document or placement that differs. For documents at least one of before and after is there, of one kind and id. */
@@ -42,6 +43,7 @@ export type ModelChange =
     }
   | { readonly kind: 'security-tag'; readonly before?: SecurityTag; readonly after?: SecurityTag }
   | { readonly kind: 'settings'; readonly before?: Settings; readonly after?: Settings }
+  | { readonly kind: 'route-table'; readonly before?: RouteTable; readonly after?: RouteTable }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
 
 /** A virtual subnet with the network it is in. */
@@ -58,10 +60,13 @@ export interface ModelView {
   readonly accessControlLists: ReadonlyMap<string, AccessControlList>;
   readonly securityTags: ReadonlyMap<string, SecurityTag>;
   readonly settings: ReadonlyMap<string, Settings>;
+  readonly routeTables: ReadonlyMap<string, RouteTable>;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
   /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
   interfacesInSubnet(ref: Ref): Iterable<string>;
+  /** Ids of interfaces that have an address, as canonical text, in a virtual network, by its Ref. */
+  interfacesAt(network: Ref, address: string): Iterable<string>;
   /** Ids of the documents of a kind that refer to the resource, whether it exists or not. */
   referring(kind: Document['kind'], ref: Ref): Iterable<string>;
   /** Ids of interfaces attached to the server. */
@@ -81,11 +86,14 @@ export class Model implements ModelView {
   readonly accessControlLists: Map<string, AccessControlList> = new Map();
   readonly securityTags: Map<string, SecurityTag> = new Map();
   readonly settings: Map<string, Settings> = new Map();
+  readonly routeTables: Map<string, RouteTable> = new Map();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
   /** By kind of the referring document and target: `network-interface /virtualnetworks/blue/subnets/web`. */
   readonly #referring = new Map<string, Set<string>>();
+  /** By network and address: `/virtualnetworks/blue 10.0.0.4`. */
+  readonly #interfacesByAddress = new Map<string, Set<string>>();
   readonly #placements = new Map<string, string>();
   /** By server id: instanceIds of the interfaces placed there. */
   readonly #placedOn = new Map<string, Set<string>>();
@@ -101,6 +109,10 @@ export class Model implements ModelView {
 
   interfacesInSubnet(ref: Ref): Iterable<string> {
     return this.referring('network-interface', ref);
+  }
+
+  interfacesAt(network: Ref, address: string): Iterable<string> {
+    return this.#interfacesByAddress.get(`${network} ${address}`) ?? [];
   }
 
   referring(kind: Document['kind'], ref: Ref): Iterable<string> {
@@ -158,6 +170,11 @@ export class Model implements ModelView {
         );
       case 'settings':
         return this.#setSettings(this.settings.get(id), after?.kind === kind ? after : undefined);
+      case 'route-table':
+        return this.#setRouteTable(
+          this.routeTables.get(id),
+          after?.kind === kind ? after : undefined,
+        );
     }
   }
 
@@ -216,6 +233,10 @@ export class Model implements ModelView {
   ): ModelChange | undefined {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.networkInterfaces, before, after);
+    for (const key of placesOf(before)) {
+      removeFrom(this.#interfacesByAddress, key, before?.id ?? '');
+    }
+    for (const key of placesOf(after)) addTo(this.#interfacesByAddress, key, after?.id ?? '');
     return { kind: 'network-interface', ...pair(before, after) };
   }
 
@@ -243,6 +264,15 @@ export class Model implements ModelView {
     return { kind: 'settings', ...pair(before, after) };
   }
 
+  #setRouteTable(
+    before: RouteTable | undefined,
+    after: RouteTable | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.routeTables, before, after);
+    return { kind: 'route-table', ...pair(before, after) };
+  }
+
   #replace<D extends Document>(
     map: Map<string, D>,
     before: D | undefined,
@@ -262,6 +292,14 @@ export class Model implements ModelView {
       removeFrom(this.#referring, `${before.kind} ${ref}`, before.id);
     }
   }
+}
+
+/** `/virtualnetworks/blue/subnets/web` and 10.0.0.4 → `/virtualnetworks/blue 10.0.0.4`. */
+function placesOf(found: NetworkInterface | undefined): string[] {
+  return (found?.ipConfigurations ?? []).map(({ subnet, address }) => {
+    const network = subnet.split('/').slice(0, 3).join('/');
+    return `${network} ${addressText(address)}`;
+  });
 }
 
 function pair<D>(before: D | undefined, after: D | undefined): { before?: D; after?: D } {

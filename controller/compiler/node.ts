@@ -52,6 +52,10 @@ export function accessControlListScope(instanceId: string): string {
   return `acl/${instanceId}`;
 }
 
+export function routeTableScope(instanceId: string): string {
+  return `routetable/${instanceId}`;
+}
+
 /** The target that realises a server: its switch. */
 export function hostTarget(serverId: string): string {
   return `host/${serverId}`;

@@ -1,8 +1,10 @@
 /**
- * Reads the documents of policy (MS-NCNBI §3.1.5.1 accessControlLists, §3.1.5.31 securityTags), as document.ts reads the others. A list
- * with a rule that cannot be read is unreadable as a whole: without that rule it would mean something else.
+ * Reads the documents of policy (MS-NCNBI §3.1.5.1 accessControlLists, §3.1.5.31 securityTags, §3.1.5.10 routeTables), as document.ts
+ * reads the others. A list with a rule that cannot be read, or a table with a route, is unreadable as a whole: without it, it would
+ * mean something else.
  */
 
+import { formatIp, type Ip, type IpPrefix, parseIp } from '../../base/ip.ts';
 import {
   type AddressTerms,
   type PortSpan,
@@ -10,7 +12,7 @@ import {
   parsePortSpans,
 } from '../model/policy-text.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
-import { children, object, references, text } from './json-fields.ts';
+import { addressPrefix, children, object, references, text } from './json-fields.ts';
 
 export interface AccessControlList {
   readonly kind: 'access-control-list';
@@ -49,6 +51,33 @@ export interface SecurityTag {
   readonly resourceRef: string;
 }
 
+export interface RouteTable {
+  readonly kind: 'route-table';
+  readonly id: string;
+  readonly instanceId: string;
+  readonly resourceRef: string;
+  readonly routes: readonly Route[];
+  /** Canonical texts of the next hops of its appliance routes. */
+  readonly appliances: ReadonlySet<string>;
+}
+
+export interface Route {
+  readonly resourceRef: string;
+  readonly prefix: IpPrefix;
+  readonly nextHopType: NextHopWord;
+  /** Of a VirtualAppliance. */
+  readonly nextHop: Ip | undefined;
+}
+
+const NEXT_HOP_WORDS = [
+  'VirtualAppliance',
+  'VnetLocal',
+  'VirtualNetworkGateway',
+  'Internet',
+  'None',
+] as const;
+export type NextHopWord = (typeof NEXT_HOP_WORDS)[number];
+
 /** IANA protocol numbers of the words of §3.1.5.1.2. */
 const PROTOCOL_NUMBERS: Readonly<Record<string, number>> = {
   All: 0,
@@ -85,6 +114,41 @@ export function readSecurityTag(id: string, value: JsonObject): SecurityTag | un
   const resourceRef = text(value['resourceRef']);
   if (instanceId === undefined || resourceRef === undefined) return undefined;
   return { kind: 'security-tag', id, instanceId, resourceRef };
+}
+
+export function readRouteTable(id: string, value: JsonObject): RouteTable | undefined {
+  const instanceId = text(value['instanceId']);
+  const resourceRef = text(value['resourceRef']);
+  const routes = children(value, 'routes').map(readRoute);
+  if (instanceId === undefined || resourceRef === undefined) return undefined;
+  const readable = routes.flatMap((route) => route ?? []);
+  if (readable.length < routes.length) return undefined;
+  const appliances = readable.flatMap(({ nextHop }) =>
+    nextHop === undefined ? [] : [formatIp(nextHop)],
+  );
+  return {
+    kind: 'route-table',
+    id,
+    instanceId,
+    resourceRef,
+    routes: readable,
+    appliances: new Set(appliances),
+  };
+}
+
+function readRoute(value: JsonObject): Route | undefined {
+  const properties = object(value['properties']);
+  const resourceRef = text(value['resourceRef']);
+  const prefix = addressPrefix(properties['addressPrefix']);
+  const nextHopType = NEXT_HOP_WORDS.find((word) => word === properties['nextHopType']);
+  if (resourceRef === undefined || prefix === undefined || nextHopType === undefined) {
+    return undefined;
+  }
+  if (nextHopType !== 'VirtualAppliance') {
+    return { resourceRef, prefix, nextHopType, nextHop: undefined };
+  }
+  const nextHop = parseIp(text(properties['nextHopIpAddress']) ?? '');
+  return nextHop === undefined ? undefined : { resourceRef, prefix, nextHopType, nextHop };
 }
 
 function readRule(value: JsonObject): AclRule | undefined {

@@ -66,3 +66,7 @@ export function accessControlListKey(instanceId: string): string {
 export function securityTagKey(vnetInstanceId: string, tagInstanceId: string): string {
   return `tag/${vnetInstanceId}/${tagInstanceId}`;
 }
+
+export function routeTableKey(instanceId: string): string {
+  return `routetable/${instanceId}`;
+}

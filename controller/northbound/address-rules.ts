@@ -11,6 +11,7 @@ import {
   ipFamily,
   ipPrefixCovers,
   ipPrefixesOverlap,
+  ipPrefixHas,
   ipPrefixLast,
   parseIp,
   parseIpPrefix,
@@ -68,6 +69,15 @@ export function restrictedFault(prefix: IpPrefix, target: string): FaultDetail[]
   if (hit === undefined) return [];
   const message = `${formatIpPrefix(prefix)} touches ${formatIpPrefix(hit)}, which is reserved`;
   return [detail('AddressPrefixInRestrictedAddressSpace', message, target)];
+}
+
+/** The reserved prefix that a prefix lies in; 0.0.0.0/0 lies in none. */
+export function restrictedCover(prefix: IpPrefix): IpPrefix | undefined {
+  return RESTRICTED.find((restricted) => ipPrefixCovers(restricted, prefix));
+}
+
+export function restrictedHost(ip: Ip): boolean {
+  return RESTRICTED.some((restricted) => ipPrefixHas(restricted, ip));
 }
 
 export function virtualSubnetSizeFault({ family, len }: IpPrefix, target: string): FaultDetail[] {

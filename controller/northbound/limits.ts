@@ -39,6 +39,8 @@ export const ADDRESS_PREFIXES_MAX = 256;
 export const DNS_SERVERS_MAX = 10;
 /** Rules of one access control list: what a switch compiles in milliseconds, four times what Azure allows. */
 export const ACL_RULES_MAX = 4_096;
+/** Routes of one route table: ten times what Windows Server allows (MS-NCNBI note 18), as many as Azure. */
+export const ROUTES_MAX = 1_000;
 /** IP configurations of one network interface. */
 export const IP_CONFIGURATIONS_MAX = 256;
 /** Addresses of an IPv6 subnet or pool that are given out as Dynamic, from its start: what Azure allows in a network. 8 KiB of bitmap. */

@@ -6,6 +6,7 @@ import { credentials } from './resources/credentials.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
 import { networkInterfaces } from './resources/network-interfaces.ts';
+import { routeTables } from './resources/route-tables.ts';
 import { securityTags } from './resources/security-tags.ts';
 import { servers } from './resources/servers.ts';
 import { virtualNetworkManager } from './resources/virtual-network-manager.ts';
@@ -19,6 +20,7 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   logicalNetworks,
   macPools,
   networkInterfaces,
+  routeTables,
   securityTags,
   servers,
   virtualNetworkManager,

@@ -38,6 +38,7 @@ export const hostSettings: CompilerNode = {
       case 'network-interface':
       case 'access-control-list':
       case 'security-tag':
+      case 'route-table':
       case 'placement':
         return [];
     }

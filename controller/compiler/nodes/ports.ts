@@ -1,6 +1,7 @@
 /**
  * Node `ports`: an interface as the switch of its own host must treat it, and that host's interest in the interface's virtual
- * networks and in the lists that filter it. One unit per networkInterface (MS-NCNBI §3.1.5.11).
+ * networks, in those they are connected with, and in the lists and route tables that apply to it. One unit per networkInterface
+ * (MS-NCNBI §3.1.5.11).
  */
 import type { PortQos } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
@@ -13,15 +14,23 @@ import {
   hostTarget,
   KBPS_PER_MBPS,
   overlayMtu,
+  routeTableScope,
   virtualNetworkScope,
 } from '../node.ts';
+import { interfacesPeeredBy, networksSeenFrom } from '../peering.ts';
 import { interfacesPolicedBy, listId, listsOf } from '../policy.ts';
+import { forwards, interfacesRoutedBy, tablesOf } from '../routing.ts';
 import type { PortQosSettings } from '../settings-document.ts';
 
 export const ports: CompilerNode = {
   name: 'ports',
   handle: (change, model) =>
-    new Set([...interfacesMovedBy(change, model), ...interfacesPolicedBy(change, model)]),
+    new Set([
+      ...interfacesMovedBy(change, model),
+      ...interfacesPolicedBy(change, model),
+      ...interfacesRoutedBy(change, model),
+      ...interfacesPeeredBy(change, model),
+    ]),
   units: (model) => model.networkInterfaces.keys(),
   compile(id, model, { providerMtu }) {
     const attachment = attachmentOf(id, model);
@@ -47,7 +56,7 @@ export const ports: CompilerNode = {
         hostName,
         mtu: overlayMtu(providerMtu, providerAddress),
         macSpoofing: portSettings.macSpoofing,
-        ipForwarding: false,
+        ipForwarding: forwards(addresses, model),
         arpGuardOff: portSettings.arpGuardOff,
         dhcpGuardOff: portSettings.dhcpGuardOff,
         learnsAddresses: false,
@@ -59,8 +68,9 @@ export const ports: CompilerNode = {
     });
     const target = hostTarget(serverId);
     const scopes = new Set([
-      ...addresses.map(({ network }) => virtualNetworkScope(network.instanceId)),
+      ...networksSeenFrom(addresses, model).map(virtualNetworkScope),
       ...listsOf(addresses, model).map(accessControlListScope),
+      ...tablesOf(addresses, model).map(routeTableScope),
     ]);
     return {
       published: [{ scope: hostScope(serverId), content }],

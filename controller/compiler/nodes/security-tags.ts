@@ -1,6 +1,7 @@
 /**
  * Node `security-tags`: the addresses that a tag stands for (MS-NCNBI §3.1.5.31), for each virtual network with an interface that carries
- * it. One unit per securityTag; a network without such an interface has no resource, which is the empty set.
+ * it, or is connected with one that has. One unit per securityTag; a network without such an interface has no resource, which is the
+ * empty set.
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, securityTagKey } from '../../goal-state/resource.ts';
@@ -8,6 +9,7 @@ import { subnetsReidentified } from '../attachment.ts';
 import type { AddressBytes, Ref } from '../document.ts';
 import type { ModelView } from '../model.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
+import { connectedPeerings, isRepeered } from '../peering.ts';
 import { tagAt, tagRef } from '../policy.ts';
 
 export const securityTags: CompilerNode = {
@@ -22,6 +24,8 @@ export const securityTags: CompilerNode = {
           model,
         );
       case 'virtual-network':
+        // Rare, and it concerns every tag that an interface on either side carries.
+        if (isRepeered(change)) return 'unhandled';
         return existing(
           subnetsReidentified(change.before, change.after)
             .flatMap((subnet) => [...model.interfacesInSubnet(subnet)])
@@ -36,7 +40,8 @@ export const securityTags: CompilerNode = {
   compile(id, model) {
     const tag = model.securityTags.get(id);
     if (tag === undefined) return NO_OUTPUT;
-    const published = [...addressesByNetwork(tagRef(id), model)].map(([vnetId, addresses]) => ({
+    const own = addressesByNetwork(tagRef(id), model);
+    const published = [...withPeers(own, model)].map(([vnetId, addresses]) => ({
       scope: virtualNetworkScope(vnetId),
       content: resourceContent({
         key: securityTagKey(vnetId, tag.instanceId),
@@ -69,6 +74,25 @@ function addressesByNetwork(tag: Ref, model: ModelView): Map<string, Map<string,
     }
   }
   return byNetwork;
+}
+
+/** The tag stands also for the interfaces in networks that are connected, for there its addresses mean the same. */
+function withPeers(
+  own: ReadonlyMap<string, ReadonlyMap<string, AddressBytes>>,
+  model: ModelView,
+): Map<string, Map<string, AddressBytes>> {
+  const all = new Map([...own].map(([vnetId, addresses]) => [vnetId, new Map(addresses)]));
+  for (const [vnetId, addresses] of own) {
+    const network = model.byInstanceId(vnetId);
+    if (network?.kind !== 'virtual-network') continue;
+    for (const { own: peering, remote, back } of connectedPeerings(network, model)) {
+      if (!peering.allowAccess || !back.allowAccess) continue;
+      const there = all.get(remote.instanceId) ?? new Map<string, AddressBytes>();
+      for (const [text, address] of addresses) there.set(text, address);
+      all.set(remote.instanceId, there);
+    }
+  }
+  return all;
 }
 
 function byText([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

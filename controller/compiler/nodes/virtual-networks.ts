@@ -1,15 +1,21 @@
-/** Node `virtual-networks`: a tenant's routing domain. One unit per virtualNetwork (MS-NCNBI §3.1.5.18). */
+/**
+ * Node `virtual-networks`: a tenant's routing domain, and what it may reach in those it is connected with. One unit per virtualNetwork
+ * (MS-NCNBI §3.1.5.18). Access is a matter of both sides: either switches it off. Whether packets that others sent are let in is
+ * the receiving side's word.
+ */
 import { type IpPrefix, ipBytes } from '../../../base/ip.ts';
 import type { Prefix } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, virtualNetworkKey } from '../../goal-state/resource.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
+import { connectedPeerings, peeredIds } from '../peering.ts';
 
 export const virtualNetworks: CompilerNode = {
   name: 'virtual-networks',
   handle(change) {
     if (change.kind !== 'virtual-network') return [];
-    return [change.before, change.after].flatMap((network) => network?.id ?? []);
+    const { before, after } = change;
+    return [...[before, after].flatMap((network) => network?.id ?? []), ...peeredIds(change)];
   },
   units: (model) => model.virtualNetworks.keys(),
   compile(id, model) {
@@ -24,7 +30,13 @@ export const virtualNetworks: CompilerNode = {
         addressSpace: network.addressSpace.map(prefixMessage),
         dnsServers,
         dnsDomain: '',
-        peerings: [],
+        peerings: connectedPeerings(network, model).map(({ own, remote, back }) => ({
+          resourceRef: own.resourceRef,
+          remoteVnetId: remote.instanceId,
+          remoteAddressSpace: remote.addressSpace.map(prefixMessage),
+          allowAccess: own.allowAccess && back.allowAccess,
+          allowForwarded: back.allowForwarded,
+        })),
         unbilledPrefixes: [],
       },
     });

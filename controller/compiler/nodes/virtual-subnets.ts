@@ -7,6 +7,7 @@ import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, virtualSubnetKey } from '../../goal-state/resource.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 import { listId, listUsers, reidentified } from '../policy.ts';
+import { tableAt, tableUsers } from '../routing.ts';
 import { prefixMessage } from './virtual-networks.ts';
 
 export const virtualSubnets: CompilerNode = {
@@ -17,6 +18,8 @@ export const virtualSubnets: CompilerNode = {
         return [change.before, change.after].flatMap((network) => network?.id ?? []);
       case 'access-control-list':
         return reidentified(change) ? listUsers('virtual-network', change, model) : [];
+      case 'route-table':
+        return reidentified(change) ? tableUsers(change, model) : [];
       default:
         return [];
     }
@@ -38,7 +41,7 @@ export const virtualSubnets: CompilerNode = {
           prefix: prefixMessage(subnet.prefix),
           gateway: ipBytes(subnet.prefix.first + 1n),
           accessControlListId: listId(subnet.accessControlList, model),
-          routeTableId: '',
+          routeTableId: tableAt(subnet.routeTable, model)?.instanceId ?? '',
         },
       }),
     }));

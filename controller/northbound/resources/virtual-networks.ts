@@ -31,6 +31,8 @@ import type {
   WriteContext,
 } from '../resource-type.ts';
 import { pairingFaults } from './dual-stack.ts';
+import { reachableSpaces } from './reachable-spaces.ts';
+import { unreachableAppliances } from './route-tables.ts';
 import { VIRTUAL_SUBNET_ID_RANGE } from './virtual-network-manager.ts';
 
 const subnets: ResourceType = {
@@ -127,7 +129,18 @@ function validateSubnet(node: ResourceNode, context: WriteContext): readonly Fau
   const { addressPrefix } = typed(VirtualSubnetSchema, node);
   const { prefix, faults } = readPrefix(addressPrefix, node.ref);
   if (prefix === undefined) return faults;
-  return [...virtualSubnetSizeFault(prefix, node.ref), ...movedInUse(node, context)];
+  return [
+    ...virtualSubnetSizeFault(prefix, node.ref),
+    ...movedInUse(node, context),
+    ...routeFaults(node, context),
+  ];
+}
+
+function routeFaults(node: ResourceNode, { desired, root }: WriteContext): FaultDetail[] {
+  const { routeTable } = typed(VirtualSubnetSchema, node);
+  const table = desired.byRef(routeTable?.resourceRef ?? '');
+  if (table === undefined) return [];
+  return unreachableAppliances(table.children, reachableSpaces(root, desired), node.ref);
 }
 
 /** The prefix under addresses that are given out stays. */

@@ -14,18 +14,21 @@ import {
   accessControlListDocument,
   logicalNetworkDocument,
   networkInterfaceDocument,
+  routeTableDocument,
   securityTagDocument,
   serverDocument,
   virtualNetworkDocument,
 } from '../../../fixtures/desired-documents.ts';
 
 const HOSTS = ['h1', 'h2', 'h3'];
-const NETWORKS = ['blue', 'red'];
+const NETWORKS = ['blue', 'red', 'green'];
 const SUBNETS = ['web', 'db'];
 const NICS = ['n1', 'n2', 'n3', 'n4'];
 const LISTS = ['open', 'shut'];
 const TAGS = ['front', 'back'];
 const listRef = fc.constantFrom(undefined, ...LISTS.map((id) => `/accessControlLists/${id}`));
+const TABLES = ['via', 'none'];
+const tableRef = fc.constantFrom(undefined, ...TABLES.map((id) => `/routeTables/${id}`));
 const tagRefs = fc.subarray(TAGS.map((id) => `/securityTags/${id}`));
 /** An optional property that is absent rather than undefined. */
 const some = <N extends string, V>(name: N, value: V | undefined): { [K in N]?: V } =>
@@ -66,7 +69,21 @@ const subnetSample = fc.record({
   vni: fc.integer({ min: 5000, max: 5003 }),
   generation,
   list: listRef,
+  table: tableRef,
 });
+const peeringSample = fc
+  .record({
+    remote: fc.constantFrom(...NETWORKS),
+    generation,
+    allowAccess: fc.boolean(),
+    allowForwarded: fc.boolean(),
+  })
+  .map(({ remote, generation: again, ...flags }) => ({
+    id: remote,
+    remote: `/virtualNetworks/${remote}`,
+    remoteInstanceId: `vnet-${remote}${again}`,
+    ...flags,
+  }));
 const networkChange = fc
   .record({
     id: fc.constantFrom(...NETWORKS),
@@ -74,8 +91,9 @@ const networkChange = fc
     present: fc.boolean(),
     dnsServers: fc.subarray(['10.0.0.53', '2001:db8::53']),
     subnets: fc.uniqueArray(subnetSample, { selector: ({ id }) => id, maxLength: 2 }),
+    peerings: fc.uniqueArray(peeringSample, { selector: ({ id }) => id, maxLength: 2 }),
   })
-  .map(({ id, present, generation: again, dnsServers, subnets }) =>
+  .map(({ id, present, generation: again, dnsServers, subnets, peerings }) =>
     document(
       `virtualnetworks/${id}`,
       present
@@ -83,9 +101,11 @@ const networkChange = fc
             id,
             instanceId: `vnet-${id}${again}`,
             dnsServers,
+            peerings: peerings.filter(({ remote }) => !remote.endsWith(`/${id}`)),
             subnets: subnets.map((subnet) => ({
               ...subnet,
               ...some('accessControlList', subnet.list),
+              ...some('routeTable', subnet.table),
               instanceId: `subnet-${id}-${subnet.id}${again}${subnet.generation}`,
             })),
           })
@@ -172,12 +192,111 @@ const tagChange = fc
       present ? securityTagDocument(id, `tag-${id}${again}`) : undefined,
     ),
   );
+const tableChange = fc
+  .record({
+    id: fc.constantFrom(...TABLES),
+    present: fc.boolean(),
+    generation,
+    routes: fc.array(
+      fc.record({
+        prefix: fc.constantFrom('0.0.0.0/0', '10.9.0.0/16'),
+        nextHop: fc.option(address, { nil: undefined }),
+      }),
+      { maxLength: 2 },
+    ),
+  })
+  .map(({ id, present, generation: again, routes }) =>
+    document(
+      `routetables/${id}`,
+      present
+        ? routeTableDocument({
+            id,
+            instanceId: `table-${id}${again}`,
+            routes: routes.map(({ prefix, nextHop }) => ({
+              prefix,
+              nextHopType: nextHop === undefined ? 'None' : 'VirtualAppliance',
+              ...some('nextHop', nextHop),
+            })),
+          })
+        : undefined,
+    ),
+  );
 const placementChange = fc.record({
   interfaceInstanceId: fc
     .tuple(fc.constantFrom(...NICS), generation)
     .map(([id, again]) => `nic-${id}${again}`),
   serverId: fc.constantFrom(undefined, ...HOSTS),
 });
+/** Where each sequence begins: networks connected with each other, interfaces at hosts, policy in use. */
+const GROUND = {
+  documents: [
+    document('logicalnetworks/hnvpa', logicalNetworkDocument()),
+    ...HOSTS.map((id, at) =>
+      document(
+        `servers/${id}`,
+        serverDocument({ id, providerAddress: PROVIDER_ADDRESSES[at + 1] ?? '' }),
+      ),
+    ),
+    ...LISTS.map((id) =>
+      document(
+        `accesscontrollists/${id}`,
+        accessControlListDocument({
+          id,
+          rules: [{ priority: 101, sourceTags: ['/securityTags/front'] }],
+        }),
+      ),
+    ),
+    ...TAGS.map((id) => document(`securitytags/${id}`, securityTagDocument(id))),
+    ...TABLES.map((id) =>
+      document(
+        `routetables/${id}`,
+        routeTableDocument({ id, routes: [{ prefix: '0.0.0.0/0', nextHop: '10.0.0.5' }] }),
+      ),
+    ),
+    ...NETWORKS.map((id) =>
+      document(
+        `virtualnetworks/${id}`,
+        virtualNetworkDocument({
+          id,
+          subnets: SUBNETS.map((subnet, at) => ({
+            id: subnet,
+            prefix: '10.0.0.0/24',
+            vni: 5000 + at,
+            accessControlList: '/accessControlLists/open',
+            routeTable: '/routeTables/via',
+          })),
+          peerings: NETWORKS.filter((remote) => remote !== id).map((remote) => ({
+            id: remote,
+            remote: `/virtualNetworks/${remote}`,
+            remoteInstanceId: `vnet-${remote}`,
+          })),
+        }),
+      ),
+    ),
+    ...NICS.map((id, at) =>
+      document(
+        `networkinterfaces/${id}`,
+        networkInterfaceDocument({
+          id,
+          mac: '001DD8000001',
+          securityTags: ['/securityTags/front'],
+          addresses: [
+            {
+              subnet: `/virtualNetworks/${NETWORKS[at % NETWORKS.length]}/subnets/web`,
+              address: `10.0.0.${4 + at}`,
+              accessControlList: '/accessControlLists/shut',
+            },
+          ],
+        }),
+      ),
+    ),
+  ],
+  placements: NICS.map((id, at) => ({
+    interfaceInstanceId: `nic-${id}`,
+    serverId: HOSTS[at % HOSTS.length],
+  })),
+};
+
 const inputs = fc.array(
   fc.record({
     documents: fc.array(
@@ -188,8 +307,10 @@ const inputs = fc.array(
         networkChange,
         interfaceChange,
         interfaceChange,
+        networkChange,
         listChange,
         tagChange,
+        tableChange,
       ),
       { maxLength: 3 },
     ),
@@ -200,19 +321,20 @@ const inputs = fc.array(
 
 test('incremental = recompute: after any sequence of changes, and the changes named are the changes made', (t) => {
   fc.assert(
-    fc.property(inputs, (sequence) => {
+    fc.property(inputs, fc.boolean(), (changes, fromGround) => {
+      const sequence = fromGround ? [GROUND, ...changes] : changes;
       const incremental = new Compiler();
       const documents = new Map<string, JsonObject | undefined>();
       const placements = new Map<string, string | undefined>();
       let before = contents(incremental);
       sequence.forEach((input, at) => {
-        const changes = incremental.apply({ revision: at + 1, ...input });
+        const made = incremental.apply({ revision: at + 1, ...input });
         incremental.checkInvariants();
         for (const { key, value } of input.documents) documents.set(key, value);
         for (const placed of input.placements)
           placements.set(placed.interfaceInstanceId, placed.serverId);
         const after = contents(incremental);
-        t.deepEqual(named(changes), difference(before, after));
+        t.deepEqual(named(made), difference(before, after));
         before = after;
       });
       const whole = new Compiler();
