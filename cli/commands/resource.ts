@@ -1,4 +1,4 @@
-/** `weft get|put|delete PATH`: any resource of the northbound API, as JSON. */
+/** `weft get|put|delete PATH` and `weft what-if FILE`: any resource of the northbound API, as JSON. */
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { messageOf } from '../../base/errors.ts';
@@ -7,6 +7,7 @@ import { UsageFault } from '../fault-report.ts';
 import { textAt } from '../fields.ts';
 import { deleteResource } from '../resources.ts';
 import type { Session } from '../session.ts';
+import { showWhatIf } from '../what-if.ts';
 
 export function addResourceCommands(program: Command, session: Session): void {
   program
@@ -18,13 +19,19 @@ export function addResourceCommands(program: Command, session: Session): void {
     .description('create or replace a resource from JSON, and wait until it is provisioned')
     .requiredOption('-f, --file <file>', 'file with the JSON body, - for standard input')
     .option('--if-match <etag>', 'only when the resource still has this etag')
-    .action((path: string, options: { file: string; ifMatch?: string }) =>
-      put(session, path, options),
-    );
+    .option('--what-if', 'change nothing; say which flows and routes would change')
+    .action((path: string, options: PutOptions) => put(session, path, options));
   program
     .command('delete <path>')
     .description('delete a resource, and wait until it is gone')
-    .action((path: string) => deleteResource(session, path));
+    .option('--what-if', 'change nothing; say which flows and routes would change')
+    .action((path: string, options: { whatIf?: boolean }) =>
+      options.whatIf === true ? showWhatIf(session, 'DELETE', path) : deleteResource(session, path),
+    );
+  program
+    .command('what-if <file>')
+    .description('which flows and routes would change if a resource were as in the file')
+    .action((file: string) => whatIf(session, file));
 }
 
 async function get(session: Session, path: string): Promise<void> {
@@ -39,16 +46,32 @@ async function get(session: Session, path: string): Promise<void> {
   session.shell.stdout.write(`${JSON.stringify(body, null, 2)}\n`);
 }
 
-async function put(
-  session: Session,
-  path: string,
-  options: { file: string; ifMatch?: string },
-): Promise<void> {
+interface PutOptions {
+  readonly file: string;
+  readonly ifMatch?: string;
+  readonly whatIf?: boolean;
+}
+
+async function put(session: Session, path: string, options: PutOptions): Promise<void> {
   const body = await readBody(session, options.file);
   const { ifMatch } = options;
+  if (options.whatIf === true) {
+    await showWhatIf(session, 'PUT', path, { body, ...(ifMatch !== undefined && { ifMatch }) });
+    return;
+  }
   const put = session.northbound().put(path, body, ifMatch === undefined ? {} : { ifMatch });
   const resource = await session.waiting(`putting ${path}`, put);
   session.shell.stdout.write(`${JSON.stringify(resource, null, 2)}\n`);
+}
+
+/** The resource names itself, as one that `weft get` has printed does. */
+async function whatIf(session: Session, file: string): Promise<void> {
+  const body = await readBody(session, file);
+  const path = textAt(body, 'resourceRef');
+  if (path === '') {
+    throw new UsageFault(`${file} has no resourceRef; name it: weft put PATH -f ${file} --what-if`);
+  }
+  await showWhatIf(session, 'PUT', path, { body });
 }
 
 async function readBody(session: Session, file: string): Promise<unknown> {
