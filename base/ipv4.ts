@@ -40,8 +40,3 @@ export function formatIpv4Prefix(prefix: Ipv4Prefix): string {
 export function ipv4Mask(len: number): Ipv4 {
   return len === 0 ? 0 : (0xffff_ffff << (32 - len)) >>> 0;
 }
-
-/** Highest address of a prefix. */
-export function prefixLast(prefix: Ipv4Prefix): Ipv4 {
-  return (prefix.address | ~ipv4Mask(prefix.len)) >>> 0;
-}

@@ -1,16 +1,17 @@
 /**
  * What a one-machine fabric is made of, with defaults. Addresses come from documentation space (RFC 5737 TEST-NET-2), so that they
- * collide with nothing the machine really talks to.
+ * collide with nothing the machine really talks to. The provider network is of IPv4 or of IPv6.
  */
 
 import { SdnError } from '../base/errors.ts';
 import {
-  formatIpv4,
-  formatIpv4Prefix,
-  type Ipv4Prefix,
-  parseIpv4Prefix,
-  prefixLast,
-} from '../base/ipv4.ts';
+  familyBits,
+  formatIp,
+  formatIpPrefix,
+  type IpFamily,
+  ipPrefixLast,
+  parseIpPrefix,
+} from '../base/ip.ts';
 import { HOSTS_MAX } from './limits.ts';
 
 export interface FabricSettings {
@@ -23,6 +24,7 @@ export interface FabricSettings {
 }
 
 export interface ProviderNetwork {
+  readonly family: IpFamily;
   readonly prefix: string;
   readonly gateway: string;
   /** Pool of the hosts' addresses, inclusive. */
@@ -37,8 +39,13 @@ export const DEFAULT_HOST_COUNT = 2;
 export const DEFAULT_PROVIDER_PREFIX = '198.51.100.0/24';
 export const DEFAULT_PROVIDER_MTU = 1500;
 
-/** Outer IPv4, UDP and VXLAN header and the inner Ethernet header: what the overlay takes of the provider's MTU (RFC 7348 §5). */
-export const OVERLAY_BYTES = 50;
+/** Inner Ethernet, VXLAN, UDP and outer IP header: what the overlay takes of the provider's MTU (RFC 7348 §5). */
+const OVERLAY_BYTES: Readonly<Record<IpFamily, number>> = { 4: 50, 6: 70 };
+
+/** What a VM's interface may send in one packet. */
+export function overlayMtu({ family, mtu }: ProviderNetwork): number {
+  return mtu - OVERLAY_BYTES[family];
+}
 
 export function fabricSettings(
   options: {
@@ -63,27 +70,31 @@ export function fabricSettings(
   };
 }
 
-const PROVIDER_LEN_MAX = 25;
-const FIRST_HOST_OFFSET = 10;
+/** Of the hosts' addresses; leaves at least 128. */
+const PROVIDER_LEN_MAX: Readonly<Record<IpFamily, number>> = { 4: 25, 6: 120 };
+const FIRST_HOST_OFFSET = 10n;
+/** Of an IPv6 prefix no more is pooled: 65,526 hosts are enough. */
+const IPV6_POOL_LAST_OFFSET = 0xffffn;
 
 function providerNetwork(text: string, mtu: number): ProviderNetwork {
-  const prefix = parseIpv4Prefix(text);
-  if (prefix === undefined || prefix.len > PROVIDER_LEN_MAX)
+  const prefix = parseIpPrefix(text);
+  if (prefix === undefined || prefix.len > PROVIDER_LEN_MAX[prefix.family])
     throw new SdnError(
       'SDN_SETTING_INVALID',
-      `'${text}' is no provider network: an IPv4 prefix without host bits, /${PROVIDER_LEN_MAX} or larger`,
-      { remedy: 'e.g. --provider 100.64.0.0/24' },
+      `'${text}' is no provider network: an IPv4 prefix of /${PROVIDER_LEN_MAX[4]} or larger, or an IPv6 one of ` +
+        `/${PROVIDER_LEN_MAX[6]} or larger, without host bits`,
+      { remedy: 'e.g. --provider-prefix 100.64.0.0/24 or --provider-prefix 2001:db8:f::/64' },
     );
+  const { family, first } = prefix;
+  const isLarge = family === 6 && familyBits(family) - prefix.len > 16;
+  // All but broadcast.
+  const last = isLarge ? first + IPV6_POOL_LAST_OFFSET : ipPrefixLast(prefix) - 1n;
   return {
-    prefix: formatIpv4Prefix(prefix),
-    gateway: formatIpv4(prefix.address + 1),
-    firstAddress: formatIpv4(prefix.address + FIRST_HOST_OFFSET),
-    lastAddress: formatIpv4(lastHost(prefix)),
+    family,
+    prefix: formatIpPrefix(prefix),
+    gateway: formatIp(first + 1n),
+    firstAddress: formatIp(first + FIRST_HOST_OFFSET),
+    lastAddress: formatIp(last),
     mtu,
   };
-}
-
-/** Highest address but broadcast. */
-function lastHost(prefix: Ipv4Prefix): number {
-  return prefixLast(prefix) - 1;
 }

@@ -51,7 +51,9 @@ async function configureUplink(
     );
   }
   await ip(['link', 'set', uplink, 'up']);
-  await ip(['address', 'replace', address, 'dev', uplink]);
+  // The controller gives each address once: IPv6's search for a double (RFC 4862 §5.4) would only keep it unusable for a second.
+  const once = settings.providerAddress.length === 16 ? ['nodad'] : [];
+  await ip(['address', 'replace', address, 'dev', uplink, ...once]);
   if (previous !== undefined && previous !== address) {
     await ip(['address', 'del', previous, 'dev', uplink]);
   }

@@ -17,7 +17,7 @@ import { systemRng } from '../../base/rng.ts';
 import { run } from '../../fabric/command.ts';
 import { ipBatch, joinProviderNetwork, UPLINK } from '../../fabric/links.ts';
 import { createNamespace, inNamespace, namespaceName } from '../../fabric/namespaces.ts';
-import { OVERLAY_BYTES } from '../../fabric/settings.ts';
+import { overlayMtu } from '../../fabric/settings.ts';
 import { openCertificateAuthority } from '../../identity/certificate-authority.ts';
 import {
   type HostSettings,
@@ -77,7 +77,7 @@ export async function addKernelHost(
       ],
     },
   });
-  const mtu = fabric.settings.provider.mtu - OVERLAY_BYTES;
+  const mtu = overlayMtu(fabric.settings.provider);
   const kernel = kernelSwitch(namespace, mtu);
   const agent = await startKernelAgent(network, name, (change) => kernel.apply(change));
   agent.observe({

@@ -38,7 +38,8 @@ export interface TopologySpec {
 
 export interface VnetSpec {
   readonly space: string | readonly string[];
-  readonly subnets: Readonly<Record<string, string>>;
+  /** Prefix, or an IPv4 and an IPv6 one: then NAME6 is the IPv6 subnet, paired with NAME, and VMs in NAME have an address of each. */
+  readonly subnets: Readonly<Record<string, string | readonly [ipv4: string, ipv6: string]>>;
 }
 
 export interface MachineSpec {
@@ -134,13 +135,14 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
     async addVnet(name, spec) {
       await client.put(`/virtualNetworks/${name}`, {
         resourceId: name,
-        properties: vnetProperties(spec),
+        properties: vnetProperties(name, spec),
       });
     },
     async addVm(name, spec) {
+      const subnet = await client.get<{ readonly dualStackSubnet?: object }>(subnetPath(spec));
       const nic = await client.put(`/networkInterfaces/${name}`, {
         resourceId: name,
-        properties: nicProperties(spec),
+        properties: nicProperties(spec, subnet.properties.dualStackSubnet),
       });
       const record = await fabric.createVm({
         name,
@@ -188,19 +190,32 @@ function role(fabric: Fabric, name: string): Role {
   };
 }
 
-function vnetProperties(spec: VnetSpec): object {
+function vnetProperties(name: string, spec: VnetSpec): object {
   return {
     addressSpace: { addressPrefixes: typeof spec.space === 'string' ? [spec.space] : spec.space },
     logicalNetwork: { resourceRef: PROVIDER_LOGICAL_NETWORK },
-    subnets: Object.entries(spec.subnets).map(([resourceId, addressPrefix]) => ({
-      resourceId,
-      properties: { addressPrefix },
-    })),
+    subnets: Object.entries(spec.subnets).flatMap(([resourceId, prefixes]) => {
+      if (typeof prefixes === 'string') {
+        return [{ resourceId, properties: { addressPrefix: prefixes } }];
+      }
+      const [ipv4, ipv6] = prefixes;
+      const ipv6Id = `${resourceId}6`;
+      const dualStackSubnet = { resourceRef: `/virtualNetworks/${name}/subnets/${ipv6Id}` };
+      return [
+        { resourceId, properties: { addressPrefix: ipv4, dualStackSubnet } },
+        { resourceId: ipv6Id, properties: { addressPrefix: ipv6 } },
+      ];
+    }),
   };
 }
 
-function nicProperties(spec: MachineSpec): object {
-  const { vnet, subnet, address } = spec;
+function subnetPath({ vnet, subnet }: MachineSpec): string {
+  return `/virtualNetworks/${vnet}/subnets/${subnet}`;
+}
+
+function nicProperties(spec: MachineSpec, ipv6Subnet: object | undefined): object {
+  const { address } = spec;
+  const ipv6 = { resourceId: 'ipv6', properties: { subnet: ipv6Subnet } };
   return {
     privateMacAllocationMethod: 'Dynamic',
     ...spec.nic,
@@ -208,11 +223,13 @@ function nicProperties(spec: MachineSpec): object {
       {
         resourceId: 'primary',
         properties: {
-          subnet: { resourceRef: `/virtualNetworks/${vnet}/subnets/${subnet}` },
+          subnet: { resourceRef: subnetPath(spec) },
+          isPrimary: true,
           privateIPAllocationMethod: address === undefined ? 'Dynamic' : 'Static',
           ...(address !== undefined && { privateIPAddress: address }),
         },
       },
+      ...(ipv6Subnet === undefined ? [] : [ipv6]),
     ],
   };
 }
