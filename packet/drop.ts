@@ -61,6 +61,7 @@ export const Drop = {
   ApplianceUnreachable: 65,
   PeeringAccessDenied: 66,
   PeeringForwardedDenied: 67,
+  InnerSourceImplausible: 68,
   // resources
   FlowTableFull: 70,
   TransmitQueueFull: 71,

@@ -58,6 +58,8 @@ export interface PrefixGroup extends Group {
   remove(prefix: IpPrefixWords): void;
   /** Is there a rule for this address? For callers that have no packet at hand. */
   hasRuleFor(w0: number, w1: number, w2: number, w3: number): boolean;
+  /** The rule for this address, if it is not the default. */
+  ruleFor(w0: number, w1: number, w2: number, w3: number): Rule | undefined;
   readonly size: number;
 }
 
@@ -85,6 +87,7 @@ export function prefixGroup(name: string, field: AddressField, otherwise: Rule):
       free.push(index);
     },
     hasRuleFor: (w0, w1, w2, w3) => lpm.lookup(w0, w1, w2, w3) !== NONE,
+    ruleFor: (w0, w1, w2, w3) => rules[lpm.lookup(w0, w1, w2, w3)],
     get size() {
       return lpm.size;
     },

@@ -1,7 +1,8 @@
 /**
  * Anti-spoofing: a port sends with its own MAC and IP addresses and with no others, in ARP too. Also finds out which of the port's
  * subnets a packet comes from, since that follows from its source address. Supported: IPv4, IPv6, ARP, the port's MacSpoofing
- * setting (MAC checks off, IP checks on); a VM that has no address yet may ask for one (DHCP, RFC 2131; ARP probe, RFC 5227).
+ * setting (MAC checks off, IP checks on); a VM that has no address yet may ask for one (DHCP, RFC 2131; ARP probe, RFC 5227); a port that
+ * forwards for others, an appliance, sends their packets from its primary address's subnet, with its own MAC.
  * Nothing to do inbound. First layer of layers/order.
  */
 import { type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
@@ -20,7 +21,8 @@ export const antiSpoof: LayerDefinition = {
   outbound:
     'Source MAC is the port’s (unless MAC spoofing is allowed); source address, and the sender fields of ARP, are one of its IP ' +
     'configurations. DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
-    'a VLAN tag and other EtherTypes are refused. Notes the subnet of the source address.',
+    'a VLAN tag and other EtherTypes are refused. A port that forwards for others may send from any address, but not in ARP. Notes the ' +
+    'subnet of the source address.',
   inbound: '',
   drops: [
     Drop.SpoofedMac,
@@ -77,6 +79,7 @@ function addressGroup(port: PortPolicy) {
   const allowed = port.addresses.flatMap((address) => ownAddress(address, arpSender));
   const rules: Rule[] = [
     ...allowed,
+    ...(port.ipForwarding ? forwarded(port) : []),
     allow('DHCP client', [
       IS_IPV4,
       { field: 'srcAddress', in: UNSPECIFIED_IPV4 },
@@ -110,6 +113,28 @@ function ownAddress(own: PortAddress, arpSender: readonly Predicate[]): Rule[] {
   return [
     rule('own IPv4 address', [IS_IPV4, source]),
     rule('own ARP sender', [...arpSender, source]),
+  ];
+}
+
+/** Packets of others, which count as coming from the subnet of the port's primary address of the family. */
+function forwarded(port: PortPolicy): Rule[] {
+  const primary = (isIpv4: boolean) =>
+    port.addresses.find(({ address }) => isIpv4Words(address) === isIpv4);
+  const rule = (id: string, is: Predicate, own: PortAddress | undefined): Rule[] =>
+    own === undefined
+      ? []
+      : [
+          {
+            id,
+            resourceRef: port.resourceRef,
+            priority: 25,
+            predicates: [is],
+            action: { kind: 'allow', steering: { segment: own.segment } },
+          },
+        ];
+  return [
+    ...rule('forwarded IPv4', IS_IPV4, primary(true)),
+    ...rule('forwarded IPv6', IS_IPV6, primary(false)),
   ];
 }
 

@@ -12,7 +12,7 @@ export interface PortPolicy {
   readonly mac: Mac;
   /** True: the port may send with any source MAC address (nested virtualisation, appliances). */
   readonly macSpoofing: boolean;
-  /** The port forwards for others: it may be sent what is not addressed to it. */
+  /** The port forwards for others: it may send and be sent what is not its own. */
   readonly ipForwarding: boolean;
   /** Primary first. */
   readonly addresses: readonly PortAddress[];

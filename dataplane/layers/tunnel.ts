@@ -1,10 +1,15 @@
 /**
  * Tunnel: the one layer of the uplink. What comes out of a VXLAN tunnel (RFC 7348) is believed only if it comes from a host that goal
- * state knows, carries the VNI of a subnet that has a port here, and is for an address of such a port. The VNI selects the table, so
- * two tenants with the same addresses cannot meet. On success the outer header is popped and the receiving port's inbound
- * layers follow.
+ * state knows, carries the VNI of a subnet that has a port here, is for such a port, and comes from an address that could have sent it.
+ * The VNI selects the table, so two tenants with the same addresses cannot meet. On success the outer header is popped and the
+ * receiving port's inbound layers follow.
+ *
+ * The sender's host has written the MAC address of whoever shall get the packet: a port that forwards for others is found by it, whatever the
+ * destination address. Any other port gets only what is for its own addresses, and not under the MAC of another port here: a packet
+ * that is meant for an appliance never reaches its destination past it.
  */
 import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
+import type { Mac } from '../../base/mac.ts';
 import { Drop } from '../../packet/drop.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import type { EpochCell } from '../engine/epochs.ts';
@@ -15,6 +20,7 @@ import {
   type PrefixGroup,
   prefixGroup,
 } from '../engine/group.ts';
+import type { Packet } from '../engine/packet.ts';
 import { equals } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
@@ -26,6 +32,8 @@ export interface TunnelTables {
   readonly peers: PrefixGroup;
   /** By VNI: addresses of our ports in that subnet. */
   readonly subnets: ReadonlyMap<number, Group>;
+  /** By VNI: who may send to that subnet. */
+  readonly sources: ReadonlyMap<number, Group>;
 }
 
 export const tunnel: LayerDefinition<TunnelTables> = {
@@ -33,13 +41,15 @@ export const tunnel: LayerDefinition<TunnelTables> = {
   purpose:
     'What arrives through a tunnel is believed only from known hosts, for known subnets and addresses of ports here.',
   outbound:
-    'Outer source is a host of goal state; VNI is that of a subnet with a port here; inner destination is an address of such a port. Then ' +
-    'the outer header is popped, and the port’s inbound layers follow.',
+    'Outer source is a host of goal state; VNI is that of a subnet with a port here; inner destination is an address of such a port, or ' +
+    'the MAC of one that forwards for others. Inner source is mapped in the network or in a peered one, or a route of the subnet ' +
+    'sends its packets to an appliance. Then the outer header is popped, and the port’s inbound layers follow.',
   inbound: '',
   drops: [
     Drop.OuterSourceUnknown,
     Drop.VniUnknown,
     Drop.DestinationNotLocal,
+    Drop.InnerSourceImplausible,
     Drop.PortDetached,
     Drop.MulticastUnsupported,
     Drop.EtherTypeUnsupported,
@@ -53,6 +63,7 @@ export const tunnel: LayerDefinition<TunnelTables> = {
       tables.peers,
       ACCEPTED_KINDS,
       branchGroup('destinations', 'vni', tables.subnets, refuse('unknown VNI', Drop.VniUnknown)),
+      branchGroup('sources', 'vni', tables.sources, refuse('unknown VNI', Drop.VniUnknown)),
     ],
     inbound: [],
   }),
@@ -72,9 +83,73 @@ export function peerRule(providerAddress: IpWords): Rule {
   };
 }
 
-/** Local destinations of one subnet, empty. */
-export function destinationGroup(): PrefixGroup {
-  return prefixGroup('destinations', 'dstAddress', refuse('not local', Drop.DestinationNotLocal));
+/** Local destinations of one subnet. */
+export interface DestinationGroup extends Group {
+  set(address: IpWords, mac: Mac, rule: Rule): void;
+  remove(address: IpWords): void;
+  /** A port that is sent what is for others. */
+  setForwarder(mac: Mac, rule: Rule): void;
+  removeForwarder(mac: Mac): void;
+  /** Does the packet go to a port that forwards for others? */
+  isForwarded(packet: Packet): boolean;
+}
+
+const NOT_LOCAL = refuse('not local', Drop.DestinationNotLocal);
+
+export function destinationGroup(): DestinationGroup {
+  const addresses = prefixGroup('destinations', 'dstAddress', NOT_LOCAL);
+  const forwarders = new Map<Mac, Rule>();
+  /** MAC behind each address's rule, and how many addresses each MAC has. */
+  const macs = new Map<Rule, Mac>();
+  const counts = new Map<Mac, number>();
+  const count = (mac: Mac, change: number) => {
+    const next = (counts.get(mac) ?? 0) + change;
+    if (next === 0) counts.delete(mac);
+    else counts.set(mac, next);
+  };
+  const remove = (words: IpWords) => {
+    const rule = addresses.ruleFor(...words);
+    const mac = rule === undefined ? undefined : macs.get(rule);
+    if (rule === undefined || mac === undefined) return;
+    macs.delete(rule);
+    count(mac, -1);
+    addresses.remove({ words, len: 128 });
+  };
+  return {
+    name: addresses.name,
+    find(packet) {
+      const forwarder = forwarders.get(packet.dstMac);
+      if (forwarder !== undefined) return forwarder;
+      const rule = addresses.find(packet);
+      const isOthers = macs.get(rule) !== packet.dstMac && counts.has(packet.dstMac);
+      return isOthers ? NOT_LOCAL : rule;
+    },
+    rules: () => [...forwarders.values(), ...addresses.rules()],
+    set(words, mac, rule) {
+      remove(words);
+      macs.set(rule, mac);
+      count(mac, 1);
+      addresses.set({ words, len: 128 }, rule);
+    },
+    remove,
+    setForwarder: (mac, rule) => forwarders.set(mac, rule),
+    removeForwarder: (mac) => forwarders.delete(mac),
+    isForwarded: (packet) => forwarders.has(packet.dstMac),
+  };
+}
+
+export function forwarderRule(port: {
+  readonly resourceRef: string;
+  readonly mac: Mac;
+  readonly port: number;
+}): Rule {
+  return {
+    id: 'forwards for others',
+    resourceRef: port.resourceRef,
+    priority: 0,
+    predicates: [{ field: 'dstMac', is: port.mac }],
+    action: { kind: 'allow', header: { outer: { kind: 'pop' } }, steering: { port: port.port } },
+  };
 }
 
 export function destinationRule(destination: {

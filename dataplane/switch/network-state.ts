@@ -7,11 +7,11 @@ import type { Mac } from '../../base/mac.ts';
 import type { Port } from '../../schema/southbound/messages.ts';
 import type { AddressSet } from '../engine/address-set.ts';
 import type { EpochCell } from '../engine/epochs.ts';
-import { branchGroup, type Group, type PrefixGroup } from '../engine/group.ts';
+import { branchGroup, type Group } from '../engine/group.ts';
 import type { PipelinePort } from '../engine/pipeline.ts';
 import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
 import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK } from '../layers/route.ts';
-import { destinationGroup } from '../layers/tunnel.ts';
+import { type DestinationGroup, destinationGroup } from '../layers/tunnel.ts';
 import { domainGroup, mappingGroup } from '../layers/vnet.ts';
 import type {
   Ipv6NeighborLookup,
@@ -85,7 +85,7 @@ export interface Subnet {
   routeTableId: string;
   readonly routes: SubnetRoutes;
   /** What a tunnel may bring for this subnet. */
-  readonly destinations: PrefixGroup;
+  readonly destinations: DestinationGroup;
 }
 
 export interface MappingState {
@@ -130,6 +130,8 @@ export interface SubnetRoutes {
   readonly pending: string | undefined;
   replace(routes: readonly EffectiveRoute[]): void;
   suspend(reason: string): void;
+  /** Does a route send what is for this address to an appliance? */
+  leadsToAppliance(w0: number, w1: number, w2: number, w3: number): boolean;
 }
 
 /** An access control list in one network: what its ports hold on to while its groups are replaced. */

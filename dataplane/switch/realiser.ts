@@ -17,10 +17,10 @@ import type {
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
-import type { PrefixGroup } from '../engine/group.ts';
+import type { Group } from '../engine/group.ts';
 import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
-import { destinationRule } from '../layers/tunnel.ts';
+import { destinationRule, forwarderRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
@@ -40,6 +40,7 @@ import {
   type Subnet,
 } from './network-state.ts';
 import type { Peers } from './peers.ts';
+import { plausibleSources } from './plausible-sources.ts';
 import type { PortRegistry } from './port-registry.ts';
 import { ReplaceableRoutes, Routing } from './routing.ts';
 import { servicePort } from './service-port.ts';
@@ -52,7 +53,9 @@ export interface RealiserParts {
   readonly ports: PortRegistry;
   readonly peers: Peers;
   /** By VNI: what a tunnel may bring, for the tunnel layer. */
-  readonly destinations: Map<number, PrefixGroup>;
+  readonly destinations: Map<number, Group>;
+  /** By VNI: who may send that, for the tunnel layer. */
+  readonly sources: Map<number, Group>;
   readonly forwarding: ForwardingPorts;
   /** Flows a port may have; undefined: as many as any. */
   readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
@@ -173,6 +176,7 @@ export class Realiser {
     this.#subnetByVni.set(subnet.vni, subnet);
     network.subnets.add(subnet);
     this.#parts.destinations.set(subnet.vni, subnet.destinations);
+    this.#parts.sources.set(subnet.vni, plausibleSources(subnet, this.#networkAt));
     return undefined;
   }
 
@@ -191,6 +195,7 @@ export class Realiser {
       this.#parts.touch(portKey(port.id));
     }
     this.#parts.destinations.delete(subnet.vni);
+    this.#parts.sources.delete(subnet.vni);
     this.#subnetByVni.delete(subnet.vni);
     this.#subnets.delete(id);
     network.subnets.delete(subnet);
@@ -231,6 +236,9 @@ export class Realiser {
     if (policy.ipForwarding) {
       const segments = new Set(policy.addresses.map(({ segment }) => segment));
       this.#parts.forwarding.set(index, policy.mac, [...segments]);
+      const { resourceRef, mac } = policy;
+      const rule = forwarderRule({ resourceRef, mac, port: index });
+      for (const subnet of subnetsOf(configured)) subnet.destinations.setForwarder(mac, rule);
     }
     for (const own of policy.addresses) network.owners.set(addressKey(own.address), record);
     this.#parts.epochs.bump(cell);
@@ -356,7 +364,7 @@ export class Realiser {
     const { subnet, address, remote } = mapping;
     subnet.network.mappings.delete(addressKey(address));
     subnet.network.groups.mappings.remove(hostPrefix(address));
-    subnet.destinations.remove(hostPrefix(address));
+    subnet.destinations.remove(address);
     if (remote !== undefined) this.#parts.peers.release(remote.address);
   }
 
@@ -365,6 +373,9 @@ export class Realiser {
     const { network, policy, lists } = configured;
     this.#parts.forwarding.remove(record.index);
     network.ports.delete(record);
+    if (policy.ipForwarding) {
+      for (const subnet of subnetsOf(configured)) subnet.destinations.removeForwarder(policy.mac);
+    }
     for (const list of lists) if (!kept.has(list)) this.#lists.release(list, record);
     for (const own of policy.addresses) {
       const key = addressKey(own.address);
@@ -388,11 +399,11 @@ export class Realiser {
       hostPrefix(address),
       mappingRule({ address, mac, segment: subnet.vni, place, portRef, cell }),
     );
-    if (place.kind === 'remote') subnet.destinations.remove(hostPrefix(address));
+    if (place.kind === 'remote') subnet.destinations.remove(address);
     else {
       const port = place.kind === 'local' ? place.port : 'detached';
       const rule = destinationRule({ address, port, portRef, cell });
-      subnet.destinations.set(hostPrefix(address), rule);
+      subnet.destinations.set(address, mac, rule);
     }
     this.#parts.epochs.bump(cell);
   }
@@ -407,6 +418,12 @@ export class Realiser {
 }
 
 const NO_LISTS: ReadonlySet<ListInNetwork> = new Set();
+
+/** Subnets that the port has an address in. */
+function subnetsOf({ network, policy }: ConfiguredPort): readonly Subnet[] {
+  const segments = policy.addresses.map(({ segment }) => segment);
+  return [...network.subnets].filter(({ vni }) => segments.includes(vni));
+}
 
 /** Ports with an address in the subnet. */
 function portsIn({ network, vni }: Subnet): readonly PortRecord[] {

@@ -14,7 +14,7 @@ import {
 import { Drop } from '../../packet/drop.ts';
 import type { RouteTable } from '../../schema/southbound/messages.ts';
 import { addressSet } from '../engine/address-set.ts';
-import { type Group, orderedGroup } from '../engine/group.ts';
+import { type Group, orderedGroup, type PrefixGroup } from '../engine/group.ts';
 import { type Action, ALLOW, deny, type RuleCounter } from '../engine/rule.ts';
 import { pendingRule } from '../layers/acl.ts';
 import {
@@ -152,6 +152,7 @@ function applianceAction(
 /** What ports hold on to while the routes are replaced. */
 export class ReplaceableRoutes implements SubnetRoutes {
   #group: Group = PENDING;
+  #routes: PrefixGroup | undefined;
   #pending: string | undefined = 'routes have not been built';
   #effective: readonly EffectiveRoute[] = [];
   #counters = new Map<string, RuleCounter>();
@@ -173,19 +174,26 @@ export class ReplaceableRoutes implements SubnetRoutes {
   /** A route that was there before goes on counting. */
   replace(routes: readonly EffectiveRoute[]): void {
     const counters = new Map<string, RuleCounter>();
-    this.#group = routeGroup(routes, (route) => {
+    this.#routes = routeGroup(routes, (route) => {
       const key = `${route.resourceRef} ${formatIpPrefixWords(route.prefix)}`;
       const counter = this.#counters.get(key) ?? { decisions: 0 };
       counters.set(key, counter);
       return counter;
     });
+    this.#group = this.#routes;
     this.#counters = counters;
     this.#effective = routes;
     this.#pending = undefined;
   }
 
+  leadsToAppliance(w0: number, w1: number, w2: number, w3: number): boolean {
+    const action = this.#routes?.ruleFor(w0, w1, w2, w3)?.action;
+    return action?.kind === 'allow' && action.steering?.nextHop !== undefined;
+  }
+
   suspend(reason: string): void {
     this.#group = PENDING;
+    this.#routes = undefined;
     this.#effective = [];
     this.#pending = reason;
   }

@@ -9,7 +9,7 @@
  */
 import type { Resource, ResourceError } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
-import type { PrefixGroup } from '../engine/group.ts';
+import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import { uplinkPipeline } from '../layers/order.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
@@ -54,16 +54,18 @@ export class SwitchTables {
     readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
   }) {
     const { epochs } = parts;
-    const destinations = new Map<number, PrefixGroup>();
+    const destinations = new Map<number, Group>();
+    const sources = new Map<number, Group>();
     this.#epochs = epochs;
     this.ports = new PortRegistry(epochs, parts.onPortRemoved);
     this.peers = new Peers(parts.setPeer);
-    this.uplink = uplinkPipeline({ peers: this.peers.group, subnets: destinations });
+    this.uplink = uplinkPipeline({ peers: this.peers.group, subnets: destinations, sources });
     this.#realiser = new Realiser({
       epochs,
       ports: this.ports,
       peers: this.peers,
       destinations,
+      sources,
       forwarding: this.forwarding,
       setFlowLimit: parts.setFlowLimit,
       touch: (key) => this.#touch(key),

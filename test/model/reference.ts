@@ -106,6 +106,10 @@ export function fromTunnel(
   }
   const receiver = attachedOwner(world, mapping);
   if (receiver === undefined) return drop('PortDetached');
+  const isPlausible = world.mappings.some(
+    ({ vnetId, address }) => vnetId === subnet.vnetId && textOf(address) === packet.src,
+  );
+  if (!isPlausible) return drop('InnerSourceImplausible');
   return { kind: 'deliver', portId: receiver.id, packet };
 }
 

@@ -48,4 +48,5 @@ const REACHED: readonly string[] = [
   'OuterSourceUnknown',
   'VniUnknown',
   'DestinationNotLocal',
+  'InnerSourceImplausible',
 ];

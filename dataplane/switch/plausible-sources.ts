@@ -1,0 +1,69 @@
+/**
+ * Who may send to a subnet through a tunnel, as far as this host can tell: the last word on a packet's source, after the sender's host has
+ * checked it. A host that is broken, or behind the times, must not bring packets of one network into another.
+ *
+ * Plausible is a source that is mapped in the subnet's own network, or in one that is peered with it and has access; one whose packets the
+ * subnet's routes would send to an appliance, which is where they come from then; any, if a peering
+ * allows forwarded traffic, or if the receiver forwards for others itself. Called by realiser.
+ */
+import { Drop } from '../../packet/drop.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
+import type { Group } from '../engine/group.ts';
+import type { Packet } from '../engine/packet.ts';
+import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { Network, Subnet } from './network-state.ts';
+
+export function plausibleSources(
+  subnet: Subnet,
+  networkAt: (id: string) => Network | undefined,
+): Group {
+  const { network } = subnet;
+  return {
+    name: 'sources',
+    find(packet) {
+      const { key } = packet;
+      const mapping = mappingOf(network, key);
+      if (mapping !== undefined) return whileMapped('mapped in the network', mapping);
+      if (subnet.destinations.isForwarded(packet)) return TO_APPLIANCE;
+      if (subnet.routes.leadsToAppliance(key.src0, key.src1, key.src2, key.src3)) {
+        return FROM_APPLIANCE;
+      }
+      return peerRule(network, packet, networkAt) ?? IMPLAUSIBLE;
+    },
+    rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, IMPLAUSIBLE],
+  };
+}
+
+function peerRule(
+  network: Network,
+  { key }: Packet,
+  networkAt: (id: string) => Network | undefined,
+): Rule | undefined {
+  for (const own of network.peerings) {
+    const remote = networkAt(own.remoteId);
+    const back = remote?.peerings.find(({ remoteId }) => remoteId === network.id);
+    if (back?.allowForwarded === true || own.allowForwarded) return FORWARDED;
+    if (back?.allowAccess !== true && !own.allowAccess) continue;
+    const mapping = remote === undefined ? undefined : mappingOf(remote, key);
+    if (mapping !== undefined) return whileMapped('mapped in a peered network', mapping);
+  }
+  return undefined;
+}
+
+function mappingOf(network: Network, key: FlowKey): Rule | undefined {
+  return network.groups.mappings.ruleFor(key.src0, key.src1, key.src2, key.src3);
+}
+
+/** For as long as the address is where it is: the mapping's epoch cell ends the flow with it. */
+function whileMapped(id: string, { resourceRef, cell }: Rule): Rule {
+  return { ...rule(id, ALLOW), resourceRef, ...(cell !== undefined && { cell }) };
+}
+
+function rule(id: string, action: Rule['action']): Rule {
+  return { id, resourceRef: '', priority: 0, predicates: [], action };
+}
+
+const TO_APPLIANCE = rule('to a port that forwards for others', ALLOW);
+const FROM_APPLIANCE = rule('routed to an appliance', ALLOW);
+const FORWARDED = rule('a peering allows forwarded traffic', ALLOW);
+const IMPLAUSIBLE = rule('implausible source', deny(Drop.InnerSourceImplausible));
