@@ -23,6 +23,8 @@ export interface GoalVm {
 
 export interface GoalNetwork {
   readonly id: string;
+  /** Address space: `10.7` stands for 10.7.0.0/16. Default: 10.0.0.0/8. */
+  readonly space?: string;
   /** `10.1.0` stands for 10.1.0.0/24. */
   readonly subnets: readonly {
     readonly id: string;
@@ -75,7 +77,11 @@ function networkGoal(
         id,
         resourceRef: `/virtualNetworks/${id}`,
         ...VIRTUAL_NETWORK_DEFAULTS,
-        addressSpace: [{ address: bytes('10.0.0.0'), len: 8 }],
+        addressSpace: [
+          network.space === undefined
+            ? { address: bytes('10.0.0.0'), len: 8 }
+            : { address: bytes(`${network.space}.0.0`), len: 16 },
+        ],
       },
     },
     ...subnets.map((subnet) => ({
