@@ -15,6 +15,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatMac } from '../../base/mac.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { PlatformServices } from '../platform/platform-services.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { answerQuestion } from './diagnostics.ts';
@@ -29,6 +30,8 @@ export interface HostAgentOptions extends Omit<PortTableOptions, 'handle' | 'onC
   readonly uplink: string;
   readonly handle: SwitchHandle;
   readonly interfaces: Interfaces;
+  /** Servers of platform addresses; none without. */
+  readonly services?: Pick<PlatformServices, 'note' | 'fault'>;
   /** Is the interface there, up and with carrier? */
   isLinkUp(name: string): boolean;
   readonly clock: Clock;
@@ -109,6 +112,7 @@ export class HostAgent implements Role {
       hostError === undefined
         ? change
         : { ...change, upserts: change.upserts.filter(({ key }) => key !== hostError.key) };
+    this.#options.services?.note(rest);
     const refused = await this.#options.handle.applyGoal(rest);
     const errors = hostError === undefined ? refused : [hostError, ...refused];
     this.#goals.note(change, errors);
@@ -248,9 +252,21 @@ export class HostAgent implements Role {
     }));
     const observation: Observation = {
       ports,
-      health: this.#isUplinkUp ? [] : [this.#downUplink()],
+      health: [...(this.#isUplinkUp ? [] : [this.#downUplink()]), ...this.#servicesFault()],
     };
     this.#agent?.observe(observation);
+  }
+
+  /** What keeps the servers of platform addresses from running has changed. */
+  servicesChanged(): void {
+    this.#observe();
+  }
+
+  #servicesFault(): readonly ResourceError[] {
+    const fault = this.#options.services?.fault;
+    if (fault === undefined) return [];
+    const message = `DNS and metadata are not served: ${fault}`;
+    return [{ key: HOST_KEY, code: 'PortBlocked', message }];
   }
 
   #downUplink(): ResourceError {

@@ -3,10 +3,12 @@
  * idle host does nothing. Called by main.ts for GET /metrics.
  */
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { PlatformCounters } from '../platform/platform-services.ts';
 import type { CountersView } from './host-agent.ts';
 
 export interface HostReading {
   readonly counters: CountersView;
+  readonly services: PlatformCounters;
   readonly appliedRevision: number;
   readonly goalRevision: number;
   readonly isConnected: boolean;
@@ -37,6 +39,7 @@ export function hostMetrics(host: string, read: () => HostReading): Registry {
     });
   };
   addTraffic(totals, read);
+  addServices(totals, read);
   addGauges(registry, read);
   return registry;
 }
@@ -71,6 +74,23 @@ function addTraffic(totals: Totals, read: () => HostReading): void {
       }
     }
   });
+}
+
+/** Servers of platform addresses: one metric each, a label for what came of it. */
+function addServices(totals: Totals, read: () => HostReading): void {
+  const rows = [
+    [
+      'weft_dns_events_total',
+      'What became of DNS questions of VMs, and of those to forwarders.',
+      'dns',
+    ],
+    ['weft_metadata_requests_total', 'Requests to the metadata server.', 'metadata'],
+  ] as const;
+  for (const [name, help, server] of rows) {
+    totals(name, help, ['event'], (add) => {
+      for (const [event, count] of Object.entries(read().services[server])) add({ event }, count);
+    });
+  }
 }
 
 function addGauges(registry: Registry, read: () => HostReading): void {

@@ -11,6 +11,7 @@ import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { TargetKind } from '../../schema/southbound/messages.ts';
+import { PlatformServices } from '../platform/platform-services.ts';
 import type { StartSwitch, SwitchHandle } from '../switch/switch-handle.ts';
 import type { HostArguments } from './command-line.ts';
 import { claimControlPath, serveControl } from './control-server.ts';
@@ -52,7 +53,18 @@ export async function startHost(
     onDeviceGone: (portId) => host?.deviceGone(portId),
     onFailed: dependencies.onFailed,
   });
+  const services = new PlatformServices({
+    hostId: options.id,
+    openServices: (name) => handle.openServices(name),
+    portIdAt: (number) => handle.portIdAt(number),
+    configureServices: (name) => dependencies.interfaces.configureServices(name),
+    onFault: () => host?.servicesChanged(),
+    clock,
+    rng: dependencies.rng,
+    log,
+  });
   host = new HostAgent({
+    services,
     uplink: options.uplink,
     portsPath: join(options.stateDirectory, 'ports.json'),
     handle,
@@ -63,6 +75,7 @@ export async function startHost(
     log,
   });
   await host.restorePorts();
+  await services.start();
   const { id, controller } = options;
   const agent = await startAgent({
     kind: TargetKind.HOST,
@@ -77,20 +90,22 @@ export async function startHost(
     log,
   });
   host.report(agent);
-  return serve(options, { host, agent, handle, log });
+  return serve(options, { host, agent, handle, services, log });
 }
 
 interface Parts {
   readonly host: HostAgent;
   readonly agent: Agent;
   readonly handle: SwitchHandle;
+  readonly services: PlatformServices;
   readonly log: Logger;
 }
 
 async function serve(options: HostArguments, parts: Parts): Promise<HostProcess> {
-  const { host, agent, handle, log } = parts;
+  const { host, agent, handle, services, log } = parts;
   const metrics = hostMetrics(options.id, () => ({
     counters: host.counters(),
+    services: services.counters(),
     appliedRevision: agent.status().appliedRevision,
     goalRevision: agent.status().goalRevision,
     isConnected: agent.status().controller.connected,
@@ -107,6 +122,7 @@ async function serve(options: HostArguments, parts: Parts): Promise<HostProcess>
     async close() {
       await control.close();
       await agent.close();
+      await services.close();
       await host.close();
       await handle.close();
     },

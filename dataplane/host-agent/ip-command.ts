@@ -9,6 +9,7 @@ import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import { formatMac, type Mac } from '../../base/mac.ts';
 import type { HostSettings } from '../../schema/southbound/messages.ts';
+import { SERVICE_MAC, serviceInterfaceAddress } from '../platform/service-addresses.ts';
 import { COMMAND_TIMEOUT } from './limits.ts';
 
 /** The part of `ip` that the host agent needs; a test gives its own. */
@@ -24,9 +25,15 @@ export interface Interfaces {
     device: { readonly name: string; readonly netns?: string },
     guest: { readonly mac: Mac; readonly mtu: number },
   ): Promise<void>;
+  /** Gives the service port's interface its address and brings it up. */
+  configureServices(name: string): Promise<void>;
 }
 
-export const systemInterfaces: Interfaces = { configureUplink, configureGuest };
+export const systemInterfaces: Interfaces = {
+  configureUplink,
+  configureGuest,
+  configureServices,
+};
 
 async function configureUplink(
   uplink: string,
@@ -89,6 +96,14 @@ async function configureGuest(
   const change = ['link', 'set', name, 'address', formatMac(guest.mac), 'mtu', String(guest.mtu)];
   if (netns === undefined) await ip(change);
   else await run('nsenter', [`--net=${namespacePath(netns)}`, 'ip', ...change]);
+}
+
+/** Without ARP: the switch is the only one on the other side, and takes every frame whatever its MAC address. */
+async function configureServices(name: string): Promise<void> {
+  await ip(['link', 'set', name, 'address', formatMac(SERVICE_MAC), 'arp', 'off']);
+  await ip(['link', 'set', name, 'addrgenmode', 'none']);
+  await ip(['address', 'replace', serviceInterfaceAddress(), 'dev', name]);
+  await ip(['link', 'set', name, 'up']);
 }
 
 /** As `ip netns` has it: a bare name stands for /run/netns/NAME. */

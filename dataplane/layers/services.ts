@@ -34,6 +34,8 @@ export const Service = {
   /** Nothing to answer and nothing wrong. */
   NOTED: 6,
   DHCP_V6: 7,
+  /** Goes to the servers of platform addresses. */
+  RELAY: 8,
 } as const;
 export type Service = (typeof Service)[keyof typeof Service];
 
@@ -47,7 +49,7 @@ export const services: LayerDefinition = {
   purpose: 'The switch itself is the VM’s router, DHCP server and neighbour; nothing is flooded.',
   outbound:
     'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, DHCPv6, and ICMP echo to the gateway are ' +
-    'answered on the spot; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
+    'answered on the spot; DNS at 168.63.129.16 and metadata at 169.254.169.254 go to servers of the host process; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
     'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address and would have to be routed.',
   inbound: '',
   drops: [
@@ -143,6 +145,10 @@ function rulesOf(port: PortPolicy): Rule[] {
     refuse('unspecified source', [IS_IPV4, from({ words: ipv4Words(0), len: 128 })], Drop.NoRoute),
     refuse('link-local source', [IS_IPV6, from(LINK_LOCAL)], Drop.NoRoute),
     refuse('unspecified source', [IS_IPV6, from({ words: [0, 0, 0, 0], len: 128 })], Drop.NoRoute),
+    ...[IpProtocol.UDP, IpProtocol.TCP].map((protocol) =>
+      answer('DNS', [...service(protocol, 53), to(PLATFORM_ADDRESS)], Service.RELAY),
+    ),
+    answer('metadata', [...service(IpProtocol.TCP, 80), to(METADATA_ADDRESS)], Service.RELAY),
     refuse('platform address', [to(PLATFORM_ADDRESS)], Drop.ServiceUnsupported),
     refuse('metadata address', [to(METADATA_ADDRESS)], Drop.ServiceUnsupported),
   ];
@@ -150,6 +156,10 @@ function rulesOf(port: PortPolicy): Rule[] {
 
 function to(address: number): Predicate {
   return toHost(ipv4Words(address));
+}
+
+function service(protocol: number, port: number): Predicate[] {
+  return [IS_IPV4, equals('protocol', protocol), equals('dstPort', port)];
 }
 
 function from(prefix: IpPrefixWords): Predicate {

@@ -153,6 +153,7 @@ export class Answers {
         return answerDhcpv6(view, { at: frame.at, key }, port.ipv6, this.#answer);
       case Service.NOTED:
         return Drop.None;
+      case Service.RELAY:
       case Service.TIME_EXCEEDED:
       case Service.FRAGMENTATION_NEEDED:
         return Drop.ServiceUnsupported;

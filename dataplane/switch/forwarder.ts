@@ -44,7 +44,9 @@ import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { FlowTracker } from './flow-tracker.ts';
 import { NOT_FORWARDING } from './forwarding-ports.ts';
-import { UPLINK_PORT } from './port-registry.ts';
+import type { ServicePort } from './network-state.ts';
+import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
+import { ServiceRelay } from './service-relay.ts';
 import type { SwitchTables } from './tables.ts';
 
 export interface ForwarderParts {
@@ -65,6 +67,7 @@ export class Forwarder {
   readonly #captures: Captures;
   readonly #answers: Answers;
   readonly #tracker: FlowTracker;
+  readonly #relay = new ServiceRelay();
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
   readonly #deviceOfPort: number[] = [];
@@ -167,10 +170,31 @@ export class Forwarder {
     frame.vnetAt = words[rx + Rx.VNET] ?? 0;
     this.#counters.received(port, frame.end - frame.at);
     if (this.#captures.isActive) this.#captures.begin(port, rx);
-    const drop =
-      port === UPLINK_PORT ? this.#fromUplink(rx) : this.#pass(port, outboundScope(port), 0, rx);
+    const drop = this.#from(port, rx);
     if (drop !== Drop.None) this.#counters.dropped(port, drop);
     if (this.#captures.isActive) this.#captures.finish(drop);
+  }
+
+  #from(port: number, rx: number): Drop {
+    if (port === UPLINK_PORT) return this.#fromUplink(rx);
+    if (port === SERVICE_PORT) return this.#fromServices();
+    return this.#pass(port, outboundScope(port), 0, rx);
+  }
+
+  /** A server of a platform address answers a VM. */
+  #fromServices(): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    const parsed = parseFlow(frame.view, frame.at, frame.end, key);
+    if (parsed !== Drop.None) return parsed;
+    const offload = checkOffload(frame, key);
+    if (offload !== Drop.None) return offload;
+    if (!isPlain(frame, key)) return Drop.NotForUs;
+    const port = this.#relay.portFor(key);
+    const service = this.#tables.ports.at(port)?.configured?.service;
+    if (service === undefined) return Drop.NotForUs;
+    const drop = this.#relay.fromServers(frame, key, service);
+    return drop === Drop.None ? this.#emit(port, frame.at, frame.end, frame.vnetAt) : drop;
   }
 
   #fromUplink(rx: number): Drop {
@@ -304,10 +328,20 @@ export class Forwarder {
     const servicePort = this.#tables.ports.at(port)?.configured?.service;
     const known = SERVICES.find((candidate) => candidate === service);
     if (servicePort === undefined || known === undefined) return Drop.ServiceUnsupported;
+    if (known === Service.RELAY) return this.#toServers(port, servicePort);
     const answers = this.#answers;
     const drop = answers.answer(known, this.#frame, this.#key, servicePort);
     if (drop !== Drop.None || answers.end === answers.at) return drop;
     return this.#emit(port, answers.at, answers.end, answers.vnetAt);
+  }
+
+  #toServers(port: number, service: ServicePort): Drop {
+    const frame = this.#frame;
+    const drop = this.#relay.toServers(frame, this.#key, port, service, this.#nowSec);
+    if (drop !== Drop.None) return drop;
+    // Without the service port nobody is there: the host process has not opened it.
+    const sent = this.#emit(SERVICE_PORT, frame.at, frame.end, frame.vnetAt);
+    return sent === Drop.PortDetached ? Drop.ServiceUnsupported : sent;
   }
 
   /** The packet ends here; its sender is told why, if that is allowed. */

@@ -107,6 +107,10 @@ export class ForwardingLoop {
         case 'detach':
           if (!this.#detach(request.portId, () => reply(true))) reply(false);
           break;
+        case 'openServices':
+          this.#openServices(request.name);
+          reply(true);
+          break;
         case 'flows':
           reply(this.#parts.core.flows(request.query));
           break;
@@ -175,6 +179,11 @@ export class ForwardingLoop {
     }
     this.#devices.set(portId, port);
     return { wasCreated };
+  }
+
+  #openServices(name: string): void {
+    const { port } = this.#parts.devices.open({ kind: 'tap', name, mustExist: false });
+    this.#parts.core.setServices(port);
   }
 
   /** False if the port has no device. Otherwise calls `done` when it is closed. */

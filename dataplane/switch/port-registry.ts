@@ -9,11 +9,13 @@ import type { PortRecord } from './network-state.ts';
 
 /** The uplink's number. */
 export const UPLINK_PORT = 0;
+/** The service port's: the servers of platform addresses. */
+export const SERVICE_PORT = 1;
 
 export class PortRegistry {
   readonly #epochs: Epochs;
   readonly #byId = new Map<string, PortRecord>();
-  readonly #byIndex: (PortRecord | undefined)[] = [undefined];
+  readonly #byIndex: (PortRecord | undefined)[] = [undefined, undefined];
   readonly #free: number[] = [];
   readonly #onRemoved: (index: number) => void;
   #version = 0;

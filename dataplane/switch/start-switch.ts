@@ -53,6 +53,7 @@ class WorkerSwitch implements SwitchHandle {
   #nextNumber = 0;
   #wakeFd = -1;
   #indices: ReadonlyMap<string, number> = new Map();
+  #ids: ReadonlyMap<number, string> = new Map();
   #state: 'starting' | 'running' | 'closing' | 'dead' = 'starting';
 
   constructor(
@@ -103,6 +104,14 @@ class WorkerSwitch implements SwitchHandle {
   detach(portId: string): Promise<boolean> {
     this.#namespaces.remove(portId);
     return this.#ask({ kind: 'detach', portId });
+  }
+
+  async openServices(name: string): Promise<void> {
+    await this.#ask({ kind: 'openServices', name });
+  }
+
+  portIdAt(number: number): string | undefined {
+    return this.#ids.get(number);
   }
 
   flows(query: Parameters<SwitchHandle['flows']>[0]): Promise<Results['flows']> {
@@ -186,6 +195,7 @@ class WorkerSwitch implements SwitchHandle {
 
   #setIndices(ports: PortIndices): void {
     this.#indices = new Map(ports);
+    this.#ids = new Map(ports.map(([id, number]) => [number, id]));
   }
 
   #die(reason: Error, failed: (reason: Error) => void): void {

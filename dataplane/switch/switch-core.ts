@@ -29,7 +29,7 @@ import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
 import { Forwarder } from './forwarder.ts';
 import type { PortRecord } from './network-state.ts';
-import { UPLINK_PORT } from './port-registry.ts';
+import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { PortShaping } from './port-shaping.ts';
 import type { FlowEntry } from './switch-handle.ts';
 import { type GoalChange, SwitchTables } from './tables.ts';
@@ -154,6 +154,13 @@ export class SwitchCore {
     if (old !== undefined) this.#forwarder.unbind(old);
     this.#devices.set(UPLINK_PORT, device);
     this.#forwarder.bind(device, UPLINK_PORT);
+  }
+
+  /** The frame I/O's port `device` leads to the servers of platform addresses. */
+  setServices(device: number): void {
+    assert(!this.#devices.has(SERVICE_PORT), 'one service port');
+    this.#devices.set(SERVICE_PORT, device);
+    this.#forwarder.bind(device, SERVICE_PORT);
   }
 
   /** Port number by id, for readers of the counters. */

@@ -68,6 +68,10 @@ export interface SwitchHandle {
   attach(portId: string, device: Device): Promise<AttachedDevice>;
   /** Closes the port's device; true if it had one. A persistent TAP stays. */
   detach(portId: string): Promise<boolean>;
+  /** Opens the service port, a TAP of this name that leads to the servers of platform addresses. Once. */
+  openServices(name: string): Promise<void>;
+  /** Id of the port with this number, by which those servers know who asks; undefined when there is none. */
+  portIdAt(number: number): string | undefined;
   /** Of a port that is attached or described; undefined otherwise. */
   counters(portId: string): PortCounters | undefined;
   uplinkCounters(): PortCounters;

@@ -14,6 +14,7 @@ export type Request =
   | { readonly kind: 'applyGoal'; readonly change: GoalChange }
   | { readonly kind: 'attach'; readonly portId: string; readonly device: Device }
   | { readonly kind: 'detach'; readonly portId: string }
+  | { readonly kind: 'openServices'; readonly name: string }
   | { readonly kind: 'flows'; readonly query: FlowQuery }
   | { readonly kind: 'captureStart'; readonly request: CaptureRequest }
   | { readonly kind: 'captureRead'; readonly id: number }
@@ -26,6 +27,7 @@ export interface Results {
   readonly applyGoal: readonly ResourceError[];
   readonly attach: AttachedDevice;
   readonly detach: boolean;
+  readonly openServices: true;
   readonly flows: readonly FlowEntry[];
   readonly captureStart: CaptureStatus;
   readonly captureRead: CaptureChunk;

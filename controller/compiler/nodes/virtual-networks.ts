@@ -29,7 +29,7 @@ export const virtualNetworks: CompilerNode = {
         resourceRef,
         addressSpace: network.addressSpace.map(prefixMessage),
         dnsServers,
-        dnsDomain: '',
+        dnsDomain: dnsDomainOf(resourceRef),
         peerings: connectedPeerings(network, model).map(({ own, remote, back }) => ({
           resourceRef: own.resourceRef,
           remoteVnetId: remote.instanceId,
@@ -46,6 +46,17 @@ export const virtualNetworks: CompilerNode = {
     };
   },
 };
+
+/** All networks' names are below it, whatever the cloud is called. */
+const ROOT_DOMAIN = 'weft.internal';
+const DOMAIN_LENGTH_MAX = 200;
+const LABELS = /^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)*$/;
+
+/** `blue.weft.internal`; empty, so that its interfaces have no names, where the resourceId cannot be part of one. */
+function dnsDomainOf(resourceRef: string): string {
+  const name = resourceRef.slice(resourceRef.lastIndexOf('/') + 1).toLowerCase();
+  return LABELS.test(name) && name.length <= DOMAIN_LENGTH_MAX ? `${name}.${ROOT_DOMAIN}` : '';
+}
 
 export function prefixMessage({ first, len }: IpPrefix): Prefix {
   return { address: ipBytes(first), len };

@@ -23,6 +23,22 @@ async function served(t: ExecutionContext): Promise<Served> {
   const path = join(temporaryDirectory(), 'control.sock');
   const metrics = hostMetrics('host1', () => ({
     counters: made.host.counters(),
+    services: {
+      dns: {
+        queries: 5,
+        answered: 3,
+        forwarded: 2,
+        failed: 0,
+        ignored: 0,
+        asked: 2,
+        fromCache: 0,
+        retried: 0,
+        overTcp: 0,
+        unanswered: 0,
+        refused: 0,
+      },
+      metadata: { requests: 1, refused: 0 },
+    },
     appliedRevision: 7,
     goalRevision: 8,
     isConnected: true,

@@ -70,6 +70,14 @@ export class StandInSwitch implements SwitchHandle {
     return Promise.resolve(this.attached.delete(portId));
   }
 
+  openServices(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  portIdAt(): string | undefined {
+    return undefined;
+  }
+
   counters(portId: string): PortCounters | undefined {
     return this.attached.has(portId) ? NO_COUNTERS : undefined;
   }
@@ -175,6 +183,7 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
       done.push(`guest ${device.name} ${guest.mac.toString(16)} ${guest.mtu}`);
       return Promise.resolve();
     },
+    configureServices: () => Promise.resolve(),
   };
   const options: HostAgentOptions = {
     uplink: 'uplink0',

@@ -1,0 +1,107 @@
+/**
+ * Service relay: the way between VMs and the servers of the platform's addresses, which are ordinary sockets of the host process behind
+ * a TAP of the switch itself, the service port:
+ *
+ *   VM 10.0.0.4 → 168.63.129.16:53    becomes    169.254.129.8 → 169.254.128.1:53    and back
+ *
+ * Both addresses are translated without state: the server's follows from its port number, the VM's is one of the eight of its port's slot
+ * (169.254.128.0 + 8 · port number + which of the port's IPv4 addresses). So two tenants' VMs with the same address are told apart, and
+ * the servers know who asks by where it comes from. Ports stay as they are, for there is nothing to share. The host's own addresses
+ * never clash with the platform's: a host may itself be a VM of a cloud that has them.
+ *
+ * What passes is what the platform offers and nothing else, a bounded number of packets per port and second. Called by forwarder.
+ */
+import type { Mac } from '../../base/mac.ts';
+import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import { Drop } from '../../packet/drop.ts';
+import * as ethernet from '../../packet/ethernet.ts';
+import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import { Op } from '../engine/header-action.ts';
+import { REWRITE_WORDS, RewriteWord, rewrite } from '../engine/header-rewrite.ts';
+import type { Frame } from '../engine/transposition.ts';
+import { METADATA_ADDRESS, PLATFORM_ADDRESS } from '../layers/services.ts';
+import { PORTS_MAX, SERVICE_PACKETS_PER_PORT_PER_SEC_MAX } from '../limits.ts';
+import {
+  SERVER_ADDRESS,
+  SERVICE_MAC,
+  SLOT_ADDRESSES,
+  SLOTS_ADDRESS,
+} from '../platform/service-addresses.ts';
+import type { ServicePort } from './network-state.ts';
+
+const DNS_PORT = 53;
+const METADATA_PORT = 80;
+const REWRITTEN = Op.SRC_IP | Op.DST_IP;
+
+export class ServiceRelay {
+  readonly #words = new Uint32Array(REWRITE_WORDS);
+  /** Packets of each port within the second at hand. */
+  readonly #packets = new Uint16Array(PORTS_MAX);
+  #sec = 0;
+
+  /** Turns a VM's frame into one for the servers. Drop.None: send it to the service port. */
+  toServers(frame: Frame, key: FlowKey, port: number, service: ServicePort, nowSec: number): Drop {
+    const which = service.ipv4?.addresses.indexOf(key.src3) ?? -1;
+    if (which < 0 || which >= SLOT_ADDRESSES || key.fragment !== Fragment.NONE) {
+      return Drop.ServiceUnsupported;
+    }
+    if (!this.#mayPass(port, nowSec)) return Drop.RateLimited;
+    const src = SLOTS_ADDRESS + port * SLOT_ADDRESSES + which;
+    this.#translate(frame, key, { src, dst: SERVER_ADDRESS, mac: SERVICE_MAC });
+    return Drop.None;
+  }
+
+  /** Number of the port that a frame of the servers is for; -1: for none. */
+  portFor(key: FlowKey): number {
+    const slot = key.dst3 - SLOTS_ADDRESS;
+    const isReply =
+      key.etherType === ethernet.EtherType.IPV4 &&
+      key.fragment === Fragment.NONE &&
+      key.src3 === SERVER_ADDRESS &&
+      platformAddress(key) !== 0;
+    const isSlot = slot >= 0 && slot < PORTS_MAX * SLOT_ADDRESSES;
+    return isReply && isSlot ? Math.floor(slot / SLOT_ADDRESSES) : -1;
+  }
+
+  /** Turns a frame of the servers (portFor has named the port) into one for the VM. */
+  fromServers(frame: Frame, key: FlowKey, service: ServicePort): Drop {
+    const settings = service.ipv4;
+    const dst = settings?.addresses[(key.dst3 - SLOTS_ADDRESS) % SLOT_ADDRESSES];
+    if (settings === undefined || dst === undefined) return Drop.DestinationNotLocal;
+    this.#translate(frame, key, { src: platformAddress(key), dst, mac: settings.mac });
+    return Drop.None;
+  }
+
+  #translate(
+    frame: Frame,
+    key: FlowKey,
+    to: { readonly src: number; readonly dst: number; readonly mac: Mac },
+  ): void {
+    this.#words[RewriteWord.SRC_IP + 3] = to.src;
+    this.#words[RewriteWord.DST_IP + 3] = to.dst;
+    rewrite(frame, key, REWRITTEN, this.#words, 0);
+    ethernet.setSrc(frame.view, frame.at, VIRTUAL_ROUTER_MAC);
+    ethernet.setDst(frame.view, frame.at, to.mac);
+  }
+
+  #mayPass(port: number, nowSec: number): boolean {
+    if (nowSec !== this.#sec) {
+      this.#sec = nowSec;
+      this.#packets.fill(0);
+    }
+    const passed = this.#packets[port] ?? 0;
+    if (passed >= SERVICE_PACKETS_PER_PORT_PER_SEC_MAX) return false;
+    this.#packets[port] = passed + 1;
+    return true;
+  }
+}
+
+/** The address that a server's answer comes from, by its source port; 0 for what is no answer of a server. */
+function platformAddress(key: FlowKey): number {
+  const isTcp = key.protocol === IpProtocol.TCP;
+  if (key.srcPort === DNS_PORT && (isTcp || key.protocol === IpProtocol.UDP)) {
+    return PLATFORM_ADDRESS;
+  }
+  return key.srcPort === METADATA_PORT && isTcp ? METADATA_ADDRESS : 0;
+}
