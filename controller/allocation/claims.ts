@@ -44,6 +44,10 @@ const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
     const vni = properties['virtualSubnetId'];
     return claim(VNI_SPACE, typeof vni === 'number' ? vni : undefined, key);
   },
+  serviceinsertions: ({ key, body }) => {
+    const segment = objectOf(body['internal'])['segment'];
+    return claim(VNI_SPACE, typeof segment === 'number' ? segment : undefined, key);
+  },
   servers: ({ key, body }) => {
     const internal = objectOf(body['internal']);
     const subnet = { resourceRef: internal['providerSubnetRef'] ?? '' };

@@ -58,6 +58,7 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'security-tag':
     case 'settings':
     case 'route-table':
+    case 'service-insertion':
       return [];
   }
 }

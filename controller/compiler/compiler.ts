@@ -6,7 +6,7 @@
  *     placements ─┘   (indices)  virtual-subnets ───┤   (goal-state/goal-states.ts)
  *                                ports, mappings ───┤
  *           access-control-lists, security-tags ────┤
- *                            route-tables ──────────┘
+ *                   route-tables, mirrors ──────────┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -27,6 +27,7 @@ import {
 import { accessControlLists } from './nodes/access-control-lists.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
+import { mirrors } from './nodes/mirrors.ts';
 import { ports } from './nodes/ports.ts';
 import { routeTables } from './nodes/route-tables.ts';
 import { securityTags } from './nodes/security-tags.ts';
@@ -42,6 +43,7 @@ const NODES: readonly CompilerNode[] = [
   accessControlLists,
   securityTags,
   routeTables,
+  mirrors,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -55,6 +57,7 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   virtualnetworkmanager: 'settings',
   auditingsettings: 'settings',
   routetables: 'route-table',
+  serviceinsertions: 'service-insertion',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */

@@ -21,6 +21,7 @@ import {
   references,
   text,
 } from './json-fields.ts';
+import { readServiceInsertion, type ServiceInsertion } from './mirror-document.ts';
 import {
   type AccessControlList,
   type RouteTable,
@@ -105,6 +106,7 @@ export interface VirtualSubnet {
   readonly prefix: IpPrefix;
   readonly accessControlList: Ref | undefined;
   readonly routeTable: Ref | undefined;
+  readonly serviceInsertion: Ref | undefined;
 }
 
 export interface NetworkInterface {
@@ -127,6 +129,7 @@ export interface IpConfiguration {
   readonly subnet: Ref;
   readonly address: AddressBytes;
   readonly accessControlList: Ref | undefined;
+  readonly serviceInsertion: Ref | undefined;
 }
 
 export type Document =
@@ -137,7 +140,8 @@ export type Document =
   | AccessControlList
   | SecurityTag
   | Settings
-  | RouteTable;
+  | RouteTable
+  | ServiceInsertion;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
@@ -150,6 +154,7 @@ const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Docume
   virtualnetworkmanager: readVirtualNetworkManager,
   auditingsettings: readAuditingSettings,
   routetables: readRouteTable,
+  serviceinsertions: readServiceInsertion,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -166,13 +171,16 @@ export function referencesOf(document: Document): readonly Ref[] {
     case 'network-interface':
       return [
         ...document.securityTags,
-        ...document.ipConfigurations.flatMap(({ subnet, accessControlList }) =>
-          accessControlList === undefined ? [subnet] : [subnet, accessControlList],
-        ),
+        ...document.ipConfigurations.flatMap(({ subnet, accessControlList, serviceInsertion }) => [
+          subnet,
+          ...present(accessControlList, serviceInsertion),
+        ]),
       ];
     case 'virtual-network':
       return [
-        ...document.subnets.flatMap(({ accessControlList }) => accessControlList ?? []),
+        ...document.subnets.flatMap(({ accessControlList, serviceInsertion }) =>
+          present(accessControlList, serviceInsertion),
+        ),
         ...document.routeTables,
         ...document.peerings.map(({ remote }) => remote),
       ];
@@ -181,6 +189,8 @@ export function referencesOf(document: Document): readonly Ref[] {
         ...source.securityTags,
         ...destination.securityTags,
       ]);
+    case 'service-insertion':
+      return [document.collector];
     case 'server':
     case 'logical-network':
     case 'security-tag':
@@ -188,6 +198,10 @@ export function referencesOf(document: Document): readonly Ref[] {
     case 'route-table':
       return [];
   }
+}
+
+function present(...refs: readonly (Ref | undefined)[]): readonly Ref[] {
+  return refs.filter((ref) => ref !== undefined);
 }
 
 /** Canonical text of an address. */
@@ -288,6 +302,7 @@ function readVirtualSubnet(value: JsonObject): VirtualSubnet | undefined {
     prefix,
     accessControlList: reference(properties['accessControlList']),
     routeTable: reference(properties['routeTable']),
+    serviceInsertion: reference(properties['serviceInsertion']),
   };
 }
 
@@ -326,6 +341,11 @@ function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
   const subnet = reference(properties['subnet']);
   const bytes = address(properties['privateIPAddress']);
   if (resourceRef === undefined || subnet === undefined || bytes === undefined) return undefined;
-  const accessControlList = reference(properties['accessControlList']);
-  return { resourceRef, subnet, address: bytes, accessControlList };
+  return {
+    resourceRef,
+    subnet,
+    address: bytes,
+    accessControlList: reference(properties['accessControlList']),
+    serviceInsertion: reference(properties['serviceInsertion']),
+  };
 }

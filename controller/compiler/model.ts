@@ -15,6 +15,7 @@ import {
   type VirtualNetwork,
   type VirtualSubnet,
 } from './document.ts';
+import type { ServiceInsertion } from './mirror-document.ts';
 import type { AccessControlList, RouteTable, SecurityTag } from './policy-document.ts';
 import type { Settings } from './settings-document.ts';
 
@@ -44,6 +45,11 @@ export type ModelChange =
   | { readonly kind: 'security-tag'; readonly before?: SecurityTag; readonly after?: SecurityTag }
   | { readonly kind: 'settings'; readonly before?: Settings; readonly after?: Settings }
   | { readonly kind: 'route-table'; readonly before?: RouteTable; readonly after?: RouteTable }
+  | {
+      readonly kind: 'service-insertion';
+      readonly before?: ServiceInsertion;
+      readonly after?: ServiceInsertion;
+    }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
 
 /** A virtual subnet with the network it is in. */
@@ -61,6 +67,7 @@ export interface ModelView {
   readonly securityTags: ReadonlyMap<string, SecurityTag>;
   readonly settings: ReadonlyMap<string, Settings>;
   readonly routeTables: ReadonlyMap<string, RouteTable>;
+  readonly serviceInsertions: ReadonlyMap<string, ServiceInsertion>;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
   /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
@@ -87,6 +94,7 @@ export class Model implements ModelView {
   readonly securityTags: Map<string, SecurityTag> = new Map();
   readonly settings: Map<string, Settings> = new Map();
   readonly routeTables: Map<string, RouteTable> = new Map();
+  readonly serviceInsertions: Map<string, ServiceInsertion> = new Map();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
@@ -170,6 +178,11 @@ export class Model implements ModelView {
         );
       case 'settings':
         return this.#setSettings(this.settings.get(id), after?.kind === kind ? after : undefined);
+      case 'service-insertion':
+        return this.#setServiceInsertion(
+          this.serviceInsertions.get(id),
+          after?.kind === kind ? after : undefined,
+        );
       case 'route-table':
         return this.#setRouteTable(
           this.routeTables.get(id),
@@ -262,6 +275,15 @@ export class Model implements ModelView {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.settings, before, after);
     return { kind: 'settings', ...pair(before, after) };
+  }
+
+  #setServiceInsertion(
+    before: ServiceInsertion | undefined,
+    after: ServiceInsertion | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.serviceInsertions, before, after);
+    return { kind: 'service-insertion', ...pair(before, after) };
   }
 
   #setRouteTable(

@@ -56,6 +56,10 @@ export function routeTableScope(instanceId: string): string {
   return `routetable/${instanceId}`;
 }
 
+export function mirrorScope(instanceId: string): string {
+  return `mirror/${instanceId}`;
+}
+
 /** The target that realises a server: its switch. */
 export function hostTarget(serverId: string): string {
   return `host/${serverId}`;

@@ -52,6 +52,10 @@ export function portKey(networkInterfaceInstanceId: string): string {
   return `port/${networkInterfaceInstanceId}`;
 }
 
+export function mirrorKey(instanceId: string): string {
+  return `mirror/${instanceId}`;
+}
+
 /** `address`: 4 or 16 bytes, network order. */
 export function mappingKey(vnetInstanceId: string, address: Uint8Array): string {
   const ip = defined(ipFromBytes(address), 'an address of 4 or 16 bytes');

@@ -45,6 +45,8 @@ export const ROUTES_MAX = 1_000;
 export const IP_CONFIGURATIONS_MAX = 256;
 /** Addresses of an IPv6 subnet or pool that are given out as Dynamic, from its start: what Azure allows in a network. 8 KiB of bitmap. */
 export const DYNAMIC_IPV6_ADDRESSES_MAX: number = 1 << 16;
+/** Rules of one serviceInsertion: each is tried for every packet of a mirrored port. */
+export const SERVICE_INSERTION_RULES_MAX = 64;
 /** Addresses in one MAC pool: its bitmap takes 2 MiB. */
 export const MAC_POOL_ADDRESSES_MAX: number = 1 << 24;
 

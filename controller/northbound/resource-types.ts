@@ -9,6 +9,7 @@ import { networkInterfaces } from './resources/network-interfaces.ts';
 import { routeTables } from './resources/route-tables.ts';
 import { securityTags } from './resources/security-tags.ts';
 import { servers } from './resources/servers.ts';
+import { serviceInsertions } from './resources/service-insertions.ts';
 import { virtualNetworkManager } from './resources/virtual-network-manager.ts';
 import { virtualNetworks } from './resources/virtual-networks.ts';
 import { virtualSwitchManager } from './resources/virtual-switch-manager.ts';
@@ -23,6 +24,7 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   routeTables,
   securityTags,
   servers,
+  serviceInsertions,
   virtualNetworkManager,
   virtualNetworks,
   virtualSwitchManager,

@@ -120,6 +120,7 @@ class Realised implements RealisedState {
       case 'access-control-list':
       case 'security-tag':
       case 'settings':
+      case 'service-insertion':
       case 'route-table':
       case undefined:
         return undefined;

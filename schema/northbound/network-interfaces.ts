@@ -8,7 +8,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
+import { BackReferences, IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
 import { BANDWIDTH_MBPS_MAX } from './virtual-switch-manager.ts';
 
 const ENABLED_DISABLED = ['Enabled', 'Disabled'] as const;
@@ -72,7 +72,7 @@ export const NetworkInterfaceSchema = Type.Object({
   portSettings: Type.Optional(PortSettingsSchema),
   securityTags: Type.Optional(Type.Array(Reference(['securityTags']))),
   server: ReadOnly(Reference(['servers']), 'the host it is attached to'),
-  serviceInsertionElements: ReadOnly(Type.Array(Reference(['serviceInsertions']))),
+  serviceInsertionElements: BackReferences,
   counters: ReadOnly(Type.Array(Type.Unknown())),
   configurationState: ReadOnlyConfigurationState,
 });

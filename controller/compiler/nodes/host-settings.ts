@@ -39,6 +39,7 @@ export const hostSettings: CompilerNode = {
       case 'access-control-list':
       case 'security-tag':
       case 'route-table':
+      case 'service-insertion':
       case 'placement':
         return [];
     }

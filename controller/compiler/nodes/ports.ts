@@ -1,18 +1,20 @@
 /**
  * Node `ports`: an interface as the switch of its own host must treat it, and that host's interest in the interface's virtual
- * networks, in those they are connected with, and in the lists and route tables that apply to it. One unit per networkInterface
+ * networks, in those they are connected with, and in the lists, route tables and mirrors that apply to it. One unit per networkInterface
  * (MS-NCNBI §3.1.5.11).
  */
 import type { PortQos } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { portKey, resourceContent } from '../../goal-state/resource.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
+import { interfacesMirroredBy, mirrorsOf } from '../mirroring.ts';
 import {
   accessControlListScope,
   type CompilerNode,
   hostScope,
   hostTarget,
   KBPS_PER_MBPS,
+  mirrorScope,
   overlayMtu,
   routeTableScope,
   virtualNetworkScope,
@@ -30,6 +32,7 @@ export const ports: CompilerNode = {
       ...interfacesPolicedBy(change, model),
       ...interfacesRoutedBy(change, model),
       ...interfacesPeeredBy(change, model),
+      ...interfacesMirroredBy(change, model),
     ]),
   units: (model) => model.networkInterfaces.keys(),
   compile(id, model, { providerMtu }) {
@@ -38,6 +41,7 @@ export const ports: CompilerNode = {
     if (attachment === undefined || primary === undefined) return NO_OUTPUT;
     const { networkInterface, serverId, providerAddress, addresses } = attachment;
     const { instanceId, resourceRef, mac, dnsServers, hostName, portSettings } = networkInterface;
+    const mirrors = mirrorsOf(attachment, model);
     const content = resourceContent({
       key: portKey(instanceId),
       port: {
@@ -63,7 +67,7 @@ export const ports: CompilerNode = {
         ...(portSettings.qos !== undefined && { qos: qosMessage(portSettings.qos) }),
         flowsMax: portSettings.flowsMax,
         broadcastPerSecMax: portSettings.broadcastPerSecMax,
-        mirrorIds: [],
+        mirrorIds: mirrors.map((mirror) => mirror.instanceId),
       },
     });
     const target = hostTarget(serverId);
@@ -71,6 +75,7 @@ export const ports: CompilerNode = {
       ...networksSeenFrom(addresses, model).map(virtualNetworkScope),
       ...listsOf(addresses, model).map(accessControlListScope),
       ...tablesOf(addresses, model).map(routeTableScope),
+      ...mirrors.map((mirror) => mirrorScope(mirror.instanceId)),
     ]);
     return {
       published: [{ scope: hostScope(serverId), content }],

@@ -62,6 +62,8 @@ export const ipConfigurations: ResourceType = {
   allocate,
 };
 
+const VIRTUAL_SUBNET = 'virtualnetworks/subnets';
+
 /** Absent, the method follows from whether there is an address. */
 function normalise(properties: Properties): Properties {
   const method = properties['privateIPAddress'] === undefined ? 'Dynamic' : 'Static';
@@ -70,12 +72,16 @@ function normalise(properties: Properties): Properties {
 }
 
 function validate(node: ResourceNode): readonly FaultDetail[] {
-  const { subnet, privateIPAddress, privateIPAllocationMethod } = typed(
+  const { subnet, privateIPAddress, privateIPAllocationMethod, serviceInsertion } = typed(
     IpConfigurationSchema,
     node,
   );
   if (subnet === undefined) {
     return [detail('SubnetIsRequired', `${node.ref} refers to no subnet`, node.ref)];
+  }
+  if (serviceInsertion !== undefined && typeKeyOf(subnet.resourceRef) !== VIRTUAL_SUBNET) {
+    const message = 'a serviceInsertion applies in virtual subnets only';
+    return [detail('VirtualSubnetIsRequiredForServiceInsertion', message, node.ref)];
   }
   switch (privateIPAllocationMethod ?? 'Dynamic') {
     case 'Unmanaged': {
@@ -134,7 +140,7 @@ function addressRulesOf(subnet: Resource, context: ReadContext): AddressRules {
   const space = addressSpaceOf(subnet.ref);
   const { addressPrefix } = typed(LogicalSubnetSchema, subnet);
   const prefix = parseIpPrefix(addressPrefix ?? '');
-  if (subnet.type === 'virtualnetworks/subnets' && prefix !== undefined) {
+  if (subnet.type === VIRTUAL_SUBNET && prefix !== undefined) {
     const range = usableRange(prefix);
     const isReserved = (address: Ip) => address < range.first || address > range.last;
     return { subnet, space, prefix, ranges: [range], isReserved };

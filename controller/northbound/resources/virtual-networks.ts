@@ -4,13 +4,10 @@
  */
 import { type IpPrefix, parseIpPrefix } from '../../../base/ip.ts';
 import { LogicalNetworkSchema } from '../../../schema/northbound/logical-networks.ts';
-import { VirtualNetworkManagerSchema } from '../../../schema/northbound/virtual-network-manager.ts';
 import {
   VirtualNetworkSchema,
   VirtualSubnetSchema,
 } from '../../../schema/northbound/virtual-networks.ts';
-import { VNI_SPACE } from '../../allocation/claims.ts';
-import type { NumberRange } from '../../allocation/number-table.ts';
 import {
   addressFaults,
   type NamedPrefix,
@@ -25,7 +22,6 @@ import { ADDRESS_PREFIXES_MAX, DNS_SERVERS_MAX } from '../limits.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type {
   AllocateContext,
-  ReadContext,
   ResourceNode,
   ResourceType,
   WriteContext,
@@ -33,7 +29,7 @@ import type {
 import { pairingFaults } from './dual-stack.ts';
 import { reachableSpaces } from './reachable-spaces.ts';
 import { unreachableAppliances } from './route-tables.ts';
-import { VIRTUAL_SUBNET_ID_RANGE } from './virtual-network-manager.ts';
+import { takeVirtualSubnetId } from './virtual-network-manager.ts';
 
 const subnets: ResourceType = {
   collection: 'subnets',
@@ -148,7 +144,9 @@ function movedInUse(node: ResourceNode, { previous, desired }: WriteContext): Fa
   if (previous === undefined) return [];
   const was = typed(VirtualSubnetSchema, previous).addressPrefix;
   const will = typed(VirtualSubnetSchema, node).addressPrefix;
-  const [user] = desired.referrers(node.ref);
+  const user = [...desired.referrers(node.ref)].find(
+    ({ property }) => property !== 'dualStackSubnet',
+  );
   if (was === will || user === undefined) return [];
   const message = `addressPrefix of ${node.ref} cannot change while ${user.from.ref} uses it`;
   return [detail('InUseSubnetCannotBeUpdated', message, node.ref)];
@@ -156,27 +154,10 @@ function movedInUse(node: ResourceNode, { previous, desired }: WriteContext): Fa
 
 function allocateVni(node: ResourceNode, context: AllocateContext): readonly FaultDetail[] {
   const kept = context.previous?.properties['virtualSubnetId'];
-  if (typeof kept === 'number' && context.draft.take(VNI_SPACE, kept, node.key) === undefined) {
-    node.properties['virtualSubnetId'] = kept;
-    return [];
-  }
-  const range = vniRange(context);
-  const vni = context.draft.takeNext(VNI_SPACE, range, node.key);
-  if (vni === undefined) {
-    const message = `all identifiers ${range.first} to ${range.last} are in use`;
-    return [detail('InvalidVsidRangeValues', message, 'virtualSubnetIdRange')];
-  }
-  node.properties['virtualSubnetId'] = vni;
+  const taken = takeVirtualSubnetId(node, kept, context);
+  if (typeof taken !== 'number') return [taken];
+  node.properties['virtualSubnetId'] = taken;
   return [];
-}
-
-function vniRange({ desired }: ReadContext): NumberRange {
-  const manager = desired.byRef('/virtualNetworkManager/configuration');
-  if (manager === undefined) return VIRTUAL_SUBNET_ID_RANGE;
-  const range = typed(VirtualNetworkManagerSchema, manager).virtualSubnetIdRange;
-  return range === undefined
-    ? VIRTUAL_SUBNET_ID_RANGE
-    : { first: range.startId, last: range.endId };
 }
 
 function prefixesOf(texts: readonly string[]): IpPrefix[] {

@@ -102,8 +102,8 @@ const REFUSALS: readonly Refusal[] = [
     what: 'a reference to a type that does not exist here',
     request: [
       'PUT',
-      WEB,
-      { addressPrefix: '10.1.1.0/24', serviceInsertion: { resourceRef: '/serviceInsertions/s' } },
+      NIC,
+      nicProperties({ publicIPAddress: { resourceRef: '/publicIPAddresses/p' } }),
     ],
     code: 'InvalidResourceReference',
   },

@@ -17,6 +17,7 @@ import {
   routeTableDocument,
   securityTagDocument,
   serverDocument,
+  serviceInsertionDocument,
   virtualNetworkDocument,
 } from '../../../fixtures/desired-documents.ts';
 
@@ -29,6 +30,7 @@ const TAGS = ['front', 'back'];
 const listRef = fc.constantFrom(undefined, ...LISTS.map((id) => `/accessControlLists/${id}`));
 const TABLES = ['via', 'none'];
 const tableRef = fc.constantFrom(undefined, ...TABLES.map((id) => `/routeTables/${id}`));
+const mirrorRef = fc.constantFrom(undefined, '/serviceInsertions/tap');
 const tagRefs = fc.subarray(TAGS.map((id) => `/securityTags/${id}`));
 /** An optional property that is absent rather than undefined. */
 const some = <N extends string, V>(name: N, value: V | undefined): { [K in N]?: V } =>
@@ -69,6 +71,7 @@ const subnetSample = fc.record({
   vni: fc.integer({ min: 5000, max: 5003 }),
   generation,
   list: listRef,
+  mirror: mirrorRef,
   table: tableRef,
 });
 const peeringSample = fc
@@ -105,6 +108,7 @@ const networkChange = fc
             subnets: subnets.map((subnet) => ({
               ...subnet,
               ...some('accessControlList', subnet.list),
+              ...some('serviceInsertion', subnet.mirror),
               ...some('routeTable', subnet.table),
               instanceId: `subnet-${id}-${subnet.id}${again}${subnet.generation}`,
             })),
@@ -124,6 +128,7 @@ const interfaceChange = fc
           .map(([network, subnet]) => `/virtualNetworks/${network}/subnets/${subnet}`),
         address,
         list: listRef,
+        mirror: mirrorRef,
       }),
       { minLength: 1, maxLength: 2 },
     ),
@@ -137,12 +142,23 @@ const interfaceChange = fc
             id,
             mac: '001DD8000001',
             instanceId: `nic-${id}${again}`,
-            addresses: addresses.map(({ list, ...rest }) => ({
+            addresses: addresses.map(({ list, mirror, ...rest }) => ({
               ...rest,
               ...some('accessControlList', list),
+              ...some('serviceInsertion', mirror),
             })),
             securityTags,
           })
+        : undefined,
+    ),
+  );
+const mirrorChange = fc
+  .record({ present: fc.boolean(), generation, collector: fc.constantFrom(...NICS) })
+  .map(({ present, generation: again, collector }) =>
+    document(
+      'serviceinsertions/tap',
+      present
+        ? serviceInsertionDocument('tap', { collector, instanceId: `tap${again}` })
         : undefined,
     ),
   );
@@ -301,6 +317,7 @@ const inputs = fc.array(
   fc.record({
     documents: fc.array(
       fc.oneof(
+        mirrorChange,
         settingsChange,
         serverChange,
         logicalNetworkChange,
