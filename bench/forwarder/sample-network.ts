@@ -41,18 +41,27 @@ const PEER = octets('192.0.2.2');
 const VNI = { web: 5001, db: 5002 } as const;
 const NO_BYTES = new Uint8Array();
 
-/** A switch that knows the network and has everything attached. */
-export function sampleSwitch(io: FrameIo, clock: Clock, flowsMax: number): SwitchCore {
-  const core = new SwitchCore({ io, clock, rng: seededRng(1), flowsMax });
-  const locals = Object.keys(DEVICES);
-  const upserts = [
+/** The network's goal state. */
+export function sampleGoal(): readonly Resource[] {
+  return [
     HOST_RESOURCE,
     NETWORK,
     subnet('web'),
     subnet('db'),
-    ...locals.flatMap((address) => [port(address), mapping(address, HOST)]),
+    ...Object.keys(DEVICES).flatMap((address) => [port(address), mapping(address, HOST)]),
     mapping(REMOTE, PEER),
   ];
+}
+
+/** A switch that knows the network, or a variant of it, and has everything attached. */
+export function sampleSwitch(
+  io: FrameIo,
+  clock: Clock,
+  flowsMax: number,
+  upserts: readonly Resource[] = sampleGoal(),
+): SwitchCore {
+  const core = new SwitchCore({ io, clock, rng: seededRng(1), flowsMax });
+  const locals = Object.keys(DEVICES);
   const errors = core.applyGoal({ upserts, removes: [] });
   if (errors[0] !== undefined) throw new TypeError(`${errors[0].key}: ${errors[0].message}`);
   core.setUplink(UPLINK);
