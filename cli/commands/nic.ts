@@ -1,5 +1,6 @@
 /** `weft nic`: network interfaces (MS-NCNBI §3.1.5.11). The controller allocates the MAC, and the address unless one is named. */
 import type { Command } from 'commander';
+import { SdnError } from '../../base/errors.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { listOption } from '../arguments.ts';
 import { lastName, macAt, nameIn, textAt } from '../fields.ts';
@@ -32,6 +33,8 @@ export function addNicCommands(program: Command, session: Session): void {
     .requiredOption('--vnet <name>', 'virtual network')
     .requiredOption('--subnet <name>', 'subnet')
     .option('--ip <address>', 'static address (default: the next free one)')
+    .option('--ip6-subnet <name>', 'its pair of the other family, for an address there, too')
+    .option('--ip6 <address>', 'static address in it (default: the next free one)')
     .option('--mac <address>', 'static MAC address (default: from the MAC pool)')
     .option(
       '--dns <address>',
@@ -107,13 +110,17 @@ interface CreateOptions {
   readonly vnet: string;
   readonly subnet: string;
   readonly ip?: string;
+  readonly ip6Subnet?: string;
+  readonly ip6?: string;
   readonly mac?: string;
   readonly dns?: readonly string[];
   readonly hostname?: string;
 }
 
 async function create(session: Session, name: string, options: CreateOptions): Promise<void> {
-  const { ip, mac, dns, hostname } = options;
+  const { vnet, subnet, ip, ip6Subnet, ip6, mac, dns, hostname } = options;
+  if (ip6 !== undefined && ip6Subnet === undefined)
+    throw new SdnError('SDN_CLI_USAGE', '--ip6 is an address in the subnet of --ip6-subnet');
   const nic = await createResource(session, `${COLLECTION}/${name}`, {
     resourceId: name,
     properties: {
@@ -122,16 +129,10 @@ async function create(session: Session, name: string, options: CreateOptions): P
       ...(dns !== undefined && { dnsSettings: { dnsServers: dns } }),
       ...(hostname !== undefined && { internalDnsNameLabel: hostname }),
       ipConfigurations: [
-        {
-          resourceId: 'primary',
-          properties: {
-            privateIPAllocationMethod: ip === undefined ? 'Dynamic' : 'Static',
-            ...(ip !== undefined && { privateIPAddress: ip }),
-            subnet: {
-              resourceRef: `/virtualNetworks/${options.vnet}/subnets/${options.subnet}`,
-            },
-          },
-        },
+        ipConfiguration('primary', `/virtualNetworks/${vnet}/subnets/${subnet}`, ip),
+        ...(ip6Subnet === undefined
+          ? []
+          : [ipConfiguration('ipv6', `/virtualNetworks/${vnet}/subnets/${ip6Subnet}`, ip6)]),
       ],
     },
   });
@@ -140,4 +141,15 @@ async function create(session: Session, name: string, options: CreateOptions): P
     () =>
       `created ${nic.resourceRef}: ${addresses(nic)}, ${macAt(nic, 'properties', 'privateMacAddress')}\n`,
   );
+}
+
+function ipConfiguration(resourceId: string, subnet: string, address: string | undefined): object {
+  return {
+    resourceId,
+    properties: {
+      privateIPAllocationMethod: address === undefined ? 'Dynamic' : 'Static',
+      ...(address !== undefined && { privateIPAddress: address }),
+      subnet: { resourceRef: subnet },
+    },
+  };
 }

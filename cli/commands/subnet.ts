@@ -43,10 +43,9 @@ export function addSubnetCommands(program: Command, session: Session): void {
     .command('create <name>')
     .description('add a subnet to a virtual network')
     .requiredOption('--vnet <name>', 'virtual network')
-    .requiredOption('--prefix <prefix>', 'address prefix, e.g. 10.0.2.0/24')
-    .action((name: string, options: { vnet: string; prefix: string }) =>
-      create(session, name, options),
-    );
+    .requiredOption('--prefix <prefix>', 'address prefix, e.g. 10.0.2.0/24 or fd00:1:0:2::/64')
+    .option('--pair <subnet>', 'subnet of the other family, for interfaces with an address in each')
+    .action((name: string, options: CreateOptions) => create(session, name, options));
   subnet
     .command('delete <name>')
     .description('delete a subnet; refused while a network interface is in it')
@@ -97,14 +96,20 @@ async function show(session: Session, subnetPath: string): Promise<void> {
   });
 }
 
-async function create(
-  session: Session,
-  name: string,
-  options: { vnet: string; prefix: string },
-): Promise<void> {
-  const subnet = await createResource(session, path(options.vnet, name), {
+interface CreateOptions {
+  readonly vnet: string;
+  readonly prefix: string;
+  readonly pair?: string;
+}
+
+async function create(session: Session, name: string, options: CreateOptions): Promise<void> {
+  const { vnet, prefix, pair } = options;
+  const subnet = await createResource(session, path(vnet, name), {
     resourceId: name,
-    properties: { addressPrefix: options.prefix },
+    properties: {
+      addressPrefix: prefix,
+      ...(pair !== undefined && { dualStackSubnet: { resourceRef: path(vnet, pair) } }),
+    },
   });
   session.print(subnet, () => `created ${subnet.resourceRef}\n`);
 }

@@ -222,6 +222,35 @@ test('nic create asks for a dynamic address unless one is named', async (t) => {
   await controller.close();
 });
 
+test('a pair of subnets and an interface in both are made by name', async (t) => {
+  const controller = await scriptedController({
+    'PUT /virtualNetworks/blue/subnets/web6': { status: 201, body: BLUE },
+    'PUT /networkInterfaces/blue-1': { status: 201, body: NIC },
+  });
+  const subnet = ['--vnet', 'blue', '--prefix', 'fd00:1::/64', '--pair', 'web'];
+  t.is((await controller.weft('subnet', 'create', 'web6', ...subnet)).code, 0);
+  const where = ['--vnet', 'blue', '--subnet', 'web'];
+  const stray = await controller.weft('nic', 'create', 'blue-1', ...where, '--ip6', 'fd00:1::9');
+  t.not(stray.code, 0);
+  await controller.weft('nic', 'create', 'blue-1', ...where, '--ip6-subnet', 'web6');
+  const [pair, nic, ...others] = controller.received.map(
+    ({ body }) => (body as { properties: object }).properties,
+  );
+  t.deepEqual(others, []);
+  const web = { resourceRef: '/virtualNetworks/blue/subnets/web' };
+  const web6 = { resourceRef: '/virtualNetworks/blue/subnets/web6' };
+  t.deepEqual(pair, { addressPrefix: 'fd00:1::/64', dualStackSubnet: web });
+  const dynamic = { privateIPAllocationMethod: 'Dynamic' };
+  t.deepEqual(nic, {
+    privateMacAllocationMethod: 'Dynamic',
+    ipConfigurations: [
+      { resourceId: 'primary', properties: { ...dynamic, subnet: web } },
+      { resourceId: 'ipv6', properties: { ...dynamic, subnet: web6 } },
+    ],
+  });
+  await controller.close();
+});
+
 test('delete names what is missing, and deletes only the version it looked at', async (t) => {
   const controller = await scriptedController({
     'GET /virtualNetworks/blue': { body: BLUE },
