@@ -141,7 +141,7 @@ function checksumOffset(protocol: number): number {
 }
 
 /** Is it this checksum that the frame's sender still has to complete? It may also be one of a packet that a guest has tunnelled. */
-function isPartial(frame: RewrittenFrame, key: FlowKey, checksumAt: number): boolean {
+export function isPartial(frame: RewrittenFrame, key: FlowKey, checksumAt: number): boolean {
   const { view, at, vnetAt } = frame;
   return (
     vnetHeader.needsCsum(view, vnetAt) &&

@@ -18,7 +18,9 @@ import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
 import { type Composition, NO_PORT, Op, TRANSLATION_OPS } from './header-action.ts';
+
 import { REWRITE_WORDS, RewriteWord, rewrite } from './header-rewrite.ts';
+import { clampSegmentSize } from './segment-size.ts';
 
 /** Index of a transposition; 0 is none. */
 export type TranspositionId = number;
@@ -148,6 +150,9 @@ export class Transpositions {
     if ((ops & Op.SRC_MAC) !== 0) {
       view.setUint16(at + 6, words[base + SRC_MAC_HIGH] ?? 0);
       view.setUint32(at + 8, words[base + SRC_MAC_LOW] ?? 0);
+    }
+    if ((ops & Op.PUSH) !== 0 && (key.tcpFlags & tcp.Flag.SYN) !== 0) {
+      clampSegmentSize(frame, key, words[base + MTU] ?? 0);
     }
     if ((ops & TRANSLATION_OPS) !== 0) rewrite(frame, key, ops, words, base + REWRITE);
     return Applied.DONE;
