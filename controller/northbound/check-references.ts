@@ -29,10 +29,15 @@ export function checkReferences(
       const message = `${at}: '${to}' is not a reference to ${available.join(' or ')}`;
       return [detail('InvalidJsonReferenceWrongType', message, to)];
     }
+    const rule = context.registry.rule(node.type.key, property);
     const found = context.desired.byRef(to) !== undefined;
-    if (found || (root !== undefined && findNode(root, refKey(to)) !== undefined)) return [];
-    const code = context.registry.rule(node.type.key, property)?.dangling;
-    return [detail(code ?? 'InvalidResourceReference', `${at}: there is no ${to}`, to)];
+    if (
+      found ||
+      rule?.inUse === undefined ||
+      (root !== undefined && findNode(root, refKey(to)) !== undefined)
+    )
+      return [];
+    return [detail(rule.dangling ?? 'InvalidResourceReference', `${at}: there is no ${to}`, to)];
   });
 }
 
@@ -48,7 +53,9 @@ export function checkRemovals(
     if (gone.has(from.key)) continue;
     const rewritten = root === undefined ? undefined : findNode(root, from.key);
     if (rewritten !== undefined && !refersTo(rewritten, node.key)) continue;
-    const code = context.registry.rule(from.type, property)?.inUse ?? 'ResourceInUse';
+    const rule = context.registry.rule(from.type, property);
+    if (rule !== undefined && rule.inUse === undefined) continue;
+    const code = rule?.inUse ?? 'ResourceInUse';
     return [detail(code, `${node.ref} is in use by ${from.ref}`, node.ref)];
   }
   return [];

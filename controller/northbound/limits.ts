@@ -41,6 +41,8 @@ export const DNS_SERVERS_MAX = 10;
 export const ACL_RULES_MAX = 4_096;
 /** Routes of one route table: ten times what Windows Server allows (MS-NCNBI note 18), as many as Azure. */
 export const ROUTES_MAX = 1_000;
+/** Peerings of one virtual network, as in Azure: a host with a port there knows all of them. */
+export const PEERINGS_MAX = 500;
 /** IP configurations of one network interface. */
 export const IP_CONFIGURATIONS_MAX = 256;
 /** Addresses of an IPv6 subnet or pool that are given out as Dynamic, from its start: what Azure allows in a network. 8 KiB of bitmap. */

@@ -49,8 +49,11 @@ export interface ReferenceRule {
   readonly property: string;
   /** Read-only array on the target that lists who refers to it. */
   readonly backReference?: string;
-  /** Answer to removing the target while this reference stands. */
-  readonly inUse: ErrorCode;
+  /**
+   * Answer to removing the target while this reference stands. Absent: the target may go and be missing, which the type's own rules
+   * judge.
+   */
+  readonly inUse?: ErrorCode;
   /** Answer to a target that does not exist; InvalidResourceReference by default. */
   readonly dangling?: ErrorCode;
 }

@@ -1,5 +1,5 @@
 /**
- * virtualNetworks and their subnets — MS-NCNBI §3.1.5.18, §6.16. Peerings (§3.1.5.18.3) and encryption are not built.
+ * virtualNetworks and their subnets — MS-NCNBI §3.1.5.18, §6.16. Encryption is not built.
  * `virtualSubnetId` is written `VirtualSubnetId` in the property table and lower-cased in responses; either is read.
  */
 import Type from 'typebox';
@@ -12,6 +12,7 @@ import {
   PrefixText,
   ReadOnly,
   Reference,
+  Words,
 } from './property-types.ts';
 
 export const VirtualNetworkSchema = Type.Object({
@@ -23,7 +24,6 @@ export const VirtualNetworkSchema = Type.Object({
   configurationState: ReadOnlyConfigurationState,
   unbilledAddressRanges: NotBuilt(Type.String(), ''),
   encryptionCredential: NotBuilt(Reference(['credentials'])),
-  virtualNetworkPeerings: NotBuilt(Type.Array(Type.Unknown()), []),
 });
 
 export const VirtualSubnetSchema = Type.Object({
@@ -43,4 +43,25 @@ export const VirtualSubnetSchema = Type.Object({
   billedEgressBytes: ReadOnly(LooseText),
   unbilledEgressBytes: ReadOnly(LooseText),
   configurationState: ReadOnlyConfigurationState,
+});
+
+/** §3.1.5.18.3, §6.16.11. The reference is absent, and shown as null, once the network it meant is gone. */
+export const VirtualNetworkPeeringSchema = Type.Object({
+  remoteVirtualNetwork: Type.Optional(Reference(['virtualNetworks'], 'the other peer')),
+  allowVirtualNetworkAccess: Type.Optional(
+    Type.Boolean({
+      description: 'traffic between the two networks, unless either side says false',
+    }),
+  ),
+  allowForwardedTraffic: Type.Optional(
+    Type.Boolean({ description: 'accept packets that did not originate in the peer; false' }),
+  ),
+  allowGatewayTransit: Type.Optional(
+    Type.Boolean({ description: "the peer may use this network's gateways; false" }),
+  ),
+  useRemoteGateways: Type.Optional(
+    Type.Boolean({ description: "this network uses the peer's gateways; false" }),
+  ),
+  peeringState: ReadOnly(Words(['Initiated', 'Connected', 'Disconnected', 'Disconnecting'])),
+  remoteAddressSpace: ReadOnly(Type.Object({ addressPrefixes: Type.Array(PrefixText) })),
 });

@@ -1,5 +1,5 @@
 /**
- * virtualNetworks and subnets — MS-NCNBI §3.1.5.18. A subnet's `virtualSubnetId`, its VXLAN network identifier, is given when it is
+ * virtualNetworks and subnets — MS-NCNBI §3.1.5.18; peerings are in virtual-network-peerings.ts. A subnet's `virtualSubnetId`, its VXLAN network identifier, is given when it is
  * created and kept for its life; freed identifiers rest as long as possible, because a host may not have heard yet.
  */
 import { type IpPrefix, parseIpPrefix } from '../../../base/ip.ts';
@@ -30,6 +30,11 @@ import { pairingFaults } from './dual-stack.ts';
 import { reachableSpaces } from './reachable-spaces.ts';
 import { unreachableAppliances } from './route-tables.ts';
 import { takeVirtualSubnetId } from './virtual-network-manager.ts';
+import {
+  acknowledgePeers,
+  peeringListFaults,
+  virtualNetworkPeerings,
+} from './virtual-network-peerings.ts';
 
 const subnets: ResourceType = {
   collection: 'subnets',
@@ -60,7 +65,7 @@ export const virtualNetworks: ResourceType = {
   section: '3.1.5.18',
   summary: 'A tenant network: an address space of its own, divided into subnets.',
   schema: VirtualNetworkSchema,
-  children: [subnets],
+  children: [subnets, virtualNetworkPeerings],
   references: [
     {
       property: 'logicalNetwork',
@@ -70,6 +75,7 @@ export const virtualNetworks: ResourceType = {
     },
   ],
   validate: validateNetwork,
+  companions: acknowledgePeers,
 };
 
 function validateNetwork(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
@@ -85,6 +91,7 @@ function validateNetwork(node: ResourceNode, context: WriteContext): readonly Fa
     ...logicalNetworkFaults(node, context),
     ...subnetSpaceFaults(node, spaces),
     ...pairingFaults(childrenIn(node, subnets.collection), context),
+    ...peeringListFaults(node, context),
   ];
 }
 
