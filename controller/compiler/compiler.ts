@@ -18,12 +18,7 @@ import type { JsonObject, Revision } from '../store/store.ts';
 import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
 import { Model, type ModelChange, type ModelView } from './model.ts';
-import {
-  type CompilerNode,
-  type CompilerSettings,
-  DEFAULT_SETTINGS,
-  virtualNetworkScope,
-} from './node.ts';
+import { type CompilerNode, type CompilerSettings, DEFAULT_SETTINGS } from './node.ts';
 import { accessControlLists } from './nodes/access-control-lists.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
@@ -117,9 +112,9 @@ export class Compiler {
     return this.#goals.targets();
   }
 
-  /** Targets that hold a virtual network. */
-  targetsOfNetwork(instanceId: string): Iterable<TargetKey> {
-    return this.#goals.subscribers(virtualNetworkScope(instanceId));
+  /** Targets that hold what is published in a scope of node.ts. */
+  targetsOf(scope: string): Iterable<TargetKey> {
+    return this.#goals.subscribers(scope);
   }
 
   /** Takes one input in, as a whole. */

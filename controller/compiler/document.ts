@@ -9,6 +9,7 @@
  */
 import { familyBits, formatIp, type IpPrefix, ipFromBytes } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
+import { parseAddressRanges } from '../model/address-ranges.ts';
 import type { JsonObject } from '../store/store.ts';
 import {
   address,
@@ -86,6 +87,7 @@ export interface VirtualNetwork {
   /** Of its subnets, each once. */
   readonly routeTables: readonly Ref[];
   readonly peerings: readonly Peering[];
+  readonly unbilled: readonly IpPrefix[];
 }
 
 /** One side's word; peering.ts says which are connected. Those whose remote network is gone are left out. */
@@ -262,6 +264,7 @@ function readVirtualNetwork(id: string, value: JsonObject): VirtualNetwork | und
     dnsServers: addresses(object(properties['dhcpOptions'])['dnsServers']),
     subnets,
     routeTables: [...new Set(subnets.flatMap(({ routeTable }) => routeTable ?? []))],
+    unbilled: parseAddressRanges(text(properties['unbilledAddressRanges']) ?? '') ?? [],
     peerings: children(value, 'virtualNetworkPeerings').flatMap(
       (child) => readPeering(child) ?? [],
     ),

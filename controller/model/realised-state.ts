@@ -59,7 +59,7 @@ export interface TargetState {
 }
 
 export interface RealisedState {
-  /** Of a networkInterface, virtualNetwork, virtual subnet or server, by its instanceId. Undefined: no such resource. */
+  /** Of a networkInterface, virtualNetwork, virtual subnet, server, accessControlList or routeTable, by its instanceId. Undefined: no such resource. */
   configurationState(instanceId: string): ConfigurationState | undefined;
   programmed(revision: Revision): Realisation;
   /** resourceId of the server a networkInterface is attached to. */

@@ -1,5 +1,5 @@
 /**
- * What a difference may show to a client: nothing of `internal`, where the controller keeps its own notes, and no secret. That a
+ * What a difference may show to a client: nothing of `internal`, where the controller keeps its own notes on a resource, and no secret. That a
  * secret changed is shown, what it was or is never. MS-NCNBI gives secrets as write-only properties: `value` of a credential
  * (§3.1.5.4) and `sharedSecret` of an IPsec connection. Called by revision-history.
  */
@@ -13,7 +13,7 @@ const SECRET_OF_CREDENTIALS = 'value';
 
 /** `key`: of the tree in the store. Undefined where nothing may be shown. */
 export function discloseDifference(key: string, difference: Difference): Difference | undefined {
-  if (difference.path[0] === 'internal') return undefined;
+  if (isInternal(difference.path)) return undefined;
   const disclose = (value: JsonValue): JsonValue =>
     difference.path.some((name) => isSecret(key, name)) ? SECRET_SHOWN : discloseValue(key, value);
   switch (difference.kind) {
@@ -30,9 +30,16 @@ export function discloseDifference(key: string, difference: Difference): Differe
 
 /** A document as a client may see it. */
 export function discloseDocument(key: string, document: JsonObject): JsonObject {
-  const { internal: _, ...visible } = document;
-  return discloseMembers(key, visible);
+  return discloseMembers(key, document);
 }
+
+/** `internal` of a tree, or of a child in it; what clients put into tags and metadata is theirs. */
+function isInternal(path: Difference['path']): boolean {
+  const at = path.indexOf('internal');
+  return at >= 0 && !path.slice(0, at).some((name) => FREE_FORM.has(String(name)));
+}
+
+const FREE_FORM: ReadonlySet<string> = new Set(['tags', 'resourceMetadata']);
 
 function discloseValue(key: string, value: JsonValue): JsonValue {
   if (typeof value !== 'object' || value === null) return value;
@@ -41,11 +48,14 @@ function discloseValue(key: string, value: JsonValue): JsonValue {
 }
 
 function discloseMembers(key: string, object: JsonObject): JsonObject {
+  const isResource = 'resourceRef' in object && 'properties' in object;
   return Object.fromEntries(
-    Object.entries(object).map(([name, value]) => [
-      name,
-      isSecret(key, name) ? SECRET_SHOWN : discloseValue(key, value),
-    ]),
+    Object.entries(object)
+      .filter(([name]) => !(isResource && name === 'internal'))
+      .map(([name, value]) => [
+        name,
+        isSecret(key, name) ? SECRET_SHOWN : discloseValue(key, value),
+      ]),
   );
 }
 

@@ -30,3 +30,5 @@ export const QUESTIONS_PER_TARGET_MAX = 32;
 export const REVISIONS_TRACKED_MAX = 10_000;
 /** Names listed where more targets have not answered. */
 export const WAITING_NAMES_MAX = 20;
+/** Routes that lead nowhere, named in the configurationState of one routeTable. */
+export const UNSERVED_ROUTES_NAMED_MAX = 16;

@@ -6,15 +6,29 @@
  * Status of a networkInterface: Uninitialized while it is attached nowhere; Failure while its host is away, refuses it, or
  * cannot hold it; InProgress until its host has answered; Warning where the host itself has a fault; else Success. A
  * virtualNetwork and a virtual subnet sum up the hosts that hold it: Warning where some are away, Failure where all are or
- * where one refuses a part of it. A server is its host.
+ * where one refuses a part of it; so does an accessControlList and a routeTable, which warns also of routes that nothing serves. A
+ * server is its host.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { Compiler } from '../compiler/compiler.ts';
 import type { NetworkInterface, Server, VirtualNetwork } from '../compiler/document.ts';
-import { hostTarget } from '../compiler/node.ts';
+import {
+  accessControlListScope,
+  hostTarget,
+  routeTableScope,
+  virtualNetworkScope,
+} from '../compiler/node.ts';
+import type { RouteTable } from '../compiler/policy-document.ts';
 import type { TargetKey } from '../goal-state/goal-states.ts';
-import { HOST_KEY, portKey, virtualNetworkKey, virtualSubnetKey } from '../goal-state/resource.ts';
+import {
+  accessControlListKey,
+  HOST_KEY,
+  portKey,
+  routeTableKey,
+  virtualNetworkKey,
+  virtualSubnetKey,
+} from '../goal-state/resource.ts';
 import {
   type ConfigurationDetail,
   type ConfigurationState,
@@ -28,6 +42,7 @@ import { WAITING_NAMES_MAX } from './limits.ts';
 import type { RevisionProgress } from './revision-progress.ts';
 import type { Target } from './target.ts';
 import type { TargetHub } from './target-hub.ts';
+import { unservedRoutes } from './unserved-routes.ts';
 
 export interface RealisationOptions {
   readonly compiler: Compiler;
@@ -116,12 +131,18 @@ class Realised implements RealisedState {
         return written(this.#judgeNetwork(document, instanceId));
       case 'server':
         return written(this.#judgeServer(document));
+      case 'access-control-list': {
+        const key = accessControlListKey(instanceId);
+        return written(
+          this.#judgeShared(accessControlListScope(instanceId), (each) => each === key),
+        );
+      }
+      case 'route-table':
+        return written(this.#judgeRouteTable(document));
       case 'logical-network':
-      case 'access-control-list':
       case 'security-tag':
       case 'settings':
       case 'service-insertion':
-      case 'route-table':
       case undefined:
         return undefined;
     }
@@ -189,14 +210,28 @@ class Realised implements RealisedState {
 
   /** `instanceId`: of the network, or of one of its subnets. */
   #judgeNetwork(network: VirtualNetwork, instanceId: string): Judgement {
-    const belongs = keyFilter(network, instanceId);
+    const scope = virtualNetworkScope(network.instanceId);
+    return this.#judgeShared(scope, keyFilter(network, instanceId));
+  }
+
+  #judgeRouteTable(table: RouteTable): Judgement {
+    const key = routeTableKey(table.instanceId);
+    const judged = this.#judgeShared(routeTableScope(table.instanceId), (each) => each === key);
+    const warnings = unservedRoutes(table, this.#compiler.model);
+    const details = [...judged.details, ...warnings];
+    const isMore = warnings.length > 0 && judged.status === ConfigurationStatus.Success;
+    return { ...judged, details, status: isMore ? ConfigurationStatus.Warning : judged.status };
+  }
+
+  /** What several hosts hold: the resources of a scope that `belongs` names. */
+  #judgeShared(scope: string, belongs: (key: string) => boolean): Judgement {
     const details: ConfigurationDetail[] = [];
     let at = this.#startedAt;
     let holding = 0;
     let absent = 0;
     let refused = false;
     let outstanding = false;
-    for (const key of this.#compiler.targetsOfNetwork(network.instanceId)) {
+    for (const key of this.#compiler.targetsOf(scope)) {
       holding++;
       const target = this.#hub.target(key);
       at = Math.max(at, target?.heardAt ?? 0);

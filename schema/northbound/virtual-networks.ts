@@ -22,7 +22,9 @@ export const VirtualNetworkSchema = Type.Object({
   dhcpOptions: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(IpText)) })),
   logicalNetwork: Reference(['logicalNetworks'], 'the provider network that carries this one'),
   configurationState: ReadOnlyConfigurationState,
-  unbilledAddressRanges: NotBuilt(Type.String(), ''),
+  unbilledAddressRanges: Type.Optional(
+    Type.String({ description: 'prefixes, addresses and ranges first-last, separated by commas' }),
+  ),
   encryptionCredential: NotBuilt(Reference(['credentials'])),
 });
 

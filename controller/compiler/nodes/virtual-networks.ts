@@ -37,7 +37,7 @@ export const virtualNetworks: CompilerNode = {
           allowAccess: own.allowAccess && back.allowAccess,
           allowForwarded: back.allowForwarded,
         })),
-        unbilledPrefixes: [],
+        unbilledPrefixes: network.unbilled.map(prefixMessage),
       },
     });
     return {

@@ -8,6 +8,7 @@ import {
   VirtualNetworkSchema,
   VirtualSubnetSchema,
 } from '../../../schema/northbound/virtual-networks.ts';
+import { parseAddressRanges } from '../../model/address-ranges.ts';
 import {
   addressFaults,
   type NamedPrefix,
@@ -88,6 +89,7 @@ function validateNetwork(node: ResourceNode, context: WriteContext): readonly Fa
     ...(dnsServers.length > DNS_SERVERS_MAX
       ? [detail('DnsServerCountLimitReached', `at most ${DNS_SERVERS_MAX} DNS servers are allowed`)]
       : []),
+    ...unbilledFaults(node),
     ...logicalNetworkFaults(node, context),
     ...subnetSpaceFaults(node, spaces),
     ...pairingFaults(childrenIn(node, subnets.collection), context),
@@ -106,6 +108,13 @@ function addressSpaceFaults(texts: readonly string[]): FaultDetail[] {
   });
   const named = prefixesOf(texts).map((prefix) => ({ prefix, name: target }));
   return [...faults, ...overlapFaults(named, 'InvalidParameterValue')];
+}
+
+function unbilledFaults(node: ResourceNode): FaultDetail[] {
+  const { unbilledAddressRanges = '' } = typed(VirtualNetworkSchema, node);
+  if (parseAddressRanges(unbilledAddressRanges) !== undefined) return [];
+  const message = `'${unbilledAddressRanges}' is not a list of prefixes, addresses or ranges a-b`;
+  return [detail('InvalidUnbilledAddressRange', message, 'unbilledAddressRanges')];
 }
 
 function logicalNetworkFaults(node: ResourceNode, context: WriteContext): FaultDetail[] {

@@ -52,7 +52,10 @@ test('Initiated until the remote network has a matching peering, then both are C
   t.is(await stateOf(client, TO_BLUE), 'Connected');
   const inline = await client.get(BLUE);
   t.is(inline.at('properties.virtualNetworkPeerings.0.properties.peeringState'), 'Connected');
-  t.false(inline.text.includes('remoteInstanceId'), 'what the controller remembers is not shown');
+  const history = await client.get('/networking/weft/v1/revisions?limit=100');
+  for (const { text } of [inline, history]) {
+    t.false(text.includes('remoteInstanceId'), 'what the controller remembers is not shown');
+  }
 });
 
 test('Disconnected when the remote peering is deleted, and Connected when it is there again', async (t) => {
@@ -153,10 +156,27 @@ test('an appliance may be in a peered network', async (t) => {
   await expectCreated(client, `${BLUE}/subnets/more`, subnet);
 });
 
+test('§3.1.5.18: unbilled ranges are kept as they were given', async (t) => {
+  const { client } = await startController(t);
+  await layGround(client);
+  const unbilledAddressRanges = '192.0.2.0/24, 198.51.100.1-198.51.100.9';
+  const made = await client.put(RED, { ...network('10.2.0.0/16'), unbilledAddressRanges });
+  t.is(made.at('properties.unbilledAddressRanges'), unbilledAddressRanges, made.text);
+});
+
 const red = [RED, network('10.2.0.0/16')] as const;
 const toRed = [TO_RED, remote(RED)] as const;
 
 const REFUSALS: readonly Refusal[] = [
+  {
+    what: 'unbilled ranges that are none',
+    request: [
+      'PUT',
+      RED,
+      { ...network('10.2.0.0/16'), unbilledAddressRanges: '192.0.2.9-192.0.2.1' },
+    ],
+    code: 'InvalidUnbilledAddressRange',
+  },
   {
     what: 'a peering without remote network',
     request: ['PUT', TO_RED, {}],

@@ -203,3 +203,16 @@ test('a security tag stands for its interfaces in connected networks too, while 
   compiler.apply({ revision: 2, documents: [network('blue')], placements: [] });
   t.deepEqual(addresses('red'), [2], 'no longer connected');
 });
+
+test('a network has a domain of its own, and what its egress is not billed to', (t) => {
+  const blue = network('blue');
+  const properties = {
+    ...Object(blue.value?.['properties']),
+    unbilledAddressRanges: '192.0.2.0-192.0.2.3',
+  };
+  const value = { ...blue.value, properties };
+  const compiler = compiled({ key: blue.key, value });
+  const vnet = told(compiler, 'blue', 'vnet/vnet-blue')?.virtualNetwork;
+  t.is(vnet?.dnsDomain, 'blue.weft.internal');
+  t.deepEqual(vnet?.unbilledPrefixes, [{ address: Uint8Array.of(192, 0, 2, 0), len: 30 }]);
+});
