@@ -33,7 +33,13 @@ const NAMED_MAX = 3;
 
 /** The addresses of all these prefixes, which may overlap. */
 export function addressSet(prefixes: readonly IpPrefixWords[], name?: string): AddressSet {
-  return { name: name ?? nameOf(prefixes), ranges: normalised(prefixes.map(rangeOf)) };
+  return {
+    // Made up when somebody asks: lists of thousands of rules are compiled far more often than explained.
+    get name() {
+      return name ?? nameOf(prefixes);
+    },
+    ranges: normalised(prefixes.map(rangeOf)),
+  };
 }
 
 /** Every address that is in any of the sets. */
@@ -69,15 +75,16 @@ export function setHas(set: AddressSet, w0: number, w1: number, w2: number, w3: 
   return range !== undefined && compare(range.from, w0, w1, w2, w3) <= 0;
 }
 
+/** First and last address of a prefix. */
+export function rangeOf({ words, len }: IpPrefixWords): AddressRange {
+  const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
+  return { from: words, to: [last(0), last(1), last(2), last(3)] };
+}
+
 function nameOf(prefixes: readonly IpPrefixWords[]): string {
   const named = prefixes.slice(0, NAMED_MAX).map(formatIpPrefixWords);
   const more = prefixes.length - named.length;
   return `${named.join(' or ')}${more === 0 ? '' : ` or ${more} more`}`;
-}
-
-function rangeOf({ words, len }: IpPrefixWords): AddressRange {
-  const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
-  return { from: words, to: [last(0), last(1), last(2), last(3)] };
 }
 
 function normalised(ranges: readonly AddressRange[]): AddressRange[] {

@@ -17,7 +17,7 @@ import { assert } from '../../base/assert.ts';
 import { IPV4_MAPPED_WORD, type IpWords } from '../../base/ip-words.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { CLASSIFIED_RANGES_MAX, CLASSIFIED_RULES_MAX } from '../limits.ts';
-import { addressSet } from './address-set.ts';
+import { rangeOf } from './address-set.ts';
 import type { Predicate } from './predicate.ts';
 import type { Rule } from './rule.ts';
 
@@ -254,10 +254,12 @@ class AddressIndex {
 }
 
 function assertClassifiable(predicates: readonly Predicate[]): void {
-  for (const [index, { field }] of predicates.entries()) {
-    assert(FIELDS.includes(field), 'a field that the classifier knows');
-    const first = predicates.findIndex((other) => other.field === field);
-    assert(first === index, 'one predicate a field');
+  let seen = 0;
+  for (const { field } of predicates) {
+    const index = FIELDS.indexOf(field);
+    assert(index >= 0, 'a field that the classifier knows');
+    assert((seen & (1 << index)) === 0, 'one predicate a field');
+    seen |= 1 << index;
   }
 }
 
@@ -268,10 +270,10 @@ function predicateOf(predicates: readonly Predicate[], field: Field): Predicate 
 /** Undefined: every value. */
 function addressSpans(predicate: Predicate | undefined): Span[] | undefined {
   if (predicate === undefined) return undefined;
-  const set = 'set' in predicate ? predicate.set : undefined;
-  const ranges = set ?? ('in' in predicate ? addressSet([predicate.in]) : undefined);
+  const set = 'set' in predicate ? predicate.set.ranges : undefined;
+  const ranges = set ?? ('in' in predicate ? [rangeOf(predicate.in)] : undefined);
   assert(ranges !== undefined, 'a predicate about addresses');
-  return ranges.ranges.map(({ from, to }) => ({ from: bigintOf(from), to: bigintOf(to) }));
+  return ranges.map(({ from, to }) => ({ from: bigintOf(from), to: bigintOf(to) }));
 }
 
 /** Undefined: every value. Ranges of one predicate may overlap. */

@@ -152,6 +152,10 @@ function addressPredicate(
   for (const id of securityTagIds) {
     sets.push(context.tag(id) ?? addressSet([], `security tag ${id}`));
   }
+  const [single, ...rest] = parsed;
+  if (single !== undefined && rest.length === 0 && sets.length === 1) {
+    return [{ field, in: single }];
+  }
   const [only, ...more] = sets;
   if (only === undefined) return [];
   if (more.length === 0) return [{ field, set: only }];
