@@ -2,15 +2,20 @@
  * Questions about what the network does, under `/networking/weft/v1/`: each is put to the hosts' switches and answered from the tables
  * that forward (controller/diagnostics). Nothing here changes anything. Called by weft-routes; docs/api.md lists DIAGNOSTIC_ROUTES.
  */
+import type Type from 'typebox';
+import { messageOf } from '../../base/errors.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
+import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
+import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
+import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import type { ApiPath } from './resource-path.ts';
 
 export interface DiagnosticRoute {
-  readonly method: 'GET';
+  readonly method: 'GET' | 'POST';
   /** Relative to `/networking/weft/v1/`; `{id}`: resourceId or instanceId of a network interface. */
   readonly path: string;
   /** Its query, as documentation shows it. */
@@ -23,6 +28,8 @@ interface Call {
   /** What stands for `{id}`. */
   readonly id: string;
   readonly query: URLSearchParams;
+  /** Parsed JSON of a POST. */
+  readonly body: unknown;
 }
 
 export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
@@ -76,11 +83,27 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       return { value: ports.map((port) => ({ host, ...named(context, port) })), missing: [] };
     },
   },
+  {
+    method: 'POST',
+    path: 'networkInterfaces/{id}/trace',
+    query: '?both=',
+    summary:
+      'what would happen to a packet that the interface sends: each rule that decides, each rewrite, across hosts, to the verdict; with `both=true` also of the answer; ' +
+      'body `{"destination", "protocol", "destinationPort"?, "sourcePort"?, "icmpType"?, "ttl"?, "length"?, …}`',
+    answer: async (context, { id, query, body }) => {
+      const { nic, host } = attached(context, id);
+      const packet = checkedBody(PacketSpec, body);
+      const trace = await traceAcrossHosts(context, { host, portId: nic.instanceId }, packet);
+      if (query.get('both') !== 'true') return trace;
+      const reply = await traceReply(context, trace, packet);
+      return { ...trace, ...(reply !== undefined && { reply }) };
+    },
+  },
 ];
 
 /** Undefined where the path is none of these. */
 export async function diagnosticRoute(
-  { method }: { readonly method: string },
+  { method, body }: { readonly method: string; readonly body: Buffer | undefined },
   path: ApiPath,
   context: Explained,
 ): Promise<object | undefined> {
@@ -93,11 +116,27 @@ export async function diagnosticRoute(
   const found = match.find(({ route }) => route.method === method);
   if (found === undefined) throw methodRefused(method, first.route.method);
   try {
-    return await found.route.answer(context, { id: found.id, query: path.query });
+    const call = { id: found.id, query: path.query, body: parsedBody(found.route, body) };
+    return await found.route.answer(context, call);
   } catch (thrown) {
     if (thrown instanceof QuestionFault) throw northboundFault(thrown);
     throw thrown;
   }
+}
+
+function parsedBody({ method }: DiagnosticRoute, body: Buffer | undefined): unknown {
+  if (method === 'GET') return undefined;
+  try {
+    return JSON.parse(body?.toString('utf8') ?? '');
+  } catch (thrown) {
+    throw fault('InvalidRequestFormat', `the body is not JSON: ${messageOf(thrown)}`);
+  }
+}
+
+function checkedBody<T extends Type.TSchema>(schema: T, body: unknown): Type.Static<T> {
+  const wrong = mismatch(schema, body);
+  if (wrong !== undefined) throw fault('InvalidParameterValue', wrong, 'body');
+  return body as Type.Static<T>;
 }
 
 /** What stands in the place of `{id}` ('' where there is none); undefined where the path does not match. */
@@ -147,6 +186,7 @@ function limitOf(query: URLSearchParams): number {
 function northboundFault({ code, message, target }: QuestionFault): NorthboundFault {
   switch (code) {
     case 'SDN_HOST_PORT_UNKNOWN':
+    case 'SDN_SWITCH_PORT_UNKNOWN':
       return fault('ReferencedResourceNotProvisioned', message, target);
     case 'SDN_QUESTION_INVALID':
       return fault('InvalidParameterValue', message, target);

@@ -43,6 +43,7 @@ interface Request {
   readonly method: string;
   readonly client: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Buffer | undefined;
 }
 
 export async function weftRoute(

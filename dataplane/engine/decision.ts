@@ -6,10 +6,10 @@
  */
 import { assertNever } from '../../base/assert.ts';
 import { formatIpWords } from '../../base/ip-words.ts';
+import { formatMac } from '../../base/mac.ts';
 import { DROP_NAMES } from '../../packet/drop.ts';
 import { DECISIONS_MAX } from '../limits.ts';
 import { DIRECTION_NAMES, type Direction } from './direction.ts';
-import type { HeaderAction } from './header-action.ts';
 import { describePredicate } from './predicate.ts';
 import type { Action, Rule } from './rule.ts';
 
@@ -55,8 +55,8 @@ export class DecisionLog {
     }
   }
 
-  /** The notes in words, first decision first. */
-  explain(): Decision[] {
+  /** The notes in words, first decision first. Without names, ports and peers are told by number. */
+  explain(names: Names = NUMBERS): Decision[] {
     return this.#notes.slice(0, this.#count).map((note) => ({
       port: note.port,
       direction: DIRECTION_NAMES[note.direction],
@@ -65,10 +65,23 @@ export class DecisionLog {
       rule: note.rule.id,
       resourceRef: note.rule.resourceRef,
       condition: note.rule.predicates.map(describePredicate).join(', ') || 'anything else',
-      outcome: describeAction(note.rule.action),
+      outcome: describeAction(note.rule.action, names),
     }));
   }
+
+  /** The rule that was noted last: of a walk that ended early, the one that ended it. */
+  get last(): Rule | undefined {
+    return this.#count === 0 ? undefined : this.#notes[this.#count - 1]?.rule;
+  }
 }
+
+/** What people call the numbers that actions go by. */
+export interface Names {
+  port(index: number): string;
+  peer(index: number): string;
+}
+
+const NUMBERS: Names = { port: (index) => `port ${index}`, peer: (index) => `peer ${index}` };
 
 interface Note {
   port: number;
@@ -86,35 +99,36 @@ const BLANK: Note = {
   rule: { id: '', resourceRef: '', priority: 0, predicates: [], action: { kind: 'allow' } },
 };
 
-function describeAction(action: Action): string {
+function describeAction(action: Action, names: Names): string {
   switch (action.kind) {
     case 'deny':
       return `drop ${DROP_NAMES[action.drop] ?? action.drop}`;
     case 'answer':
       return 'answered by the switch';
-    case 'allow': {
-      const outer = action.header?.outer;
-      const parts = [
-        action.header?.ethernet === undefined ? '' : 'rewrite MAC',
-        action.header?.ttl === undefined ? '' : 'decrement TTL',
-        ...describeTranslation(action.header),
-        outer?.kind === 'push' ? `encapsulate VNI ${outer.vni} to peer ${outer.peer}` : '',
-        outer?.kind === 'pop' ? 'decapsulate' : '',
-        action.steering?.port === undefined ? '' : `deliver to port ${action.steering.port}`,
-      ].filter((part) => part !== '');
-      return parts.length === 0 ? 'allow' : parts.join(', ');
-    }
+    case 'allow':
+      return describeAllow(action, names) || 'allow';
     default:
       return assertNever(action);
   }
 }
 
-function describeTranslation(header: HeaderAction | undefined): string[] {
-  const { ip, transport } = header ?? {};
+function describeAllow(action: Extract<Action, { kind: 'allow' }>, names: Names): string {
+  const { header, steering } = action;
+  const { ethernet, ip, transport, outer } = header ?? {};
+  const told = (what: string, value: unknown) => (value === undefined ? '' : what);
   return [
-    ip?.src === undefined ? '' : `source becomes ${formatIpWords(ip.src)}`,
-    transport?.srcPort === undefined ? '' : `source port becomes ${transport.srcPort}`,
-    ip?.dst === undefined ? '' : `destination becomes ${formatIpWords(ip.dst)}`,
-    transport?.dstPort === undefined ? '' : `destination port becomes ${transport.dstPort}`,
-  ];
+    told(`destination MAC ${formatMac(ethernet?.dst ?? 0)}`, ethernet?.dst),
+    told(`source MAC ${formatMac(ethernet?.src ?? 0)}`, ethernet?.src),
+    told('TTL minus one', header?.ttl),
+    ip?.src === undefined ? '' : `source address ${formatIpWords(ip.src)}`,
+    ip?.dst === undefined ? '' : `destination address ${formatIpWords(ip.dst)}`,
+    told(`source port ${transport?.srcPort}`, transport?.srcPort),
+    told(`destination port ${transport?.dstPort}`, transport?.dstPort),
+    outer?.kind === 'push' ? `encapsulate VNI ${outer.vni} to ${names.peer(outer.peer)}` : '',
+    outer?.kind === 'pop' ? 'decapsulate' : '',
+    steering?.nextHop === undefined ? '' : `next hop ${formatIpWords(steering.nextHop)}`,
+    steering?.port === undefined ? '' : `deliver to ${names.port(steering.port)}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
 }

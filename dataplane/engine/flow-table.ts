@@ -149,10 +149,15 @@ export class FlowTable {
    */
   findFor(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
     const flow = this.#entries.find(hash, scope, key);
-    if (flow === NO_FLOW || !isOpening(key.tcpFlags)) return flow;
-    if (!this.isReply(flow) || !hasEnded(this.#stateOf(flow >> 1))) return flow;
+    if (flow === NO_FLOW || !this.#isSuperseded(flow, key)) return flow;
     this.remove(flow);
     return NO_FLOW;
+  }
+
+  /** As findFor, but forgets nothing. */
+  peekFor(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
+    const flow = this.#entries.find(hash, scope, key);
+    return flow === NO_FLOW || this.#isSuperseded(flow, key) ? NO_FLOW : flow;
   }
 
   /**
@@ -324,15 +329,15 @@ export class FlowTable {
     if (owner !== undefined) {
       const lists = this.#lists;
       for (let pair = lists.firstOwned(owner); pair >= 0; pair = lists.nextOwned(pair)) {
-        yield this.#viewOf(pair * 2);
-        yield this.#viewOf(pair * 2 + 1);
+        yield this.viewOf(pair * 2);
+        yield this.viewOf(pair * 2 + 1);
       }
       return;
     }
     for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
       if (!this.#lists.isUsed(pair)) continue;
-      yield this.#viewOf(pair * 2);
-      yield this.#viewOf(pair * 2 + 1);
+      yield this.viewOf(pair * 2);
+      yield this.viewOf(pair * 2 + 1);
     }
   }
 
@@ -374,6 +379,11 @@ export class FlowTable {
     this.#statistics.add(this.#ownerOf(pair), FlowCount.EVICTED, 1);
     this.remove(pair * 2);
     return true;
+  }
+
+  /** Does the packet open a connection of the side that used to answer, where the old one has ended? */
+  #isSuperseded(flow: FlowIndex, key: FlowKey): boolean {
+    return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#stateOf(flow >> 1));
   }
 
   /** Whoever is linked to the pair has to resolve its flow again. */
@@ -425,7 +435,8 @@ export class FlowTable {
     return this.#words[entry * STRIDE + at] ?? 0;
   }
 
-  #viewOf(flow: FlowIndex): FlowView {
+  /** One entry, read out. */
+  viewOf(flow: FlowIndex): FlowView {
     const words = (at: number) =>
       [0, 1, 2, 3].map((index) => this.#word(flow, at + index)) as [number, number, number, number];
     const at = flow * DOUBLES;

@@ -12,13 +12,15 @@ import {
   mismatch,
   type Question,
 } from '../../schema/southbound/diagnostics/methods.ts';
-import type { FlowEntry } from '../switch/switch-handle.ts';
+import type { FlowEntry, SwitchHandle } from '../switch/switch-handle.ts';
 import type { FlowsRequest } from './control-request.ts';
 import { portUnknown } from './host-fault.ts';
 
 /** What the answers are made from. */
 export interface AnsweringHost {
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
+  /** Of the switch. */
+  switchAnswer: SwitchHandle['answer'];
   counters(): {
     readonly ports: readonly PortCounters[];
     readonly uplink: NonNullable<Answer<'counters'>['uplink']>;
@@ -40,6 +42,7 @@ const ANSWERS: Answers = {
     if (own.length === 0) throw portUnknown(portId);
     return { ports: own };
   },
+  trace: (host, question) => host.switchAnswer('trace', question),
 };
 
 /** Rejects with an SdnError that says what is wrong with the question. */

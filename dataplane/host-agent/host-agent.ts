@@ -14,7 +14,9 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatMac } from '../../base/mac.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
+import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { PlatformServices } from '../platform/platform-services.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
@@ -147,6 +149,11 @@ export class HostAgent implements Role {
   /** With its prefix length; undefined until goal state has named it. */
   get providerAddress(): string | undefined {
     return this.#providerAddress;
+  }
+
+  /** What the switch answers itself. */
+  switchAnswer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
+    return this.#options.handle.answer(method, question);
   }
 
   /** Southbound: a question of the controller. */

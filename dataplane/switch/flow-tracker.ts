@@ -84,7 +84,8 @@ export class FlowTracker implements Surroundings {
   isReplyAt(egress: PipelinePort, packet: Packet): boolean {
     if (!this.#isFlow) return false;
     const flows = this.#flows;
-    const scope = this.#tunnelScope ?? this.#deliveryScopeOf(egress.index, packet.nextSegment);
+    const scope =
+      this.#tunnelScope ?? deliveryScope(this.#tables, egress.index, packet.nextSegment);
     const found = flows.findFor(flows.hash(scope, packet.key), scope, packet.key);
     this.#deliveryScope = scope;
     this.#received = found;
@@ -110,7 +111,7 @@ export class FlowTracker implements Surroundings {
     const { between, composition, egress } = resolution;
     let sent = NO_FLOW;
     if (port !== UPLINK_PORT) {
-      const answersAt = this.#deliveryScopeOf(port, packet.segment);
+      const answersAt = deliveryScope(this.#tables, port, packet.segment);
       reverseKey(between, this.#reverse);
       sent = this.#ensure(known, scope, key, answersAt, port, nowSec);
       if (sent === NO_FLOW) return NO_FLOW;
@@ -159,9 +160,10 @@ export class FlowTracker implements Surroundings {
     }
     return this.#flows.insert({ scope, key, reverseScope: answersAt, reverse, owner, nowSec });
   }
+}
 
-  #deliveryScopeOf(port: number, segment: number): FlowScope {
-    const isForwarding = this.#tables.ports.at(port)?.configured?.policy.ipForwarding === true;
-    return isForwarding ? forwardedScope(port) : inboundScope(segment);
-  }
+/** Whose flows a packet is looked up among that is delivered to `port` within a segment. */
+export function deliveryScope(tables: SwitchTables, port: number, segment: number): FlowScope {
+  const isForwarding = tables.ports.at(port)?.configured?.policy.ipForwarding === true;
+  return isForwarding ? forwardedScope(port) : inboundScope(segment);
 }

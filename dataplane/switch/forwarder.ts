@@ -204,16 +204,7 @@ export class Forwarder {
     if (!this.#isFromKnownHost(rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
     const vni = vxlan.vni(frame.view, frame.at);
     frame.at += vxlan.HEADER_LEN;
-    return this.#pass(UPLINK_PORT, this.#tunnelScope(vni), vni, rx);
-  }
-
-  /** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */
-  #tunnelScope(vni: number): FlowScope {
-    const { view, at, end } = this.#frame;
-    if (end - at < ethernet.HEADER_LEN) return inboundScope(vni);
-    const { forwarding } = this.#tables;
-    const port = forwarding.find(vni, view.getUint16(at), view.getUint32(at + 2));
-    return port === NOT_FORWARDING ? inboundScope(vni) : forwardedScope(port);
+    return this.#pass(UPLINK_PORT, tunnelScope(this.#tables, frame, vni), vni, rx);
   }
 
   /** One frame through the switch, from the Ethernet header on. */
@@ -384,16 +375,24 @@ export class Forwarder {
   }
 }
 
+/** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */
+export function tunnelScope(tables: SwitchTables, frame: Frame, vni: number): FlowScope {
+  const { view, at, end } = frame;
+  if (end - at < ethernet.HEADER_LEN) return inboundScope(vni);
+  const port = tables.forwarding.find(vni, view.getUint16(at), view.getUint32(at + 2));
+  return port === NOT_FORWARDING ? inboundScope(vni) : forwardedScope(port);
+}
+
 const SERVICES: readonly Service[] = Object.values(Service);
 
 /** Untagged and to one station: what else the layers judge by, but a flow's key does not hold, takes the slow path every time. */
-function isPlain(frame: Frame, key: FlowKey): boolean {
+export function isPlain(frame: Frame, key: FlowKey): boolean {
   const { view, at } = frame;
   return key.l3At === at + ethernet.HEADER_LEN && !ethernet.isToGroup(view, at);
 }
 
 /** May the frame's virtio_net_hdr be believed? A super-frame must be what its header says, since others will cut it accordingly. */
-function checkOffload(frame: Frame, key: FlowKey): Drop {
+export function checkOffload(frame: Frame, key: FlowKey): Drop {
   const { view, at, end, vnetAt } = frame;
   if (end - at > FRAME_BYTES_MAX) return Drop.FrameTooBig;
   const drop = vnetHeader.check(view, vnetAt, end - at);

@@ -126,6 +126,10 @@ export class ForwardingLoop {
         case 'captures':
           reply(this.#parts.core.captures.list());
           break;
+        case 'answer':
+          // Checked by the asker against the method's own shape.
+          reply(this.#parts.core.answer(request.method, request.question as never));
+          break;
         case 'close':
           this.#parts.io.close();
           this.#isRunning = false;

@@ -5,7 +5,7 @@
  * Flows learn of a change through epoch cells: a port's when its pipeline is rebuilt, a mapping's when the address moves. A resource that
  * is replaced by something impossible keeps its last good form; a port whose access control list is not there lets nothing pass. Called by tables.
  */
-import { equalIpWords } from '../../base/ip-words.ts';
+import { equalIpWords, type IpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import type {
   AccessControlList,
   HostSettings,
@@ -83,6 +83,11 @@ export class Realiser {
       bump: ({ cell }) => parts.epochs.bump(cell),
       touch: parts.touch,
     });
+  }
+
+  /** Undefined until the host's own settings have arrived. */
+  get providerAddress(): IpWords | undefined {
+    return this.#host && ipWordsFromBytes(this.#host.providerAddress);
   }
 
   setHost(settings: HostSettings): Reason {

@@ -7,6 +7,8 @@ import { Worker } from 'node:worker_threads';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import { wake } from '../../native/burst.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type { SwitchMethod } from '../explain/switch-method.ts';
 import { Counters } from './counters.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { UPLINK_PORT } from './port-registry.ts';
@@ -134,6 +136,11 @@ class WorkerSwitch implements SwitchHandle {
 
   captures(): Promise<Results['captures']> {
     return this.#ask({ kind: 'captures' });
+  }
+
+  async answer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
+    // Of the shape that the method promises: the worker runs the same code.
+    return (await this.#ask({ kind: 'answer', method, question })) as Answer<M>;
   }
 
   counters(portId: string): ReturnType<SwitchHandle['counters']> {

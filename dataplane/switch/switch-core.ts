@@ -10,12 +10,16 @@ import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { Drop } from '../../packet/drop.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import { Captures } from '../capture/captures.ts';
 import type { Decision } from '../engine/decision.ts';
 import { Epochs } from '../engine/epochs.ts';
 import { FlowTable } from '../engine/flow-table.ts';
 import { Transpositions } from '../engine/transposition.ts';
+import { type SwitchAnswers, switchAnswers } from '../explain/answers.ts';
+import type { SwitchMethod } from '../explain/switch-method.ts';
+import { Tracer, type TracerParts } from '../explain/tracer.ts';
 import {
   FLOW_EXPIRY_BURST,
   FLOWS_LISTED_MAX,
@@ -50,6 +54,8 @@ export class SwitchCore {
   readonly flowTable: FlowTable;
   readonly transpositions: Transpositions;
   readonly captures: Captures;
+  /** Says what would happen to a frame. */
+  readonly tracer: Tracer;
   readonly #io: FrameIo;
   readonly #clock: Clock;
   #nowMs: number;
@@ -59,6 +65,7 @@ export class SwitchCore {
   readonly #expired = new Uint32Array(FLOW_EXPIRY_BURST);
   /** Frame I/O's number by port number. */
   readonly #devices = new Map<number, number>();
+  readonly #explainer: SwitchAnswers;
 
   constructor(parts: SwitchCoreParts) {
     const { io, clock } = parts;
@@ -102,6 +109,20 @@ export class SwitchCore {
       counters: this.counters,
       captures: this.captures,
     });
+    const explained: TracerParts = {
+      tables: this.#tables,
+      flows: this.flowTable,
+      transpositions: this.transpositions,
+      hasDevice: (port) => this.#devices.has(port),
+      nowSec: () => this.#nowSec(),
+    };
+    this.tracer = new Tracer(explained);
+    this.#explainer = switchAnswers(explained, this.tracer);
+  }
+
+  /** Answers a question about what the switch does; nothing of it changes. Throws an SdnError where the question makes no sense. */
+  answer<M extends SwitchMethod>(method: M, question: Question<M>): Answer<M> {
+    return this.#explainer[method](question);
   }
 
   /** Deals with received frames; returns the number of descriptors to send. */

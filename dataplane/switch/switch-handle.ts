@@ -10,9 +10,11 @@
 import type { GoalChange } from '../../agent/agent.ts';
 import type { Logger } from '../../base/log.ts';
 import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { FlowCounts } from '../engine/flow-statistics.ts';
+import type { SwitchMethod } from '../explain/switch-method.ts';
 
 /** What carries a port's frames. */
 export interface Device {
@@ -84,6 +86,8 @@ export interface SwitchHandle {
   /** Records nothing more; what is there can still be read. */
   stopCapture(id: number): Promise<CaptureStatus>;
   captures(): Promise<readonly CaptureStatus[]>;
+  /** A question about what the switch does (schema/southbound/diagnostics). Rejects with an SdnError where it makes no sense. */
+  answer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>>;
   /** The forwarding loop runs and answers. */
   readonly isHealthy: boolean;
   /** Closes every device. Persistent TAPs stay in their namespaces. */

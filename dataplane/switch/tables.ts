@@ -7,6 +7,7 @@
  * mapping one rule, a new port its own pipeline and the mappings of its addresses; only a changed network, subnet or host walks
  * its members. Called by forwarder (reads) and worker (changes).
  */
+import type { IpWords } from '../../base/ip-words.ts';
 import type { Resource, ResourceError } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
@@ -71,6 +72,11 @@ export class SwitchTables {
       touch: (key) => this.#touch(key),
       isPending: (key) => KINDS.some((kind) => this.#pending[kind].has(key)),
     });
+  }
+
+  /** This host's own provider address; undefined until goal state has named it. */
+  get providerAddress(): IpWords | undefined {
+    return this.#realiser.providerAddress;
   }
 
   /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */

@@ -6,6 +6,7 @@
 import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
+import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { FlowQuery } from './flow-listing.ts';
 import type { AttachedDevice, Device, FlowEntry } from './switch-handle.ts';
 import type { GoalChange } from './tables.ts';
@@ -20,6 +21,7 @@ export type Request =
   | { readonly kind: 'captureRead'; readonly id: number }
   | { readonly kind: 'captureStop'; readonly id: number }
   | { readonly kind: 'captures' }
+  | { readonly kind: 'answer'; readonly method: SwitchMethod; readonly question: unknown }
   | { readonly kind: 'close' };
 
 /** What each kind of request is answered with. */
@@ -33,6 +35,8 @@ export interface Results {
   readonly captureRead: CaptureChunk;
   readonly captureStop: CaptureStatus;
   readonly captures: readonly CaptureStatus[];
+  /** Of the shape of the method's answer. */
+  readonly answer: object;
   readonly close: true;
 }
 

@@ -3,11 +3,13 @@
  * went, in what form, or why it was dropped. Beside that, whatever the model says: no byte of one tenant ever reaches another, and
  * every frame that leaves has right checksums. Called by test/unit/model and soak.
  */
+import { type IpWords, parseIpWords } from '../../base/ip-words.ts';
 import { millis } from '../../base/units.ts';
 import type { SentFrame } from '../../dataplane/port/memory-frame-io.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
 import { octets, type Rig, rig, tunnelled } from '../unit/dataplane/switch/tenants.ts';
 import { checksumFault } from './checksums.ts';
+import { type Foretold, foretell, surprise } from './foretold.ts';
 import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
 import { fromPort, fromTunnel, type Verdict, worldOf } from './reference.ts';
 import { type Command, packetOf, pick, replyTo, type Scenario } from './scenario.ts';
@@ -147,10 +149,16 @@ export class Comparison {
     if (device === undefined) return;
     const verdict = fromPort(this.#world(), nic.id, packet);
     const frame = frameOf(packet);
+    const foretold = foretell(
+      this.#rig.core,
+      { kind: 'port', portId: nic.id },
+      frame.bytes,
+      frame.vnet,
+    );
     const before = this.#rig.counters(nic.id).drops;
     const sent = this.#rig.pass(device, [frame.bytes], { vnet: frame.vnet });
     const drops = increase(before, this.#rig.counters(nic.id).drops);
-    this.#compare({ tenant, packet, verdict, sent, drops, sender: device, what: nic.id });
+    this.#compare({ tenant, packet, verdict, sent, drops, sender: device, what: nic.id, foretold });
   }
 
   #arrive(
@@ -160,6 +168,12 @@ export class Comparison {
   ): void {
     const verdict = fromTunnel(this.#world(), tunnel, packet);
     const frame = frameOf(packet);
+    const foretold = foretell(
+      this.#rig.core,
+      { kind: 'tunnel', source: words(tunnel.source), vni: tunnel.vni },
+      frame.bytes,
+      frame.vnet,
+    );
     const before = this.#rig.uplinkCounters().drops;
     const { uplink } = this.#rig;
     const sent = this.#rig.pass(uplink, [tunnelled(tunnel.vni, frame.bytes)], {
@@ -168,7 +182,7 @@ export class Comparison {
     });
     const drops = increase(before, this.#rig.uplinkCounters().drops);
     const what = `tunnel ${tunnel.source} ${tunnel.vni}`;
-    this.#compare({ tenant, packet, verdict, sent, drops, sender: uplink, what });
+    this.#compare({ tenant, packet, verdict, sent, drops, sender: uplink, what, foretold });
   }
 
   #compare(outcome: Outcome): void {
@@ -176,6 +190,8 @@ export class Comparison {
     const became = verdict.kind === 'drop' ? (verdict.reasons[0] ?? '') : verdict.kind;
     this.tally.set(became, (this.tally.get(became) ?? 0) + 1);
     for (const frame of sent) this.#checkInvariants(outcome, frame);
+    const unforeseen = surprise(outcome.foretold, sent, drops, (device) => this.#portIdOf(device));
+    if (unforeseen !== undefined) throw new Disagreement(`${unforeseen}\n${describe(outcome)}`);
     const [first, ...more] = sent;
     const expect = (holds: boolean, why: string) => {
       if (!holds) throw new Disagreement(`${why}\n${describe(outcome)}`);
@@ -229,6 +245,10 @@ export class Comparison {
     }
   }
 
+  #portIdOf(device: number): string | undefined {
+    return [...this.#devices].find(([, own]) => own === device)?.[0];
+  }
+
   #tenantBehind({ port, uplink }: SentFrame): Tenant | undefined {
     if (uplink !== undefined) return this.#tenants[Math.floor((uplink.vni - 5000) / 100)];
     return this.#nics.find(({ nic }) => this.#devices.get(nic.id) === port)?.tenant;
@@ -236,6 +256,7 @@ export class Comparison {
 }
 
 interface Outcome {
+  readonly foretold: Foretold;
   readonly tenant: Tenant;
   readonly packet: PacketSpec;
   readonly verdict: Verdict;
@@ -245,6 +266,12 @@ interface Outcome {
   /** Device. */
   readonly sender: number;
   readonly what: string;
+}
+
+function words(address: string): IpWords {
+  const parsed = parseIpWords(address);
+  if (parsed === undefined) throw new TypeError(address);
+  return parsed;
 }
 
 function innerOf(frame: SentFrame): Uint8Array {

@@ -9,10 +9,12 @@ import type Type from 'typebox';
 import Value from 'typebox/value';
 import { CountersAnswer, CountersQuestion } from './counters.ts';
 import { FlowsAnswer, FlowsQuestion } from './flows.ts';
+import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
   counters: { question: CountersQuestion, answer: CountersAnswer },
   flows: { question: FlowsQuestion, answer: FlowsAnswer },
+  trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 
 export type Method = keyof typeof DIAGNOSTICS;

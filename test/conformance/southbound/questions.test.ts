@@ -78,7 +78,11 @@ test("a refusal carries the host's code, words and remedy", async (t) => {
 });
 
 test('methods that a host does not know, and questions of another shape, are refused by name', async (t) => {
-  const host = { flows: async () => [], counters: () => ({ ports: [], uplink: UPLINK }) };
+  const host = {
+    switchAnswer: () => Promise.reject(new Error('no switch')),
+    flows: async () => [],
+    counters: () => ({ ports: [], uplink: UPLINK }),
+  };
   const code = async (method: string, question: unknown) =>
     (await t.throwsAsync<SdnError>(answerQuestion(host, method, question)))?.code;
   t.is(await code('frobnicate', {}), 'SDN_QUESTION_UNKNOWN');

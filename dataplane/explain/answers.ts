@@ -1,0 +1,69 @@
+/**
+ * Answers of the switch to questions about what it does (schema/southbound/diagnostics), made between two bursts from the tables that
+ * forward. Called by switch-core.
+ */
+import { SdnError } from '../../base/errors.ts';
+import { isIpv4Words, parseIpWords, prefixHasWords } from '../../base/ip-words.ts';
+import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
+import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
+import { addressKey, type ConfiguredPort } from '../switch/network-state.ts';
+import type { SwitchMethod } from './switch-method.ts';
+import { frameOf, type Sender } from './traced-frame.ts';
+import type { Tracer, TracerParts } from './tracer.ts';
+
+export type SwitchAnswers = {
+  readonly [M in SwitchMethod]: (question: Question<M>) => Answer<M>;
+};
+
+/** Each throws an SdnError where the question makes no sense here. */
+export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers {
+  return { trace: (question) => answerTrace(parts, tracer, question) };
+}
+
+function answerTrace(
+  { tables }: TracerParts,
+  tracer: Tracer,
+  question: Question<'trace'>,
+): Answer<'trace'> {
+  const { asReply = false } = question;
+  if ('tunnel' in question) {
+    const source = parseIpWords(question.tunnel.source);
+    if (source === undefined) throw invalid('the tunnel’s source is no address');
+    const frame = Buffer.from(question.frame, 'base64');
+    if (frame.length > TRACE_FRAME_BYTES_MAX) throw invalid('the frame is too long');
+    const entrance = { kind: 'tunnel' as const, source, vni: question.tunnel.vni };
+    return tracer.trace(entrance, frame, { asReply }).answer;
+  }
+  const { portId, packet } = question;
+  const port = tables.ports.get(portId)?.configured;
+  if (port === undefined) {
+    throw new SdnError('SDN_SWITCH_PORT_UNKNOWN', `the switch does not know port ${portId}`, {
+      remedy: 'See the state of the interface: weft nic show.',
+    });
+  }
+  const frame = frameOf(packet, senderOf(port));
+  return tracer.trace({ kind: 'port', portId }, frame, { asReply }).answer;
+}
+
+/** What the VM behind a port would fill in: it finds its neighbours by ARP or neighbour discovery, everybody else through its router. */
+function senderOf({ policy, network }: ConfiguredPort): Sender {
+  const subnetOf = (address: readonly [number, number, number, number]) =>
+    [...network.subnets].find(({ prefix }) => prefixHasWords(prefix, address));
+  return {
+    mac: policy.mac,
+    addresses: policy.addresses.map(({ address }) => address),
+    nextMac: (source, destination) => {
+      const own = subnetOf(source);
+      const mapping = network.mappings.get(addressKey(destination));
+      const isNeighbor = mapping !== undefined && mapping.subnet === own;
+      return isNeighbor && isIpv4Words(source) === isIpv4Words(destination)
+        ? mapping.mac
+        : VIRTUAL_ROUTER_MAC;
+    },
+  };
+}
+
+function invalid(message: string): SdnError {
+  return new SdnError('SDN_QUESTION_INVALID', message);
+}
