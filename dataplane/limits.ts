@@ -56,3 +56,9 @@ export const CAPTURE_SEC_MAX = 3600;
 export const CAPTURE_UNREAD_SEC_MAX = 60;
 /** Routes of one route table: forty times what Azure allows. */
 export const ROUTES_PER_TABLE_MAX = 16_384;
+/** Broadcast and multicast frames of one port in one second, where its settings name no limit: ARP and ND of a busy VM are far below. */
+export const BROADCAST_PER_SEC_MAX = 2000;
+/** Learned addresses of one port; others are accepted but not reported. */
+export const LEARNED_ADDRESSES_PER_PORT_MAX = 256;
+/** A learned address that opens no flow and is in no ARP or ND message for this long is forgotten. */
+export const LEARNED_ADDRESS_IDLE_SEC_MAX = 3600;

@@ -69,6 +69,8 @@ export const Drop = {
   RateLimited: 73,
   ReceiveQueueFull: 74,
   InboundRateExceeded: 80,
+  StormLimited: 81,
+  DhcpGuarded: 82,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

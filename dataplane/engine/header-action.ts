@@ -30,6 +30,8 @@ export interface HeaderAction {
   /** New ports, 0 … 65535. */
   readonly transport?: { readonly srcPort?: number; readonly dstPort?: number };
   readonly outer?: OuterPush | OuterPop;
+  /** No change: the packet's bytes are counted as billed egress of its sender, or as unbilled. */
+  readonly meter?: 'billed' | 'unbilled';
 }
 
 /** Encapsulate towards a peer. */
@@ -66,6 +68,12 @@ export const Op = {
 /** All that makes the packet look like one of another flow. */
 export const TRANSLATION_OPS: number =
   Op.SRC_IP | Op.DST_IP | Op.SRC_PORT | Op.DST_PORT | Op.QUERY_ID;
+
+/** Bits of Composition.ops that change nothing in the frame: what else is done with it. */
+export const Note = { BILLED: 0x1_0000, UNBILLED: 0x2_0000 } as const;
+export const NOTES: number = Note.BILLED | Note.UNBILLED;
+
+const METER_BITS = { billed: Note.BILLED, unbilled: Note.UNBILLED } as const;
 
 export const NO_PORT = 0xffff_ffff;
 const NO_ADDRESS: IpWords = [0, 0, 0, 0];
@@ -151,6 +159,7 @@ export function fold(composition: Composition, action: HeaderAction, key: FlowKe
   if (action.ttl === 'decrement') composition.ops |= Op.TTL;
   if (action.ip !== undefined) foldAddresses(composition, action.ip, key);
   if (action.transport !== undefined) foldPorts(composition, action.transport, key);
+  if (action.meter !== undefined) composition.ops |= METER_BITS[action.meter];
   if (action.outer !== undefined) foldOuter(composition, action.outer);
 }
 

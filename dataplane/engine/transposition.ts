@@ -17,8 +17,7 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
-import { type Composition, NO_PORT, Op, TRANSLATION_OPS } from './header-action.ts';
-
+import { type Composition, NO_PORT, NOTES, Op, TRANSLATION_OPS } from './header-action.ts';
 import { REWRITE_WORDS, RewriteWord, rewrite } from './header-rewrite.ts';
 import { clampSegmentSize } from './segment-size.ts';
 
@@ -114,6 +113,11 @@ export class Transpositions {
   /** Port of this switch that receives the frame, or NO_PORT. */
   port(id: TranspositionId): number {
     return this.#words[id * STRIDE + PORT] ?? NO_PORT;
+  }
+
+  /** What is done besides forwarding: bits of header-action's Note. */
+  notes(id: TranspositionId): number {
+    return (this.#words[id * STRIDE + OPS] ?? 0) & NOTES;
   }
 
   peer(id: TranspositionId): number {

@@ -81,6 +81,8 @@ export class HostAgent implements Role {
   readonly #options: HostAgentOptions;
   readonly #goals = new PortGoals();
   readonly #ports: PortTable;
+  /** By port; those without any are absent. */
+  readonly #learned = new Map<string, readonly Uint8Array[]>();
   #agent: Agent | undefined;
   #providerAddress: string | undefined;
   #isUplinkUp = true;
@@ -134,12 +136,21 @@ export class HostAgent implements Role {
   }
 
   detach(portId: string): Promise<void> {
+    this.#learned.delete(portId);
     return this.#ports.detach(portId);
   }
 
   /** The switch says that a port's device has gone with its namespace. */
   deviceGone(portId: string): void {
+    this.#learned.delete(portId);
     this.#ports.deviceGone(portId);
+  }
+
+  /** The switch says which addresses a port has learned by now. */
+  learned(portId: string, addresses: readonly Uint8Array[]): void {
+    if (addresses.length === 0) this.#learned.delete(portId);
+    else this.#learned.set(portId, addresses);
+    this.#observe();
   }
 
   ports(): readonly PortView[] {
@@ -255,7 +266,7 @@ export class HostAgent implements Role {
       portId,
       linkUp: isAttached,
       device: name,
-      learnedAddresses: [],
+      learnedAddresses: this.#learned.get(portId) ?? [],
     }));
     const observation: Observation = {
       ports,

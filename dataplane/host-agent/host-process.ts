@@ -51,6 +51,7 @@ export async function startHost(
     log,
     // Devices are attached by the host agent, so it is there before any of them can go.
     onDeviceGone: (portId) => host?.deviceGone(portId),
+    onLearned: (portId, addresses) => host?.learned(portId, addresses),
     onFailed: dependencies.onFailed,
   });
   const services = new PlatformServices({

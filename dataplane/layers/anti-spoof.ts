@@ -9,18 +9,20 @@ import { type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.
 import { Drop } from '../../packet/drop.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import { orderedGroup } from '../engine/group.ts';
+import { type Group, orderedGroup } from '../engine/group.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
-import type { PortAddress, PortPolicy } from './port-policy.ts';
+import type { Learning, PortAddress, PortPolicy } from './port-policy.ts';
+import { IS_NEIGHBOR_DISCOVERY } from './services.ts';
 
 export const antiSpoof: LayerDefinition = {
   name: 'anti-spoof',
   purpose: 'A port sends with its own addresses and with no others.',
   outbound:
     'Source MAC is the port’s (unless MAC spoofing is allowed); source address, and the sender fields of ARP, are one of its IP ' +
-    'configurations. DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
+    'configurations, or, where the port learns, a free address of its subnets. It answers no DHCP requests, unless the DHCP guard is off. ' +
+    'DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
     'a VLAN tag and other EtherTypes are refused. A port that forwards for others may send from any address, but not in ARP. Notes the ' +
     'subnet of the source address.',
   inbound: '',
@@ -30,6 +32,7 @@ export const antiSpoof: LayerDefinition = {
     Drop.SpoofedIpv6,
     Drop.SpoofedArp,
     Drop.EtherTypeUnsupported,
+    Drop.DhcpGuarded,
   ],
   build: (port) => ({
     name: antiSpoof.name,
@@ -73,13 +76,16 @@ function macGroup(port: PortPolicy) {
 }
 
 function addressGroup(port: PortPolicy) {
-  const arpSender: readonly Predicate[] = port.macSpoofing
-    ? [IS_ARP]
-    : [IS_ARP, { field: 'arpSenderMac', is: port.mac }];
+  const arpSender: readonly Predicate[] =
+    port.macSpoofing || port.arpGuardOff
+      ? [IS_ARP]
+      : [IS_ARP, { field: 'arpSenderMac', is: port.mac }];
   const allowed = port.addresses.flatMap((address) => ownAddress(address, arpSender));
   const rules: Rule[] = [
+    ...(port.dhcpGuardOff ? [] : GUARDED),
     ...allowed,
     ...(port.ipForwarding ? forwarded(port) : []),
+    ...(port.arpGuardOff ? UNGUARDED : []),
     allow('DHCP client', [
       IS_IPV4,
       { field: 'srcAddress', in: UNSPECIFIED_IPV4 },
@@ -94,8 +100,67 @@ function addressGroup(port: PortPolicy) {
     refuse('foreign IPv6 source', [IS_IPV6], Drop.SpoofedIpv6),
     refuse('foreign ARP sender', [IS_ARP], Drop.SpoofedArp),
   ];
-  return orderedGroup('address', rules, refuse('other protocols', [], Drop.EtherTypeUnsupported));
+  const group = orderedGroup(
+    'address',
+    rules,
+    refuse('other protocols', [], Drop.EtherTypeUnsupported),
+  );
+  return port.learning === undefined ? group : learningGroup(group, port, port.learning);
 }
+
+/** With the ARP guard off nobody looks at the sender fields of ARP and ND. */
+const UNGUARDED: readonly Rule[] = [
+  allow('any ARP sender', [IS_ARP]),
+  allow('any ND sender', IS_NEIGHBOR_DISCOVERY),
+];
+
+const FOREIGN: ReadonlySet<Drop> = new Set([Drop.SpoofedIpv4, Drop.SpoofedIpv6, Drop.SpoofedArp]);
+
+/** A source that `group` calls foreign may be one that the port learns. */
+function learningGroup(group: Group, port: PortPolicy, learning: Learning): Group {
+  const learned = new Map<number, Rule>();
+  for (const { segment } of port.addresses) {
+    learned.set(segment, {
+      id: 'learned address',
+      resourceRef: port.resourceRef,
+      priority: 25,
+      predicates: [],
+      action: { kind: 'allow', steering: { segment } },
+    });
+  }
+  return {
+    name: group.name,
+    find(packet) {
+      const rule = group.find(packet);
+      if (rule.action.kind !== 'deny' || !FOREIGN.has(rule.action.drop)) return rule;
+      const { key } = packet;
+      const isArp = key.etherType === EtherType.ARP;
+      if (isArp && packet.arpSenderMac !== port.mac && !port.macSpoofing) return rule;
+      const segment = learning.segmentOf(key.src0, key.src1, key.src2, key.src3);
+      return segment === undefined ? rule : (learned.get(segment) ?? rule);
+    },
+    rules: () => [...learned.values(), ...group.rules()],
+  };
+}
+
+/** DHCP is the network's to answer: a VM that does would give its neighbours false routers and resolvers. */
+const GUARDED: readonly Rule[] = (
+  [
+    ['DHCP answer', IS_IPV4, 67, 68],
+    ['DHCPv6 answer', IS_IPV6, 547, 546],
+  ] as const
+).map(([id, isFamily, server, client]) => ({
+  id,
+  resourceRef: '',
+  priority: 5,
+  predicates: [
+    isFamily,
+    equals('protocol', IpProtocol.UDP),
+    equals('srcPort', server),
+    equals('dstPort', client),
+  ],
+  action: deny(Drop.DhcpGuarded),
+}));
 
 const DHCP_CLIENT_PORT = 68;
 const DHCP_SERVER_PORT = 67;

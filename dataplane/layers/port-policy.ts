@@ -14,6 +14,14 @@ export interface PortPolicy {
   readonly macSpoofing: boolean;
   /** The port forwards for others: it may send and be sent what is not its own. */
   readonly ipForwarding: boolean;
+  /** True: the sender fields of ARP and ND are not checked. */
+  readonly arpGuardOff: boolean;
+  /** True: the port may answer DHCP requests of others. */
+  readonly dhcpGuardOff: boolean;
+  /** Undefined: the port speaks with its own addresses only. */
+  readonly learning: Learning | undefined;
+  /** Decides about billed and unbilled egress; undefined: nobody asks. */
+  readonly meter: Group | undefined;
   /** Primary first. */
   readonly addresses: readonly PortAddress[];
   readonly network: NetworkGroups;
@@ -27,6 +35,12 @@ export interface PortAddress {
   readonly segment: number;
   readonly gateway: IpWords;
   readonly accessLists: AddressLists;
+}
+
+/** Source addresses that a port may have besides its own ones. */
+export interface Learning {
+  /** Segment that the address belongs to if the port may have it, undefined if not: it is in none of its subnets, or somebody else's. */
+  segmentOf(w0: number, w1: number, w2: number, w3: number): number | undefined;
 }
 
 /** The access control lists that apply to an address; undefined: none does. */

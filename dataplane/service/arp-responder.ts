@@ -9,6 +9,7 @@
  * Whoever claims a MAC or an address that is not the port's is dropped as SpoofedArp and learns nothing.
  * Called by dataplane/switch for ARP that the anti-spoofing layer let through; checks again, so that it is safe by itself.
  */
+import { ipv4Words } from '../../base/ip-words.ts';
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import * as arp from '../../packet/arp.ts';
 import { Drop } from '../../packet/drop.ts';
@@ -56,10 +57,12 @@ function isSpoofed(
   arpAt: number,
   settings: PortSettings,
 ): boolean {
+  if (settings.arpGuardOff === true) return false;
   const senderMac = arp.senderMac(view, arpAt);
   const isForeignMac = senderMac !== settings.mac || senderMac !== ethernet.src(view, frameAt);
   if (isForeignMac && !settings.macSpoofing) return true;
   const sender = arp.senderAddress(view, arpAt);
   // 0 in a probe (RFC 5227 §2.1.1): claims nothing.
-  return sender !== 0 && !settings.addresses.includes(sender);
+  if (sender === 0 || settings.addresses.includes(sender)) return false;
+  return settings.mayLearn?.(ipv4Words(sender)) !== true;
 }

@@ -155,11 +155,14 @@ function isOwnAddress(settings: Ipv6Settings, address: IpWords): boolean {
 
 /** A guest makes its own link-local address; that of the router is taken. */
 function maySpeakAs(settings: Ipv6Settings, source: IpWords): boolean {
+  if (settings.arpGuardOff === true) return true;
   if (equalIpWords(source, UNSPECIFIED) || isOwnAddress(settings, source)) return true;
+  if (settings.mayLearn?.(source) === true) return true;
   return isLinkLocalWords(source) && !equalIpWords(source, ROUTER_LINK_LOCAL);
 }
 
 function isOwnMac(settings: Ipv6Settings, mac: Mac | undefined): boolean {
+  if (settings.arpGuardOff === true) return true;
   return mac === undefined || mac === settings.mac || settings.macSpoofing;
 }
 

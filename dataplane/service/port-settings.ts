@@ -23,6 +23,10 @@ export interface GuestSettings {
   readonly domainName: string;
   /** The guest may use other MAC addresses than its own. */
   readonly macSpoofing: boolean;
+  /** The guest may claim any MAC and IP address in ARP and ND. */
+  readonly arpGuardOff?: boolean;
+  /** Addresses the guest may claim besides its own; absent: none. */
+  readonly mayLearn?: (address: IpWords) => boolean;
 }
 
 /** IPv4. */

@@ -14,7 +14,8 @@ const RX_PACKETS = 0;
 const RX_BYTES = 1;
 const TX_PACKETS = 2;
 const TX_BYTES = 3;
-const DROPS = 4;
+const EGRESS = 4;
+const DROPS = 8;
 const STRIDE = DROPS + DROP_COUNT;
 /** After those of all ports: their flows. */
 const FLOWS_AT = PORTS_MAX * STRIDE;
@@ -44,6 +45,13 @@ export class Counters {
     this.#add(at + TX_BYTES, bytes);
   }
 
+  /** Of what the port sent and the switch forwarded: does somebody pay for it? */
+  metered(port: number, isBilled: boolean, bytes: number): void {
+    const at = port * STRIDE + EGRESS + (isBilled ? 0 : 2);
+    this.#add(at, 1);
+    this.#add(at + 1, bytes);
+  }
+
   dropped(port: number, drop: Drop): void {
     this.#add(port * STRIDE + DROPS + drop, 1);
   }
@@ -71,6 +79,13 @@ export class Counters {
       const count = value(DROPS + code);
       if (count > 0) drops[DROP_NAMES[code] ?? `${code}`] = count;
     }
+    const egress = {
+      billedPackets: value(EGRESS),
+      billedBytes: value(EGRESS + 1),
+      unbilledPackets: value(EGRESS + 2),
+      unbilledBytes: value(EGRESS + 3),
+    };
+    const isMetered = egress.billedPackets + egress.unbilledPackets > 0;
     return {
       rxPackets: value(RX_PACKETS),
       rxBytes: value(RX_BYTES),
@@ -78,6 +93,7 @@ export class Counters {
       txBytes: value(TX_BYTES),
       drops,
       flows: this.flows.read(port),
+      ...(isMetered && { egress }),
     };
   }
 

@@ -27,7 +27,7 @@ import {
   outboundScope,
 } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
-import { NO_PORT, newComposition } from '../engine/header-action.ts';
+import { NO_PORT, Note, newComposition } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';
 import {
@@ -44,9 +44,11 @@ import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { FlowTracker } from './flow-tracker.ts';
 import { NOT_FORWARDING } from './forwarding-ports.ts';
+import type { LearnedAddresses } from './learned-addresses.ts';
 import type { ServicePort } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { ServiceRelay } from './service-relay.ts';
+import { StormGuard } from './storm-guard.ts';
 import type { SwitchTables } from './tables.ts';
 
 export interface ForwarderParts {
@@ -56,6 +58,7 @@ export interface ForwarderParts {
   readonly transpositions: Transpositions;
   readonly counters: Counters;
   readonly captures: Captures;
+  readonly learned: LearnedAddresses;
 }
 
 export class Forwarder {
@@ -65,6 +68,8 @@ export class Forwarder {
   readonly #transpositions: Transpositions;
   readonly #counters: Counters;
   readonly #captures: Captures;
+  readonly #learned: LearnedAddresses;
+  readonly #storms = new StormGuard();
   readonly #answers: Answers;
   readonly #tracker: FlowTracker;
   readonly #relay = new ServiceRelay();
@@ -104,6 +109,7 @@ export class Forwarder {
     this.#transpositions = parts.transpositions;
     this.#counters = parts.counters;
     this.#captures = parts.captures;
+    this.#learned = parts.learned;
     this.#answers = new Answers(parts.io);
     this.#tracker = new FlowTracker(parts);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
@@ -240,6 +246,9 @@ export class Forwarder {
     const frame = this.#frame;
     const applied = this.#transpositions.apply(id, frame, this.#key);
     if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
+    const notes = this.#transpositions.notes(id);
+    if (notes !== 0)
+      this.#counters.metered(port, (notes & Note.BILLED) !== 0, frame.end - frame.at);
     const egress = this.#transpositions.port(id);
     if (egress !== NO_PORT) return this.#emit(egress, frame.at, frame.end, frame.vnetAt);
     const tx = this.#txCount * TX_STRIDE;
@@ -291,11 +300,20 @@ export class Forwarder {
       ];
     }
     const resolution = this.#resolution;
+    if (configured !== undefined && ethernet.isToGroup(this.#frame.view, this.#frame.at)) {
+      const limit = configured.goal.broadcastPerSecMax;
+      if (!this.#storms.mayPass(port, limit, this.#nowSec)) return Drop.StormLimited;
+    }
     const tracker = this.#tracker;
     tracker.begin(port, scope, this.#isFlow);
     resolve(ingress, packet, tracker, this.#log, resolution);
     this.#log.count();
     const { outcome, drop: denied } = resolution;
+    if (outcome !== Outcome.DROP && configured?.policy.learning !== undefined) {
+      // An ARP packet's addresses are in what the layers saw, all others as the VM sent them in the frame's own key.
+      const isArp = this.#key.etherType === ethernet.EtherType.ARP;
+      this.#learned.note(configured, isArp ? packet.key : this.#key, this.#nowSec);
+    }
     if (outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
     const isOut = outcome === Outcome.FORWARD || resolution.egress !== NO_PORT;
     if (!isOut) return denied;

@@ -202,6 +202,9 @@ export class ForwardingLoop {
     this.#nextTickMs = nowMs + TICK_MS;
     this.#parts.core.collectLosses();
     this.#parts.core.captures.age();
+    for (const [portId, addresses] of this.#parts.core.takeLearned()) {
+      this.#parts.post({ kind: 'learned', portId, addresses });
+    }
     for (const [portId, device] of this.#devices) {
       if (!this.#parts.io.isGone(device)) continue;
       this.#detach(portId, () => {

@@ -26,6 +26,7 @@ import { NextHopType as NextHop } from '../../schema/southbound/messages.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
 import type { NextHopType, Route } from '../layers/route.ts';
 import { ROUTES_PER_TABLE_MAX } from '../limits.ts';
+import { learningIn } from './learned-addresses.ts';
 import type { HostState, MappingState, Network, PeeringState, Subnet } from './network-state.ts';
 
 /** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
@@ -41,7 +42,7 @@ export function hostState(settings: HostSettings): HostState | string {
   const overhead = providerAddress.length === 4 ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
   const innerMtu = providerMtu - overhead;
   if (innerMtu < INNER_MTU_MIN) return `provider MTU ${providerMtu} is too small for VXLAN`;
-  return { providerAddress, vxlanPort, innerMtu };
+  return { providerAddress, vxlanPort, innerMtu, hasMetering: settings.metering };
 }
 
 export function prefixes(space: readonly Prefix[]): readonly IpPrefixWords[] | string {
@@ -127,7 +128,7 @@ export function subnetShape(
 }
 
 /** A port's policy, its access control lists still by their ids. */
-export interface PortShape extends Omit<PortPolicy, 'addresses'> {
+export interface PortShape extends Omit<PortPolicy, 'addresses' | 'meter'> {
   readonly addresses: readonly AddressShape[];
 }
 
@@ -147,7 +148,11 @@ export function portShape(settings: Port, network: Network): PortShape | string 
     if (typeof address === 'string') return address;
     addresses.push(address);
   }
-  return { resourceRef, mac, macSpoofing, ipForwarding, addresses, network: network.groups };
+  const { arpGuardOff, dhcpGuardOff } = settings;
+  const subnets = [...new Set(addresses.map(({ subnet }) => subnet))];
+  const learning = settings.learnsAddresses ? learningIn(subnets, network, mac) : undefined;
+  const guards = { macSpoofing, arpGuardOff, dhcpGuardOff, learning };
+  return { resourceRef, mac, ipForwarding, ...guards, addresses, network: network.groups };
 }
 
 function portAddress(settings: IpConfiguration, network: Network): AddressShape | string {

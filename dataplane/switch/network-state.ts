@@ -9,6 +9,7 @@ import type { AddressSet } from '../engine/address-set.ts';
 import type { EpochCell } from '../engine/epochs.ts';
 import { branchGroup, type Group } from '../engine/group.ts';
 import type { PipelinePort } from '../engine/pipeline.ts';
+import { meterGroup } from '../layers/metering.ts';
 import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
 import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK } from '../layers/route.ts';
 import { type DestinationGroup, destinationGroup } from '../layers/tunnel.ts';
@@ -27,6 +28,8 @@ export interface HostState {
   readonly vxlanPort: number;
   /** Largest inner IP packet that fits a tunnel, bytes. */
   readonly innerMtu: number;
+  /** Egress is counted as billed or unbilled. */
+  readonly hasMetering: boolean;
 }
 
 /** A routing domain. */
@@ -50,6 +53,7 @@ export interface Network {
   readonly subnetRoutes: Map<number, Group>;
   /** What all its ports share. */
   readonly groups: NetworkGroups;
+  meter: Group;
   readonly subnets: Set<Subnet>;
   /** By address key. */
   readonly mappings: Map<AddressKey, MappingState>;
@@ -176,6 +180,7 @@ export function newNetwork(id: string, number: number): Network {
     prefixes: [],
     peerings: [],
     tags: tagsOf([]),
+    meter: meterGroup('', []),
     dnsServers: [],
     dnsDomain: '',
     domains,

@@ -18,6 +18,7 @@ import type {
 } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
+import { meterGroup } from '../layers/metering.ts';
 import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
 import { destinationRule, forwarderRule } from '../layers/tunnel.ts';
@@ -93,7 +94,9 @@ export class Realiser {
   setHost(settings: HostSettings): Reason {
     const host = parse.hostState(settings);
     if (typeof host === 'string') return host;
+    const hadMetering = this.#host?.hasMetering === true;
     this.#host = host;
+    if (hadMetering !== host.hasMetering) this.#touchAllPorts();
     this.#parts.peers.setUdpPort(host.vxlanPort);
     // What is local, and what fits a tunnel, may have changed for every address.
     for (const key of this.#mappings.keys()) this.#parts.touch(key);
@@ -110,6 +113,10 @@ export class Realiser {
     network.prefixes = prefixes;
     network.peerings = peerings;
     const reachable = peerings.filter(({ allowAccess }) => allowAccess);
+    const unbilled = parse.prefixes(settings.unbilledPrefixes);
+    if (typeof unbilled === 'string') return unbilled;
+    const peered = peerings.flatMap((peering) => peering.prefixes);
+    network.meter = meterGroup(settings.resourceRef, [...prefixes, ...peered, ...unbilled]);
     network.tags = tagsOf([...prefixes, ...reachable.flatMap((peering) => peering.prefixes)]);
     this.#lists.networkChanged(network);
     this.#routing.connect(network, this.#networkAt);
@@ -293,6 +300,8 @@ export class Realiser {
     this.#mappings.set(key, mapping);
     subnet.network.mappings.set(addressKey(mapping.address), mapping);
     this.#place(mapping);
+    // Whoever has spoken with this address so far does so no longer, unless it is the owner.
+    if (old?.mac !== mapping.mac) this.#bumpLearners(subnet.network);
     return undefined;
   }
 
@@ -358,7 +367,20 @@ export class Realiser {
       ...own,
       accessLists: { interface: listOf(interfaceListId), subnet: listOf(subnet.accessListId) },
     }));
-    return { policy: { ...shape, addresses }, lists };
+    const meter = this.#host?.hasMetering === true ? network.meter : undefined;
+    return { policy: { ...shape, addresses, meter }, lists };
+  }
+
+  #bumpLearners(network: Network): void {
+    for (const { cell, configured } of network.ports) {
+      if (configured?.policy.learning !== undefined) this.#parts.epochs.bump(cell);
+    }
+  }
+
+  #touchAllPorts(): void {
+    for (const network of this.#networks.values()) {
+      for (const port of network.ports) this.#parts.touch(portKey(port.id));
+    }
   }
 
   #touchPortsIn(subnet: Subnet): void {
@@ -418,7 +440,8 @@ export class Realiser {
       return { kind: 'remote', peer: mapping.remote.peer, mtu: this.#host?.innerMtu ?? 0 };
     }
     const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
-    return owner?.isAttached === true ? { kind: 'local', port: owner.index } : { kind: 'absent' };
+    const holder = owner ?? learner(mapping);
+    return holder?.isAttached === true ? { kind: 'local', port: holder.index } : { kind: 'absent' };
   }
 }
 
@@ -450,6 +473,15 @@ function isSamePlace(
     equalIpWords(known.prefix.words, shape.prefix.words) &&
     equalIpWords(known.gateway, shape.gateway)
   );
+}
+
+/** The port of this switch that has learned the address, as the controller's mapping of it to that port's MAC says. */
+function learner({ mac, subnet }: MappingState): PortRecord | undefined {
+  for (const port of subnet.network.ports) {
+    const policy = port.configured?.policy;
+    if (policy?.learning !== undefined && policy.mac === mac) return port;
+  }
+  return undefined;
 }
 
 function subnetKey(id: string): string {

@@ -21,12 +21,17 @@ export function servicePort(goal: Port, policy: PortPolicy, network: Network): S
     return subnet === undefined ? [] : [{ own, subnet }];
   });
   const primary = ports.find(({ own }) => isIpv4Words(own.address));
+  const { learning } = policy;
   const guest: GuestSettings = {
     mac: policy.mac,
     mtu: goal.mtu,
     hostName: goal.hostName,
     domainName: network.dnsDomain,
     macSpoofing: policy.macSpoofing,
+    arpGuardOff: policy.arpGuardOff,
+    ...(learning !== undefined && {
+      mayLearn: (words) => learning.segmentOf(...words) !== undefined,
+    }),
   };
   const named = parse.addresses(goal.dnsServers);
   const dnsServers = named.length > 0 ? named : network.dnsServers;

@@ -181,6 +181,10 @@ class WorkerSwitch implements SwitchHandle {
       this.#options.onDeviceGone(message.portId);
       return;
     }
+    if (message.kind === 'learned') {
+      this.#options.onLearned(message.portId, message.addresses);
+      return;
+    }
     const waiting = this.#waiting.get(message.number);
     this.#waiting.delete(message.number);
     if (message.kind === 'fault') waiting?.reject(new SwitchFault(message.fault));

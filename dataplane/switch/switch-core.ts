@@ -32,6 +32,7 @@ import { capturedPorts } from './captured-ports.ts';
 import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
 import { Forwarder } from './forwarder.ts';
+import { type AddressBytes, LearnedAddresses } from './learned-addresses.ts';
 import type { PortRecord } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { PortShaping } from './port-shaping.ts';
@@ -62,6 +63,7 @@ export class SwitchCore {
   readonly #tables: SwitchTables;
   readonly #forwarder: Forwarder;
   readonly #shaping: PortShaping;
+  readonly #learned = new LearnedAddresses();
   readonly #expired = new Uint32Array(FLOW_EXPIRY_BURST);
   /** Frame I/O's number by port number. */
   readonly #devices = new Map<number, number>();
@@ -96,6 +98,7 @@ export class SwitchCore {
         this.flowTable.removeOwner(index);
         this.flowTable.setOwnerLimit(index, undefined);
         this.counters.clear(index);
+        this.#learned.forget(index);
       },
       setFlowLimit: (index, flowsMax) => this.flowTable.setOwnerLimit(index, flowsMax),
     });
@@ -108,6 +111,7 @@ export class SwitchCore {
       transpositions: this.transpositions,
       counters: this.counters,
       captures: this.captures,
+      learned: this.#learned,
     });
     const explained: TracerParts = {
       tables: this.#tables,
@@ -165,6 +169,7 @@ export class SwitchCore {
     this.#devices.delete(record.index);
     this.#forwarder.unbind(device);
     this.#tables.detach(record);
+    this.#learned.forget(record.index);
     this.#shaping.update(this.#attached());
     return device;
   }
@@ -212,6 +217,15 @@ export class SwitchCore {
       this.counters.setDropped(port, Drop.ReceiveQueueFull, this.#io.receiveDrops(device));
       this.counters.setDropped(port, Drop.InboundRateExceeded, this.#io.shapingDrops(device));
     }
+  }
+
+  /** Ports whose learned addresses have changed since the last call, with all that they have; once a second. */
+  takeLearned(): readonly (readonly [portId: string, addresses: AddressBytes])[] {
+    this.#learned.age(this.#nowSec());
+    return this.#learned.takeChanged().flatMap((port) => {
+      const id = this.#tables.ports.at(port)?.id;
+      return id === undefined ? [] : [[id, this.#learned.of(port)] as const];
+    });
   }
 
   flows(query: FlowQuery): FlowEntry[] {

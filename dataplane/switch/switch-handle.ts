@@ -39,9 +39,19 @@ export interface PortCounters {
   readonly rxBytes: number;
   readonly txPackets: number;
   readonly txBytes: number;
+  /** What it sent and the switch forwarded, where metering is on and something has been counted. */
+  readonly egress?: EgressCounters;
   /** By reason name (packet/drop.ts); reasons that never occurred are absent. */
   readonly drops: Readonly<Record<string, number>>;
   readonly flows: FlowCounts;
+}
+
+/** Billed: to a destination outside the virtual network, its peers and its unbilled prefixes. */
+export interface EgressCounters {
+  readonly billedPackets: number;
+  readonly billedBytes: number;
+  readonly unbilledPackets: number;
+  readonly unbilledBytes: number;
 }
 
 /** One unidirectional flow, for people. */
@@ -100,6 +110,8 @@ export interface SwitchOptions {
   readonly log: Logger;
   /** The port's device has disappeared with its namespace; the switch has closed it. */
   onDeviceGone(portId: string): void;
+  /** The addresses that the port has learned are these now, each 4 or 16 bytes. */
+  onLearned(portId: string, addresses: readonly Uint8Array[]): void;
   /** The switch cannot go on; its process should end and start anew. */
   onFailed(reason: Error): void;
 }

@@ -8,6 +8,7 @@ import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { FlowQuery } from './flow-listing.ts';
+import type { AddressBytes } from './learned-addresses.ts';
 import type { AttachedDevice, Device, FlowEntry } from './switch-handle.ts';
 import type { GoalChange } from './tables.ts';
 
@@ -63,6 +64,8 @@ export type WorkerMessage =
       readonly value: Results[keyof Results];
       readonly ports: PortIndices | undefined;
     }
+  /** Addresses that a port speaks with besides its own: all of them. */
+  | { readonly kind: 'learned'; readonly portId: string; readonly addresses: AddressBytes }
   | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault }
   | { readonly kind: 'deviceGone'; readonly portId: string; readonly ports: PortIndices };
 

@@ -101,6 +101,7 @@ async function bench(t: Test): Promise<Bench> {
     hasOffload: true,
     log: silentLogger,
     onDeviceGone: () => undefined,
+    onLearned: () => undefined,
     onFailed: (reason) => t.fail(reason.message),
   });
   t.teardown(() => handle.close());

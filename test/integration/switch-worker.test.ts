@@ -42,6 +42,7 @@ async function bench(t: Test): Promise<Bench> {
     hasOffload: true,
     log: silentLogger,
     onDeviceGone: (portId) => gone.push(portId),
+    onLearned: () => undefined,
     onFailed: (reason) => t.fail(reason.message),
   });
   t.teardown(() => handle.close());
@@ -127,6 +128,7 @@ test('the forwarding worker', async (t) => {
         hasOffload: false,
         log: silentLogger,
         onDeviceGone: () => undefined,
+        onLearned: () => undefined,
         onFailed: (reason) => t.fail(reason.message),
       });
       for (const vm of VMS) {

@@ -117,11 +117,19 @@ export function fromTunnel(
 function antiSpoof(port: Port, packet: PacketSpec): DropName | undefined {
   if (packet.isTagged) return 'EtherTypeUnsupported';
   if (!port.macSpoofing && packet.srcMac !== port.mac) return 'SpoofedMac';
+  if (!port.dhcpGuardOff && isDhcpAnswer(packet)) return 'DhcpGuarded';
   if (port.ipConfigurations.some(({ address }) => textOf(address) === packet.src)) return undefined;
   if (isIpv6(packet.src)) {
     return packet.src === '::' || packet.src.startsWith('fe80:') ? undefined : 'SpoofedIpv6';
   }
   return packet.src === '0.0.0.0' && isDhcpRequest(packet) ? undefined : 'SpoofedIpv4';
+}
+
+function isDhcpAnswer({ src, segment, fragment }: PacketSpec): boolean {
+  const [server, client] = isIpv6(src) ? [547, 546] : [67, 68];
+  const { protocol, srcPort, dstPort } = segment;
+  const isFromServer = srcPort === server && dstPort === client;
+  return fragment !== 'later' && protocol === PROTOCOL.UDP && isFromServer;
 }
 
 function isDhcpRequest({ segment, fragment }: PacketSpec): boolean {

@@ -269,3 +269,20 @@ test('a port whose goal is taken away waits again', async (t) => {
   await made.host.apply(changeOf([], ['port/p1', 'mapping/v/10.0.0.4']));
   t.is(made.host.ports()[0]?.state, 'waiting');
 });
+
+test('addresses that a port has learned are reported until it has lost them or its device', async (t) => {
+  const made = bench();
+  await made.host.apply(changeOf([portGoal('p1')]));
+  await made.host.attach({ portId: 'p1', device: 'tap', name: 'eth0' });
+  made.host.report(made.agent);
+  const address = Uint8Array.of(10, 0, 0, 77);
+  made.host.learned('p1', [address]);
+  t.deepEqual(made.agent.last?.ports[0]?.learnedAddresses, [address]);
+  made.host.learned('p1', []);
+  t.deepEqual(made.agent.last?.ports[0]?.learnedAddresses, []);
+  made.host.learned('p1', [address]);
+  await made.host.detach('p1');
+  await made.host.attach({ portId: 'p1', device: 'tap', name: 'eth0' });
+  t.deepEqual(made.agent.last?.ports[0]?.learnedAddresses, []);
+  await made.host.close();
+});
