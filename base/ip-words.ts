@@ -130,7 +130,9 @@ export function isIpv4Words(words: IpWords): boolean {
   return words[0] === 0 && words[1] === 0 && words[2] === IPV4_MAPPED_WORD;
 }
 
+/** An IPv6 prefix has no IPv4 addresses, though the mapped ones lie within the words of `::/0`. */
 export function prefixHasWords(prefix: IpPrefixWords, words: IpWords): boolean {
+  if (prefix.len < IPV4_MAPPED_BITS && isIpv4Words(words)) return false;
   return words.every((part, index) => {
     const own = prefix.words[index] ?? 0;
     return ((part ^ own) & wordMask(prefix.len, index)) === 0;

@@ -7,8 +7,10 @@
  */
 import {
   formatIpPrefixWords,
+  IPV4_MAPPED_BITS,
   type IpPrefixWords,
   type IpWords,
+  ipv4Words,
   wordMask,
 } from '../../base/ip-words.ts';
 
@@ -26,19 +28,21 @@ export interface AddressSet {
 }
 
 const FIRST: IpWords = [0, 0, 0, 0];
+const IPV4_FIRST: IpWords = ipv4Words(0);
+const IPV4_LAST: IpWords = ipv4Words(0xffff_ffff);
 const LAST: IpWords = [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff];
 
 /** Prefixes named one by one before a description says how many more there are. */
 const NAMED_MAX = 3;
 
-/** The addresses of all these prefixes, which may overlap. */
+/** The addresses of all these prefixes, which may overlap; an IPv6 prefix has no IPv4 addresses, also where it spans the mapped ones. */
 export function addressSet(prefixes: readonly IpPrefixWords[], name?: string): AddressSet {
   return {
     // Made up when somebody asks: lists of thousands of rules are compiled far more often than explained.
     get name() {
       return name ?? nameOf(prefixes);
     },
-    ranges: normalised(prefixes.map(rangeOf)),
+    ranges: normalised(prefixes.flatMap(rangesOf)),
   };
 }
 
@@ -75,16 +79,22 @@ export function setHas(set: AddressSet, w0: number, w1: number, w2: number, w3: 
   return range !== undefined && compare(range.from, w0, w1, w2, w3) <= 0;
 }
 
-/** First and last address of a prefix. */
-export function rangeOf({ words, len }: IpPrefixWords): AddressRange {
-  const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
-  return { from: words, to: [last(0), last(1), last(2), last(3)] };
-}
-
 function nameOf(prefixes: readonly IpPrefixWords[]): string {
   const named = prefixes.slice(0, NAMED_MAX).map(formatIpPrefixWords);
   const more = prefixes.length - named.length;
   return `${named.join(' or ')}${more === 0 ? '' : ` or ${more} more`}`;
+}
+
+/** One range; two for an IPv6 prefix that spans the mapped IPv4 addresses. */
+export function rangesOf({ words, len }: IpPrefixWords): AddressRange[] {
+  const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
+  const to: IpWords = [last(0), last(1), last(2), last(3)];
+  const spansIpv4 = compareWords(words, IPV4_FIRST) <= 0 && compareWords(to, IPV4_LAST) >= 0;
+  if (len >= IPV4_MAPPED_BITS || !spansIpv4) return [{ from: words, to }];
+  const below: AddressRange = { from: words, to: before(IPV4_FIRST) };
+  const next = after(IPV4_LAST);
+  if (next === undefined || compareWords(next, to) > 0) return [below];
+  return [below, { from: next, to }];
 }
 
 function normalised(ranges: readonly AddressRange[]): AddressRange[] {

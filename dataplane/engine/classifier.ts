@@ -17,7 +17,7 @@ import { assert } from '../../base/assert.ts';
 import { IPV4_MAPPED_WORD, type IpWords } from '../../base/ip-words.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { CLASSIFIED_RANGES_MAX, CLASSIFIED_RULES_MAX } from '../limits.ts';
-import { rangeOf } from './address-set.ts';
+import { rangesOf } from './address-set.ts';
 import type { Predicate } from './predicate.ts';
 import type { Rule } from './rule.ts';
 
@@ -271,7 +271,7 @@ function predicateOf(predicates: readonly Predicate[], field: Field): Predicate 
 function addressSpans(predicate: Predicate | undefined): Span[] | undefined {
   if (predicate === undefined) return undefined;
   const set = 'set' in predicate ? predicate.set.ranges : undefined;
-  const ranges = set ?? ('in' in predicate ? [rangeOf(predicate.in)] : undefined);
+  const ranges = set ?? ('in' in predicate ? rangesOf(predicate.in) : undefined);
   assert(ranges !== undefined, 'a predicate about addresses');
   return ranges.map(({ from, to }) => ({ from: bigintOf(from), to: bigintOf(to) }));
 }

@@ -5,7 +5,13 @@
  * Called by group (evaluates), explain (describes), dataplane/layers (writes them).
  */
 import { assertNever } from '../../base/assert.ts';
-import { formatIpPrefixWords, type IpPrefixWords, wordMask } from '../../base/ip-words.ts';
+import {
+  formatIpPrefixWords,
+  IPV4_MAPPED_BITS,
+  IPV4_MAPPED_WORD,
+  type IpPrefixWords,
+  wordMask,
+} from '../../base/ip-words.ts';
 import { formatMac, type Mac } from '../../base/mac.ts';
 import { type AddressSet, setHas } from './address-set.ts';
 import type { Packet } from './packet.ts';
@@ -153,6 +159,8 @@ function setMatches(field: AddressField, set: AddressSet, packet: Packet): boole
 
 function contains(prefix: IpPrefixWords, w0: number, w1: number, w2: number, w3: number): boolean {
   const { words, len } = prefix;
+  // An IPv6 prefix has no IPv4 addresses (base/ip-words).
+  if (len < IPV4_MAPPED_BITS && w0 === 0 && w1 === 0 && w2 === IPV4_MAPPED_WORD) return false;
   return (
     ((w0 ^ words[0]) & wordMask(len, 0)) === 0 &&
     ((w1 ^ words[1]) & wordMask(len, 1)) === 0 &&

@@ -11,6 +11,7 @@ import { octets, type Rig, rig, tunnelled } from '../unit/dataplane/switch/tenan
 import { checksumFault } from './checksums.ts';
 import { type Foretold, foretell, surprise } from './foretold.ts';
 import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
+import { History } from './history.ts';
 import { fromPort, fromTunnel, type Verdict, worldOf } from './reference.ts';
 import { type Command, packetOf, pick, replyTo, type Scenario } from './scenario.ts';
 import { goalOf, HOSTS, type Nic, newTenant, type Tenant, vniOf } from './tenancy.ts';
@@ -31,6 +32,7 @@ export class Comparison {
   readonly #nics: readonly { readonly tenant: Tenant; readonly nic: Nic }[];
   readonly #devices = new Map<string, number>();
   readonly #delivered: Delivered[] = [];
+  readonly #history = new History();
   #goal = new Map<string, Resource>();
   /** Packets compared, by what became of them: a kind of verdict, or the name of a drop. */
   readonly tally: Map<string, number> = new Map();
@@ -72,6 +74,7 @@ export class Comparison {
         this.#rig.clock.advance(millis(command.sec * 1000));
         this.#rig.core.forward(0);
         while (this.#rig.core.expireFlows());
+        this.#history.expire(this.#nowSec());
         return;
       default:
         this.#change(command);
@@ -79,20 +82,23 @@ export class Comparison {
   }
 
   #change(command: Exclude<Command, { op: 'send' | 'tunnel' | 'reply' | 'wait' }>): void {
-    if (command.op === 'space') {
+    if ('tenant' in command) {
       const tenant = pick(this.#tenants, command.tenant);
-      if (tenant !== undefined)
-        tenant.spaces[command.space] = tenant.spaces[command.space] !== true;
+      if (tenant !== undefined) changeTenant(tenant, command);
     } else {
       const nic = pick(this.#nics, command.nic)?.nic;
       if (nic === undefined) return;
       if (command.op === 'move') nic.host = command.host;
+      else if (command.op === 'list') nic.list = command.list;
       else if (command.op === 'configure') nic.isConfigured = !nic.isConfigured;
       else if (command.op === 'spoofing') nic.macSpoofing = !nic.macSpoofing;
       else if (nic.isAttached) this.#detach(nic);
       else this.#attach(nic);
     }
     this.#applyGoal();
+    for (const { nic } of this.#nics) {
+      if (!nic.isConfigured && !nic.isAttached) this.#history.forget(nic.id);
+    }
   }
 
   #applyGoal(): void {
@@ -141,7 +147,15 @@ export class Comparison {
   }
 
   #world() {
-    return worldOf(this.#goal.values(), new Set(this.#devices.keys()));
+    return worldOf(this.#goal.values(), {
+      attached: new Set(this.#devices.keys()),
+      history: this.#history,
+      nowSec: this.#nowSec(),
+    });
+  }
+
+  #nowSec(): number {
+    return Math.floor(this.#rig.clock.now() / 1000);
   }
 
   #send(tenant: Tenant, nic: Nic, packet: PacketSpec): void {
@@ -214,6 +228,8 @@ export class Comparison {
         this.#delivered.splice(8);
         return;
       }
+      case 'any':
+        return;
       case 'service':
         expect(
           sent.every(({ port }) => port === sender),
@@ -252,6 +268,27 @@ export class Comparison {
   #tenantBehind({ port, uplink }: SentFrame): Tenant | undefined {
     if (uplink !== undefined) return this.#tenants[Math.floor((uplink.vni - 5000) / 100)];
     return this.#nics.find(({ nic }) => this.#devices.get(nic.id) === port)?.tenant;
+  }
+}
+
+function changeTenant(
+  tenant: Tenant,
+  command: Extract<Command, { op: 'space' | 'subnet-list' | 'rules' | 'subnet-table' }>,
+): void {
+  switch (command.op) {
+    case 'space':
+      tenant.spaces[command.space] = tenant.spaces[command.space] !== true;
+      return;
+    case 'subnet-list':
+      tenant.subnetLists[command.subnet] = command.list;
+      return;
+    case 'subnet-table':
+      tenant.subnetTables[command.subnet] = command.table;
+      return;
+    case 'rules': {
+      const list = tenant.lists[command.list];
+      if (list !== undefined) tenant.lists[command.list] = { ...command.from, id: list.id };
+    }
   }
 }
 

@@ -72,7 +72,7 @@ export function hasPorts(protocol: number): boolean {
   return protocol === PROTOCOL.TCP || protocol === PROTOCOL.UDP;
 }
 
-function isIcmp(protocol: number): boolean {
+export function isIcmp(protocol: number): boolean {
   return protocol === PROTOCOL.ICMP || protocol === PROTOCOL.ICMPV6;
 }
 

@@ -84,7 +84,7 @@ const RULE: fc.Arbitrary<Omit<AclRule, 'resourceRef' | 'priority'>> = fc
   });
 
 export function accessControlList(id: string): fc.Arbitrary<AccessControlList> {
-  const action = fc.constantFrom(AclAction.ACL_PERMIT, AclAction.ACL_DENY);
+  const action = fc.constantFrom(AclAction.ACL_PERMIT, AclAction.ACL_PERMIT, AclAction.ACL_DENY);
   return fc
     .record({
       inboundDefault: action,
@@ -144,13 +144,16 @@ export function virtualNetwork(id: string): fc.Arbitrary<VirtualNetwork> {
 
 const ROUTED: readonly string[] = [...PREFIXES, '10.2.0.0/16', '10.2.3.0/24', 'fd00:2::/48'];
 
-export function routeTable(id: string): fc.Arbitrary<RouteTable> {
+export function routeTable(
+  id: string,
+  { withAppliances = true }: { readonly withAppliances?: boolean } = {},
+): fc.Arbitrary<RouteTable> {
   const route = fc.record({
     prefix: fc.constantFrom(...ROUTED),
     nextHopType: fc.constantFrom(
       NextHopType.NEXT_HOP_NONE,
       NextHopType.NEXT_HOP_VNET_LOCAL,
-      NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+      withAppliances ? NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE : NextHopType.NEXT_HOP_VNET_LOCAL,
       NextHopType.NEXT_HOP_INTERNET,
       NextHopType.NEXT_HOP_VIRTUAL_NETWORK_GATEWAY,
     ),

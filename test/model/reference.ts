@@ -1,24 +1,31 @@
 /**
  * Reference model of the host switch: what its specification says must become of a packet, computed the slow and obvious way from
- * goal-state messages (weft.proto) — plain loops over lists, nothing remembered, nothing shared with dataplane/. Whoever changes what the
- * switch shall do changes this file first. Covers anti-spoofing, what belongs to local services, routing, mapping, tunnels.
+ * goal-state messages (weft.proto) — plain loops over lists, nothing remembered but who opened a flow (history), nothing shared with dataplane/.
+ * Whoever changes what the switch shall do changes this file first. Covers anti-spoofing, what belongs to local services, access control lists
+ * of interfaces and subnets, route tables without appliances, mapping, tunnels. Not said by it ('any'): later fragments and ICMP errors, which
+ * belong to the flow of another packet.
  *
  * Packets are valid ones (test/model/frame); malformed bytes are the fuzz test's business. What a service answers is its own tests'
  * business: here it only matters that such a packet goes nowhere else. Called by test/unit/model.
  */
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { Drop } from '../../packet/drop.ts';
-import type {
-  HostSettings,
-  Mapping,
-  Port,
-  Prefix,
-  Resource,
-  VirtualNetwork,
-  VirtualSubnet,
+import {
+  type AccessControlList,
+  AclDirection,
+  type HostSettings,
+  type Mapping,
+  type Port,
+  type Resource,
+  type RouteTable,
+  type SecurityTag,
+  type VirtualNetwork,
+  type VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
-import { type Address, isIn, isIpv6, textOf } from './address.ts';
-import { ipLengthOf, type PacketSpec, PROTOCOL } from './frame.ts';
+import { type Address, isIpv6, textOf } from './address.ts';
+import { ipLengthOf, isIcmp, type PacketSpec, PROTOCOL } from './frame.ts';
+import type { History } from './history.ts';
+import { type Hop, nextHop, permits } from './policy.ts';
 
 export type DropName = keyof typeof Drop;
 
@@ -34,6 +41,8 @@ export type Verdict =
     }
   /** Meant for the switch's own services: answered to the sender or dropped, and nobody else sees anything. */
   | { readonly kind: 'service'; readonly mustAnswer: boolean }
+  /** Not said here; nobody may be harmed by it. */
+  | { readonly kind: 'any' }
   /** Dropped for one of these reasons; with `isReported` the sender may be told by an ICMP error. */
   | {
       readonly kind: 'drop';
@@ -48,19 +57,30 @@ export interface World {
   readonly subnets: readonly VirtualSubnet[];
   readonly ports: readonly Port[];
   readonly mappings: readonly Mapping[];
+  readonly lists: readonly AccessControlList[];
+  readonly securityTags: readonly SecurityTag[];
+  readonly routeTables: readonly RouteTable[];
+  readonly history: History;
+  readonly nowSec: number;
   /** Ids of ports with a device behind them. */
   readonly attached: ReadonlySet<string>;
 }
 
-export function worldOf(goal: Iterable<Resource>, attached: ReadonlySet<string>): World {
+export function worldOf(
+  goal: Iterable<Resource>,
+  present: Pick<World, 'attached' | 'history' | 'nowSec'>,
+): World {
   const resources = [...goal];
   return {
+    ...present,
     host: resources.flatMap(({ host }) => host ?? [])[0],
     networks: resources.flatMap(({ virtualNetwork }) => virtualNetwork ?? []),
     subnets: resources.flatMap(({ virtualSubnet }) => virtualSubnet ?? []),
     ports: resources.flatMap(({ port }) => port ?? []),
     mappings: resources.flatMap(({ mapping }) => mapping ?? []),
-    attached,
+    lists: resources.flatMap(({ accessControlList }) => accessControlList ?? []),
+    securityTags: resources.flatMap(({ securityTag }) => securityTag ?? []),
+    routeTables: resources.flatMap(({ routeTable }) => routeTable ?? []),
   };
 }
 
@@ -79,8 +99,70 @@ export function fromPort(world: World, portId: string, packet: PacketSpec): Verd
   if (!isGlobal(packet.src)) return drop('NoRoute');
   const network = world.networks.find(({ id }) => id === port.vnetId);
   if (network === undefined) return drop('PortUnknown');
-  if (!isRouted(network, packet.dst)) return drop('InternetUnavailable');
+  if (belongsToAnother(packet)) return { kind: 'any' };
+  if (!isPermitted(world, port, packet, 'sent')) return drop('AclDenied');
+  const own = port.ipConfigurations.find(({ address }) => textOf(address) === packet.src);
+  const subnet = world.subnets.find(({ id }) => id === own?.subnetId);
+  const table = world.routeTables.find(({ id }) => id === subnet?.routeTableId);
+  const hop = nextHop(packet.dst, network, table);
+  if (hop.kind !== 'local') return drop(NO_WAY[hop.kind]);
   return toMapping(world, port, packet);
+}
+
+const NO_WAY: Readonly<Record<Exclude<Hop['kind'], 'local'>, DropName>> = {
+  internet: 'InternetUnavailable',
+  gateway: 'GatewayUnavailable',
+  none: 'RouteNone',
+  appliance: 'ApplianceUnreachable',
+  peering: 'PolicyPending',
+};
+
+/** What the packet is part of is said by another packet. */
+function belongsToAnother({ fragment, segment }: PacketSpec): boolean {
+  return fragment === 'later' || (isIcmp(segment.protocol) && !ECHO_TYPES.includes(segment.type));
+}
+
+const ECHO_TYPES: readonly number[] = [0, 8, 128, 129];
+
+/**
+ * Do the port's lists let it send or receive the packet? An answer is judged as its request was, by the rules of the other direction.
+ * Both lists of the configuration that has the port's address must permit; without a list everything is.
+ */
+function isPermitted(
+  world: World,
+  port: Port,
+  packet: PacketSpec,
+  direction: 'sent' | 'received',
+): boolean {
+  const isReply = world.history.find(port.id, packet, direction === 'sent')?.isReply === true;
+  const judged = isReply ? turned(packet) : packet;
+  const isOutbound = (direction === 'sent') !== isReply;
+  const ownAddress = isOutbound ? judged.src : judged.dst;
+  const configuration =
+    port.ipConfigurations.find(({ address }) => textOf(address) === ownAddress) ??
+    port.ipConfigurations[0];
+  const subnet = world.subnets.find(({ id }) => id === configuration?.subnetId);
+  const network = world.networks.find(({ id }) => id === port.vnetId);
+  if (network === undefined) return false;
+  const ids = [configuration?.accessControlListId, subnet?.accessControlListId];
+  const aclDirection = isOutbound ? AclDirection.ACL_OUTBOUND : AclDirection.ACL_INBOUND;
+  const header = { ...judged.segment, src: judged.src, dst: judged.dst };
+  return world.lists
+    .filter(({ id }) => ids.includes(id))
+    .every((list) =>
+      permits(list, aclDirection, header, { network, securityTags: world.securityTags }),
+    );
+}
+
+function turned(packet: PacketSpec): PacketSpec {
+  const { src, dst, segment } = packet;
+  const { srcPort, dstPort } = segment;
+  return {
+    ...packet,
+    src: dst,
+    dst: src,
+    segment: { ...segment, srcPort: dstPort, dstPort: srcPort },
+  };
 }
 
 /** What a tunnel from the host with address `source` brings. */
@@ -110,6 +192,11 @@ export function fromTunnel(
     ({ vnetId, address }) => vnetId === subnet.vnetId && textOf(address) === packet.src,
   );
   if (!isPlausible) return drop('InnerSourceImplausible');
+  if (belongsToAnother(packet)) return { kind: 'any' };
+  if (!isPermitted(world, receiver, packet, 'received')) return drop('AclDenied');
+  const { history, nowSec } = world;
+  history.ensure(receiver.id, packet, false, nowSec);
+  history.touch(receiver.id, packet, false, nowSec);
   return { kind: 'deliver', portId: receiver.id, packet };
 }
 
@@ -159,12 +246,9 @@ function isEchoToGateway(world: World, port: Port, packet: PacketSpec): boolean 
   );
 }
 
-function isRouted(network: VirtualNetwork, dst: Address): boolean {
-  return longestMatch(network.addressSpace, dst) !== undefined;
-}
-
 /** Where a packet goes that is routed to the address itself. */
 function toMapping(world: World, port: Port, packet: PacketSpec): Verdict {
+  const { history, nowSec } = world;
   const mapping = world.mappings.find(
     ({ vnetId, address }) => vnetId === port.vnetId && textOf(address) === packet.dst,
   );
@@ -181,9 +265,17 @@ function toMapping(world: World, port: Port, packet: PacketSpec): Verdict {
     const receiver = attachedOwner(world, mapping);
     if (receiver === undefined) return drop('PortDetached');
     if (receiver.id === port.id) return drop('HairpinLoop');
+    const isReceived = isPermitted(world, receiver, packet, 'received');
+    // The sender's own layers have let it out, whatever becomes of it.
+    history.ensure(port.id, packet, true, nowSec);
+    if (!isReceived) return drop('AclDenied');
+    history.ensure(receiver.id, packet, false, nowSec);
     if (isExpired) return reported('TtlExpired');
+    history.touch(port.id, packet, true, nowSec);
+    history.touch(receiver.id, packet, false, nowSec);
     return { kind: 'deliver', portId: receiver.id, packet: sent };
   }
+  history.ensure(port.id, packet, true, nowSec);
   const isTooBig = ipLengthOf(packet) > innerMtu(world) && mayNotFragment(packet);
   if (isExpired || isTooBig) {
     // A router may find either first (RFC 1812 §5.2.1).
@@ -192,6 +284,7 @@ function toMapping(world: World, port: Port, packet: PacketSpec): Verdict {
     if (isTooBig) reasons.push('FrameTooBig');
     return reported(...reasons);
   }
+  history.touch(port.id, packet, true, nowSec);
   const vni = world.subnets.find(({ id }) => id === mapping.subnetId)?.vni ?? 0;
   return { kind: 'tunnel', host: textOf(mapping.providerAddress), vni, packet: sent };
 }
@@ -225,14 +318,6 @@ function subnetsOf(world: World, port: Port): VirtualSubnet[] {
   return world.subnets.filter(({ id }) =>
     port.ipConfigurations.some(({ subnetId }) => subnetId === id),
   );
-}
-
-function longestMatch(prefixes: readonly Prefix[], address: Address): Prefix | undefined {
-  let best: Prefix | undefined;
-  for (const prefix of prefixes) {
-    if (isIn(address, prefix) && (best === undefined || prefix.len > best.len)) best = prefix;
-  }
-  return best;
 }
 
 /** May be the source of a packet that is forwarded (RFC 4291 §2.5.6: not link-local; RFC 1122 §3.2.1.3: not "this host"). */

@@ -5,10 +5,19 @@
  */
 import fc from 'fast-check';
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import type { AccessControlList } from '../../schema/southbound/messages.ts';
 import type { Address } from './address.ts';
 import { isIpv6 } from './address.ts';
 import { hasPorts, type PacketSpec, PROTOCOL, type Segment } from './frame.ts';
-import { HOSTS, type Nic, SUBNET_COUNT, type Tenant, type TenantPlan } from './tenancy.ts';
+import { accessControlList, routeTable, securityTags } from './policy-plans.ts';
+import {
+  HOSTS,
+  LIST_COUNT,
+  type Nic,
+  SUBNET_COUNT,
+  type Tenant,
+  type TenantPlan,
+} from './tenancy.ts';
 
 export interface PacketPlan {
   /** Usually one of the sender's own addresses. */
@@ -51,6 +60,26 @@ export type Command =
   | { readonly op: 'spoofing'; readonly nic: number }
   | { readonly op: 'attach'; readonly nic: number }
   | { readonly op: 'space'; readonly tenant: number; readonly space: number }
+  | { readonly op: 'list'; readonly nic: number; readonly list: number }
+  | {
+      readonly op: 'subnet-list';
+      readonly tenant: number;
+      readonly subnet: number;
+      readonly list: number;
+    }
+  /** The list has other rules from now on. */
+  | {
+      readonly op: 'rules';
+      readonly tenant: number;
+      readonly list: number;
+      readonly from: AccessControlList;
+    }
+  | {
+      readonly op: 'subnet-table';
+      readonly tenant: number;
+      readonly subnet: number;
+      readonly table: number;
+    }
   | { readonly op: 'wait'; readonly sec: number };
 
 export interface Scenario {
@@ -121,7 +150,26 @@ const CHANGE: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ op: fc.constant('spoofing' as const), nic: INDEX }),
   fc.record({ op: fc.constant('attach' as const), nic: INDEX }),
   fc.record({ op: fc.constant('space' as const), tenant: INDEX, space: fc.nat(2) }),
-  fc.record({ op: fc.constant('wait' as const), sec: fc.constantFrom(1, 31, 121, 8000) }),
+  fc.record({ op: fc.constant('list' as const), nic: INDEX, list: fc.nat(LIST_COUNT) }),
+  fc.record({
+    op: fc.constant('subnet-list' as const),
+    tenant: INDEX,
+    subnet: fc.nat(SUBNET_COUNT - 1),
+    list: fc.nat(LIST_COUNT),
+  }),
+  fc.record({
+    op: fc.constant('rules' as const),
+    tenant: INDEX,
+    list: fc.nat(LIST_COUNT - 1),
+    from: accessControlList('list'),
+  }),
+  fc.record({
+    op: fc.constant('subnet-table' as const),
+    tenant: INDEX,
+    subnet: fc.nat(SUBNET_COUNT - 1),
+    table: fc.nat(2),
+  }),
+  fc.record({ op: fc.constant('wait' as const), sec: fc.constantFrom(35, 130, 8000) }),
 );
 
 const SEND: fc.Arbitrary<Command> = fc.record({
@@ -153,16 +201,27 @@ const NIC = fc.record({
   ),
   macSpoofing: fc.boolean(),
   host: fc.constantFrom(0, 0, 0, 1, 2),
+  list: fc.nat(LIST_COUNT),
+});
+
+const TENANT: fc.Arbitrary<TenantPlan> = fc.record({
+  nics: fc.array(NIC, { minLength: 2, maxLength: 5, size: 'max' }),
+  lists: fc.array(accessControlList('list'), { maxLength: LIST_COUNT }),
+  routeTables: fc.array(routeTable('table', { withAppliances: false }), { maxLength: 1 }),
+  securityTags: securityTags('network'),
+  // Mostly none, or hardly a packet would get anywhere.
+  subnetLists: fc.array(fc.constantFrom(0, 1, 2, 2, 2), {
+    minLength: SUBNET_COUNT,
+    maxLength: SUBNET_COUNT,
+  }),
+  subnetTables: fc.array(fc.constantFrom(0, 1, 1), {
+    minLength: SUBNET_COUNT,
+    maxLength: SUBNET_COUNT,
+  }),
 });
 
 export const SCENARIO: fc.Arbitrary<Scenario> = fc.record({
-  tenants: fc.array(
-    fc.record({ nics: fc.array(NIC, { minLength: 2, maxLength: 5, size: 'max' }) }),
-    {
-      minLength: 1,
-      maxLength: 3,
-    },
-  ),
+  tenants: fc.array(TENANT, { minLength: 1, maxLength: 3 }),
   commands: fc.array(
     fc.oneof(
       { weight: 5, arbitrary: SEND },

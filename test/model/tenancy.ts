@@ -10,7 +10,13 @@ import {
   VIRTUAL_NETWORK_DEFAULTS,
   VIRTUAL_SUBNET_DEFAULTS,
 } from '../../schema/southbound/defaults.ts';
-import type { Prefix, Resource } from '../../schema/southbound/messages.ts';
+import type {
+  AccessControlList,
+  Prefix,
+  Resource,
+  RouteTable,
+  SecurityTag,
+} from '../../schema/southbound/messages.ts';
 import { type Address, bytesOf, isIpv6 } from './address.ts';
 
 /** This host is the first. */
@@ -30,6 +36,8 @@ const SUBNETS: readonly (readonly [Address, number])[] = [
   ['fd00:0:0:1::', 64],
   ['fd00:0:0:2::', 64],
 ];
+/** Lists a tenant has at most. */
+export const LIST_COUNT = 2;
 export const SUBNET_COUNT: number = SUBNETS.length;
 
 export interface Nic {
@@ -37,6 +45,8 @@ export interface Nic {
   readonly mac: number;
   readonly addresses: readonly { readonly subnet: number; readonly address: Address }[];
   macSpoofing: boolean;
+  /** Which list applies to its first address, the next one to its second; beyond the lists: none. */
+  list: number;
   /** Where its addresses are mapped to; index into HOSTS, undefined: nowhere. */
   host: number | undefined;
   /** Goal state of this host describes its port. */
@@ -52,16 +62,28 @@ export interface Tenant {
   /** By index into SPACES: is it part of the address space? */
   readonly spaces: boolean[];
   readonly nics: readonly Nic[];
+  readonly lists: AccessControlList[];
+  readonly routeTables: readonly RouteTable[];
+  readonly securityTags: readonly SecurityTag[];
+  /** By index into SUBNETS: which list and which table apply; beyond the lists: none. */
+  readonly subnetLists: number[];
+  readonly subnetTables: number[];
 }
 
 export interface NicPlan {
   readonly addresses: readonly { readonly subnet: number; readonly host: number }[];
   readonly macSpoofing: boolean;
   readonly host: number;
+  readonly list: number;
 }
 
 export interface TenantPlan {
   readonly nics: readonly NicPlan[];
+  readonly lists: readonly AccessControlList[];
+  readonly routeTables: readonly RouteTable[];
+  readonly securityTags: readonly SecurityTag[];
+  readonly subnetLists: readonly number[];
+  readonly subnetTables: readonly number[];
 }
 
 export function newTenant(index: number, plan: TenantPlan): Tenant {
@@ -81,13 +103,24 @@ export function newTenant(index: number, plan: TenantPlan): Tenant {
         mac: 0x0200_0000_0000 + index * 256 + number + 1,
         addresses,
         macSpoofing: nic.macSpoofing,
+        list: nic.list,
         host: nic.host,
         isConfigured: isHere,
         isAttached: isHere,
       },
     ];
   });
-  return { id, mark: 0xa0 + index, spaces: SPACES.map(() => true), nics };
+  return {
+    id,
+    mark: 0xa0 + index,
+    spaces: SPACES.map(() => true),
+    nics,
+    lists: plan.lists.map((list, at) => ({ ...list, id: `${id}-l${at}` })),
+    routeTables: plan.routeTables.map((table, at) => ({ ...table, id: `${id}-r${at}` })),
+    securityTags: plan.securityTags.map((tag) => ({ ...tag, vnetId: id })),
+    subnetLists: [...plan.subnetLists],
+    subnetTables: [...plan.subnetTables],
+  };
 }
 
 /** Address `host` of the subnet: 1 is its gateway. */
@@ -112,8 +145,17 @@ export function goalOf(tenants: readonly Tenant[]): Resource[] {
     networkOf(tenant),
     ...SUBNETS.map((_, subnet) => subnetOf(tenant, index, subnet)),
     ...tenant.nics.flatMap((nic) => nicResources(tenant, nic)),
+    ...tenant.lists.map((list) => resource(`acl/${list.id}`, { accessControlList: list })),
+    ...tenant.routeTables.map((table) => resource(`routetable/${table.id}`, { routeTable: table })),
+    ...tenant.securityTags.map((tag) =>
+      resource(`tag/${tenant.id}/${tag.id}`, { securityTag: tag }),
+    ),
   ]);
   return [{ key: 'host', version: 1, host }, ...own];
+}
+
+function resource(key: string, body: Omit<Resource, 'key' | 'version'>): Resource {
+  return { key, version: 1, ...body };
 }
 
 function networkOf(tenant: Tenant): Resource {
@@ -136,6 +178,8 @@ function subnetOf(tenant: Tenant, index: number, subnet: number): Resource {
     vni: vniOf(index, subnet),
     prefix: prefixOf(SUBNETS[subnet] ?? ['', 0]),
     gateway: bytesOf(hostAddress(subnet, 1)),
+    accessControlListId: tenant.lists[tenant.subnetLists[subnet] ?? -1]?.id ?? '',
+    routeTableId: tenant.routeTables[tenant.subnetTables[subnet] ?? -1]?.id ?? '',
   };
   return { key: `subnet/${id}`, version: 1, virtualSubnet };
 }
@@ -143,8 +187,9 @@ function subnetOf(tenant: Tenant, index: number, subnet: number): Resource {
 function nicResources(tenant: Tenant, nic: Nic): Resource[] {
   const { id, mac, addresses, host, macSpoofing, isConfigured } = nic;
   const resourceRef = `/networkInterfaces/${id}`;
-  const ipConfigurations = addresses.map(({ subnet, address }) => ({
+  const ipConfigurations = addresses.map(({ subnet, address }, at) => ({
     ...IP_CONFIGURATION_DEFAULTS,
+    accessControlListId: tenant.lists[(nic.list + at) % (LIST_COUNT + 1)]?.id ?? '',
     resourceRef: `${resourceRef}/ipConfigurations/${address}`,
     subnetId: subnetId(tenant, subnet),
     address: bytesOf(address),
