@@ -1,7 +1,7 @@
 /**
  * How a fault reaches the user: one line with what went wrong, one with what to do about it, and an exit code.
  *
- *   0 done    1 refused, or something is broken    2 the command line itself is wrong
+ *   0 done    1 refused, or something is broken    2 the command line itself is wrong    3 the network drops the packet asked about
  *
  * `vm run` and `vm exec` pass on the exit code of the command they ran. Called by program.
  */
@@ -13,7 +13,7 @@ import { remedyFor } from './remedies.ts';
 import type { Session } from './session.ts';
 import { printable } from './table.ts';
 
-export const ExitCode = { Done: 0, Refused: 1, Usage: 2 } as const;
+export const ExitCode = { Done: 0, Refused: 1, Usage: 2, Denied: 3 } as const;
 
 /** A mistake in the arguments that the option parser cannot see. */
 export class UsageFault extends SdnError {

@@ -13,6 +13,7 @@ import { addPortCommands } from './commands/port.ts';
 import { addResourceCommands } from './commands/resource.ts';
 import { addRevisionsCommands } from './commands/revisions.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
+import { addTraceCommand } from './commands/trace.ts';
 import { addVmCommands } from './commands/vm.ts';
 import { addVnetCommands } from './commands/vnet.ts';
 import { reportFault } from './fault-report.ts';
@@ -50,6 +51,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addVmCommands(program, session);
   addPortCommands(program, session);
   addFlowsCommand(program, session);
+  addTraceCommand(program, session);
   addCaptureCommand(program, session);
   program.commandsGroup('History:');
   addRevisionsCommands(program, session);

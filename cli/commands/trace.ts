@@ -1,0 +1,187 @@
+/**
+ * `weft trace`: what would happen to a packet? One line for each rule that decides, host by host, the verdict last; where it is dropped,
+ * which rule of which resource did it, and what to do. Nothing is sent, and nothing changes. Exit code 0: it arrives, or the switch
+ * answers it; 3: it is dropped.
+ */
+import type { Command } from 'commander';
+import { parseIpWords } from '../../base/ip-words.ts';
+import { NorthboundFault } from '../../fabric/northbound-client.ts';
+import { countOption } from '../arguments.ts';
+import { ExitCode, UsageFault } from '../fault-report.ts';
+import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts';
+import type { Session } from '../session.ts';
+import { formatTable, printable } from '../table.ts';
+
+export function addTraceCommand(program: Command, session: Session): void {
+  program
+    .command('trace')
+    .description('what would happen to a packet, rule by rule')
+    .requiredOption('--from <nic>', 'network interface that sends it')
+    .requiredOption('--to <address>', 'destination address, or a network interface')
+    .option('--protocol <name>', 'tcp, udp, icmp, or a protocol number', 'icmp')
+    .option('--port <number>', 'destination port', countOption)
+    .option('--source-port <number>', 'source port', countOption)
+    .option('--ttl <number>', 'time to live', countOption)
+    .option('--length <bytes>', 'of the IP packet', countOption)
+    .option('--both', 'also the way of the answer')
+    .action((options: TraceOptions) => trace(session, options));
+}
+
+interface TraceOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly protocol: string;
+  readonly port?: number;
+  readonly sourcePort?: number;
+  readonly ttl?: number;
+  readonly length?: number;
+  readonly both?: boolean;
+}
+
+async function trace(session: Session, options: TraceOptions): Promise<void> {
+  const destination = await addressOf(session, options.to);
+  const protocol = protocolOf(options.protocol, destination);
+  const { port, sourcePort, ttl, length } = options;
+  if (PORTED.has(protocol) && port === undefined) {
+    throw new UsageFault(`${options.protocol} needs a destination port`, 'For example: --port 443');
+  }
+  const path = `/networking/weft/v1/networkInterfaces/${encodeURIComponent(options.from)}/trace`;
+  const { status, body } = await session
+    .northbound()
+    .raw('POST', options.both === true ? `${path}?both=true` : path, {
+      destination,
+      protocol,
+      ...(port !== undefined && { destinationPort: port }),
+      ...(sourcePort !== undefined && { sourcePort }),
+      ...(ttl !== undefined && { ttl }),
+      ...(length !== undefined && { length }),
+    });
+  if (status !== 200) throw refusal(path, status, body);
+  const paint = painter(session);
+  session.print(body, () => {
+    const there = formatTrace(body, paint);
+    const back = at(body, 'reply');
+    return back === undefined ? there : `${there}\nand the answer\n\n${formatTrace(back, paint)}`;
+  });
+  const verdicts = [body, at(body, 'reply')].map((each) => textAt(each, 'verdict', 'kind'));
+  if (verdicts.some((kind) => FAILED.has(kind))) session.exitCode = ExitCode.Denied;
+}
+
+const FAILED: ReadonlySet<string> = new Set(['drop', 'unknown']);
+const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1, icmpv6: 58 };
+const PORTED: ReadonlySet<number> = new Set([6, 17]);
+
+function protocolOf(text: string, destination: string): number {
+  const name = text.toLowerCase();
+  if (name === 'icmp' && destination.includes(':')) return 58;
+  const number = PROTOCOLS[name] ?? (/^[0-9]{1,3}$/.test(name) ? Number(name) : 256);
+  if (number <= 255) return number;
+  throw new UsageFault(`there is no protocol ${text}`, 'Use tcp, udp, icmp, or a number.');
+}
+
+/** An address as it stands; of an interface, its first. */
+async function addressOf(session: Session, to: string): Promise<string> {
+  if (parseIpWords(to) !== undefined) return to;
+  const nic = await session.northbound().get(`/networkInterfaces/${to}`);
+  const [first] = listAt(nic, 'properties', 'ipConfigurations');
+  const address = textAt(first, 'properties', 'privateIPAddress');
+  if (address !== '') return address;
+  throw new UsageFault(`${to} has no address`, 'See weft nic show, or name an address.');
+}
+
+function refusal(path: string, status: number, body: unknown): NorthboundFault {
+  return new NorthboundFault(`POST ${path}`, status, {
+    code: textAt(body, 'error', 'code') || 'Unknown',
+    message: textAt(body, 'error', 'message') || 'no message',
+  });
+}
+
+type Paint = (tone: 'good' | 'bad' | 'dim', text: string) => string;
+
+/** Colours for a terminal, unless NO_COLOR is set (no-color.org). */
+function painter({ shell }: Session): Paint {
+  const isColoured = shell.stdout.isTTY === true && !shell.env['NO_COLOR'];
+  const codes = { good: '32', bad: '31', dim: '2' };
+  return (tone, text) => (isColoured ? `\u001b[${codes[tone]}m${text}\u001b[0m` : text);
+}
+
+/** One direction. */
+export function formatTrace(trace: unknown, paint: Paint): string {
+  const hops = listAt(trace, 'hops').filter(isObject);
+  const first = hops[0];
+  const title = first === undefined ? '' : `${packetLine(at(first, 'packet'))}\n`;
+  const parts = hops.map((hop) => formatHop(hop, paint));
+  return `${title}${parts.join('')}\n${verdictLines(at(trace, 'verdict'), paint)}`;
+}
+
+function packetLine(packet: unknown): string {
+  const end = (address: string, port: string) => {
+    const number = textAt(packet, port);
+    const text = textAt(packet, address);
+    if (number === '') return text;
+    return text.includes(':') ? `[${text}]:${number}` : `${text}:${number}`;
+  };
+  const type = textAt(packet, 'icmpType');
+  const kind = type === '' ? '' : ` type ${type} code ${textAt(packet, 'icmpCode')}`;
+  const from = end('source', 'sourcePort');
+  const to = end('destination', 'destinationPort');
+  const sizes = `TTL ${textAt(packet, 'ttl')}, ${textAt(packet, 'length')} bytes`;
+  return printable(`${textAt(packet, 'protocol')}${kind} ${from} → ${to}, ${sizes}`);
+}
+
+function formatHop(hop: Json, paint: Paint): string {
+  const flow = at(hop, 'flow');
+  const flowText =
+    flow === undefined
+      ? 'no flow is open: it would be judged by every layer'
+      : `belongs to a flow that is ${textAt(flow, 'state')}, ${textAt(flow, 'packets')} packets so far`;
+  const steps = listAt(hop, 'steps').filter(isObject);
+  const table = formatTable<Json>(
+    [
+      { heading: '', value: (step) => (isDrop(step) ? '✗' : '✓') },
+      { heading: 'INTERFACE', value: (step) => lastName(textAt(step, 'portRef')) || 'uplink' },
+      { heading: 'DIRECTION', value: (step) => textAt(step, 'direction') },
+      { heading: 'LAYER', value: (step) => textAt(step, 'layer') },
+      { heading: 'GROUP', value: (step) => textAt(step, 'group') },
+      { heading: 'RULE', value: (step) => textAt(step, 'rule') },
+      { heading: 'OF', value: (step) => textAt(step, 'resourceRef') },
+      { heading: 'DOES', value: outcomeOf },
+    ],
+    steps,
+  );
+  const [heading = '', ...lines] = table.trimEnd().split('\n');
+  const painted = lines.map((line, index) => {
+    const step = steps[index];
+    return step !== undefined && isDrop(step) ? paint('bad', line) : line;
+  });
+  const rows = [paint('dim', heading), ...painted].map((line) => `  ${line}\n`).join('');
+  return `\n${printable(textAt(hop, 'host'))}: ${printable(flowText)}\n${rows}`;
+}
+
+function isDrop(step: Json): boolean {
+  return textAt(step, 'outcome').startsWith('drop ');
+}
+
+function outcomeOf(step: Json): string {
+  const outcome = textAt(step, 'outcome');
+  return at(step, 'judgesRequest') === true ? `${outcome} (as its request)` : outcome;
+}
+
+function verdictLines(verdict: unknown, paint: Paint): string {
+  const text = (name: string) => printable(textAt(verdict, name));
+  switch (textAt(verdict, 'kind')) {
+    case 'deliver':
+      return `${paint('good', `delivered to ${text('resourceRef')}`)}\n`;
+    case 'answer':
+      return `${paint('good', `answered by the switch itself (${text('service')})`)}\n`;
+    case 'drop': {
+      const id = printable(textAt(verdict, 'rule', 'id'));
+      const ref = printable(textAt(verdict, 'rule', 'resourceRef'));
+      const by = id === '' ? '' : ` by rule '${id}'${ref === '' ? '' : ` of ${ref}`}`;
+      const head = paint('bad', `dropped${by}: ${text('reason')}`);
+      return `${head}\n  ${text('meaning')}\n  ${text('remedy')}\n`;
+    }
+    default:
+      return `${paint('bad', `not followed to its end: ${text('reason')}`)}\n`;
+  }
+}

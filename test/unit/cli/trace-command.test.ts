@@ -1,0 +1,60 @@
+/** `weft trace` against a scripted controller: what is asked, what people see, and the exit code. */
+import test from 'ava';
+import { scriptedController } from './scripted-controller.ts';
+
+const ROUTE = 'POST /networking/weft/v1/networkInterfaces/web1/trace';
+const PACKET = {
+  ...{ sourceMac: '', destinationMac: '', protocol: 'tcp', ttl: 64, length: 40 },
+  ...{ source: '10.0.0.4', sourcePort: 49152, destination: '10.0.1.5', destinationPort: 443 },
+};
+const DROP = {
+  kind: 'drop',
+  reason: 'AclDenied',
+  meaning: 'an access control list denies it',
+  remedy: 'Look at the rules.',
+  rule: { id: 'no-https', resourceRef: '/accessControlLists/db/aclRules/no-https' },
+};
+const STEP = {
+  ...{ portRef: '/networkInterfaces/web1', direction: 'outbound', layer: 'acl', group: 'subnet' },
+  ...{ rule: 'no-https', resourceRef: '/accessControlLists/db/aclRules/no-https' },
+  ...{ outcome: 'drop AclDenied', judgesRequest: false },
+};
+
+test('a denied packet names rule, resource and remedy, and exits 3', async (t) => {
+  const body = { hops: [{ host: 'host1', packet: PACKET, steps: [STEP] }], verdict: DROP };
+  const controller = await scriptedController({ [ROUTE]: { body } });
+  t.teardown(() => controller.close());
+  const line = 'trace --from web1 --to 10.0.1.5 --protocol tcp --port 443';
+  const { code, out } = await controller.weft(...line.split(' '));
+  t.is(code, 3);
+  t.true(out.startsWith('tcp 10.0.0.4:49152 → 10.0.1.5:443, TTL 64, 40 bytes\n'), out);
+  t.regex(out, /✗ {2}web1 .*acl .*no-https/);
+  t.regex(
+    out,
+    /dropped by rule 'no-https' of \/accessControlLists\/db\/aclRules\/no-https: AclDenied/,
+  );
+  t.regex(out, /Look at the rules\.\n$/);
+  t.deepEqual(controller.received.at(-1)?.body, {
+    ...{ destination: '10.0.1.5', protocol: 6, destinationPort: 443 },
+  });
+});
+
+test('a packet that arrives exits 0; TCP without a port is a mistake in the command line', async (t) => {
+  const verdict = { kind: 'deliver', portId: 'x', resourceRef: '/networkInterfaces/db1' };
+  const body = { hops: [{ host: 'host1', packet: PACKET, steps: [] }], verdict };
+  const controller = await scriptedController({ [ROUTE]: { body } });
+  t.teardown(() => controller.close());
+  const found = await controller.weft('trace', '--from', 'web1', '--to', '10.0.1.5');
+  t.is(found.code, 0);
+  t.regex(found.out, /delivered to \/networkInterfaces\/db1\n$/);
+  const wrong = await controller.weft(
+    'trace',
+    '--from',
+    'web1',
+    '--to',
+    '10.0.1.5',
+    '--protocol',
+    'tcp',
+  );
+  t.is(wrong.code, 2);
+});
