@@ -19,6 +19,7 @@ const MAKERS: Readonly<
   subnet: { node: 'virtual-subnets', kind: 'virtual-network' },
   port: { node: 'ports', kind: 'network-interface' },
   acl: { node: 'access-control-lists', kind: 'access-control-list' },
+  routetable: { node: 'route-tables', kind: 'route-table' },
   tag: { node: 'security-tags', kind: 'security-tag' },
 };
 
@@ -63,6 +64,9 @@ export class CompiledResources {
   subnetsConcerned(key: string): string[] {
     const document = this.#documentOf(key);
     if (kindOf(key) === 'subnet') return [key];
+    if (kindOf(key) === 'routetable' && document !== undefined) {
+      return this.#subnetsRouted(`/routetables/${document.id}`);
+    }
     if (kindOf(key) !== 'vnet' || document?.kind !== 'virtual-network') return [];
     return document.subnets.map(({ instanceId }) => `subnet/${instanceId}`);
   }
@@ -90,6 +94,15 @@ export class CompiledResources {
       default:
         return [];
     }
+  }
+
+  #subnetsRouted(table: Ref): string[] {
+    const { model } = this.#state;
+    return [...model.referring('virtual-network', table)].flatMap((id) =>
+      (model.virtualNetworks.get(id)?.subnets ?? [])
+        .filter(({ routeTable }) => routeTable === table)
+        .map(({ instanceId }) => `subnet/${instanceId}`),
+    );
   }
 
   #interfacesIn(network: Document): string[] {

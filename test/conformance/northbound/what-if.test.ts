@@ -182,3 +182,35 @@ test('creating and deleting: the status they would have, what comes and what goe
   const never = await client.delete('/networkInterfaces/n9?whatIf=true');
   t.deepEqual([never.at('status'), never.listAt('goals')], [204, []]);
 });
+
+test('another route in a table: the destinations of its subnets alone that go elsewhere', async (t) => {
+  const controller = await startController(t);
+  const { client } = controller;
+  await lay(controller);
+  const route = (nextHopIPAddress: string) => ({
+    routes: [
+      {
+        resourceId: 'r',
+        properties: {
+          addressPrefix: '10.1.2.0/25',
+          nextHopType: 'VirtualAppliance',
+          nextHopIPAddress,
+        },
+      },
+    ],
+  });
+  await expectCreated(client, '/routeTables/t', route('10.1.1.4'));
+  const applied = { addressPrefix: '10.1.1.0/24', routeTable: { resourceRef: '/routeTables/t' } };
+  t.is((await client.put(WEB, applied)).status, 200);
+  const answer = await client.put('/routeTables/t?whatIf=true', route('10.1.1.5'));
+  t.is(answer.status, 200, answer.text);
+  const hop = (address: string) => ({ type: 'VirtualAppliance', source: 'User', address });
+  t.deepEqual(answer.listAt('routes'), [
+    {
+      subnet: WEB,
+      destinations: ['10.1.2.0/25'],
+      before: hop('10.1.1.4'),
+      after: hop('10.1.1.5'),
+    },
+  ]);
+});
