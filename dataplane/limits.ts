@@ -24,6 +24,14 @@ export const TCP_RESET_IDLE_SEC_MAX = 10;
 export const DATAGRAM_FLOW_IDLE_SEC_MAX = 120;
 /** RFC 5508 REQ-1. */
 export const ICMP_FLOW_IDLE_SEC_MAX = 60;
+/** Datagrams in fragments whose ports a switch knows at a time: a power of two, 64 bytes each. */
+export const FRAGMENTED_DATAGRAMS_MAX = 16_384;
+/** Of these, from one port or network identifier: a power of two. More push out the oldest of the same. */
+export const FRAGMENTED_PER_PORT_MAX = 256;
+/** Fragments that come later than this after the first are dropped (as long as Linux waits for the rest of a datagram). */
+export const FRAGMENT_SEC_MAX = 30;
+/** Packets of one port, out of 64 in a burst, that walk the layers only to be denied; further ones that would walk are dropped unseen. */
+export const DENIALS_PER_PORT_PER_BURST_MAX = 16;
 /** Decisions noted of one walk: two pipelines, twice as many groups as any has. */
 export const DECISIONS_MAX = 64;
 /** Timers of flows looked at between two bursts: bounds the pause that ageing may cause. */

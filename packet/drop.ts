@@ -32,6 +32,7 @@ export const Drop = {
   OffloadInvalid: 25,
   FrameTooBig: 26,
   NdpBadOption: 27,
+  IcmpBadQuote: 28,
   // policy and forwarding
   PortUnknown: 40,
   PortDetached: 41,
@@ -62,12 +63,15 @@ export const Drop = {
   PeeringAccessDenied: 66,
   PeeringForwardedDenied: 67,
   InnerSourceImplausible: 68,
+  IcmpErrorUnrelated: 69,
   // resources
   FlowTableFull: 70,
   TransmitQueueFull: 71,
   TransmitFailed: 72,
   RateLimited: 73,
   ReceiveQueueFull: 74,
+  DenialsLimited: 75,
+  FragmentWithoutFirst: 76,
   InboundRateExceeded: 80,
   StormLimited: 81,
   DhcpGuarded: 82,

@@ -46,6 +46,8 @@ export interface FlowKey {
   /** IPv4 protocol or upper-layer next header; 0 if it is not IP. */
   protocol: number;
   fragment: Fragment;
+  /** Of a fragment: identification of the datagram it is part of; 0 otherwise. */
+  fragmentId: number;
   /** Time to live or hop limit. */
   ttl: number;
   /** TCP flags (tcp.Flag); 0 for other protocols. */
@@ -75,6 +77,7 @@ export function newFlowKey(): FlowKey {
     l4At: 0,
     protocol: 0,
     fragment: Fragment.NONE,
+    fragmentId: word,
     ttl: 0,
     tcpFlags: 0,
     srcPort: 0,
@@ -88,6 +91,7 @@ export function newFlowKey(): FlowKey {
     dst2: word,
     dst3: word,
   };
+  key.fragmentId = 0;
   clearAddresses(key);
   return key;
 }
@@ -109,6 +113,7 @@ export function parseFlow(view: DataView, at: number, end: number, key: FlowKey)
   key.etherType = etherType;
   key.l3At = l3At;
   key.fragment = Fragment.NONE;
+  key.fragmentId = 0;
   key.tcpFlags = 0;
   key.srcPort = 0;
   key.dstPort = 0;
@@ -128,6 +133,7 @@ export function parseIpPacket(view: DataView, at: number, end: number, key: Flow
   key.vlan = 0;
   key.l3At = at;
   key.fragment = Fragment.NONE;
+  key.fragmentId = 0;
   key.tcpFlags = 0;
   key.srcPort = 0;
   key.dstPort = 0;
@@ -142,23 +148,18 @@ export function parseIpPacket(view: DataView, at: number, end: number, key: Flow
 function parseIpv4(view: DataView, at: number, end: number, key: FlowKey): Drop {
   const drop = ipv4.check(view, at, end);
   if (drop !== Drop.None) return drop;
-  key.src0 = 0;
-  key.src1 = 0;
-  key.src2 = IPV4_MAPPED_WORD;
-  key.src3 = ipv4.src(view, at);
-  key.dst0 = 0;
-  key.dst1 = 0;
-  key.dst2 = IPV4_MAPPED_WORD;
-  key.dst3 = ipv4.dst(view, at);
+  readIpv4(view, at, key);
   key.l3End = ipv4.packetEnd(view, at, end);
   key.l4At = at + ipv4.headerLen(view, at);
-  key.protocol = ipv4.protocol(view, at);
-  key.ttl = ipv4.ttl(view, at);
   if (ipv4.fragmentOffset(view, at) !== 0) {
     key.fragment = Fragment.LATER;
+    key.fragmentId = ipv4.identification(view, at);
     return Drop.None;
   }
-  if (ipv4.moreFragments(view, at)) key.fragment = Fragment.FIRST;
+  if (ipv4.moreFragments(view, at)) {
+    key.fragment = Fragment.FIRST;
+    key.fragmentId = ipv4.identification(view, at);
+  }
   return parseTransport(view, key);
 }
 
@@ -168,6 +169,40 @@ const upperLayer = ipv6.newUpperLayer();
 function parseIpv6(view: DataView, at: number, end: number, key: FlowKey): Drop {
   const drop = ipv6.check(view, at, end);
   if (drop !== Drop.None) return drop;
+  readIpv6(view, at, key);
+  key.l3End = ipv6.packetEnd(view, at, end);
+  const walk = ipv6.findUpperLayer(view, at, key.l3End, upperLayer);
+  if (walk !== Drop.None) return walk;
+  key.l4At = upperLayer.at;
+  key.protocol = upperLayer.protocol;
+  if (upperLayer.fragmentAt >= 0) {
+    if (ipv6.fragmentOffset(view, upperLayer.fragmentAt) !== 0) {
+      key.fragment = Fragment.LATER;
+      key.fragmentId = ipv6.fragmentIdentification(view, upperLayer.fragmentAt);
+      return Drop.None;
+    }
+    if (ipv6.moreFragments(view, upperLayer.fragmentAt)) {
+      key.fragment = Fragment.FIRST;
+      key.fragmentId = ipv6.fragmentIdentification(view, upperLayer.fragmentAt);
+    }
+  }
+  return parseTransport(view, key);
+}
+
+function readIpv4(view: DataView, at: number, key: FlowKey): void {
+  key.src0 = 0;
+  key.src1 = 0;
+  key.src2 = IPV4_MAPPED_WORD;
+  key.src3 = ipv4.src(view, at);
+  key.dst0 = 0;
+  key.dst1 = 0;
+  key.dst2 = IPV4_MAPPED_WORD;
+  key.dst3 = ipv4.dst(view, at);
+  key.protocol = ipv4.protocol(view, at);
+  key.ttl = ipv4.ttl(view, at);
+}
+
+function readIpv6(view: DataView, at: number, key: FlowKey): void {
   key.src0 = ipv6.srcWord(view, at, 0);
   key.src1 = ipv6.srcWord(view, at, 1);
   key.src2 = ipv6.srcWord(view, at, 2);
@@ -176,20 +211,7 @@ function parseIpv6(view: DataView, at: number, end: number, key: FlowKey): Drop 
   key.dst1 = ipv6.dstWord(view, at, 1);
   key.dst2 = ipv6.dstWord(view, at, 2);
   key.dst3 = ipv6.dstWord(view, at, 3);
-  key.l3End = ipv6.packetEnd(view, at, end);
   key.ttl = ipv6.hopLimit(view, at);
-  const walk = ipv6.findUpperLayer(view, at, key.l3End, upperLayer);
-  if (walk !== Drop.None) return walk;
-  key.l4At = upperLayer.at;
-  key.protocol = upperLayer.protocol;
-  if (upperLayer.fragmentAt >= 0) {
-    if (ipv6.fragmentOffset(view, upperLayer.fragmentAt) !== 0) {
-      key.fragment = Fragment.LATER;
-      return Drop.None;
-    }
-    if (ipv6.moreFragments(view, upperLayer.fragmentAt)) key.fragment = Fragment.FIRST;
-  }
-  return parseTransport(view, key);
 }
 
 function parseTransport(view: DataView, key: FlowKey): Drop {
@@ -228,6 +250,71 @@ function parseTransport(view: DataView, key: FlowKey): Drop {
     }
     default:
       return Drop.None;
+  }
+}
+
+/**
+ * As parseIpPacket for what an ICMP error quotes at [at, end): the packet's beginning, of which nothing beyond the first eight bytes
+ * of the transport header need be there (RFC 792, RFC 1812 §4.3.2.3, RFC 4443 §2.4). Lengths are not checked against what is quoted,
+ * flags are not read; l3End is the end of the quotation.
+ */
+export function parseQuoted(view: DataView, at: number, end: number, key: FlowKey): Drop {
+  if (end - at < 1) return Drop.IcmpBadQuote;
+  key.vlan = 0;
+  key.l3At = at;
+  key.l3End = end;
+  key.fragment = Fragment.NONE;
+  key.fragmentId = 0;
+  key.tcpFlags = 0;
+  key.srcPort = 0;
+  key.dstPort = 0;
+  const isQuoted =
+    view.getUint8(at) >>> 4 === 6 ? quotedIpv6(view, at, end, key) : quotedIpv4(view, at, end, key);
+  return isQuoted ? Drop.None : Drop.IcmpBadQuote;
+}
+
+/** Bytes of a transport header that every quotation has. */
+const QUOTED_TRANSPORT = 8;
+
+function quotedIpv4(view: DataView, at: number, end: number, key: FlowKey): boolean {
+  if (end - at < ipv4.HEADER_LEN || view.getUint8(at) >>> 4 !== 4) return false;
+  const header = ipv4.headerLen(view, at);
+  if (header < ipv4.HEADER_LEN || at + header + QUOTED_TRANSPORT > end) return false;
+  key.etherType = ethernet.EtherType.IPV4;
+  readIpv4(view, at, key);
+  key.l4At = at + header;
+  if (ipv4.fragmentOffset(view, at) === 0) readPorts(view, key);
+  else key.fragment = Fragment.LATER;
+  return true;
+}
+
+function quotedIpv6(view: DataView, at: number, end: number, key: FlowKey): boolean {
+  if (end - at < ipv6.HEADER_LEN) return false;
+  key.etherType = ethernet.EtherType.IPV6;
+  readIpv6(view, at, key);
+  if (ipv6.findUpperLayer(view, at, end, upperLayer) !== Drop.None) return false;
+  if (upperLayer.at + QUOTED_TRANSPORT > end) return false;
+  key.l4At = upperLayer.at;
+  key.protocol = upperLayer.protocol;
+  const { fragmentAt } = upperLayer;
+  if (fragmentAt < 0 || ipv6.fragmentOffset(view, fragmentAt) === 0) readPorts(view, key);
+  else key.fragment = Fragment.LATER;
+  return true;
+}
+
+/** Ports, or what stands for them, from the first eight bytes of the transport header. */
+function readPorts(view: DataView, key: FlowKey): void {
+  const at = key.l4At;
+  const { protocol } = key;
+  if (protocol === IpProtocol.TCP || protocol === IpProtocol.UDP) {
+    key.srcPort = view.getUint16(at);
+    key.dstPort = view.getUint16(at + 2);
+  } else if (protocol === IpProtocol.ICMP) {
+    key.srcPort = icmp.isQuery(icmp.type(view, at)) ? icmp.identifier(view, at) : 0;
+    key.dstPort = view.getUint16(at);
+  } else if (protocol === IpProtocol.ICMPV6) {
+    key.srcPort = icmpv6.isEcho(icmpv6.type(view, at)) ? icmpv6.identifier(view, at) : 0;
+    key.dstPort = view.getUint16(at);
   }
 }
 

@@ -73,6 +73,11 @@ export function isError(typeValue: number): boolean {
   return typeValue < 128;
 }
 
+/** Errors that RFC 4443 §3 defines: they quote the packet that caused them. */
+export function isKnownError(typeValue: number): boolean {
+  return typeValue >= Type.DESTINATION_UNREACHABLE && typeValue <= Type.PARAMETER_PROBLEM;
+}
+
 /** `pseudo` from checksum.pseudoIpv6. */
 export function hasValidChecksum(view: DataView, at: number, end: number, pseudo: number): boolean {
   return isValid(view, at, end, pseudo);

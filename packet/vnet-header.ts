@@ -75,6 +75,11 @@ export function csumOffset(view: DataView, at: number): number {
   return view.getUint16(at + CSUM_OFFSET, true);
 }
 
+/** The checksum has been completed. */
+export function setComplete(view: DataView, at: number): void {
+  view.setUint8(at + FLAGS, view.getUint8(at + FLAGS) & ~VnetFlag.NEEDS_CSUM);
+}
+
 /** The header of a plain, complete frame. */
 export function clear(view: DataView, at: number): void {
   view.setUint32(at, 0);

@@ -34,6 +34,9 @@ Each port has its own pair of entries per flow: what it sends and what is delive
 answers, whichever way the packets take: an answer that comes straight to a request that went through an appliance is still an answer. In
 stateful layers an answer is judged by its request ([0007](design/0007-replies-are-judged-by-their-request.md)).
 
+An ICMP error goes the way of the flow that would answer the packet it quotes, and exists as long as that flow does; otherwise it is dropped as
+\`IcmpErrorUnrelated\`. Fragments are of the flow of their datagram's first one; one that comes before it is dropped as \`FragmentWithoutFirst\`.
+
 A change of policy moves an *epoch*: of a port, or of one address mapping. Flows that were resolved under an earlier epoch walk the layers again with
 their next packet, so a change also reaches connections that are already open.
 `;

@@ -1,7 +1,8 @@
 /**
  * What makes two packets one flow, and which flow answers which.
  *
- * A flow's identity is its scope, both addresses, both ports, the protocol, the IP version and whether it consists of later fragments.
+ * A flow's identity is its scope, both addresses, both ports, the protocol and the IP version. Fragments after the first have the ports
+ * of their datagram (dataplane/switch/fragment-table).
  * The scope says whose it is and which way it goes:
  *
  *   port                     what the port sends
@@ -13,7 +14,7 @@
  * Called by flow-table and dataplane/switch.
  */
 import { EtherType } from '../../packet/ethernet.ts';
-import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
 import * as icmp from '../../packet/icmp.ts';
 import * as icmpv6 from '../../packet/icmpv6.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
@@ -37,15 +38,10 @@ export function forwardedScope(port: number): FlowScope {
 }
 
 export const KIND_IPV6 = 0x100;
-const KIND_LATER_FRAGMENT = 0x200;
 
-/** Protocol, IP version and fragment position in one word. */
+/** Protocol and IP version in one word. A fragment is of its datagram's flow, whatever its position. */
 export function kindOf(key: FlowKey): number {
-  return (
-    key.protocol |
-    (key.etherType === EtherType.IPV6 ? KIND_IPV6 : 0) |
-    (key.fragment === Fragment.LATER ? KIND_LATER_FRAGMENT : 0)
-  );
+  return key.protocol | (key.etherType === EtherType.IPV6 ? KIND_IPV6 : 0);
 }
 
 export function portsOf(key: FlowKey): number {
@@ -58,7 +54,6 @@ export function portsOf(key: FlowKey): number {
  */
 export function isTrackable(key: FlowKey): boolean {
   if (key.etherType !== EtherType.IPV4 && key.etherType !== EtherType.IPV6) return false;
-  if (key.fragment === Fragment.LATER) return true;
   if (key.protocol === IpProtocol.ICMP) return icmp.isQuery(key.dstPort >>> 8);
   if (key.protocol === IpProtocol.ICMPV6) return icmpv6.isEcho(key.dstPort >>> 8);
   return true;
@@ -82,6 +77,13 @@ export function copyIdentity(key: FlowKey, into: FlowKey): void {
   into.tcpFlags = key.tcpFlags;
 }
 
+/** Is it an ICMP error that quotes the packet it is about? */
+export function isQuotingError(key: FlowKey): boolean {
+  const type = key.dstPort >>> 8;
+  if (key.protocol === IpProtocol.ICMP) return icmp.isError(type);
+  return key.protocol === IpProtocol.ICMPV6 && icmpv6.isKnownError(type);
+}
+
 /**
  * Turns the key round: `into`, which may be `key` itself, becomes the key of the packet that answers it. Turned twice it is the same
  * again. Offsets are left alone.
@@ -99,7 +101,7 @@ export function reverseKey(key: FlowKey, into: FlowKey): void {
   into.etherType = key.etherType;
   into.protocol = key.protocol;
   into.fragment = key.fragment;
-  const answer = key.fragment === Fragment.LATER ? NO_QUERY : answeringType(key.protocol, dstPort);
+  const answer = answeringType(key.protocol, dstPort);
   if (answer === NO_QUERY) {
     into.srcPort = dstPort;
     into.dstPort = srcPort;

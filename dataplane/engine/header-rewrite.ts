@@ -56,13 +56,7 @@ export function rewrite(
   at: number,
 ): void {
   const { view } = frame;
-  let addresses = 0;
-  if ((ops & Op.SRC_IP) !== 0) addresses += replaceSrc(view, key, words, at);
-  if ((ops & Op.DST_IP) !== 0) addresses += replaceDst(view, key, words, at);
-  if (addresses !== 0 && key.etherType === EtherType.IPV4) {
-    const fieldAt = key.l3At + IPV4_CHECKSUM;
-    view.setUint16(fieldAt, update(view.getUint16(fieldAt), addresses));
-  }
+  const addresses = replaceAddresses(view, key, ops, words, at);
   if (key.fragment === Fragment.LATER) return;
   const ports = replacePorts(view, key, ops, words, at);
   const checksumAt = checksumOffset(key.protocol);
@@ -73,6 +67,42 @@ export function rewrite(
   if (isPartial(frame, key, checksumAt)) view.setUint16(fieldAt, updateSum(field, pseudo));
   else if (key.protocol !== IpProtocol.UDP) view.setUint16(fieldAt, update(field, pseudo + ports));
   else if (field !== 0) view.setUint16(fieldAt, update(field, pseudo + ports) || 0xffff);
+}
+
+/** Writes the new addresses and the IPv4 header's checksum; returns what they add to a sum (checksum.difference16). */
+export function replaceAddresses(
+  view: DataView,
+  key: FlowKey,
+  ops: number,
+  words: Uint32Array,
+  at: number,
+): number {
+  let addresses = 0;
+  if ((ops & Op.SRC_IP) !== 0) addresses += replaceSrc(view, key, words, at);
+  if ((ops & Op.DST_IP) !== 0) addresses += replaceDst(view, key, words, at);
+  if (addresses !== 0 && key.etherType === EtherType.IPV4) {
+    const fieldAt = key.l3At + IPV4_CHECKSUM;
+    view.setUint16(fieldAt, update(view.getUint16(fieldAt), addresses));
+  }
+  return addresses;
+}
+
+/** Writes the new ports of a packet that an ICMP error quotes, and its checksum if that is quoted as well. `words` begin at 0. */
+export function replaceQuotedPorts(
+  view: DataView,
+  key: FlowKey,
+  ops: number,
+  words: Uint32Array,
+  addresses: number,
+): void {
+  const ports = replacePorts(view, key, ops, words, 0);
+  const checksumAt = checksumOffset(key.protocol);
+  const fieldAt = key.l4At + checksumAt;
+  if (checksumAt === NO_CHECKSUM || fieldAt + 2 > key.l3End) return;
+  const field = view.getUint16(fieldAt);
+  if (key.protocol === IpProtocol.UDP && field === 0) return;
+  const pseudo = key.protocol === IpProtocol.ICMP ? 0 : addresses;
+  view.setUint16(fieldAt, update(field, pseudo + ports));
 }
 
 function replaceSrc(view: DataView, key: FlowKey, words: Uint32Array, at: number): number {

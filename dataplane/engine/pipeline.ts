@@ -67,6 +67,8 @@ export interface Resolution {
 export interface Surroundings {
   /** Port of this number, if a device is behind it. */
   portAt(index: number): PipelinePort | undefined;
+  /** Drop.None, or why the port's layers are not to be bothered now. */
+  refusalAt(egress: PipelinePort): Drop;
   /** Does the packet, as it comes to `egress`, answer a flow that this port opened? */
   isReplyAt(egress: PipelinePort, packet: Packet): boolean;
 }
@@ -97,7 +99,9 @@ export function resolve(
   const egress = surroundings.portAt(composition.port);
   if (egress === undefined) refuse(resolution, Drop.PortDetached);
   else if (egress.index === ingress.index) refuse(resolution, Drop.HairpinLoop);
-  else {
+  else if (surroundings.refusalAt(egress) !== Drop.None) {
+    refuse(resolution, surroundings.refusalAt(egress));
+  } else {
     resolution.egress = egress.index;
     dependOn(composition, egress.cell);
     packet.isReply = surroundings.isReplyAt(egress, packet);

@@ -17,8 +17,10 @@ import * as ipv4 from '../../packet/ipv4.ts';
 import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
+import { isQuotingError } from './flow-id.ts';
 import { type Composition, NO_PORT, NOTES, Op, TRANSLATION_OPS } from './header-action.ts';
 import { REWRITE_WORDS, RewriteWord, rewrite } from './header-rewrite.ts';
+import { rewriteError } from './quoted-packet.ts';
 import { clampSegmentSize } from './segment-size.ts';
 
 /** Index of a transposition; 0 is none. */
@@ -158,7 +160,10 @@ export class Transpositions {
     if ((ops & Op.PUSH) !== 0 && (key.tcpFlags & tcp.Flag.SYN) !== 0) {
       clampSegmentSize(frame, key, words[base + MTU] ?? 0);
     }
-    if ((ops & TRANSLATION_OPS) !== 0) rewrite(frame, key, ops, words, base + REWRITE);
+    if ((ops & TRANSLATION_OPS) !== 0) {
+      if (isQuotingError(key)) rewriteError(frame, key, ops, words, base + REWRITE);
+      else rewrite(frame, key, ops, words, base + REWRITE);
+    }
     return Applied.DONE;
   }
 

@@ -152,9 +152,15 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
       'it came through a tunnel from an address that nobody in the network or in a peered one has, and that no route of the subnet sends to an appliance',
     remedy: 'Look at the other host: its goal state may be older, or somebody forges packets.',
   },
+  IcmpErrorUnrelated: {
+    meaning: 'an ICMP error about a packet of no known flow, or not to its sender',
+    remedy:
+      'Usually nothing: the flow it is about has ended. Going on, somebody invents errors: capture with tcpdump in the VM.',
+  },
   FlowTableFull: {
-    meaning: 'no free entry for a new flow',
-    remedy: 'Fewer flows, or more hosts; `docs/limits.md` has the size.',
+    meaning:
+      'no free entry for a new flow at the sending or the receiving port, and nothing half-open or ended that could go',
+    remedy: 'Fewer flows, a higher `portFlowLimit`, or more hosts; `docs/limits.md` has the sizes.',
   },
   TransmitQueueFull: {
     meaning: 'the receiver does not take frames as fast as they come',
@@ -176,6 +182,16 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     meaning: 'frames for a port came faster than its inbound limit for longer than its queue holds',
     remedy:
       "The sender's TCP adapts; raise `qosSettings.inboundMaximumMbps` of the interface, or send slower.",
+  },
+  DenialsLimited: {
+    meaning:
+      "the port's policy refuses so much of what it sends or is sent that packets of new flows are not looked at any more for the rest of a burst",
+    remedy: 'Find out what is refused: the other drops of the port.',
+  },
+  FragmentWithoutFirst: {
+    meaning: "a fragment whose datagram's first fragment has not come, or more than 30 seconds ago",
+    remedy:
+      'Nothing for a moment after loss; if it goes on, a lower MTU in the guest avoids fragments.',
   },
 };
 

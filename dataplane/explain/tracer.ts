@@ -8,7 +8,8 @@
 import { defined } from '../../base/assert.ts';
 import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
 import { DROP_NAMES, Drop } from '../../packet/drop.ts';
-import { type FlowKey, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
+import { EtherType } from '../../packet/ethernet.ts';
+import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
 import type {
   TraceAnswer,
@@ -18,7 +19,7 @@ import type {
 import { DecisionLog, type Names } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
-import { type FlowScope, isTrackable, outboundScope } from '../engine/flow-id.ts';
+import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT, newComposition } from '../engine/header-action.ts';
@@ -30,6 +31,7 @@ import {
   resolve,
   type Surroundings,
 } from '../engine/pipeline.ts';
+import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
 import {
   Applied,
   type Frame,
@@ -42,6 +44,7 @@ import { FRAME_BYTES_MAX } from '../limits.ts';
 import { Answers } from '../switch/answers.ts';
 import { deliveryScope } from '../switch/flow-tracker.ts';
 import { checkOffload, isPlain, tunnelScope } from '../switch/forwarder.ts';
+import type { FragmentTable } from '../switch/fragment-table.ts';
 import { SERVICE_PORT, UPLINK_PORT } from '../switch/port-registry.ts';
 import type { SwitchTables } from '../switch/tables.ts';
 import { dropWords } from './drop-words.ts';
@@ -63,6 +66,7 @@ export interface TracerParts {
   readonly tables: SwitchTables;
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
+  readonly fragments: FragmentTable;
   /** Does the port have a device? */
   readonly hasDevice: (port: number) => boolean;
   readonly nowSec: () => number;
@@ -86,6 +90,7 @@ export class Tracer {
   /** Frame and answer of the trace at hand; taken by the first one. */
   #memory: { readonly view: DataView; readonly answers: Answers } | undefined;
   readonly #key: FlowKey = newFlowKey();
+  readonly #flowOfError: FlowKey = newFlowKey();
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
   readonly #resolution: Resolution = {
@@ -117,6 +122,7 @@ export class Tracer {
     this.#log.clear();
     return new Walk(this.#parts, entrance, frame, {
       key: this.#key,
+      flowOfError: this.#flowOfError,
       packet: this.#packet,
       log: this.#log,
       resolution: this.#resolution,
@@ -134,6 +140,7 @@ function newMemory(): { view: DataView; answers: Answers } {
 
 interface Tools {
   readonly key: FlowKey;
+  readonly flowOfError: FlowKey;
   readonly packet: ReturnType<typeof newPacket>;
   readonly log: DecisionLog;
   readonly resolution: Resolution;
@@ -161,6 +168,8 @@ class Walk {
   #isCurrent = false;
   /** The frame may be remembered as part of a flow. */
   #isFlow = false;
+  /** The frame is an ICMP error: what the layers judge is the flow it belongs to. */
+  #isError = false;
   #isReplyAtSender = false;
   #packetView: TraceAnswer['packet'] | undefined;
 
@@ -220,13 +229,43 @@ class Walk {
     this.#packetView = viewOf(frame.view, frame.at, key);
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return this.#dropped(offload);
+    if (key.fragment === Fragment.LATER) {
+      const { fragments, nowSec } = this.#parts;
+      if (!fragments.complete(this.#scope(), key, nowSec())) {
+        return this.#dropped(Drop.FragmentWithoutFirst);
+      }
+    }
     this.#isFlow = isTrackable(key) && isPlain(frame, key);
+    if (!this.#isFlow && isQuotingError(key)) return this.#passError();
     if (this.#isFlow) {
       const scope = this.#scope();
       this.#flow = flows.peekFor(flows.hash(scope, key), scope, key);
       this.#isCurrent = this.#flow !== NO_FLOW && flows.isCurrent(this.#flow, frame);
     }
-    return this.#walk();
+    return this.#walk(key);
+  }
+
+  /** As Forwarder.#passError. */
+  #passError(): End {
+    const { tables, flows } = this.#parts;
+    const { key, flowOfError: about } = this.#tools;
+    const frame = this.#frame;
+    const drop = flowOfError(frame.view, key, about);
+    if (drop !== Drop.None) return this.#dropped(drop);
+    if (!hasValidChecksum(frame, key)) return this.#dropped(Drop.IcmpBadChecksum);
+    const scope = this.#scope();
+    this.#flow = flows.find(flows.hash(scope, about), scope, about);
+    if (this.#flow === NO_FLOW || !isPlain(frame, key)) {
+      return this.#dropped(Drop.IcmpErrorUnrelated);
+    }
+    const forwards = tables.ports.at(this.#port)?.configured?.policy.ipForwarding === true;
+    if (this.#port !== UPLINK_PORT && !isFromFlow(key, about) && !forwards) {
+      return this.#dropped(key.etherType === EtherType.IPV6 ? Drop.SpoofedIpv6 : Drop.SpoofedIpv4);
+    }
+    this.#isCurrent = flows.isCurrent(this.#flow, frame);
+    this.#isFlow = true;
+    this.#isError = true;
+    return this.#walk(about);
   }
 
   #scope(): FlowScope {
@@ -237,9 +276,9 @@ class Walk {
   }
 
   /** As Forwarder.#walk. Also for a flow that is current: its layers would decide the same, and here they are asked why. */
-  #walk(): End {
+  #walk(key: FlowKey): End {
     const { tables, flows } = this.#parts;
-    const { key, packet, log, resolution } = this.#tools;
+    const { packet, log, resolution } = this.#tools;
     const entrance = this.#entrance;
     const ingress: PipelinePort | undefined =
       entrance.kind === 'tunnel'
@@ -260,6 +299,7 @@ class Walk {
       case Outcome.DROP:
         return this.#dropped(resolution.drop);
       case Outcome.ANSWER:
+        if (this.#isError) return this.#dropped(Drop.IcmpErrorUnrelated);
         return this.#answered(resolution.service);
       case Outcome.FORWARD:
         return this.#sendOnce();
@@ -272,6 +312,8 @@ class Walk {
       const record = this.#parts.tables.ports.at(index);
       return record?.isAttached === true ? record.configured : undefined;
     },
+    // A port whose denials are limited in this burst is free again in the next.
+    refusalAt: () => Drop.None,
     isReplyAt: (egress, packet) => {
       if (!this.#isFlow) return false;
       const { flows, tables } = this.#parts;

@@ -13,8 +13,8 @@
  * The sender's pair is made as soon as its own layers have let the packet out, as it would be if the receiver were at another host.
  * Called by forwarder, for the first packet of a flow and the first after a change.
  */
-import type { FlowKey } from '../../packet/flow-key.ts';
-import { newFlowKey } from '../../packet/flow-key.ts';
+import { Drop } from '../../packet/drop.ts';
+import { type FlowKey, newFlowKey } from '../../packet/flow-key.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import {
   type FlowScope,
@@ -33,6 +33,7 @@ import {
   type Surroundings,
 } from '../engine/pipeline.ts';
 import { type Frame, NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
+import type { Denials } from './denials.ts';
 import { UPLINK_PORT } from './port-registry.ts';
 import type { SwitchTables } from './tables.ts';
 
@@ -50,6 +51,7 @@ export class FlowTracker implements Surroundings {
   readonly #tables: SwitchTables;
   readonly #flows: FlowTable;
   readonly #transpositions: Transpositions;
+  readonly #denials: Denials;
   readonly #reverse: FlowKey = newFlowKey();
   /** Scope of the packet at hand if it came through a tunnel. */
   #tunnelScope: FlowScope | undefined;
@@ -63,10 +65,12 @@ export class FlowTracker implements Surroundings {
     readonly tables: SwitchTables;
     readonly flows: FlowTable;
     readonly transpositions: Transpositions;
+    readonly denials: Denials;
   }) {
     this.#tables = parts.tables;
     this.#flows = parts.flows;
     this.#transpositions = parts.transpositions;
+    this.#denials = parts.denials;
   }
 
   /** Starts the walk of a packet that came in at `port`. */
@@ -79,6 +83,10 @@ export class FlowTracker implements Surroundings {
   portAt(index: number): PipelinePort | undefined {
     const record = this.#tables.ports.at(index);
     return record?.isAttached === true ? record.configured : undefined;
+  }
+
+  refusalAt(egress: PipelinePort): Drop {
+    return this.#denials.isSpent(egress.index) ? Drop.DenialsLimited : Drop.None;
   }
 
   isReplyAt(egress: PipelinePort, packet: Packet): boolean {

@@ -23,6 +23,7 @@ import {
   type FlowScope,
   forwardedScope,
   inboundScope,
+  isQuotingError,
   isTrackable,
   outboundScope,
 } from '../engine/flow-id.ts';
@@ -30,6 +31,7 @@ import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT, Note, newComposition } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';
+import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
 import {
   Applied,
   type Frame,
@@ -42,8 +44,10 @@ import { ADVERTISED_PORTS_PER_SEC, FRAME_BYTES_MAX, PORTS_MAX } from '../limits.
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
 import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
+import { Denials } from './denials.ts';
 import { FlowTracker } from './flow-tracker.ts';
 import { NOT_FORWARDING } from './forwarding-ports.ts';
+import type { FragmentTable } from './fragment-table.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { ServicePort } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
@@ -59,6 +63,7 @@ export interface ForwarderParts {
   readonly counters: Counters;
   readonly captures: Captures;
   readonly learned: LearnedAddresses;
+  readonly fragments: FragmentTable;
 }
 
 export class Forwarder {
@@ -72,6 +77,8 @@ export class Forwarder {
   readonly #storms = new StormGuard();
   readonly #answers: Answers;
   readonly #tracker: FlowTracker;
+  readonly #denials = new Denials();
+  readonly #fragments: FragmentTable;
   readonly #relay = new ServiceRelay();
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
@@ -80,6 +87,8 @@ export class Forwarder {
   // One of each, reused for every frame.
   readonly #frame: Frame;
   readonly #key: FlowKey = newFlowKey();
+  /** Key of the flow that the ICMP error at hand belongs to. */
+  readonly #flowOfError: FlowKey = newFlowKey();
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
   readonly #resolution: Resolution = {
@@ -90,6 +99,8 @@ export class Forwarder {
     between: newFlowKey(),
     egress: NO_PORT,
   };
+  /** Entry of the flow that has last been walked, if it may go on. */
+  #walked: FlowIndex = NO_FLOW;
   /** The frame at hand may be remembered as part of a flow. */
   #isFlow = false;
   #txCount = 0;
@@ -111,7 +122,8 @@ export class Forwarder {
     this.#captures = parts.captures;
     this.#learned = parts.learned;
     this.#answers = new Answers(parts.io);
-    this.#tracker = new FlowTracker(parts);
+    this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
+    this.#fragments = parts.fragments;
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
   }
@@ -140,6 +152,7 @@ export class Forwarder {
   forward(received: number, nowSec: number): number {
     this.#txCount = 0;
     this.#answers.clear();
+    this.#denials.startBurst();
     if (nowSec !== this.#nowSec) {
       this.#nowSec = nowSec;
       this.#advertise();
@@ -222,14 +235,62 @@ export class Forwarder {
     if (parsed !== Drop.None) return parsed;
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return offload;
+    if (key.fragment !== Fragment.NONE) {
+      if (key.fragment === Fragment.FIRST) this.#fragments.note(scope, key, this.#nowSec);
+      else if (!this.#fragments.complete(scope, key, this.#nowSec))
+        return Drop.FragmentWithoutFirst;
+    }
     this.#isFlow = isTrackable(key) && isPlain(frame, key);
-    if (!this.#isFlow) return this.#walk(port, scope, NO_FLOW, 0, vni, rx);
+    if (!this.#isFlow) {
+      if (isQuotingError(key)) return this.#passError(port, scope, vni, rx);
+      const outcome = this.#walk(port, scope, NO_FLOW, vni, rx, key);
+      if (outcome !== Outcome.FORWARD) return this.#end(port, outcome);
+      return this.#transmitOnce(port);
+    }
     const hash = this.#flows.hash(scope, key);
     const flow = this.#flows.findFor(hash, scope, key);
     if (flow !== NO_FLOW && this.#flows.isCurrent(flow, frame)) {
       return this.#send(port, flow, hash);
     }
-    return this.#walk(port, scope, flow, hash, vni, rx);
+    const outcome = this.#walk(port, scope, flow, vni, rx, key);
+    if (outcome !== Outcome.FORWARD) return this.#end(port, outcome);
+    return this.#send(port, this.#walked, hash);
+  }
+
+  /** An ICMP error: goes the way of the flow that would answer the packet it quotes, if there is such a flow. */
+  #passError(port: number, scope: FlowScope, vni: number, rx: number): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    const about = this.#flowOfError;
+    const drop = flowOfError(frame.view, key, about);
+    if (drop !== Drop.None) return drop;
+    if (!hasValidChecksum(frame, key)) return Drop.IcmpBadChecksum;
+    const flows = this.#flows;
+    const hash = flows.hash(scope, about);
+    let flow = flows.find(hash, scope, about);
+    if (flow === NO_FLOW || !isPlain(frame, key)) return Drop.IcmpErrorUnrelated;
+    if (port !== UPLINK_PORT && !isFromFlow(key, about) && !this.#forwards(port)) {
+      return key.etherType === ethernet.EtherType.IPV6 ? Drop.SpoofedIpv6 : Drop.SpoofedIpv4;
+    }
+    if (!flows.isCurrent(flow, frame)) {
+      this.#isFlow = true;
+      const outcome = this.#walk(port, scope, flow, vni, rx, about);
+      if (outcome === Outcome.ANSWER) return Drop.IcmpErrorUnrelated;
+      if (outcome === Outcome.DROP) return this.#end(port, outcome);
+      flow = this.#walked;
+    }
+    // It neither keeps the flow alive nor establishes it.
+    return this.#transmit(port, flows.transposition(flow), hash);
+  }
+
+  #forwards(port: number): boolean {
+    return this.#tables.ports.at(port)?.configured?.policy.ipForwarding === true;
+  }
+
+  /** A walk that does not lead to forwarding. */
+  #end(port: number, outcome: Outcome): Drop {
+    const { drop, service } = this.#resolution;
+    return outcome === Outcome.ANSWER ? this.#answer(port, service) : drop;
   }
 
   /** Fast path's end: a flow with a valid transposition. */
@@ -274,21 +335,27 @@ export class Forwarder {
     return Drop.None;
   }
 
-  /** Slow path: the layers decide; what they decide is remembered if it can be. */
+  /**
+   * Slow path: the layers decide about a packet of this key; what they decide is remembered if it can be. Of a flow that may go on,
+   * #walked is the entry; why another may not, is in #resolution.
+   */
   #walk(
     port: number,
     scope: FlowScope,
     flow: FlowIndex,
-    hash: number,
     vni: number,
     rx: number,
-  ): Drop {
+    key: FlowKey,
+  ): Outcome {
     const configured = this.#tables.ports.at(port)?.configured;
     const ingress = port === UPLINK_PORT ? this.#uplink : configured;
-    if (ingress === undefined) return Drop.PortUnknown;
+    if (ingress === undefined) return this.#refuse(Drop.PortUnknown);
+    if (port !== UPLINK_PORT && this.#denials.isSpent(port)) {
+      return this.#refuse(Drop.DenialsLimited);
+    }
     const packet = this.#packet;
-    const drop = loadPacket(packet, this.#frame, this.#key);
-    if (drop !== Drop.None) return drop;
+    const drop = loadPacket(packet, this.#frame, key);
+    if (drop !== Drop.None) return this.#refuse(drop);
     packet.isReply = port !== UPLINK_PORT && flow !== NO_FLOW && this.#flows.isReply(flow);
     if (port === UPLINK_PORT) {
       packet.vni = vni;
@@ -302,29 +369,39 @@ export class Forwarder {
     const resolution = this.#resolution;
     if (configured !== undefined && ethernet.isToGroup(this.#frame.view, this.#frame.at)) {
       const limit = configured.goal.broadcastPerSecMax;
-      if (!this.#storms.mayPass(port, limit, this.#nowSec)) return Drop.StormLimited;
+      if (!this.#storms.mayPass(port, limit, this.#nowSec)) return this.#refuse(Drop.StormLimited);
     }
     const tracker = this.#tracker;
     tracker.begin(port, scope, this.#isFlow);
     resolve(ingress, packet, tracker, this.#log, resolution);
     this.#log.count();
-    const { outcome, drop: denied } = resolution;
-    if (outcome !== Outcome.DROP && configured?.policy.learning !== undefined) {
+    const { outcome, egress } = resolution;
+    if (outcome === Outcome.DROP) {
+      if (resolution.drop !== Drop.DenialsLimited) {
+        this.#denials.count(egress === NO_PORT ? port : egress);
+      }
+    } else if (configured?.policy.learning !== undefined) {
       // An ARP packet's addresses are in what the layers saw, all others as the VM sent them in the frame's own key.
       const isArp = this.#key.etherType === ethernet.EtherType.ARP;
       this.#learned.note(configured, isArp ? packet.key : this.#key, this.#nowSec);
     }
-    if (outcome === Outcome.ANSWER) return this.#answer(port, resolution.service);
-    const isOut = outcome === Outcome.FORWARD || resolution.egress !== NO_PORT;
-    if (!isOut) return denied;
-    if (!this.#isFlow) return outcome === Outcome.DROP ? denied : this.#transmitOnce(port);
-    const entrance = { port, scope, known: flow, key: this.#key, frame: this.#frame };
-    const known = tracker.remember(entrance, packet, resolution, this.#nowSec);
-    if (outcome === Outcome.DROP) return denied;
-    return known === NO_FLOW ? Drop.FlowTableFull : this.#send(port, known, hash);
+    const isOut = outcome === Outcome.FORWARD || egress !== NO_PORT;
+    if (!isOut || !this.#isFlow) return outcome;
+    const entrance = { port, scope, known: flow, key, frame: this.#frame };
+    this.#walked = tracker.remember(entrance, packet, resolution, this.#nowSec);
+    if (outcome === Outcome.FORWARD && this.#walked === NO_FLOW) {
+      return this.#refuse(Drop.FlowTableFull);
+    }
+    return outcome;
   }
 
-  /** Forwards a packet that is no part of a flow, such as an ICMP error. */
+  #refuse(drop: Drop): Outcome {
+    this.#resolution.outcome = Outcome.DROP;
+    this.#resolution.drop = drop;
+    return Outcome.DROP;
+  }
+
+  /** Forwards a packet that is no part of a flow. */
   #transmitOnce(port: number): Drop {
     const id = this.#transpositions.intern(this.#resolution.composition);
     if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
@@ -337,6 +414,8 @@ export class Forwarder {
     const servicePort = this.#tables.ports.at(port)?.configured?.service;
     const known = SERVICES.find((candidate) => candidate === service);
     if (servicePort === undefined || known === undefined) return Drop.ServiceUnsupported;
+    // The switch puts no datagrams together, and what it would read is in another fragment.
+    if (this.#key.fragment === Fragment.LATER) return Drop.ServiceUnsupported;
     if (known === Service.RELAY) return this.#toServers(port, servicePort);
     const answers = this.#answers;
     const drop = answers.answer(known, this.#frame, this.#key, servicePort);

@@ -32,6 +32,7 @@ import { capturedPorts } from './captured-ports.ts';
 import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
 import { Forwarder } from './forwarder.ts';
+import { FragmentTable } from './fragment-table.ts';
 import { type AddressBytes, LearnedAddresses } from './learned-addresses.ts';
 import type { PortRecord } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
@@ -104,6 +105,7 @@ export class SwitchCore {
     });
     this.#shaping = new PortShaping(io);
     this.captures = new Captures(io, clock, capturedPorts(this.#tables));
+    const fragments = new FragmentTable(parts.rng.uint32());
     this.#forwarder = new Forwarder({
       io,
       tables: this.#tables,
@@ -112,11 +114,13 @@ export class SwitchCore {
       counters: this.counters,
       captures: this.captures,
       learned: this.#learned,
+      fragments,
     });
     const explained: TracerParts = {
       tables: this.#tables,
       flows: this.flowTable,
       transpositions: this.transpositions,
+      fragments,
       hasDevice: (port) => this.#devices.has(port),
       nowSec: () => this.#nowSec(),
     };

@@ -10,9 +10,10 @@ import type { Resource } from '../../schema/southbound/messages.ts';
 import { octets, type Rig, rig, tunnelled } from '../unit/dataplane/switch/tenants.ts';
 import { checksumFault } from './checksums.ts';
 import { type Foretold, foretell, surprise } from './foretold.ts';
+import { SeenFragments } from './fragments.ts';
 import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
 import { History } from './history.ts';
-import { fromPort, fromTunnel, type Verdict, worldOf } from './reference.ts';
+import { fromPort, fromTunnel, unplaced, type Verdict, worldOf } from './reference.ts';
 import { type Command, packetOf, pick, replyTo, type Scenario } from './scenario.ts';
 import { goalOf, HOSTS, type Nic, newTenant, type Tenant, vniOf } from './tenancy.ts';
 
@@ -33,6 +34,7 @@ export class Comparison {
   readonly #devices = new Map<string, number>();
   readonly #delivered: Delivered[] = [];
   readonly #history = new History();
+  readonly #fragments = new SeenFragments();
   #goal = new Map<string, Resource>();
   /** Packets compared, by what became of them: a kind of verdict, or the name of a drop. */
   readonly tally: Map<string, number> = new Map();
@@ -161,7 +163,10 @@ export class Comparison {
   #send(tenant: Tenant, nic: Nic, packet: PacketSpec): void {
     const device = this.#devices.get(nic.id);
     if (device === undefined) return;
-    const verdict = fromPort(this.#world(), nic.id, packet);
+    const judged = this.#fragments.complete(nic.id, packet, this.#rig.clock.now());
+    const verdict =
+      unplaced(judged.packet, judged.isFirstKnown) ??
+      fromPort(this.#world(), nic.id, judged.packet);
     const frame = frameOf(packet);
     const foretold = foretell(
       this.#rig.core,
@@ -180,7 +185,16 @@ export class Comparison {
     tunnel: { readonly source: string; readonly vni: number },
     packet: PacketSpec,
   ): void {
-    const verdict = fromTunnel(this.#world(), tunnel, packet);
+    const world = this.#world();
+    const isKnownHost = fromTunnel(world, tunnel, packet);
+    const isBelieved =
+      isKnownHost.kind !== 'drop' || !isKnownHost.reasons.includes('OuterSourceUnknown');
+    const judged = isBelieved
+      ? this.#fragments.complete(`${tunnel.vni}`, packet, this.#rig.clock.now())
+      : { packet, isFirstKnown: true };
+    const verdict =
+      (isBelieved ? unplaced(judged.packet, judged.isFirstKnown) : undefined) ??
+      fromTunnel(world, tunnel, judged.packet);
     const frame = frameOf(packet);
     const foretold = foretell(
       this.#rig.core,

@@ -87,7 +87,19 @@ export function worldOf(
 /** Bytes VXLAN puts before an inner IP packet (RFC 7348 §5), by family of the provider network. */
 const OVERHEAD = { ipv4: 20 + 8 + 8 + 14, ipv6: 40 + 8 + 8 + 14 };
 
-/** What a VM sends through its port. */
+/**
+ * What becomes of a packet that cannot be placed in any flow, whatever the policy: an ICMP error that quotes nothing (generated ones
+ * never quote a packet), a fragment whose first has not been seen. Undefined: it can be.
+ */
+export function unplaced(packet: PacketSpec, isFirstKnown: boolean): Verdict | undefined {
+  if (packet.fragment === 'later' && !isFirstKnown) return drop('FragmentWithoutFirst');
+  const { protocol, type } = packet.segment;
+  const isError =
+    (protocol === PROTOCOL.ICMP && type === 3) || (protocol === PROTOCOL.ICMPV6 && type === 1);
+  return isError ? drop('IcmpBadQuote', 'IcmpErrorUnrelated') : undefined;
+}
+
+/** What a VM sends through its port; of a later fragment, `packet` has the ports of the first. */
 export function fromPort(world: World, portId: string, packet: PacketSpec): Verdict {
   const port = world.ports.find(({ id }) => id === portId);
   if (port === undefined) return drop('PortUnknown');
@@ -212,16 +224,16 @@ function antiSpoof(port: Port, packet: PacketSpec): DropName | undefined {
   return packet.src === '0.0.0.0' && isDhcpRequest(packet) ? undefined : 'SpoofedIpv4';
 }
 
-function isDhcpAnswer({ src, segment, fragment }: PacketSpec): boolean {
+function isDhcpAnswer({ src, segment }: PacketSpec): boolean {
   const [server, client] = isIpv6(src) ? [547, 546] : [67, 68];
   const { protocol, srcPort, dstPort } = segment;
   const isFromServer = srcPort === server && dstPort === client;
-  return fragment !== 'later' && protocol === PROTOCOL.UDP && isFromServer;
+  return protocol === PROTOCOL.UDP && isFromServer;
 }
 
-function isDhcpRequest({ segment, fragment }: PacketSpec): boolean {
+function isDhcpRequest({ segment }: PacketSpec): boolean {
   const { protocol, srcPort, dstPort } = segment;
-  return fragment !== 'later' && protocol === PROTOCOL.UDP && srcPort === 68 && dstPort === 67;
+  return protocol === PROTOCOL.UDP && srcPort === 68 && dstPort === 67;
 }
 
 const PLATFORM: readonly Address[] = ['168.63.129.16', '169.254.169.254'];

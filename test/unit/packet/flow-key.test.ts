@@ -9,6 +9,7 @@ import {
   newFlowKey,
   parseFlow,
   parseIpPacket,
+  parseQuoted,
 } from '../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import {
@@ -180,4 +181,34 @@ test('random bytes behind a valid EtherType never throw', (t) => {
     { numRuns: 2000 },
   );
   t.is(keyOf(icmpv6Frame({}).slice(0, 40)).drop, Drop.Ipv6Truncated);
+});
+
+test('a quoted packet: the same key, from the eight bytes that are surely quoted; less is none', (t) => {
+  for (const [name, frame] of Object.entries(SAMPLES)) {
+    const whole = keyOf(frame);
+    if (whole.protocol === 0) continue;
+    const enough = whole.l4At + 8;
+    for (let end = whole.l3At; end <= frame.length; end += 1) {
+      const key = newFlowKey();
+      const drop = parseQuoted(viewOf(frame), whole.l3At, end, key);
+      t.is(drop, end < enough ? Drop.IcmpBadQuote : Drop.None, `${name} ${end}`);
+      if (drop !== Drop.None) continue;
+      const { srcPort, dstPort, src3, dst3, protocol, l4At } = whole;
+      t.like(key, { srcPort, dstPort, src3, dst3, protocol, l4At, tcpFlags: 0 });
+    }
+  }
+});
+
+test('property: any bytes as a quotation give a key or a Drop, and no offset outside of them', (t) => {
+  const bytes = fc.uint8Array({ maxLength: 120 });
+  fc.assert(
+    fc.property(bytes, fc.constantFrom(0x45, 0x46, 0x60, 0), (quotation, first) => {
+      if (quotation.length > 0) quotation[0] = first;
+      const key = newFlowKey();
+      const drop = parseQuoted(viewOf(quotation), 0, quotation.length, key);
+      if (drop === Drop.None) t.true(key.l4At + 8 <= quotation.length);
+      else t.is(drop, Drop.IcmpBadQuote);
+    }),
+    { numRuns: 3000 },
+  );
 });

@@ -103,11 +103,12 @@ test('keys that differ in anything a layer may judge by are different flows', (t
     { dstPort: 1 },
     { protocol: IpProtocol.UDP },
     { etherType: ethernet.EtherType.IPV6, src2: 0xffff, dst2: 0xffff },
-    { fragment: Fragment.LATER },
   ];
   for (const other of others) {
     t.is(made.find(outboundScope(1), flowKey(other)), NO_FLOW, JSON.stringify(other));
   }
+  const fragment = flowKey({ fragment: Fragment.LATER });
+  t.is(made.find(outboundScope(1), fragment), 0, 'but a fragment is of its datagram’s flow');
   const ipv6 = {
     etherType: ethernet.EtherType.IPV6,
     src0: 1,

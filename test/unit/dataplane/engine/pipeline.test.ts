@@ -67,6 +67,7 @@ function walk(
   };
   const surroundings = {
     portAt: (index: number) => ports.find((candidate) => candidate.index === index),
+    refusalAt: () => Drop.None,
     isReplyAt: () => isReplyThere,
   };
   resolve(ingress, packet, surroundings, log, resolution);

@@ -261,17 +261,6 @@ test('an offload header that contradicts its frame is dropped and counted', (t) 
   t.is(net.counters(portId(BLUE, '10.0.0.4')).drops['OffloadInvalid'], bad.length);
 });
 
-test('ICMP errors pass between VMs but make no flow', (t) => {
-  const net = tenantRig();
-  const to = between(BLUE, '10.0.0.4', '10.0.0.5');
-  const error = echoFrame(to, icmp.Type.DESTINATION_UNREACHABLE);
-  const [sent] = net.pass(net.device(BLUE, '10.0.0.4'), [error]);
-  t.is(sent?.port, net.device(BLUE, '10.0.0.5'));
-  t.deepEqual(sent?.bytes, error);
-  t.is(net.core.flowTable.count, 0);
-  net.core.checkInvariants();
-});
-
 test('packets and bytes are counted at the port they come from and the port they go to', (t) => {
   const net = tenantRig();
   const frame = udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), PORTS);
