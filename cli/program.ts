@@ -10,6 +10,7 @@ import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowsCommand } from './commands/flows.ts';
 import { addNicCommands } from './commands/nic.ts';
 import { addPortCommands } from './commands/port.ts';
+import { addPuzzleCommands } from './commands/puzzle.ts';
 import { addResourceCommands } from './commands/resource.ts';
 import { addRevisionsCommands } from './commands/revisions.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
@@ -53,6 +54,8 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addFlowsCommand(program, session);
   addTraceCommand(program, session);
   addCaptureCommand(program, session);
+  program.commandsGroup('Learning:');
+  addPuzzleCommands(program, session);
   program.commandsGroup('History:');
   addRevisionsCommands(program, session);
   program.commandsGroup('Any resource:');
