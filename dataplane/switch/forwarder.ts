@@ -6,8 +6,8 @@
  *               then as above
  *   answers     what the switch replies itself, and ICMP errors about packets that cannot go on
  *
- * What fails anywhere is a Drop, counted at the port the frame came from. Per frame nothing is allocated on the fast path; the slow path
- * allocates little, once per flow. Called by switch-core.
+ * What fails anywhere is a Drop, counted at the port the frame came from, or at the one whose layers have refused to receive it. Per
+ * frame nothing is allocated on the fast path; the slow path allocates little, once per flow. Called by switch-core.
  */
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
@@ -103,6 +103,8 @@ export class Forwarder {
   #walked: FlowIndex = NO_FLOW;
   /** The frame at hand may be remembered as part of a flow. */
   #isFlow = false;
+  /** Port that a drop of the frame at hand is counted at. */
+  #refusing = NO_PORT;
   #txCount = 0;
   #nowSec = 0;
   /** Port that was last considered for an advertisement. */
@@ -189,8 +191,9 @@ export class Forwarder {
     frame.vnetAt = words[rx + Rx.VNET] ?? 0;
     this.#counters.received(port, frame.end - frame.at);
     if (this.#captures.isActive) this.#captures.begin(port, rx);
+    this.#refusing = port;
     const drop = this.#from(port, rx);
-    if (drop !== Drop.None) this.#counters.dropped(port, drop);
+    if (drop !== Drop.None) this.#counters.dropped(this.#refusing, drop);
     if (this.#captures.isActive) this.#captures.finish(drop);
   }
 
@@ -377,6 +380,7 @@ export class Forwarder {
     this.#log.count();
     const { outcome, egress } = resolution;
     if (outcome === Outcome.DROP) {
+      if (egress !== NO_PORT) this.#refusing = egress;
       if (resolution.drop !== Drop.DenialsLimited) {
         this.#denials.count(egress === NO_PORT ? port : egress);
       }

@@ -177,7 +177,7 @@ test('policy', async (t) => {
     await apply(...guarded({ ping: { deny: true, protocol: 1 } }));
     t.same(await reaches(), { ...all, ping: false });
     t.ok(await pings(SERVER, CLIENT), 'what the server asks for is answered');
-    t.ok((handle.counters(CLIENT.portId)?.drops['AclDenied'] ?? 0) >= 3);
+    t.ok((handle.counters(SERVER.portId)?.drops['AclDenied'] ?? 0) >= 3);
   });
 
   await t.test(

@@ -174,9 +174,9 @@ export class Comparison {
       frame.bytes,
       frame.vnet,
     );
-    const before = this.#rig.counters(nic.id).drops;
+    const before = this.#rig.drops();
     const sent = this.#rig.pass(device, [frame.bytes], { vnet: frame.vnet });
-    const drops = increase(before, this.#rig.counters(nic.id).drops);
+    const drops = increase(before, this.#rig.drops());
     this.#compare({ tenant, packet, verdict, sent, drops, sender: device, what: nic.id, foretold });
   }
 
@@ -202,13 +202,13 @@ export class Comparison {
       frame.bytes,
       frame.vnet,
     );
-    const before = this.#rig.uplinkCounters().drops;
+    const before = this.#rig.drops();
     const { uplink } = this.#rig;
     const sent = this.#rig.pass(uplink, [tunnelled(tunnel.vni, frame.bytes)], {
       vnet: frame.vnet,
       source: octets(tunnel.source),
     });
-    const drops = increase(before, this.#rig.uplinkCounters().drops);
+    const drops = increase(before, this.#rig.drops());
     const what = `tunnel ${tunnel.source} ${tunnel.vni}`;
     this.#compare({ tenant, packet, verdict, sent, drops, sender: uplink, what, foretold });
   }
@@ -312,7 +312,7 @@ interface Outcome {
   readonly packet: PacketSpec;
   readonly verdict: Verdict;
   readonly sent: readonly SentFrame[];
-  /** Names of the drops counted at the sender. */
+  /** Names of the drops counted, at whichever port. */
   readonly drops: readonly string[];
   /** Device. */
   readonly sender: number;

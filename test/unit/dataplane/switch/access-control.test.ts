@@ -63,7 +63,8 @@ test('a rule denies what it matches, and the drop names it', (t) => {
   t.is(decision?.condition, 'protocol 6, dstPort 22');
   t.true(sends(net, VM, OTHER, tcpFrame(to, { srcPort: 9, dstPort: 23, flags: Flag.SYN })));
   t.true(udpReaches(net, VM, OTHER, { src: 9, dst: 22 }), 'another protocol');
-  t.deepEqual(net.counters(portId(BLUE, VM)).drops, { AclDenied: 1 });
+  t.deepEqual(net.counters(portId(BLUE, OTHER)).drops, { AclDenied: 1 }, 'at who refuses it');
+  t.deepEqual(net.counters(portId(BLUE, VM)).drops, {});
 });
 
 test('the first rule by priority counts, then the default action of the direction', (t) => {
@@ -150,7 +151,7 @@ test('a list that has not arrived lets nothing pass, and the interface says why'
   ]);
   t.false(udpReaches(net, VM, OTHER));
   t.false(udpReaches(net, OTHER, VM, { src: 3, dst: 3 }));
-  t.deepEqual(net.counters(portId(BLUE, OTHER)).drops, { PolicyPending: 1 });
+  t.deepEqual(net.counters(portId(BLUE, OTHER)).drops, { PolicyPending: 2 });
   t.deepEqual(apply(net, aclResource('late', {})), []);
   t.true(udpReaches(net, VM, OTHER));
   const [gone] = net.core.applyGoal({ upserts: [], removes: ['acl/late'] });

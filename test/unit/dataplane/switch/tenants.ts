@@ -189,7 +189,12 @@ export interface Rig {
   passTunnel(vni: number, inner: Uint8Array, source?: string): SentFrame[];
   counters(id: string): PortCounters;
   uplinkCounters(): PortCounters;
+  /** Drops of all ports together. */
+  drops(): Readonly<Record<string, number>>;
 }
+
+/** Numbers that ports of a rig may have. */
+const PORTS_COUNTED = 32;
 
 export function rig(
   options: Partial<Pick<SwitchCoreParts, 'flowsMax' | 'flowsPerPortMax'>> = {},
@@ -221,6 +226,15 @@ export function rig(
       pass(uplink, [tunnelled(vni, inner)], { source: octets(source) }),
     counters: (id) => core.counters.read(core.portIndex(id) ?? -1),
     uplinkCounters: () => core.counters.read(UPLINK_PORT),
+    drops: () => {
+      const sum: Record<string, number> = {};
+      for (let port = 0; port < PORTS_COUNTED; port += 1) {
+        for (const [name, count] of Object.entries(core.counters.read(port).drops)) {
+          sum[name] = (sum[name] ?? 0) + count;
+        }
+      }
+      return sum;
+    },
   };
 }
 
