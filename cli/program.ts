@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addAclCommands } from './commands/acl.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addFabricCommands } from './commands/fabric.ts';
@@ -13,6 +14,7 @@ import { addPortCommands } from './commands/port.ts';
 import { addPuzzleCommands } from './commands/puzzle.ts';
 import { addResourceCommands } from './commands/resource.ts';
 import { addRevisionsCommands } from './commands/revisions.ts';
+import { addRouteTableCommands } from './commands/route-table.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addVmCommands } from './commands/vm.ts';
@@ -48,6 +50,9 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addVnetCommands(program, session);
   addSubnetCommands(program, session);
   addNicCommands(program, session);
+  program.commandsGroup('Policy:');
+  addAclCommands(program, session);
+  addRouteTableCommands(program, session);
   program.commandsGroup('Machines:');
   addVmCommands(program, session);
   addPortCommands(program, session);

@@ -4,6 +4,13 @@
  */
 
 export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
+  AclRuleInvalidDestinationAddressPrefix:
+    'Write prefixes without host bits, addresses or tags: --to 10.1.1.0/24,VIRTUALNETWORK.',
+  AclRuleInvalidDestinationPortRange:
+    'Write ports and ranges: --to-port 80,8000-8080; ICMP has none.',
+  AclRuleInvalidSourceAddressPrefix:
+    'Write prefixes without host bits, addresses or tags: --from 10.1.1.0/24,VIRTUALNETWORK.',
+  AclRuleInvalidSourcePortRange: 'Write ports and ranges: --from-port 80,8000-8080; ICMP has none.',
   AnotherOperationInProgress: 'Wait for the operation that is under way, then try again.',
   BadRequest: 'Compare the request with the schema: weft get /networking/weft/v1/openapi.json.',
   Canceled: 'A later write to the same resource tree replaced this one; look at what stands now.',
@@ -17,11 +24,15 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
     'Delete the network interfaces in it first, or choose a prefix that holds them.',
   InternalServerError:
     'The controller failed; its log is controller/role.log in the state directory.',
+  InvalidAclRulePriority:
+    'Choose a priority from 100 to 65000 that no other rule of the list has: weft acl show NAME.',
   InvalidIPAddress: 'Write the address as four decimal numbers: 10.0.0.4.',
   InvalidIPPrefix: 'Write the prefix with its length and no host bits: 10.0.0.0/24.',
   InvalidJson: 'The body is not JSON; the message says where it breaks off.',
   InvalidLogicalNetworkReference: 'List what exists: weft get /logicalNetworks.',
   InvalidNetworkInterfaceReference: 'List what exists: weft nic list.',
+  InvalidNextHopIpAddress:
+    "Name an address of the prefix's family that an interface can have: --next-hop appliance:ADDRESS.",
   InvalidParameterValue: 'Correct the value that the message names.',
   InvalidPrivateIPAddressFormat: 'Write the address as four decimal numbers: 10.0.0.4.',
   InvalidPrivateMacAddress:
@@ -30,6 +41,8 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   InvalidResourceName:
     'Use letters, digits, dot, hyphen and underscore, at most 80, starting with a letter or digit.',
   InvalidResourceReference: 'The resource it refers to does not exist: create that first.',
+  InvalidRouteAddressPrefix:
+    'Write the prefix with its length and no host bits: --prefix 10.9.0.0/16.',
   InvalidSubnet: 'Choose a prefix inside the address space that no other subnet overlaps.',
   NicInUse: 'Detach its port first: weft vm stop NAME, or weft port detach NIC.',
   NotFound: 'List what exists: weft vnet list, weft nic list, weft revisions list.',
@@ -44,6 +57,9 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
     'The resource it refers to is still being made or has failed; wait, or repair that first.',
   ResourceInUse: 'Delete what refers to it first.',
   RetryableError: 'Try again.',
+  RouteConflict: 'Remove the other route for the prefix first: weft route-table show NAME.',
+  RouteNextHopIpAddressNotFound:
+    'Name an address in the virtual network of the subnets that use the table, or a peered one.',
   SubnetIsFull: 'Delete interfaces that are no longer used, or make a larger subnet.',
   ValidationError: 'Correct what the message names.',
   VnetInUse: 'Delete the network interfaces in its subnets first: weft nic list.',

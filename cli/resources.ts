@@ -1,6 +1,7 @@
 /**
  * The verbs that the resource commands share: create without overwriting, delete what exists, and the state of a resource in words.
- * Called by commands/vnet, subnet, nic and resource.
+ * Called by the commands of resources
+ * and by writes.
  */
 import { SdnError } from '../base/errors.ts';
 import { NorthboundFault, type Resource } from '../fabric/northbound-client.ts';
@@ -20,14 +21,17 @@ export async function createResource(
       session.northbound().put(path, body, { ifNoneMatch: '*' }),
     );
   } catch (thrown) {
-    if (thrown instanceof NorthboundFault && thrown.status === 412) {
-      throw new SdnError('SDN_CLI_EXISTS', `${path} exists already`, {
-        cause: thrown,
-        remedy: `Look at it with \`weft get ${path}\`; replace it with \`weft put ${path} -f FILE\`.`,
-      });
-    }
-    throw thrown;
+    throw existsFault(path, thrown);
   }
+}
+
+/** The refusal of a name that is taken, in the words of `create`; any other fault as it is. */
+export function existsFault(path: string, thrown: unknown): unknown {
+  if (!(thrown instanceof NorthboundFault) || thrown.status !== 412) return thrown;
+  return new SdnError('SDN_CLI_EXISTS', `${path} exists already`, {
+    cause: thrown,
+    remedy: `Look at it with \`weft get ${path}\`; replace it with \`weft put ${path} -f FILE\`.`,
+  });
 }
 
 /** DELETE of something that exists: the API itself answers success for what was never there. */

@@ -15,14 +15,23 @@ import { lastName, textAt } from './fields.ts';
 import type { Session } from './session.ts';
 import { type Column, formatTable } from './table.ts';
 
+export interface WhatIfWrite {
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
+}
+
 /** Asks, and prints the answer. Nothing is written. */
 export async function showWhatIf(
   session: Session,
   method: 'PUT' | 'DELETE',
   path: string,
-  write: { readonly body?: unknown; readonly ifMatch?: string } = {},
+  write: WhatIfWrite = {},
 ): Promise<void> {
-  const headers = write.ifMatch === undefined ? {} : { 'if-match': write.ifMatch };
+  const headers = {
+    ...(write.ifMatch !== undefined && { 'if-match': write.ifMatch }),
+    ...(write.ifNoneMatch !== undefined && { 'if-none-match': write.ifNoneMatch }),
+  };
   const question = session.northbound().raw(method, `${path}?whatIf=true`, write.body, headers);
   const { status, body } = await session.waiting(
     `asking what ${method} ${path} would do`,
