@@ -66,6 +66,14 @@ export const CAPTURE_UNREAD_SEC_MAX = 60;
 export const ROUTES_PER_TABLE_MAX = 16_384;
 /** Broadcast and multicast frames of one port in one second, where its settings name no limit: ARP and ND of a busy VM are far below. */
 export const BROADCAST_PER_SEC_MAX = 2000;
+/** Mirrors one switch knows: of its ports, and those whose collector is here. A bit each in every flow's entry. */
+export const MIRRORS_MAX = 32;
+/** Mirrors of one port: each has its place in the notes of a walk. */
+export const MIRRORS_PER_PORT_MAX = 8;
+/** Copies made for mirrors in one burst of 64 frames; others are MirrorLimited. With the frames themselves they fit one exchange. */
+export const MIRROR_COPIES_PER_BURST_MAX = 128;
+/** Of these, bytes of frames copied as they were sent: as many super-frames as a burst has frames. */
+export const MIRROR_BYTES_PER_BURST_MAX: number = 64 * 65_600;
 /** Learned addresses of one port; others are accepted but not reported. */
 export const LEARNED_ADDRESSES_PER_PORT_MAX = 256;
 /** A learned address that opens no flow and is in no ARP or ND message for this long is forgotten. */

@@ -30,7 +30,8 @@
 #define UPLINKS_MAX 4
 #define TRAIN_SLOTS 16
 #define FRAME_BYTES_MAX 65553
-#define SCRATCH_BYTES (256 * 1024)
+/* Frames the switch makes, and copies of a whole burst of the largest ones. */
+#define SCRATCH_BYTES (256 * 1024 + 64 * 65600)
 /* A burst ends after so many bytes, so that what was read is still in the cache when it is written. */
 #define BURST_BYTES_MAX (256 * 1024)
 /* Not a multiple of the page size, so that the slots' first bytes fall into different cache sets. */

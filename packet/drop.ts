@@ -75,6 +75,10 @@ export const Drop = {
   InboundRateExceeded: 80,
   StormLimited: 81,
   DhcpGuarded: 82,
+  // copies of frames; the frames themselves went their way
+  MirrorCollectorAbsent: 83,
+  MirrorLimited: 84,
+  MirrorTooBig: 85,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

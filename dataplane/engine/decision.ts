@@ -124,6 +124,7 @@ function describeAllow(action: Extract<Action, { kind: 'allow' }>, names: Names)
     ip?.dst === undefined ? '' : `destination address ${formatIpWords(ip.dst)}`,
     told(`source port ${transport?.srcPort}`, transport?.srcPort),
     told(`destination port ${transport?.dstPort}`, transport?.dstPort),
+    told('copied to its collector', header?.mirror),
     outer?.kind === 'push' ? `encapsulate VNI ${outer.vni} to ${names.peer(outer.peer)}` : '',
     outer?.kind === 'pop' ? 'decapsulate' : '',
     steering?.nextHop === undefined ? '' : `next hop ${formatIpWords(steering.nextHop)}`,

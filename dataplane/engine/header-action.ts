@@ -32,6 +32,8 @@ export interface HeaderAction {
   readonly outer?: OuterPush | OuterPop;
   /** No change: the packet's bytes are counted as billed egress of its sender, or as unbilled. */
   readonly meter?: 'billed' | 'unbilled';
+  /** No change: mirrors, a bit each, that get a copy of the packet as its sender sent it, or as it is delivered to its receiver. */
+  readonly mirror?: { readonly sent?: number; readonly received?: number };
 }
 
 /** Encapsulate towards a peer. */
@@ -70,8 +72,9 @@ export const TRANSLATION_OPS: number =
   Op.SRC_IP | Op.DST_IP | Op.SRC_PORT | Op.DST_PORT | Op.QUERY_ID;
 
 /** Bits of Composition.ops that change nothing in the frame: what else is done with it. */
-export const Note = { BILLED: 0x1_0000, UNBILLED: 0x2_0000 } as const;
-export const NOTES: number = Note.BILLED | Note.UNBILLED;
+export const Note = { BILLED: 0x1_0000, UNBILLED: 0x2_0000, MIRRORED: 0x4_0000 } as const;
+export const METERED: number = Note.BILLED | Note.UNBILLED;
+export const NOTES: number = METERED | Note.MIRRORED;
 
 const METER_BITS = { billed: Note.BILLED, unbilled: Note.UNBILLED } as const;
 
@@ -93,6 +96,9 @@ export interface Composition {
   mtu: number;
   /** Port of this switch, or NO_PORT: then a pushed outer header leads to a peer. */
   port: number;
+  /** Mirrors that get a copy of what is sent, and of what is delivered: bits, unsigned. */
+  mirrorsSent: number;
+  mirrorsReceived: number;
   /** Epoch cells of what has decided on the way, no two the same, then ALWAYS_CURRENT. */
   readonly cells: Uint32Array;
 }
@@ -111,6 +117,8 @@ export function newComposition(): Composition {
     vni: 0,
     mtu: 0,
     port: NO_PORT,
+    mirrorsSent: 0,
+    mirrorsReceived: 0,
     cells: new Uint32Array(CELLS_MAX),
   };
 }
@@ -128,6 +136,8 @@ export function clearComposition(composition: Composition): void {
   composition.vni = 0;
   composition.mtu = 0;
   composition.port = NO_PORT;
+  composition.mirrorsSent = 0;
+  composition.mirrorsReceived = 0;
   composition.cells.fill(ALWAYS_CURRENT);
 }
 
@@ -160,7 +170,17 @@ export function fold(composition: Composition, action: HeaderAction, key: FlowKe
   if (action.ip !== undefined) foldAddresses(composition, action.ip, key);
   if (action.transport !== undefined) foldPorts(composition, action.transport, key);
   if (action.meter !== undefined) composition.ops |= METER_BITS[action.meter];
+  if (action.mirror !== undefined) foldMirrors(composition, action.mirror);
   if (action.outer !== undefined) foldOuter(composition, action.outer);
+}
+
+function foldMirrors(
+  composition: Composition,
+  { sent = 0, received = 0 }: NonNullable<HeaderAction['mirror']>,
+): void {
+  composition.ops |= Note.MIRRORED;
+  composition.mirrorsSent = (composition.mirrorsSent | sent) >>> 0;
+  composition.mirrorsReceived = (composition.mirrorsReceived | received) >>> 0;
 }
 
 function foldAddresses(

@@ -18,7 +18,7 @@ import * as tcp from '../../packet/tcp.ts';
 import * as udp from '../../packet/udp.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
 import { isQuotingError } from './flow-id.ts';
-import { type Composition, NO_PORT, NOTES, Op, TRANSLATION_OPS } from './header-action.ts';
+import { type Composition, NO_PORT, NOTES, Note, Op, TRANSLATION_OPS } from './header-action.ts';
 import { REWRITE_WORDS, RewriteWord, rewrite } from './header-rewrite.ts';
 import { rewriteError } from './quoted-packet.ts';
 import { clampSegmentSize } from './segment-size.ts';
@@ -46,7 +46,7 @@ export const Applied = {
 } as const;
 export type Applied = (typeof Applied)[keyof typeof Applied];
 
-const STRIDE = 22;
+const STRIDE = 24;
 const REFERENCES = 0;
 /** Next of the same bucket, or of the free list. */
 const NEXT = 1;
@@ -62,6 +62,8 @@ const MTU = 10;
 const HASH = 11;
 /** New addresses and ports, as header-rewrite.ts reads them. */
 const REWRITE = 12;
+const MIRRORS_SENT = 22;
+const MIRRORS_RECEIVED = 23;
 
 /** Multiplicative hashing constant: 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
@@ -120,6 +122,16 @@ export class Transpositions {
   /** What is done besides forwarding: bits of header-action's Note. */
   notes(id: TranspositionId): number {
     return (this.#words[id * STRIDE + OPS] ?? 0) & NOTES;
+  }
+
+  /** Mirrors that get a copy of the frame as it came, a bit each; Note.MIRRORED says whether there are any. */
+  mirrorsSent(id: TranspositionId): number {
+    return this.#words[id * STRIDE + MIRRORS_SENT] ?? 0;
+  }
+
+  /** Mirrors that get a copy of the frame as it is delivered. */
+  mirrorsReceived(id: TranspositionId): number {
+    return this.#words[id * STRIDE + MIRRORS_RECEIVED] ?? 0;
   }
 
   peer(id: TranspositionId): number {
@@ -200,6 +212,8 @@ export class Transpositions {
     this.#set(id, PEER, composition.peer);
     this.#set(id, VNI, composition.vni);
     this.#set(id, MTU, composition.mtu);
+    this.#set(id, MIRRORS_SENT, composition.mirrorsSent);
+    this.#set(id, MIRRORS_RECEIVED, composition.mirrorsReceived);
     for (let word = 0; word < REWRITE_WORDS; word += 1) {
       this.#set(id, REWRITE + word, rewriteWord(composition, word));
     }
@@ -232,6 +246,8 @@ export class Transpositions {
       this.#word(id, PEER) === composition.peer &&
       this.#word(id, VNI) === composition.vni &&
       this.#word(id, MTU) === composition.mtu &&
+      this.#word(id, MIRRORS_SENT) === composition.mirrorsSent &&
+      this.#word(id, MIRRORS_RECEIVED) === composition.mirrorsReceived &&
       this.#rewrites(id, composition)
     );
   }
@@ -254,14 +270,16 @@ export class Transpositions {
 
 /** Would this frame, or a segment of this super-frame, exceed `mtu` although it asks not to be fragmented? */
 function isTooBig(frame: Frame, key: FlowKey, mtu: number): boolean {
-  const { view, vnetAt } = frame;
-  const bytes =
-    vnetHeader.gsoType(view, vnetAt) !== vnetHeader.Gso.NONE
-      ? key.l4At - key.l3At + transportHeaderLen(view, key) + vnetHeader.gsoSize(view, vnetAt)
-      : key.l3End - key.l3At;
-  if (bytes <= mtu) return false;
+  if (packetBytes(frame, key) <= mtu) return false;
   // Without DF the outer packet may be fragmented; IPv6 is never fragmented on its way (RFC 8200 §5).
-  return key.etherType !== EtherType.IPV4 || ipv4.dontFragment(view, key.l3At);
+  return key.etherType !== EtherType.IPV4 || ipv4.dontFragment(frame.view, key.l3At);
+}
+
+/** Length of the frame's IP packet; of a super-frame, that of its segments. */
+export function packetBytes({ view, vnetAt }: Frame, key: FlowKey): number {
+  return vnetHeader.gsoType(view, vnetAt) !== vnetHeader.Gso.NONE
+    ? key.l4At - key.l3At + transportHeaderLen(view, key) + vnetHeader.gsoSize(view, vnetAt)
+    : key.l3End - key.l3At;
 }
 
 function transportHeaderLen(view: DataView, key: FlowKey): number {
@@ -290,6 +308,10 @@ function hashOf(composition: Composition): number {
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ (composition.srcMac % HIGH);
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.peer;
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.vni;
+  if ((composition.ops & Note.MIRRORED) !== 0) {
+    hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.mirrorsSent;
+    hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ composition.mirrorsReceived;
+  }
   if ((composition.ops & TRANSLATION_OPS) !== 0) {
     for (let word = 0; word < REWRITE_WORDS; word += 1) {
       hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ rewriteWord(composition, word);

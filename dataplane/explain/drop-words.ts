@@ -183,6 +183,23 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     remedy:
       "The sender's TCP adapts; raise `qosSettings.inboundMaximumMbps` of the interface, or send slower.",
   },
+  MirrorCollectorAbsent: {
+    meaning:
+      'a copy for a port mirror had nowhere to go: its collector has no device; the frame itself went its way',
+    remedy: "Start the collector's VM, or take the `serviceInsertion` away.",
+  },
+  MirrorLimited: {
+    meaning:
+      'a copy for a port mirror was more than the switch makes in one burst; the frame itself went its way',
+    remedy:
+      'Narrow the rules of the `serviceInsertion`, or let fewer mirrors copy the same interface.',
+  },
+  MirrorTooBig: {
+    meaning:
+      "a copy for a port mirror does not fit the tunnel to its collector's host; the frame itself went its way",
+    remedy:
+      "Lower the guest's MTU to what DHCP offers, or place the collector at the mirrored interface's host.",
+  },
   DenialsLimited: {
     meaning:
       "the port's policy refuses so much of what it sends or is sent that packets of new flows are not looked at any more for the rest of a burst",

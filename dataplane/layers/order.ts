@@ -8,6 +8,7 @@ import { acl } from './acl.ts';
 import { antiSpoof } from './anti-spoof.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import { metering } from './metering.ts';
+import { mirror } from './mirror.ts';
 import { nat } from './nat.ts';
 import type { PortPolicy } from './port-policy.ts';
 import { route } from './route.ts';
@@ -18,6 +19,7 @@ import { vnet } from './vnet.ts';
 /** Layers of a VM's port, in outbound order. */
 export const PORT_LAYERS: readonly LayerDefinition[] = [
   antiSpoof,
+  mirror,
   services,
   metering,
   acl,

@@ -22,6 +22,8 @@ export interface PortPolicy {
   readonly learning: Learning | undefined;
   /** Decides about billed and unbilled egress; undefined: nobody asks. */
   readonly meter: Group | undefined;
+  /** Those that copy its packets, in order of priority. */
+  readonly mirrors: readonly PortMirror[];
   /** Primary first. */
   readonly addresses: readonly PortAddress[];
   readonly network: NetworkGroups;
@@ -53,6 +55,12 @@ export interface AddressLists {
 export interface AccessList {
   readonly outbound: Group;
   readonly inbound: Group;
+}
+
+/** Marks the packets that a mirror copies. Its groups are replaced when the mirror changes: ask for them with every packet. */
+export interface PortMirror {
+  readonly sent: Group;
+  readonly received: Group;
 }
 
 /** Groups shared by all ports of a virtual network: one change reaches them all. */

@@ -22,7 +22,7 @@ import {
 } from './frame-io.ts';
 
 export const MEMORY_TX_MAX = 256;
-const SCRATCH_BYTES = 256 * 1024;
+const SCRATCH_BYTES = 256 * 1024 + 64 * 65_600;
 const VXLAN_HEADER_LEN = 8;
 const VXLAN_FLAG_VNI = 0x0800_0000;
 const SLOT_BYTES = HEADROOM + VXLAN_HEADER_LEN + FRAME_BYTES_MAX + 7;

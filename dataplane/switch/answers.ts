@@ -31,6 +31,7 @@ import { ANSWER_BYTES_MIN } from '../service/limits.ts';
 import { ALL_NODES, answerNeighborDiscovery } from '../service/neighbor-responder.ts';
 import { type Ipv6Settings, ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
 import { emitAdvertisement } from '../service/router-advertiser.ts';
+import { bytesForCopies } from './mirror-copies.ts';
 import type { ServicePort } from './network-state.ts';
 
 /** Before each answer: its virtio_net_hdr, rounded up. */
@@ -53,7 +54,7 @@ export class Answers {
   constructor(io: Pick<FrameIo, 'view' | 'scratchAt' | 'scratchBytes'>) {
     this.#view = io.view;
     this.#start = io.scratchAt;
-    this.#end = io.scratchAt + io.scratchBytes;
+    this.#end = io.scratchAt + io.scratchBytes - bytesForCopies(io.scratchBytes);
     this.#next = this.#start;
     this.#answer = { at: this.#start, limit: this.#start, end: this.#start };
   }

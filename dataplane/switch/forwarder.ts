@@ -28,7 +28,7 @@ import {
   outboundScope,
 } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
-import { NO_PORT, Note, newComposition } from '../engine/header-action.ts';
+import { METERED, NO_PORT, Note, newComposition } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';
 import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
@@ -36,6 +36,7 @@ import {
   Applied,
   type Frame,
   NO_TRANSPOSITION,
+  packetBytes,
   type TranspositionId,
   type Transpositions,
 } from '../engine/transposition.ts';
@@ -49,6 +50,8 @@ import { FlowTracker } from './flow-tracker.ts';
 import { NOT_FORWARDING } from './forwarding-ports.ts';
 import type { FragmentTable } from './fragment-table.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
+import { MirrorCopies } from './mirror-copies.ts';
+import { NO_MIRROR_SEGMENT } from './mirrors.ts';
 import type { ServicePort } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { ServiceRelay } from './service-relay.ts';
@@ -79,6 +82,8 @@ export class Forwarder {
   readonly #tracker: FlowTracker;
   readonly #denials = new Denials();
   readonly #fragments: FragmentTable;
+  readonly #copies: MirrorCopies;
+  readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
@@ -124,6 +129,15 @@ export class Forwarder {
     this.#captures = parts.captures;
     this.#learned = parts.learned;
     this.#answers = new Answers(parts.io);
+    this.#copies = new MirrorCopies({
+      io: parts.io,
+      mirrors: parts.tables.mirrors,
+      counters: parts.counters,
+      queue: {
+        emit: (port, at, end, vnetAt) => this.#emit(port, at, end, vnetAt),
+        emitTunnel: (tunnel, at, end, vnetAt) => this.#emitTunnel(tunnel, at, end, vnetAt),
+      },
+    });
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
@@ -154,6 +168,7 @@ export class Forwarder {
   forward(received: number, nowSec: number): number {
     this.#txCount = 0;
     this.#answers.clear();
+    this.#copies.clear();
     this.#denials.startBurst();
     if (nowSec !== this.#nowSec) {
       this.#nowSec = nowSec;
@@ -226,7 +241,20 @@ export class Forwarder {
     if (!this.#isFromKnownHost(rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
     const vni = vxlan.vni(frame.view, frame.at);
     frame.at += vxlan.HEADER_LEN;
+    const collector = this.#tables.mirrors.collectorOf(vni);
+    if (collector !== NO_MIRROR_SEGMENT) return this.#deliverCopy(collector);
     return this.#pass(UPLINK_PORT, tunnelScope(this.#tables, frame, vni), vni, rx);
+  }
+
+  /** A copy that another host's switch has made for a collector here. */
+  #deliverCopy(collector: number): Drop {
+    const frame = this.#frame;
+    const parsed = parseFlow(frame.view, frame.at, frame.end, this.#key);
+    if (parsed !== Drop.None) return parsed;
+    const offload = checkOffload(frame, this.#key);
+    if (offload !== Drop.None) return offload;
+    const drop = this.#emit(collector, frame.at, frame.end, frame.vnetAt);
+    return drop === Drop.None ? Drop.None : Drop.MirrorCollectorAbsent;
   }
 
   /** One frame through the switch, from the Ethernet header on. */
@@ -307,20 +335,48 @@ export class Forwarder {
   }
 
   #transmit(port: number, id: TranspositionId, hash: number): Drop {
+    const transpositions = this.#transpositions;
+    if ((transpositions.notes(id) & Note.MIRRORED) === 0) return this.#dispatch(port, id, hash);
+    const frame = this.#frame;
+    const copies = this.#copies;
+    const sent = transpositions.mirrorsSent(id);
+    copies.keep(sent, frame, packetBytes(frame, this.#key));
+    const drop = this.#dispatch(port, id, hash);
+    if (drop !== Drop.None) return drop;
+    copies.sendKept(sent, port, hash);
+    copies.send(transpositions.mirrorsReceived(id), transpositions.port(id), hash, frame);
+    return Drop.None;
+  }
+
+  /** The frame itself, edited and queued. */
+  #dispatch(port: number, id: TranspositionId, hash: number): Drop {
     const frame = this.#frame;
     const applied = this.#transpositions.apply(id, frame, this.#key);
     if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
     const notes = this.#transpositions.notes(id);
-    if (notes !== 0)
+    if ((notes & METERED) !== 0)
       this.#counters.metered(port, (notes & Note.BILLED) !== 0, frame.end - frame.at);
     const egress = this.#transpositions.port(id);
     if (egress !== NO_PORT) return this.#emit(egress, frame.at, frame.end, frame.vnetAt);
+    const tunnel = this.#tunnel;
+    tunnel.peer = this.#transpositions.peer(id);
+    tunnel.vni = this.#transpositions.vni(id);
+    tunnel.hash = hash;
+    return this.#emitTunnel(tunnel, frame.at, frame.end, frame.vnetAt);
+  }
+
+  #emitTunnel(
+    { peer, vni, hash }: { peer: number; vni: number; hash: number },
+    at: number,
+    end: number,
+    vnetAt: number,
+  ): Drop {
     const tx = this.#txCount * TX_STRIDE;
     const words = this.#io.tx;
-    words[tx + Tx.PEER] = this.#transpositions.peer(id);
-    words[tx + Tx.VNI] = this.#transpositions.vni(id);
+    words[tx + Tx.PEER] = peer;
+    words[tx + Tx.VNI] = vni;
     words[tx + Tx.HASH] = hash;
-    return this.#emit(UPLINK_PORT, frame.at, frame.end, frame.vnetAt);
+    return this.#emit(UPLINK_PORT, at, end, vnetAt);
   }
 
   #emit(port: number, at: number, end: number, vnetAt: number): Drop {

@@ -127,8 +127,8 @@ export function subnetShape(
   return { vni, prefix, gateway };
 }
 
-/** A port's policy, its access control lists still by their ids. */
-export interface PortShape extends Omit<PortPolicy, 'addresses' | 'meter'> {
+/** A port's policy, its access control lists and mirrors still by their ids. */
+export interface PortShape extends Omit<PortPolicy, 'addresses' | 'meter' | 'mirrors'> {
   readonly addresses: readonly AddressShape[];
 }
 

@@ -10,6 +10,7 @@ import type {
   AccessControlList,
   HostSettings,
   Mapping,
+  Mirror,
   Port,
   RouteTable,
   SecurityTag,
@@ -23,10 +24,12 @@ import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
 import { destinationRule, forwarderRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
+import { MIRRORS_PER_PORT_MAX } from '../limits.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
+import { Mirrors } from './mirrors.ts';
 import {
   addressKey,
   type ConfiguredPort,
@@ -67,6 +70,7 @@ export interface RealiserParts {
 }
 
 export class Realiser {
+  readonly mirrors: Mirrors;
   readonly #parts: RealiserParts;
   #host: HostState | undefined;
   readonly #networks = new Map<string, Network>();
@@ -80,6 +84,7 @@ export class Realiser {
 
   constructor(parts: RealiserParts) {
     this.#parts = parts;
+    this.mirrors = new Mirrors(parts);
     this.#lists = new AccessLists({
       bump: ({ cell }) => parts.epochs.bump(cell),
       touch: parts.touch,
@@ -100,6 +105,7 @@ export class Realiser {
     this.#parts.peers.setUdpPort(host.vxlanPort);
     // What is local, and what fits a tunnel, may have changed for every address.
     for (const key of this.#mappings.keys()) this.#parts.touch(key);
+    for (const id of this.mirrors.ids()) this.#parts.touch(`mirror/${id}`);
     return undefined;
   }
 
@@ -225,12 +231,16 @@ export class Realiser {
       if (this.#parts.isPending(portKey(owner.id))) continue;
       return `${own.resourceRef}: the address is that of ${owner.configured?.policy.resourceRef}`;
     }
+    if (settings.mirrorIds.length > MIRRORS_PER_PORT_MAX) {
+      return `${settings.mirrorIds.length} mirrors are more than the ${MIRRORS_PER_PORT_MAX} of one port`;
+    }
     const record = this.#parts.ports.ensure(settings.id);
     if (record === undefined) return 'the switch has no room for another port';
     const { index, cell } = record;
     const old = record.configured;
     const waits = shape.addresses.find(({ subnet }) => subnet.routes.pending !== undefined);
-    const { policy, lists } = this.#withLists(shape, network, record);
+    const mirrors = this.mirrors.hold(record, settings.mirrorIds);
+    const { policy, lists } = this.#withLists({ ...shape, mirrors }, network, record);
     if (old !== undefined) this.#disown(record, old, lists);
     const configured: ConfiguredPort = {
       index,
@@ -258,7 +268,8 @@ export class Realiser {
     this.#placeAddresses(configured);
     // Configured, but closed.
     const list = [...lists].find(({ pending }) => pending !== undefined);
-    return list?.pending ?? waits?.subnet.routes.pending;
+    const pending = list?.pending ?? waits?.subnet.routes.pending;
+    return pending ?? this.mirrors.pendingOf(record);
   }
 
   removePort(id: string): void {
@@ -266,6 +277,7 @@ export class Realiser {
     const old = record?.configured;
     if (record === undefined || old === undefined) return;
     this.#disown(record, old, NO_LISTS);
+    this.mirrors.hold(record, []);
     record.configured = undefined;
     this.#parts.epochs.bump(record.cell);
     this.#placeAddresses(old);
@@ -329,6 +341,10 @@ export class Realiser {
     this.#lists.removeTag(key);
   }
 
+  setMirror(settings: Mirror): Reason {
+    return this.mirrors.set(settings, this.#host, (vni) => this.#subnetByVni.has(vni));
+  }
+
   setRouteTable(settings: RouteTable): Reason {
     const reason = this.#routing.setTable(settings);
     if (reason === undefined) this.#rebuildWith(settings.id);
@@ -352,7 +368,7 @@ export class Realiser {
 
   /** The policy with the lists that its ids name, now held by the port. */
   #withLists(
-    shape: parse.PortShape,
+    shape: parse.PortShape & Pick<PortPolicy, 'mirrors'>,
     network: Network,
     record: PortRecord,
   ): { readonly policy: PortPolicy; readonly lists: ReadonlySet<ListInNetwork> } {

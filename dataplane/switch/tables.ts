@@ -14,6 +14,7 @@ import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import { uplinkPipeline } from '../layers/order.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
+import type { Mirrors } from './mirrors.ts';
 import type { PortRecord } from './network-state.ts';
 import { Peers, type SetPeer } from './peers.ts';
 import { PortRegistry } from './port-registry.ts';
@@ -30,7 +31,17 @@ export interface GoalChange {
 const FAULT_CODE = 'PolicyConfigurationFailureOnVfp';
 
 /** What depends on a kind comes after it. */
-const KINDS = ['host', 'vnet', 'tag', 'acl', 'routetable', 'subnet', 'port', 'mapping'] as const;
+const KINDS = [
+  'host',
+  'vnet',
+  'tag',
+  'acl',
+  'routetable',
+  'subnet',
+  'mirror',
+  'port',
+  'mapping',
+] as const;
 type Kind = (typeof KINDS)[number];
 
 export class SwitchTables {
@@ -79,6 +90,11 @@ export class SwitchTables {
     return this.#realiser.providerAddress;
   }
 
+  /** Mirrors, and where their copies go. */
+  get mirrors(): Mirrors {
+    return this.#realiser.mirrors;
+  }
+
   /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */
   apply(change: GoalChange): ResourceError[] {
     for (const key of change.removes) {
@@ -100,6 +116,7 @@ export class SwitchTables {
         this.#realise(kind, key);
       }
     }
+    this.mirrors.place();
     return [...this.#failures.values()];
   }
 
@@ -109,6 +126,7 @@ export class SwitchTables {
     if (record === undefined) return undefined;
     record.isAttached = true;
     this.#realiser.placePort(record);
+    this.mirrors.place();
     return record;
   }
 
@@ -117,6 +135,7 @@ export class SwitchTables {
     this.#epochs.bump(record.cell);
     this.#realiser.placePort(record);
     this.ports.collect(record);
+    this.mirrors.place();
   }
 
   #touch(key: string): void {
@@ -138,7 +157,7 @@ export class SwitchTables {
 
   #set(kind: Kind, key: string, resource: Resource): Reason {
     const { host, virtualNetwork, virtualSubnet, port, mapping, ...policy } = resource;
-    const { accessControlList, routeTable, securityTag } = policy;
+    const { accessControlList, routeTable, securityTag, mirror } = policy;
     const realiser = this.#realiser;
     if (kind === 'host' && host !== undefined) return realiser.setHost(host);
     if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
@@ -152,6 +171,7 @@ export class SwitchTables {
       return realiser.setRouteTable(routeTable);
     }
     if (kind === 'subnet' && virtualSubnet !== undefined) return realiser.setSubnet(virtualSubnet);
+    if (kind === 'mirror' && mirror !== undefined) return realiser.setMirror(mirror);
     if (kind === 'port' && port !== undefined) return realiser.setPort(port);
     if (kind === 'mapping' && mapping !== undefined) return realiser.setMapping(key, mapping);
     return `a ${kind} without its settings`;
@@ -163,6 +183,7 @@ export class SwitchTables {
     if (kind === 'mapping') this.#realiser.removeMapping(key);
     else if (kind === 'port') this.#realiser.removePort(id);
     else if (kind === 'subnet') this.#realiser.removeSubnet(id);
+    else if (kind === 'mirror') this.#realiser.mirrors.remove(id);
     else if (kind === 'acl') this.#realiser.removeAccessList(id);
     else if (kind === 'routetable') this.#realiser.removeRouteTable(id);
     else if (kind === 'tag') this.#realiser.removeSecurityTag(key);
@@ -184,6 +205,7 @@ function noneOfEach(): Record<Kind, Set<string>> {
     acl: new Set(),
     routetable: new Set(),
     subnet: new Set(),
+    mirror: new Set(),
     port: new Set(),
     mapping: new Set(),
   };

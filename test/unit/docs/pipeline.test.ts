@@ -13,6 +13,6 @@ test('docs/pipeline.md is current (npm run generate)', (t) => {
 test('the pipeline is the one the design names, in its order', (t) => {
   t.deepEqual(
     PORT_LAYERS.map(({ name }) => name),
-    ['anti-spoof', 'services', 'metering', 'acl', 'nat', 'route', 'vnet'],
+    ['anti-spoof', 'mirror', 'services', 'metering', 'acl', 'nat', 'route', 'vnet'],
   );
 });
