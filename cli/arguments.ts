@@ -11,6 +11,11 @@ export function countOption(text: string): number {
   return value;
 }
 
+/** A whole number, or 0 for none. */
+export function amountOption(text: string): number {
+  return text === '0' ? 0 : countOption(text);
+}
+
 /** One more of a list: the option may be repeated, and one value may hold several, divided by commas. */
 export function listOption(text: string, earlier: readonly string[] = []): readonly string[] {
   const entries = text.split(',').map((entry) => entry.trim());

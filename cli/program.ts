@@ -9,7 +9,9 @@ import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowsCommand } from './commands/flows.ts';
+import { addMirrorCommands } from './commands/mirror.ts';
 import { addNicCommands } from './commands/nic.ts';
+import { addPeeringCommands } from './commands/peering.ts';
 import { addPortCommands } from './commands/port.ts';
 import { addPuzzleCommands } from './commands/puzzle.ts';
 import { addResourceCommands } from './commands/resource.ts';
@@ -53,6 +55,8 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   program.commandsGroup('Policy:');
   addAclCommands(program, session);
   addRouteTableCommands(program, session);
+  addPeeringCommands(program, session);
+  addMirrorCommands(program, session);
   program.commandsGroup('Machines:');
   addVmCommands(program, session);
   addPortCommands(program, session);

@@ -12,13 +12,21 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
     'Write prefixes without host bits, addresses or tags: --from 10.1.1.0/24,VIRTUALNETWORK.',
   AclRuleInvalidSourcePortRange: 'Write ports and ranges: --from-port 80,8000-8080; ICMP has none.',
   AnotherOperationInProgress: 'Wait for the operation that is under way, then try again.',
+  AnotherPeeringAlreadyReferencesRemoteVnet:
+    'The two networks have that side already: weft peering list.',
   BadRequest: 'Compare the request with the schema: weft get /networking/weft/v1/openapi.json.',
   Canceled: 'A later write to the same resource tree replaced this one; look at what stands now.',
   InUseAccessControlListCannotBeDeleted:
-    'Take it off the subnets and interfaces that use it first.',
+    'Take it off the subnets and interfaces that use it first; weft acl list names them.',
   InUseCredentialCannotBeDeleted: 'Change the resources that refer to it first.',
   InUseIpPoolCannotBeDeleted: 'Free the addresses allocated from the pool first.',
+  InUseQosSettingsCannotBeUpdated:
+    "Take the interfaces' bandwidth away first: weft nic set NAME --qos-in 0 --qos-out 0 --qos-reserve 0.",
+  InUseRouteTableCannotBeDeleted:
+    'Take it off the subnets that use it first: weft subnet set NAME --vnet VNET --route-table none.',
   InUseServerCannotBeDeleted: 'Detach the ports on that server first: weft port list.',
+  InUseServiceInsertionCannotBeDeleted:
+    'Take it off the subnets and interfaces that use it first; weft mirror list names them.',
   InUseSubnetCannotBeDeleted: 'Delete the network interfaces in it first: weft nic list.',
   InUseSubnetCannotBeUpdated:
     'Delete the network interfaces in it first, or choose a prefix that holds them.',
@@ -53,15 +61,25 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   PrivateIPAddressInUse: 'Choose another address, or leave --ip out to have one allocated.',
   PrivateIPAddressMissing: 'A static address must be named: --ip ADDRESS.',
   PrivateIPAddressNotInSubnet: 'Choose an address inside the subnet: weft subnet list.',
+  QosGlobalSettingsNotConfigured:
+    "Write qosSettings into the switches' own settings first: weft put /virtualSwitchManager/configuration -f FILE.",
   ReferencedResourceNotProvisioned:
     'The resource it refers to is still being made or has failed; wait, or repair that first.',
+  RemotePeeringIsStaleBecauseVnetWasRecreated:
+    "Delete the other side's peering, which is for the network before, and make it again.",
   ResourceInUse: 'Delete what refers to it first.',
   RetryableError: 'Try again.',
   RouteConflict: 'Remove the other route for the prefix first: weft route-table show NAME.',
   RouteNextHopIpAddressNotFound:
     'Name an address in the virtual network of the subnets that use the table, or a peered one.',
+  ServiceInsertionElementWithUnsupportedNetworkInterface:
+    'Choose a collector in a virtual network: weft nic list.',
   SubnetIsFull: 'Delete interfaces that are no longer used, or make a larger subnet.',
   ValidationError: 'Correct what the message names.',
+  VnetAddressSpaceCannotChangeDueToPeerings:
+    "Delete the network's peerings first: weft peering list.",
+  VnetAddressSpacesOverlap:
+    'Only networks whose address spaces do not overlap can be peered: weft vnet list.',
   VnetInUse: 'Delete the network interfaces in its subnets first: weft nic list.',
 };
 

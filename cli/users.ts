@@ -1,4 +1,4 @@
-/** What refers to a policy resource, as people call it: subnets as `vnet/subnet`, interfaces by name. Called by commands/acl and route-table. */
+/** What refers to a policy resource, as people call it: subnets as `vnet/subnet`, interfaces by name. Called by commands/acl, route-table and mirror. */
 import { listAt, nameIn, textAt } from './fields.ts';
 
 /** From the resource's back references; each user once, sorted. */

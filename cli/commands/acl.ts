@@ -1,6 +1,6 @@
 /**
- * `weft acl`: access control lists and their rules (MS-NCNBI §3.1.5.1). A list applies where a subnet or an
- * interface refers to it. Of each direction the rule with the lowest priority that matches decides, else the default: `show` prints them in that order.
+ * `weft acl`: access control lists and their rules (MS-NCNBI §3.1.5.1). A list applies where `weft subnet set` or
+ * `weft nic set` puts it. Of each direction the rule with the lowest priority that matches decides, else the default: `show` prints them in that order.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Resource } from '../../fabric/northbound-client.ts';

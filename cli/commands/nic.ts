@@ -13,6 +13,7 @@ import {
 } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { formatTable } from '../table.ts';
+import { addNicSetCommand, policyFields } from './nic-set.ts';
 
 const COLLECTION = '/networkInterfaces';
 
@@ -43,6 +44,7 @@ export function addNicCommands(program: Command, session: Session): void {
     )
     .option('--hostname <name>', 'name offered by DHCP')
     .action((name: string, options: CreateOptions) => create(session, name, options));
+  addNicSetCommand(nic, session);
   nic
     .command('delete <name>')
     .description('delete a network interface and free its addresses')
@@ -102,6 +104,7 @@ async function show(session: Session, name: string): Promise<void> {
       ['subnet', nameIn(subnetRef(nic), 'subnets')],
       ['hostname', textAt(nic, 'properties', 'internalDnsNameLabel')],
       ['host', host(nic)],
+      ...policyFields(nic),
     ]),
   );
 }

@@ -1,5 +1,5 @@
 /**
- * `weft route-table`: routes of a tenant (MS-NCNBI §3.1.5.10). A table applies where a subnet refers to it; of its routes and the system's
+ * `weft route-table`: routes of a tenant (MS-NCNBI §3.1.5.10). A table applies where `weft subnet set` puts it; of its routes and the system's
  * the one with the longest prefix decides, whatever their order.
  */
 import { type Command, InvalidArgumentError } from 'commander';

@@ -11,6 +11,7 @@ import {
 } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable } from '../table.ts';
+import { change, requireSomething, WHAT_IF, type WriteOptions, withReferences } from '../writes.ts';
 
 const path = (vnet: string, name: string): string => `/virtualNetworks/${vnet}/subnets/${name}`;
 
@@ -46,6 +47,15 @@ export function addSubnetCommands(program: Command, session: Session): void {
     .requiredOption('--prefix <prefix>', 'address prefix, e.g. 10.0.2.0/24 or fd00:1:0:2::/64')
     .option('--pair <subnet>', 'subnet of the other family, for interfaces with an address in each')
     .action((name: string, options: CreateOptions) => create(session, name, options));
+  subnet
+    .command('set <name>')
+    .description('put policy on a subnet, or take it off')
+    .requiredOption('--vnet <name>', 'virtual network')
+    .option('--acl <name>', 'access control list, or none')
+    .option('--route-table <name>', 'route table, or none')
+    .option('--mirror <name>', 'mirror that gets copies of its packets, or none')
+    .option(...WHAT_IF)
+    .action((name: string, options: SetOptions) => set(session, name, options));
   subnet
     .command('delete <name>')
     .description('delete a subnet; refused while a network interface is in it')
@@ -91,6 +101,8 @@ async function show(session: Session, subnetPath: string): Promise<void> {
       ['gateway', gateway(subnet)],
       ['vni', virtualSubnetId(subnet)],
       ['acl', lastName(textAt(subnet, 'properties', 'accessControlList', 'resourceRef'))],
+      ['route table', lastName(textAt(subnet, 'properties', 'routeTable', 'resourceRef'))],
+      ['mirror', lastName(textAt(subnet, 'properties', 'serviceInsertion', 'resourceRef'))],
       ['interfaces', users.map((ref) => nameIn(ref, 'networkInterfaces')).join(', ')],
     ]);
   });
@@ -112,6 +124,25 @@ async function create(session: Session, name: string, options: CreateOptions): P
     },
   });
   session.print(subnet, () => `created ${subnet.resourceRef}\n`);
+}
+
+interface SetOptions extends WriteOptions {
+  readonly vnet: string;
+  readonly acl?: string;
+  readonly routeTable?: string;
+  readonly mirror?: string;
+}
+
+async function set(session: Session, name: string, options: SetOptions): Promise<void> {
+  const { vnet, acl, routeTable, mirror } = options;
+  requireSomething({ acl, routeTable, mirror }, '--acl, --route-table, --mirror');
+  await change(session, path(vnet, name), options, (properties) =>
+    withReferences(properties, [
+      ['accessControlList', 'accessControlLists', acl],
+      ['routeTable', 'routeTables', routeTable],
+      ['serviceInsertion', 'serviceInsertions', mirror],
+    ]),
+  );
 }
 
 /** The router's address: the first usable one, on every host. */

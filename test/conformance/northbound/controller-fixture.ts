@@ -74,6 +74,8 @@ export interface Controller {
   as(name: string, kind: RoleKind): Promise<Client>;
   anonymous(): Client;
   readonly port: number;
+  /** Files of the certificate that `client` shows, for programs that read them. */
+  readonly credentials: Credentials;
 }
 
 export interface ControllerOptions {
@@ -138,6 +140,7 @@ export async function startController(
     const { cert, key } = await pem(await authority.ensure({ name, kind }));
     return clientOf({ cert, key });
   };
+  const credentials = await authority.ensure({ name: 'admin', kind: 'client' });
   const client = await as('admin', 'client');
   t.teardown(async () => {
     for (const agent of agents) agent.destroy();
@@ -148,7 +151,7 @@ export async function startController(
     await store.close();
     await rm(directory, { recursive: true, force: true });
   });
-  return { client, store, realised, as, anonymous: () => clientOf({}), port };
+  return { client, store, realised, as, anonymous: () => clientOf({}), port, credentials };
 }
 
 async function openStore(options: ControllerOptions, directory: string): Promise<Store> {

@@ -346,6 +346,6 @@ test('help and version are no faults', async (t) => {
 test('completion knows every command, and is a script that bash can read', async (t) => {
   const { out } = await weft({}, 'completion', 'bash');
   t.regex(out, /'vnet create'\) words='--prefix --subnet/);
-  t.regex(out, /'subnet'\) words='list show create delete/);
+  t.regex(out, /'subnet'\) words='list show create set delete/);
   t.regex((await weft({}, 'completion', 'zsh')).out, /^autoload -U \+X bashcompinit/);
 });
