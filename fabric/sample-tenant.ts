@@ -152,6 +152,7 @@ function nicProperties(vnet: string, machine: string, subnet: string): object {
   const lonely = machine === 'data1' ? LONELY[vnet] : undefined;
   return {
     privateMacAllocationMethod: 'Dynamic',
+    internalDnsNameLabel: machine,
     ipConfigurations: [
       {
         resourceId: 'primary',

@@ -376,14 +376,18 @@ class Walk {
     if (known[1] === Service.RELAY) {
       // The server's own answer is nobody's to foretell.
       if (!this.#parts.hasDevice(SERVICE_PORT)) return this.#dropped(Drop.ServiceUnsupported);
-      const verdict: TraceVerdict = { kind: 'answer', service: known[0] };
-      return { drop: Drop.None, verdict, leaves: undefined };
+      return { drop: Drop.None, verdict: this.#answerVerdict(known[0]), leaves: undefined };
     }
     const drop = answers.answer(known[1], this.#frame, key, servicePort);
     if (drop !== Drop.None) return this.#dropped(drop);
-    const verdict: TraceVerdict = { kind: 'answer', service: known[0] };
+    const verdict = this.#answerVerdict(known[0]);
     const leaves = answers.end === answers.at ? undefined : ([answers.at, answers.end] as const);
     return { drop, verdict, leaves };
+  }
+
+  /** In the words of the rule that hands the packet over. */
+  #answerVerdict(service: string): TraceVerdict {
+    return { kind: 'answer', service: this.#tools.log.last?.id ?? service };
   }
 
   #dropped(drop: Drop): End {

@@ -9,8 +9,8 @@ const MUST_SAY: MustSay = [
   [/^weft flows --nic shop-a/, /encapsulate VNI \d+ to 198\.51\.100\.\d+/],
   [/^weft port counters/, /SpoofedIpv4 +2\n[\s\S]*NoMapping +2/],
   [/^weft subnet create extra/, /InvalidSubnet/],
-  [/^weft revisions diff 18/, /^- \/networkInterfaces\/shop-b/],
-  [/^weft revisions restore 18/, /revision 20 puts back/],
+  [/^weft revisions diff 19/, /^- \/networkInterfaces\/shop-b/],
+  [/^weft revisions restore 19/, /revision 21 puts back/],
   [/^weft down/, /the fabric is down/],
 ];
 

@@ -1,0 +1,15 @@
+/** docs/packet-walks.md is true: the traces of the page, on the sample tenant, say where packets go and how they leave. */
+import { test } from 'tap';
+import { followPage, type MustSay, PAGE_TIMEOUT_MS } from './tutorial-page.ts';
+
+const MUST_SAY: MustSay = [
+  [/--to 10\.1\.1\.5$/, /within the subnet[\s\S]*delivered to \/networkInterfaces\/blue-web2/],
+  [/--from blue-web3/, /between subnets +- +source MAC 12:34:56:78:9a:bc, TTL minus one/],
+  [/--both$/, /encapsulate VNI 4097[\s\S]*and the answer[\s\S]*encapsulate VNI 4096/],
+  [/--to 10\.1\.2\.71$/, /NoMapping/],
+  [/--port 53$/, /answered by the switch itself/],
+];
+
+test('packet walks', { timeout: PAGE_TIMEOUT_MS }, (t) =>
+  followPage(t, 'packet-walks.md', MUST_SAY),
+);
