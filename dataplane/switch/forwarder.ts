@@ -343,8 +343,11 @@ export class Forwarder {
     copies.keep(sent, frame, packetBytes(frame, this.#key));
     const drop = this.#dispatch(port, id, hash);
     if (drop !== Drop.None) return drop;
-    copies.sendKept(sent, port, hash);
-    copies.send(transpositions.mirrorsReceived(id), transpositions.port(id), hash, frame);
+    // As a small integer, which costs no allocation to hand on; the descriptor takes it modulo 2^32.
+    const spread = hash | 0;
+    if (sent !== 0) copies.sendKept(sent, port, spread);
+    const received = transpositions.mirrorsReceived(id);
+    if (received !== 0) copies.send(received, transpositions.port(id), spread, frame);
     return Drop.None;
   }
 
