@@ -97,7 +97,7 @@ function measure(scene: Scene, frames: number): Figure {
   const io = burstRing();
   // The slow path's scene meets each flow once, then a table too small for it: each frame is a new flow.
   const flowsMax = scene.share < 1 ? 1024 : 65_536;
-  const core = sampleSwitch(io, systemClock, flowsMax);
+  const core = sampleSwitch(io, systemClock, { flowsMax });
   run(core, io, scene, frames / 4);
   const heapBefore = process.memoryUsage().heapUsed;
   const { spentMs, done } = run(core, io, scene, frames);

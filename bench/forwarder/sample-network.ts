@@ -53,14 +53,20 @@ export function sampleGoal(): readonly Resource[] {
   ];
 }
 
+export interface SampleLimits {
+  readonly flowsMax: number;
+  /** Default: as limits.ts has it. */
+  readonly flowsPerPortMax?: number;
+}
+
 /** A switch that knows the network, or a variant of it, and has everything attached. */
 export function sampleSwitch(
   io: FrameIo,
   clock: Clock,
-  flowsMax: number,
+  limits: SampleLimits,
   upserts: readonly Resource[] = sampleGoal(),
 ): SwitchCore {
-  const core = new SwitchCore({ io, clock, rng: seededRng(1), flowsMax });
+  const core = new SwitchCore({ io, clock, rng: seededRng(1), ...limits });
   const locals = Object.keys(DEVICES);
   const errors = core.applyGoal({ upserts, removes: [] });
   if (errors[0] !== undefined) throw new TypeError(`${errors[0].key}: ${errors[0].message}`);

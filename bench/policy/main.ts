@@ -117,12 +117,12 @@ function measure(scene: string, contestant: string, round: number, frames: numbe
   });
   const established = bursts(dst, ESTABLISHED_BURSTS, false);
   const io = burstRing();
-  const core = sampleSwitch(io, systemClock, FLOWS_MAX, goal);
+  const core = sampleSwitch(io, systemClock, { flowsMax: FLOWS_MAX }, goal);
   rate(core, io, established, { frames: frames / 4, repeats: REPEATS });
   const fast = rate(core, io, established, { frames, repeats: REPEATS });
   const fresh = bursts(dst, NEW_FLOW_BURSTS, true);
   const small = burstRing();
-  const slowCore = sampleSwitch(small, systemClock, NEW_FLOWS_MAX, goal);
+  const slowCore = sampleSwitch(small, systemClock, { flowsMax: NEW_FLOWS_MAX }, goal);
   rate(slowCore, small, fresh, { frames: frames / 40, repeats: 1 });
   const slow = rate(slowCore, small, fresh, { frames: frames / 10, repeats: 1 });
   const samples = [sample(ESTABLISHED, fast / 1e6), sample(NEW_FLOWS, slow / 1e3)];

@@ -14,7 +14,7 @@ const FRAMES = 1_000_000;
 
 test('a million frames of known flows leave the heap as it was', (t) => {
   const io = burstRing();
-  const core = sampleSwitch(io, new ManualClock(), 1024);
+  const core = sampleSwitch(io, new ManualClock(), { flowsMax: 1024 });
   const frames: RingFrame[] = Array.from({ length: 64 }, (_, index) => {
     const ports = { src: index + 1, dst: 0xff00 + index };
     const kinds: RingFrame[] = [
