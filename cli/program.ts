@@ -17,6 +17,7 @@ import { addPuzzleCommands } from './commands/puzzle.ts';
 import { addResourceCommands } from './commands/resource.ts';
 import { addRevisionsCommands } from './commands/revisions.ts';
 import { addRouteTableCommands } from './commands/route-table.ts';
+import { addRouteQuestions } from './commands/routes.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addVmCommands } from './commands/vm.ts';
@@ -62,6 +63,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addPortCommands(program, session);
   addFlowsCommand(program, session);
   addTraceCommand(program, session);
+  addRouteQuestions(program, session);
   addCaptureCommand(program, session);
   program.commandsGroup('Learning:');
   addPuzzleCommands(program, session);

@@ -6,6 +6,7 @@ import type Type from 'typebox';
 import { messageOf } from '../../base/errors.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
 import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
+import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
@@ -81,6 +82,39 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       const { nic, host } = attached(context, id);
       const { ports } = await context.ask(host, 'counters', { portId: nic.instanceId });
       return { value: ports.map((port) => ({ host, ...named(context, port) })), missing: [] };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/effectiveRoutes',
+    query: '?limit=',
+    summary:
+      'routes of the subnets that a network interface is in, at most `limit`: origin, next hop, the resource that asks for each, ' +
+      'whether another of the same prefix counts instead, and why packets that follow it are dropped',
+    answer: async (context, { id, query }) => {
+      const { nic, host } = attached(context, id);
+      const limit = limitOf(query, { usual: ROUTES_PAGE_MAX, max: ROUTES_PAGE_MAX });
+      const question = { portId: nic.instanceId, limit };
+      const { subnets } = await context.ask(host, 'effectiveRoutes', question);
+      return { host, value: subnets };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/nextHop',
+    query: '?destination=&source=',
+    summary:
+      'next hop of what a network interface sends to an address, and the route that says so; `source`: one of its addresses, ' +
+      'by default the first of the family',
+    answer: async (context, { id, query }) => {
+      const { nic, host } = attached(context, id);
+      const destination = query.get('destination');
+      if (destination === null) {
+        throw fault('InvalidParameterValue', 'name a destination address', 'destination');
+      }
+      const source = query.get('source');
+      const question = { portId: nic.instanceId, destination, ...(source !== null && { source }) };
+      return { host, ...(await context.ask(host, 'nextHop', question)) };
     },
   },
   {
@@ -172,13 +206,16 @@ function named<T extends { readonly portId: string }>(
   return { ...row, resourceRef: refOfPort(context, row.portId) };
 }
 
-const FLOWS_DEFAULT = 100;
+const FLOWS_LIMIT = { usual: 100, max: FLOWS_PAGE_MAX };
 
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit') ?? String(FLOWS_DEFAULT);
+function limitOf(
+  query: URLSearchParams,
+  { usual, max }: { readonly usual: number; readonly max: number } = FLOWS_LIMIT,
+): number {
+  const text = query.get('limit') ?? String(usual);
   const limit = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= FLOWS_PAGE_MAX) return limit;
-  const message = `'${text}' is no whole number from 1 to ${FLOWS_PAGE_MAX}`;
+  if (limit >= 1 && limit <= max) return limit;
+  const message = `'${text}' is no whole number from 1 to ${max}`;
   throw fault('InvalidParameterValue', message, 'limit');
 }
 

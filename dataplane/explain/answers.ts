@@ -8,6 +8,8 @@ import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
 import { addressKey, type ConfiguredPort } from '../switch/network-state.ts';
+import type { SwitchTables } from '../switch/tables.ts';
+import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
 import type { SwitchMethod } from './switch-method.ts';
 import { frameOf, type Sender } from './traced-frame.ts';
 import type { Tracer, TracerParts } from './tracer.ts';
@@ -18,7 +20,12 @@ export type SwitchAnswers = {
 
 /** Each throws an SdnError where the question makes no sense here. */
 export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers {
-  return { trace: (question) => answerTrace(parts, tracer, question) };
+  const { tables } = parts;
+  return {
+    effectiveRoutes: (question) => answerEffectiveRoutes(portAt(tables, question.portId), question),
+    nextHop: (question) => answerNextHop(portAt(tables, question.portId), question),
+    trace: (question) => answerTrace(parts, tracer, question),
+  };
 }
 
 function answerTrace(
@@ -36,14 +43,16 @@ function answerTrace(
     return tracer.trace(entrance, frame, { asReply }).answer;
   }
   const { portId, packet } = question;
-  const port = tables.ports.get(portId)?.configured;
-  if (port === undefined) {
-    throw new SdnError('SDN_SWITCH_PORT_UNKNOWN', `the switch does not know port ${portId}`, {
-      remedy: 'See the state of the interface: weft nic show.',
-    });
-  }
-  const frame = frameOf(packet, senderOf(port));
+  const frame = frameOf(packet, senderOf(portAt(tables, portId)));
   return tracer.trace({ kind: 'port', portId }, frame, { asReply }).answer;
+}
+
+function portAt(tables: SwitchTables, portId: string): ConfiguredPort {
+  const port = tables.ports.get(portId)?.configured;
+  if (port !== undefined) return port;
+  throw new SdnError('SDN_SWITCH_PORT_UNKNOWN', `the switch does not know port ${portId}`, {
+    remedy: 'See the state of the interface: weft nic show.',
+  });
 }
 
 /** What the VM behind a port would fill in: it finds its neighbours by ARP or neighbour discovery, everybody else through its router. */

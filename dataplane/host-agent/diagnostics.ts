@@ -42,6 +42,8 @@ const ANSWERS: Answers = {
     if (own.length === 0) throw portUnknown(portId);
     return { ports: own };
   },
+  effectiveRoutes: (host, question) => host.switchAnswer('effectiveRoutes', question),
+  nextHop: (host, question) => host.switchAnswer('nextHop', question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };
 

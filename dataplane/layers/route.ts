@@ -111,9 +111,14 @@ export const NO_ROUTE: Rule = {
   action: deny(Drop.NoRoute),
 };
 
+/** Of the rule that a route becomes; one active route of a subnet has it. */
+export function routeName({ nextHopType, prefix }: Route): string {
+  return `${nextHopType} ${formatIpPrefixWords(prefix)}`;
+}
+
 function ruleOf(own: Route, counter: RuleCounter): Rule {
   return {
-    id: `${own.nextHopType} ${formatIpPrefixWords(own.prefix)}`,
+    id: routeName(own),
     resourceRef: own.resourceRef,
     priority: 0,
     predicates: [{ field: 'dstAddress', in: own.prefix }],

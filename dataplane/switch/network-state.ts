@@ -134,6 +134,8 @@ export interface SubnetRoutes {
   readonly pending: string | undefined;
   replace(routes: readonly EffectiveRoute[]): void;
   suspend(reason: string): void;
+  /** The active route for this destination, by the lookup that forwards; undefined: none leads there. */
+  routeFor(address: IpWords): EffectiveRoute | undefined;
   /** Does a route send what is for this address to an appliance? */
   leadsToAppliance(w0: number, w1: number, w2: number, w3: number): boolean;
 }

@@ -23,6 +23,7 @@ import {
   peeringGroup,
   type Route,
   routeGroup,
+  routeName,
 } from '../layers/route.ts';
 import { OWN_DOMAIN } from '../layers/vnet.ts';
 import * as parse from './goal-parser.ts';
@@ -189,6 +190,12 @@ export class ReplaceableRoutes implements SubnetRoutes {
   leadsToAppliance(w0: number, w1: number, w2: number, w3: number): boolean {
     const action = this.#routes?.ruleFor(w0, w1, w2, w3)?.action;
     return action?.kind === 'allow' && action.steering?.nextHop !== undefined;
+  }
+
+  routeFor([w0, w1, w2, w3]: IpWords): EffectiveRoute | undefined {
+    const rule = this.#routes?.ruleFor(w0, w1, w2, w3);
+    if (rule === undefined) return undefined;
+    return this.#effective.find((own) => own.isActive && routeName(own) === rule.id);
   }
 
   suspend(reason: string): void {

@@ -9,11 +9,19 @@ import type Type from 'typebox';
 import Value from 'typebox/value';
 import { CountersAnswer, CountersQuestion } from './counters.ts';
 import { FlowsAnswer, FlowsQuestion } from './flows.ts';
+import {
+  EffectiveRoutesAnswer,
+  EffectiveRoutesQuestion,
+  NextHopAnswer,
+  NextHopQuestion,
+} from './routes.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
   counters: { question: CountersQuestion, answer: CountersAnswer },
+  effectiveRoutes: { question: EffectiveRoutesQuestion, answer: EffectiveRoutesAnswer },
   flows: { question: FlowsQuestion, answer: FlowsAnswer },
+  nextHop: { question: NextHopQuestion, answer: NextHopAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 

@@ -24,7 +24,7 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>): AskTarget {
       {
         flows: async ({ portId }) =>
           own.filter((id) => portId === undefined || id === portId).map((id) => flowOf(id)),
-        switchAnswer: () => Promise.reject(new Error('no switch')),
+        switchAnswer: (asked) => Promise.resolve(SWITCH_ANSWERS[asked] as never),
         counters: () => ({
           ports: own.map((portId) => ({ portId, name: 'tap0', ...NO_TRAFFIC, rxPackets: 3 })),
           uplink: { name: 'up0', ...NO_TRAFFIC, drops: { VniUnknown: 2 } },
@@ -36,6 +36,17 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>): AskTarget {
     return answer as never;
   };
 }
+
+const ROUTE = {
+  ...{ prefix: '10.1.0.0/16', origin: 'System', nextHopType: 'VnetLocal' },
+  ...{ resourceRef: '/virtualNetworks/blue', isActive: true },
+};
+const SWITCH_ANSWERS: Readonly<Record<string, unknown>> = {
+  effectiveRoutes: { subnets: [{ resourceRef: '/s', routes: [ROUTE], total: 1 }] },
+  nextHop: {
+    ...{ source: '10.1.1.4', destination: '10.1.1.5', nextHopType: 'VnetLocal', route: ROUTE },
+  },
+};
 
 function flowOf(portId: string) {
   return {
@@ -98,4 +109,17 @@ test('wrong limits and methods are refused', async (t) => {
   const posted = await controller.client.send('POST', `${WEFT}/flows`, {});
   t.is(posted.status, 405);
   t.is(posted.headers['allow'], 'GET');
+});
+
+test('routes and next hop of an interface come from its host; a destination must be named', async (t) => {
+  const { controller } = await withNic(t, 'host1');
+  const of = `${WEFT}/networkInterfaces/a`;
+  const routes = await controller.client.get(`${of}/effectiveRoutes`);
+  t.is(routes.status, 200, routes.text);
+  t.is(routes.at('host'), 'host1');
+  t.is(routes.at('value.0.routes.0.origin'), 'System');
+  t.is((await controller.client.get(`${of}/effectiveRoutes?limit=2001`)).status, 400);
+  const hop = await controller.client.get(`${of}/nextHop?destination=10.1.1.5`);
+  t.is(hop.at('nextHopType'), 'VnetLocal', hop.text);
+  t.is((await controller.client.get(`${of}/nextHop`)).at('error.target'), 'destination');
 });
