@@ -45,7 +45,7 @@ const MEASURES: readonly Measure[] = [
   { id: 'frames', title: 'frames', unit: 'thousand/s per core', better: 'higher' },
   { id: 'replaced', title: 'policies replaced', unit: '', better: 'higher' },
   { id: 'lost', title: 'permitted frames lost', unit: '', better: 'lower' },
-  { id: 'leaked', title: 'denied frames not dropped', unit: '', better: 'lower' },
+  { id: 'leaked', title: 'denied frames sent', unit: '', better: 'lower' },
   { id: 'stall', title: 'longest stall', unit: 'ms', better: 'lower' },
   { id: 'burst', title: 'longest burst without a replacement', unit: 'ms', better: 'lower' },
   { id: 'replace', title: 'processor time of a replacement', unit: 'ms', better: 'lower' },
