@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { addAclCommands } from './commands/acl.ts';
 import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
+import { addDropsCommand } from './commands/drops.ts';
 import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowsCommand } from './commands/flows.ts';
 import { addMirrorCommands } from './commands/mirror.ts';
@@ -63,6 +64,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addPortCommands(program, session);
   addFlowsCommand(program, session);
   addTraceCommand(program, session);
+  addDropsCommand(program, session);
   addRouteQuestions(program, session);
   addCaptureCommand(program, session);
   program.commandsGroup('Learning:');
