@@ -28,8 +28,8 @@ export interface AddressSet {
 }
 
 const FIRST: IpWords = [0, 0, 0, 0];
-const IPV4_FIRST: IpWords = ipv4Words(0);
-const IPV4_LAST: IpWords = ipv4Words(0xffff_ffff);
+export const IPV4_FIRST: IpWords = ipv4Words(0);
+export const IPV4_LAST: IpWords = ipv4Words(0xffff_ffff);
 const LAST: IpWords = [0xffff_ffff, 0xffff_ffff, 0xffff_ffff, 0xffff_ffff];
 
 /** Prefixes named one by one before a description says how many more there are. */
@@ -112,7 +112,8 @@ function normalised(ranges: readonly AddressRange[]): AddressRange[] {
   return merged;
 }
 
-function compareWords(a: IpWords, b: IpWords): number {
+/** Below, equal, above: -1, 0, 1. */
+export function compareWords(a: IpWords, b: IpWords): number {
   return compare(a, b[0], b[1], b[2], b[3]);
 }
 
@@ -125,7 +126,7 @@ function compare(a: IpWords, w0: number, w1: number, w2: number, w3: number): nu
 }
 
 /** The next address; undefined after the last. */
-function after(words: IpWords): IpWords | undefined {
+export function after(words: IpWords): IpWords | undefined {
   const next: [number, number, number, number] = [...words];
   for (const index of [3, 2, 1, 0] as const) {
     next[index] = (next[index] + 1) >>> 0;

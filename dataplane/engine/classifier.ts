@@ -9,6 +9,8 @@
  *
  * Fields: both addresses of both families, protocol, both ports. Built once for a list and never changed. Equal bitmaps are held once, of
  * all fields together. A lookup is five binary searches and one pass over at most ⌈rules / 32⌉ words; it allocates nothing.
+ * Building is a sweep over the sorted bounds of all ranges, in numbers (IPv6 addresses apart), since a list is replaced by the thread that
+ * forwards: some milliseconds for thousands of rules.
  * Memory: at most 2 · ranges + 1 bitmaps a field (limits: CLASSIFIED_RULES_MAX, CLASSIFIED_RANGES_MAX).
  *
  * Called by group (classifiedGroup).
@@ -17,24 +19,26 @@ import { assert } from '../../base/assert.ts';
 import { IPV4_MAPPED_WORD, type IpWords } from '../../base/ip-words.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { CLASSIFIED_RANGES_MAX, CLASSIFIED_RULES_MAX } from '../limits.ts';
-import { rangesOf } from './address-set.ts';
-import type { Predicate } from './predicate.ts';
+import {
+  type AddressRange,
+  after,
+  compareWords,
+  IPV4_FIRST,
+  IPV4_LAST,
+  rangesOf,
+} from './address-set.ts';
+import type { NumberRange, Predicate } from './predicate.ts';
 import type { Rule } from './rule.ts';
 
 /** No rule matches. */
 export const NO_RULE = -1;
 
-/** Values of one field that a rule matches; inclusive. */
-interface Span {
-  readonly from: bigint;
-  readonly to: bigint;
-}
-
 type Field = 'srcAddress' | 'dstAddress' | 'protocol' | 'srcPort' | 'dstPort';
 const FIELDS: readonly string[] = ['srcAddress', 'dstAddress', 'protocol', 'srcPort', 'dstPort'];
 
-const IPV4_FIRST = 0xffffn << 32n;
-const IPV4_LAST = IPV4_FIRST | 0xffff_ffffn;
+const NUMBER_LAST = 0xffff_ffff;
+/** A bound of a range and the rule it belongs to in one exact number: 33 bits and 20. */
+const RULE_SPAN = 2 ** 20;
 
 /** Why these rules cannot be classified; undefined: they can. */
 export function unclassifiable(rules: readonly Rule[]): string | undefined {
@@ -58,7 +62,7 @@ export class Classifier {
   /** All different bitmaps, one after the other. */
   #pool: Uint32Array;
   #bitmaps = 0;
-  /** While building: bitmaps by hash. */
+  /** While building: where the bitmaps of a hash lie in the pool. */
   readonly #byHash = new Map<number, number[]>();
   readonly #src: AddressIndex;
   readonly #dst: AddressIndex;
@@ -108,58 +112,85 @@ export class Classifier {
   }
 
   #addressIndex(rules: readonly Rule[], field: 'srcAddress' | 'dstAddress'): AddressIndex {
-    const spans = rules.map(({ predicates }) => addressSpans(predicateOf(predicates, field)));
-    const ipv4 = spans.map((own) =>
-      own?.flatMap(({ from, to }) => {
-        const clipped = {
-          from: (from > IPV4_FIRST ? from : IPV4_FIRST) - IPV4_FIRST,
-          to: (to < IPV4_LAST ? to : IPV4_LAST) - IPV4_FIRST,
-        };
-        return clipped.from > clipped.to ? [] : [clipped];
-      }),
-    );
-    const ipv6 = spans.map((own) =>
-      own?.filter(({ from, to }) => from < IPV4_FIRST || to > IPV4_LAST),
-    );
-    return new AddressIndex(this.#intervals(ipv4), this.#intervals(ipv6));
+    const ranges = rules.map(({ predicates }) => addressRanges(predicateOf(predicates, field)));
+    return new AddressIndex(this.#numberIntervals(ranges, ipv4Part), this.#ipv6Intervals(ranges));
   }
 
   #numberIndex(rules: readonly Rule[], field: 'protocol' | 'srcPort' | 'dstPort'): NumberIndex {
-    const spans = rules.map(({ predicates }) => numberSpans(predicateOf(predicates, field)));
-    return new NumberIndex(this.#intervals(spans));
+    const ranges = rules.map(({ predicates }) => numberRanges(predicateOf(predicates, field)));
+    return new NumberIndex(this.#numberIntervals(ranges, identity));
   }
 
-  /** Elementary intervals: where each begins, and where its bitmap lies in the pool. The first begins at 0. */
-  #intervals(spans: readonly (readonly Span[] | undefined)[]): Intervals {
-    const current = new Uint32Array(this.#wordsPerBitmap);
-    const turns = new Map<bigint, number[]>();
-    const turn = (at: bigint, rule: number) => {
-      const known = turns.get(at);
-      if (known === undefined) turns.set(at, [rule]);
-      else known.push(rule);
-    };
-    for (const [rule, own] of spans.entries()) {
-      if (own === undefined) flip(current, rule);
-      for (const { from, to } of own ?? []) {
-        turn(from, rule);
-        turn(to + 1n, rule);
+  /** `numbersOf`: what of a range lies among these numbers. Ranges undefined: the rule matches every value. */
+  #numberIntervals<Range>(
+    ranges: readonly (readonly Range[] | undefined)[],
+    numbersOf: (range: Range) => NumberRange | undefined,
+  ): Intervals {
+    const sweep = this.#sweep(ranges);
+    const bounds: number[] = [];
+    for (const [rule, own] of ranges.entries()) {
+      for (const range of own ?? []) {
+        const numbers = numbersOf(range);
+        if (numbers === undefined) continue;
+        bounds.push(numbers.from * RULE_SPAN + rule);
+        if (numbers.to < NUMBER_LAST) bounds.push((numbers.to + 1) * RULE_SPAN + rule);
       }
     }
-    const starts = [...turns.keys()].sort((a, b) => (a < b ? -1 : 1));
-    if (starts[0] !== 0n) starts.unshift(0n);
-    const bitmaps = starts.map((start) => {
-      for (const rule of turns.get(start) ?? []) flip(current, rule);
-      return this.#intern(current);
-    });
+    const starts = [0];
+    const bitmaps: number[] = [];
+    let start = 0;
+    for (const bound of Float64Array.from(bounds).sort()) {
+      const at = Math.floor(bound / RULE_SPAN);
+      if (at !== start) {
+        bitmaps.push(this.#intern(sweep));
+        starts.push(at);
+        start = at;
+      }
+      sweep.flip(bound - at * RULE_SPAN);
+    }
+    bitmaps.push(this.#intern(sweep));
     return { starts, bitmaps };
   }
 
+  /** Starts are four words each. */
+  #ipv6Intervals(ranges: readonly (readonly AddressRange[] | undefined)[]): Intervals {
+    const sweep = this.#sweep(ranges);
+    const bounds: { readonly at: IpWords; readonly rule: number }[] = [];
+    for (const [rule, own] of ranges.entries()) {
+      for (const { from, to } of own ?? []) {
+        if (compareWords(from, IPV4_FIRST) >= 0 && compareWords(to, IPV4_LAST) <= 0) continue;
+        bounds.push({ at: from, rule });
+        const end = after(to);
+        if (end !== undefined) bounds.push({ at: end, rule });
+      }
+    }
+    bounds.sort((a, b) => compareWords(a.at, b.at));
+    let start: IpWords = [0, 0, 0, 0];
+    const starts: number[] = [...start];
+    const bitmaps: number[] = [];
+    for (const { at, rule } of bounds) {
+      if (compareWords(at, start) !== 0) {
+        bitmaps.push(this.#intern(sweep));
+        starts.push(...at);
+        start = at;
+      }
+      sweep.flip(rule);
+    }
+    bitmaps.push(this.#intern(sweep));
+    return { starts, bitmaps };
+  }
+
+  /** Before the first bound: the rules that match every value. */
+  #sweep(ranges: readonly unknown[]): Sweep {
+    const sweep = new Sweep(this.#wordsPerBitmap);
+    for (const [rule, own] of ranges.entries()) if (own === undefined) sweep.flip(rule);
+    return sweep;
+  }
+
   /** Where the bitmap lies in the pool. */
-  #intern(bitmap: Uint32Array): number {
-    const hash = hashOf(bitmap);
-    const same = this.#byHash.get(hash) ?? [];
-    const known = same.find((at) => bitmap.every((word, index) => this.#pool[at + index] === word));
-    if (known !== undefined) return known;
+  #intern({ bitmap, hash }: Sweep): number {
+    const same = this.#byHash.get(hash);
+    for (const at of same ?? []) if (this.#holds(at, bitmap)) return at;
     const at = this.#bitmaps * this.#wordsPerBitmap;
     if (at === this.#pool.length) {
       const grown = new Uint32Array(this.#pool.length * 2);
@@ -168,13 +199,39 @@ export class Classifier {
     }
     this.#pool.set(bitmap, at);
     this.#bitmaps += 1;
-    this.#byHash.set(hash, [...same, at]);
+    if (same === undefined) this.#byHash.set(hash, [at]);
+    else same.push(at);
     return at;
+  }
+
+  #holds(at: number, bitmap: Uint32Array): boolean {
+    const pool = this.#pool;
+    for (let word = 0; word < bitmap.length; word += 1) {
+      if (pool[at + word] !== bitmap[word]) return false;
+    }
+    return true;
+  }
+}
+
+/** The rules that match at one point of a field, and a hash of them that is kept up with each change (Zobrist). */
+class Sweep {
+  readonly bitmap: Uint32Array;
+  hash = 0;
+
+  constructor(words: number) {
+    this.bitmap = new Uint32Array(words);
+  }
+
+  flip(rule: number): void {
+    this.bitmap[rule >>> 5] = (this.bitmap[rule >>> 5] ?? 0) ^ (1 << (rule & 31));
+    this.hash ^= mixed(rule + 1);
   }
 }
 
 interface Intervals {
-  readonly starts: readonly bigint[];
+  /** Ascending, the first 0. */
+  readonly starts: readonly number[];
+  /** Where the bitmap of each lies in the pool. */
   readonly bitmaps: readonly number[];
 }
 
@@ -184,10 +241,8 @@ class NumberIndex {
   readonly #bitmaps: Uint32Array;
 
   constructor({ starts, bitmaps }: Intervals) {
-    // An interval that begins after the last value has nothing in it.
-    const within = starts.filter((start) => start <= 0xffff_ffffn);
-    this.#starts = Uint32Array.from(within, Number);
-    this.#bitmaps = Uint32Array.from(bitmaps.slice(0, within.length));
+    this.#starts = Uint32Array.from(starts);
+    this.#bitmaps = Uint32Array.from(bitmaps);
   }
 
   get byteLength(): number {
@@ -216,11 +271,8 @@ class AddressIndex {
 
   constructor(ipv4: Intervals, ipv6: Intervals) {
     this.#ipv4 = new NumberIndex(ipv4);
-    const within = ipv6.starts.filter((start) => start >> 128n === 0n);
-    this.#starts = Uint32Array.from(
-      within.flatMap((start) => [96n, 64n, 32n, 0n].map((bits) => Number(low32(start >> bits)))),
-    );
-    this.#bitmaps = Uint32Array.from(ipv6.bitmaps.slice(0, within.length));
+    this.#starts = Uint32Array.from(ipv6.starts);
+    this.#bitmaps = Uint32Array.from(ipv6.bitmaps);
   }
 
   get byteLength(): number {
@@ -267,48 +319,47 @@ function predicateOf(predicates: readonly Predicate[], field: Field): Predicate 
   return predicates.find((predicate) => predicate.field === field);
 }
 
-/** Undefined: every value. */
-function addressSpans(predicate: Predicate | undefined): Span[] | undefined {
+/** Disjoint; undefined: every value. */
+function addressRanges(predicate: Predicate | undefined): readonly AddressRange[] | undefined {
   if (predicate === undefined) return undefined;
   const set = 'set' in predicate ? predicate.set.ranges : undefined;
   const ranges = set ?? ('in' in predicate ? rangesOf(predicate.in) : undefined);
   assert(ranges !== undefined, 'a predicate about addresses');
-  return ranges.map(({ from, to }) => ({ from: bigintOf(from), to: bigintOf(to) }));
+  return ranges;
 }
 
-/** Undefined: every value. Ranges of one predicate may overlap. */
-function numberSpans(predicate: Predicate | undefined): Span[] | undefined {
+/** Disjoint, while those of the predicate may overlap; undefined: every value. */
+function numberRanges(predicate: Predicate | undefined): readonly NumberRange[] | undefined {
   if (predicate === undefined) return undefined;
   const ranges =
     'anyOf' in predicate ? predicate.anyOf : 'from' in predicate ? [predicate] : undefined;
   assert(ranges !== undefined, 'a predicate about a number');
-  const merged: Span[] = [];
+  const merged: NumberRange[] = [];
   for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from)) {
     if (from > to) continue;
     const last = merged.at(-1);
-    if (last === undefined || last.to < BigInt(from)) {
-      merged.push({ from: BigInt(from), to: BigInt(to) });
-    } else if (last.to < BigInt(to)) {
-      merged[merged.length - 1] = { from: last.from, to: BigInt(to) };
-    }
+    if (last === undefined || last.to < from) merged.push({ from, to });
+    else if (last.to < to) merged[merged.length - 1] = { from: last.from, to };
   }
   return merged;
 }
 
-function bigintOf(words: IpWords): bigint {
-  return words.reduce((value, word) => (value << 32n) | BigInt(word), 0n);
+/** The IPv4 addresses of a range. */
+function ipv4Part({ from, to }: AddressRange): NumberRange | undefined {
+  if (compareWords(from, IPV4_LAST) > 0 || compareWords(to, IPV4_FIRST) < 0) return undefined;
+  return {
+    from: compareWords(from, IPV4_FIRST) < 0 ? 0 : from[3],
+    to: compareWords(to, IPV4_LAST) > 0 ? NUMBER_LAST : to[3],
+  };
 }
 
-function low32(value: bigint): bigint {
-  return value & 0xffff_ffffn;
+function identity(range: NumberRange): NumberRange {
+  return range;
 }
 
-function flip(bitmap: Uint32Array, rule: number): void {
-  bitmap[rule >>> 5] = (bitmap[rule >>> 5] ?? 0) ^ (1 << (rule & 31));
-}
-
-function hashOf(bitmap: Uint32Array): number {
-  let hash = 0;
-  for (const word of bitmap) hash = Math.imul(hash ^ word ^ (hash >>> 15), 0x9e37_79b1);
-  return hash;
+/** A well spread 32-bit number for each number (the finaliser of MurmurHash3). */
+function mixed(value: number): number {
+  let hash = Math.imul(value ^ (value >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return hash ^ (hash >>> 16);
 }
