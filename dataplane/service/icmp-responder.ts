@@ -46,7 +46,8 @@ export function answerEcho(view: DataView, frame: Ipv4Frame, answer: Answer): Dr
   const before = view.getUint16(reply);
   const after = (icmp.Type.ECHO_REPLY << 8) | (before & 0xff);
   view.setUint16(reply, after);
-  view.setUint16(reply + 2, replace16(view.getUint16(reply + 2), before, after));
+  // Zero and all ones are the same number (RFC 1624 §3), but where everything else is zero, only all ones is valid.
+  view.setUint16(reply + 2, replace16(view.getUint16(reply + 2), before, after) || 0xffff);
   return Drop.None;
 }
 

@@ -49,6 +49,15 @@ test('an echo request is answered with its own data and a valid checksum', (t) =
   );
 });
 
+test('a reply of nothing but zeros has the checksum of all ones', (t) => {
+  const request = { type: icmp.Type.ECHO_REQUEST, code: 0, rest: 0, data: new Uint8Array(8) };
+  const ring = ringWith(icmpIpv4(request));
+  answerEcho(ring.view, ring.frame, ring.answer);
+  const reply = viewOf(ring.answered());
+  t.is(icmp.checksum(reply, 34), 0xffff);
+  t.true(icmp.hasValidChecksum(reply, 34, reply.byteLength));
+});
+
 test('an echo request that does not fit the answer area is FrameTooBig', (t) => {
   const request = icmpIpv4({ type: 8, code: 0, rest: 1, data: new Uint8Array(100) });
   const ring = ringWith(request, 70_000 + request.length - 1);
