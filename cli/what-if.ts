@@ -2,7 +2,6 @@
  * What a write would change, asked of the controller and shown: the packets that access control would newly allow or deny, the next hops that
  * would be others, what switches would be told. Called by the commands that write.
  */
-import { NorthboundFault } from '../fabric/northbound-client.ts';
 import type {
   FlowChange,
   GoalChange,
@@ -11,7 +10,7 @@ import type {
   RouteChange,
   WhatIfAnswer,
 } from '../schema/northbound/what-if.ts';
-import { lastName, textAt } from './fields.ts';
+import { lastName } from './fields.ts';
 import type { Session } from './session.ts';
 import { type Column, formatTable } from './table.ts';
 
@@ -32,18 +31,9 @@ export async function showWhatIf(
     ...(write.ifMatch !== undefined && { 'if-match': write.ifMatch }),
     ...(write.ifNoneMatch !== undefined && { 'if-none-match': write.ifNoneMatch }),
   };
-  const question = session.northbound().raw(method, `${path}?whatIf=true`, write.body, headers);
-  const { status, body } = await session.waiting(
-    `asking what ${method} ${path} would do`,
-    question,
-  );
-  if (status !== 200) {
-    throw new NorthboundFault(`${method} ${path}`, status, {
-      code: textAt(body, 'error', 'code') || 'Unknown',
-      message: textAt(body, 'error', 'message') || 'no message',
-    });
-  }
-  const answer = body as WhatIfAnswer;
+  const question = session.northbound().ask(method, `${path}?whatIf=true`, write.body, headers);
+  const label = `asking what ${method} ${path} would do`;
+  const answer = (await session.waiting(label, question)) as WhatIfAnswer;
   session.print(answer, () => formatWhatIf(answer));
 }
 

@@ -56,6 +56,13 @@ export interface NorthboundClient {
     options?: WriteOptions,
   ): Promise<Resource<P>>;
   delete(path: string, options?: WriteOptions): Promise<void>;
+  /** The body of a success, for what is no resource: `/networking/weft/v1/…`, what-if. Anything else is the fault it names. */
+  ask(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<unknown>;
   /** Any request, any answer: nothing is interpreted. */
   raw(
     method: string,
@@ -129,6 +136,8 @@ export function createNorthboundClient(options: NorthboundOptions): NorthboundCl
   return {
     url: options.url,
     raw,
+    ask: async (method, path, body, headers) =>
+      expectSuccess(`${method} ${path}`, await raw(method, path, body, headers)).body,
     get,
     async find<P>(path: string) {
       const response = await raw('GET', path);

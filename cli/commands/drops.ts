@@ -4,7 +4,6 @@
  */
 import type { Command } from 'commander';
 import { dropWords } from '../../dataplane/explain/drop-words.ts';
-import { NorthboundFault } from '../../fabric/northbound-client.ts';
 import { Drop } from '../../packet/drop.ts';
 import { at, isObject, lastName, listAt, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
@@ -20,14 +19,7 @@ export function addDropsCommand(program: Command, session: Session): void {
 
 async function drops(session: Session, nic: string | undefined): Promise<void> {
   const of = nic === undefined ? '' : `networkInterfaces/${encodeURIComponent(nic)}/`;
-  const path = `/networking/weft/v1/${of}counters`;
-  const { status, body } = await session.northbound().raw('GET', path);
-  if (status !== 200) {
-    throw new NorthboundFault(`GET ${path}`, status, {
-      code: textAt(body, 'error', 'code') || 'Unknown',
-      message: textAt(body, 'error', 'message') || 'no message',
-    });
-  }
+  const body = await session.northbound().ask('GET', `/networking/weft/v1/${of}counters`);
   const rows = listAt(body, 'value').flatMap(rowsOf);
   const missing = listAt(body, 'missing').map((each) => ({
     host: textAt(each, 'host'),

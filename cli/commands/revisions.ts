@@ -9,7 +9,6 @@ import type {
   TreeDifference,
 } from '../../controller/revisions/revision-history.ts';
 import type { JsonValue } from '../../controller/store/store.ts';
-import { NorthboundFault } from '../../fabric/northbound-client.ts';
 import { revisionArgument, rowsOption } from '../arguments.ts';
 import { at, listAt, textAt } from '../fields.ts';
 import { ROWS_DEFAULT } from '../limits.ts';
@@ -43,16 +42,6 @@ export function addRevisionsCommands(program: Command, session: Session): void {
     .action((revision: number) => restore(session, revision));
 }
 
-/** The answer's body; anything but success is the fault it names. */
-async function ask(session: Session, method: 'GET' | 'POST', path: string): Promise<unknown> {
-  const { status, body } = await session.northbound().raw(method, path);
-  if (status >= 200 && status < 300) return body;
-  throw new NorthboundFault(`${method} ${path}`, status, {
-    code: textAt(body, 'error', 'code') || 'Unknown',
-    message: textAt(body, 'error', 'message') || 'no message',
-  });
-}
-
 const COLUMNS: readonly Column<RevisionSummary>[] = [
   { heading: 'REVISION', align: 'right', value: (each) => String(each.revision) },
   { heading: 'TIME', value: (each) => instant(each.at) },
@@ -65,7 +54,7 @@ async function list(session: Session, limit: number): Promise<void> {
   const found: RevisionSummary[] = [];
   let next = `${PATH}?limit=${limit}`;
   while (next !== '' && found.length < limit) {
-    const page = await ask(session, 'GET', next);
+    const page = await session.northbound().ask('GET', next);
     found.push(...(listAt(page, 'value') as readonly RevisionSummary[]));
     next = textAt(page, 'nextLink');
   }
@@ -74,7 +63,7 @@ async function list(session: Session, limit: number): Promise<void> {
 }
 
 async function show(session: Session, revision: number): Promise<void> {
-  const detail = (await ask(session, 'GET', `${PATH}/${revision}`)) as RevisionDetail;
+  const detail = (await session.northbound().ask('GET', `${PATH}/${revision}`)) as RevisionDetail;
   session.print(detail, () => {
     const { cause } = detail;
     const fields = formatFields([
@@ -90,7 +79,9 @@ async function show(session: Session, revision: number): Promise<void> {
 
 async function diff(session: Session, from: number, to: number | undefined): Promise<void> {
   const query = to === undefined ? '' : `&to=${to}`;
-  const found = (await ask(session, 'GET', `${PATH}/diff?from=${from}${query}`)) as RevisionDiff;
+  const found = (await session
+    .northbound()
+    .ask('GET', `${PATH}/diff?from=${from}${query}`)) as RevisionDiff;
   session.print(found, () =>
     found.trees.length === 0
       ? `revisions ${found.from} and ${found.to} are equal\n`
@@ -101,7 +92,7 @@ async function diff(session: Session, from: number, to: number | undefined): Pro
 async function restore(session: Session, revision: number): Promise<void> {
   const body = await session.waiting(
     `restoring revision ${revision}`,
-    ask(session, 'POST', `${PATH}/${revision}/restore`),
+    session.northbound().ask('POST', `${PATH}/${revision}/restore`),
   );
   const made = at(body, 'revision');
   if (typeof made !== 'number') {

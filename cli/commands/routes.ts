@@ -4,7 +4,6 @@
  * the route are dropped, or no route is in force.
  */
 import type { Command } from 'commander';
-import { NorthboundFault } from '../../fabric/northbound-client.ts';
 import { countOption } from '../arguments.ts';
 import { ExitCode } from '../fault-report.ts';
 import { at, isObject, type Json, listAt, textAt } from '../fields.ts';
@@ -45,7 +44,7 @@ async function nextHop(session: Session, { from, to, source }: NextHopOptions): 
   if (!leads) session.exitCode = ExitCode.Denied;
 }
 
-async function ask(
+function ask(
   session: Session,
   nic: string,
   question: string,
@@ -54,12 +53,7 @@ async function ask(
   const search = new URLSearchParams(query).toString();
   const path = `/networking/weft/v1/networkInterfaces/${encodeURIComponent(nic)}/${question}`;
   const url = search === '' ? path : `${path}?${search}`;
-  const { status, body } = await session.northbound().raw('GET', url);
-  if (status === 200) return body;
-  throw new NorthboundFault(`GET ${url}`, status, {
-    code: textAt(body, 'error', 'code') || 'Unknown',
-    message: textAt(body, 'error', 'message') || 'no message',
-  });
+  return session.northbound().ask('GET', url);
 }
 
 const COLUMNS: readonly Column<Json>[] = [

@@ -5,7 +5,6 @@
  */
 import type { Command } from 'commander';
 import { parseIpWords } from '../../base/ip-words.ts';
-import { NorthboundFault } from '../../fabric/northbound-client.ts';
 import { countOption } from '../arguments.ts';
 import { ExitCode, UsageFault } from '../fault-report.ts';
 import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts';
@@ -46,9 +45,9 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
     throw new UsageFault(`${options.protocol} needs a destination port`, 'For example: --port 443');
   }
   const path = `/networking/weft/v1/networkInterfaces/${encodeURIComponent(options.from)}/trace`;
-  const { status, body } = await session
+  const body = await session
     .northbound()
-    .raw('POST', options.both === true ? `${path}?both=true` : path, {
+    .ask('POST', options.both === true ? `${path}?both=true` : path, {
       destination,
       protocol,
       ...(port !== undefined && { destinationPort: port }),
@@ -56,7 +55,6 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
       ...(ttl !== undefined && { ttl }),
       ...(length !== undefined && { length }),
     });
-  if (status !== 200) throw refusal(path, status, body);
   const paint = painter(session);
   session.print(body, () => {
     const there = formatTrace(body, paint);
@@ -87,13 +85,6 @@ async function addressOf(session: Session, to: string): Promise<string> {
   const address = textAt(first, 'properties', 'privateIPAddress');
   if (address !== '') return address;
   throw new UsageFault(`${to} has no address`, 'See weft nic show, or name an address.');
-}
-
-function refusal(path: string, status: number, body: unknown): NorthboundFault {
-  return new NorthboundFault(`POST ${path}`, status, {
-    code: textAt(body, 'error', 'code') || 'Unknown',
-    message: textAt(body, 'error', 'message') || 'no message',
-  });
 }
 
 type Paint = (tone: 'good' | 'bad' | 'dim', text: string) => string;

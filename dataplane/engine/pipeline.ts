@@ -15,7 +15,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { Drop } from '../../packet/drop.ts';
-import type { FlowKey } from '../../packet/flow-key.ts';
+import { type FlowKey, newFlowKey } from '../../packet/flow-key.ts';
 import type { DecisionLog } from './decision.ts';
 import { Direction } from './direction.ts';
 import { ALWAYS_CURRENT, type EpochCell } from './epochs.ts';
@@ -26,6 +26,7 @@ import {
   dependOn,
   fold,
   NO_PORT,
+  newComposition,
   Op,
 } from './header-action.ts';
 import { groupsFor, judgesRequest, type Layer } from './layer.ts';
@@ -61,6 +62,17 @@ export interface Resolution {
   readonly between: FlowKey;
   /** Port whose inbound layers have been walked, or NO_PORT: the sender's alone have. */
   egress: number;
+}
+
+export function newResolution(): Resolution {
+  return {
+    outcome: Outcome.DROP,
+    drop: Drop.None,
+    service: 0,
+    composition: newComposition(),
+    between: newFlowKey(),
+    egress: NO_PORT,
+  };
 }
 
 /** What the way through the switch depends on besides the packet. */

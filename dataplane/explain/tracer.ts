@@ -22,9 +22,10 @@ import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
-import { NO_PORT, newComposition } from '../engine/header-action.ts';
+import { NO_PORT } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import {
+  newResolution,
   Outcome,
   type PipelinePort,
   type Resolution,
@@ -42,9 +43,9 @@ import {
 import { Service } from '../layers/services.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import { Answers } from '../switch/answers.ts';
-import { deliveryScope } from '../switch/flow-tracker.ts';
-import { checkOffload, isPlain, tunnelScope } from '../switch/forwarder.ts';
+import { deliveryScope, tunnelScope } from '../switch/flow-tracker.ts';
 import type { FragmentTable } from '../switch/fragment-table.ts';
+import { checkOffload, isPlain } from '../switch/frame-checks.ts';
 import { SERVICE_PORT, UPLINK_PORT } from '../switch/port-registry.ts';
 import type { SwitchTables } from '../switch/tables.ts';
 import { dropWords } from './drop-words.ts';
@@ -93,14 +94,7 @@ export class Tracer {
   readonly #flowOfError: FlowKey = newFlowKey();
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
-  readonly #resolution: Resolution = {
-    outcome: Outcome.DROP,
-    drop: Drop.None,
-    service: 0,
-    composition: newComposition(),
-    between: newFlowKey(),
-    egress: NO_PORT,
-  };
+  readonly #resolution: Resolution = newResolution();
 
   constructor(parts: TracerParts) {
     this.#parts = parts;

@@ -14,6 +14,7 @@
  * Called by forwarder, for the first packet of a flow and the first after a change.
  */
 import { Drop } from '../../packet/drop.ts';
+import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, newFlowKey } from '../../packet/flow-key.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import {
@@ -34,6 +35,7 @@ import {
 } from '../engine/pipeline.ts';
 import { type Frame, NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
 import type { Denials } from './denials.ts';
+import { NOT_FORWARDING } from './forwarding-ports.ts';
 import { UPLINK_PORT } from './port-registry.ts';
 import type { SwitchTables } from './tables.ts';
 
@@ -174,4 +176,12 @@ export class FlowTracker implements Surroundings {
 export function deliveryScope(tables: SwitchTables, port: number, segment: number): FlowScope {
   const isForwarding = tables.ports.at(port)?.configured?.policy.ipForwarding === true;
   return isForwarding ? forwardedScope(port) : inboundScope(segment);
+}
+
+/** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */
+export function tunnelScope(tables: SwitchTables, frame: Frame, vni: number): FlowScope {
+  const { view, at, end } = frame;
+  if (end - at < ethernet.HEADER_LEN) return inboundScope(vni);
+  const port = tables.forwarding.find(vni, view.getUint16(at), view.getUint32(at + 2));
+  return port === NOT_FORWARDING ? inboundScope(vni) : forwardedScope(port);
 }

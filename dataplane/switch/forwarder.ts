@@ -12,25 +12,22 @@
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
-import { IpProtocol } from '../../packet/ip-protocol.ts';
-import * as vnetHeader from '../../packet/vnet-header.ts';
 import * as vxlan from '../../packet/vxlan.ts';
 import type { Captures } from '../capture/captures.ts';
 import { type Decision, DecisionLog } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
-import {
-  type FlowScope,
-  forwardedScope,
-  inboundScope,
-  isQuotingError,
-  isTrackable,
-  outboundScope,
-} from '../engine/flow-id.ts';
+import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
-import { METERED, NO_PORT, Note, newComposition } from '../engine/header-action.ts';
+import { METERED, NO_PORT, Note } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
-import { Outcome, type PipelinePort, type Resolution, resolve } from '../engine/pipeline.ts';
+import {
+  newResolution,
+  Outcome,
+  type PipelinePort,
+  type Resolution,
+  resolve,
+} from '../engine/pipeline.ts';
 import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
 import {
   Applied,
@@ -41,14 +38,15 @@ import {
   type Transpositions,
 } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
-import { ADVERTISED_PORTS_PER_SEC, FRAME_BYTES_MAX, PORTS_MAX } from '../limits.ts';
+import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
 import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
-import { FlowTracker } from './flow-tracker.ts';
-import { NOT_FORWARDING } from './forwarding-ports.ts';
+import { FlowTracker, tunnelScope } from './flow-tracker.ts';
 import type { FragmentTable } from './fragment-table.ts';
+import { checkOffload, isPlain } from './frame-checks.ts';
+import { KnownHosts } from './known-hosts.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import { MirrorCopies } from './mirror-copies.ts';
 import { NO_MIRROR_SEGMENT } from './mirrors.ts';
@@ -85,6 +83,7 @@ export class Forwarder {
   readonly #copies: MirrorCopies;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
+  readonly #knownHosts: KnownHosts;
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
   readonly #deviceOfPort: number[] = [];
@@ -96,14 +95,7 @@ export class Forwarder {
   readonly #flowOfError: FlowKey = newFlowKey();
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
-  readonly #resolution: Resolution = {
-    outcome: Outcome.DROP,
-    drop: Drop.None,
-    service: 0,
-    composition: newComposition(),
-    between: newFlowKey(),
-    egress: NO_PORT,
-  };
+  readonly #resolution: Resolution = newResolution();
   /** Entry of the flow that has last been walked, if it may go on. */
   #walked: FlowIndex = NO_FLOW;
   /** The frame at hand may be remembered as part of a flow. */
@@ -114,11 +106,6 @@ export class Forwarder {
   #nowSec = 0;
   /** Port that was last considered for an advertisement. */
   #advertised = 0;
-  /** Outer source that was last found to be a known host; tunnels come in bursts from the same one. */
-  #trusted0 = 0;
-  #trusted1 = 0;
-  #trusted2 = 0;
-  #trusted3 = 0;
 
   constructor(parts: ForwarderParts) {
     this.#io = parts.io;
@@ -140,6 +127,7 @@ export class Forwarder {
     });
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
+    this.#knownHosts = new KnownHosts(parts.tables.peers);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
   }
@@ -158,10 +146,7 @@ export class Forwarder {
 
   /** Goal state has changed: hosts that were known may no longer be. */
   forgetTrust(): void {
-    this.#trusted0 = 0;
-    this.#trusted1 = 0;
-    this.#trusted2 = 0;
-    this.#trusted3 = 0;
+    this.#knownHosts.forget();
   }
 
   /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
@@ -238,7 +223,7 @@ export class Forwarder {
     const frame = this.#frame;
     const drop = vxlan.check(frame.view, frame.at, frame.end);
     if (drop !== Drop.None) return drop;
-    if (!this.#isFromKnownHost(rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
+    if (!this.#knownHosts.has(this.#io.rx, rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
     const vni = vxlan.vni(frame.view, frame.at);
     frame.at += vxlan.HEADER_LEN;
     const collector = this.#tables.mirrors.collectorOf(vni);
@@ -510,60 +495,6 @@ export class Forwarder {
     }
     return isExpired ? Drop.TtlExpired : Drop.FrameTooBig;
   }
-
-  #isFromKnownHost(at: number): boolean {
-    const words = this.#io.rx;
-    const w0 = words[at] ?? 0;
-    const w1 = words[at + 1] ?? 0;
-    const w2 = words[at + 2] ?? 0;
-    const w3 = words[at + 3] ?? 0;
-    if (
-      w3 === this.#trusted3 &&
-      w2 === this.#trusted2 &&
-      w1 === this.#trusted1 &&
-      w0 === this.#trusted0 &&
-      w3 !== 0
-    ) {
-      return true;
-    }
-    if (!this.#tables.peers.group.hasRuleFor(w0, w1, w2, w3)) return false;
-    this.#trusted0 = w0;
-    this.#trusted1 = w1;
-    this.#trusted2 = w2;
-    this.#trusted3 = w3;
-    return true;
-  }
-}
-
-/** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */
-export function tunnelScope(tables: SwitchTables, frame: Frame, vni: number): FlowScope {
-  const { view, at, end } = frame;
-  if (end - at < ethernet.HEADER_LEN) return inboundScope(vni);
-  const port = tables.forwarding.find(vni, view.getUint16(at), view.getUint32(at + 2));
-  return port === NOT_FORWARDING ? inboundScope(vni) : forwardedScope(port);
 }
 
 const SERVICES: readonly Service[] = Object.values(Service);
-
-/** Untagged and to one station: what else the layers judge by, but a flow's key does not hold, takes the slow path every time. */
-export function isPlain(frame: Frame, key: FlowKey): boolean {
-  const { view, at } = frame;
-  return key.l3At === at + ethernet.HEADER_LEN && !ethernet.isToGroup(view, at);
-}
-
-/** May the frame's virtio_net_hdr be believed? A super-frame must be what its header says, since others will cut it accordingly. */
-export function checkOffload(frame: Frame, key: FlowKey): Drop {
-  const { view, at, end, vnetAt } = frame;
-  if (end - at > FRAME_BYTES_MAX) return Drop.FrameTooBig;
-  const drop = vnetHeader.check(view, vnetAt, end - at);
-  if (drop !== Drop.None) return drop;
-  const gso = vnetHeader.gsoType(view, vnetAt);
-  if (gso === vnetHeader.Gso.NONE) return Drop.None;
-  const isUdp = gso === vnetHeader.Gso.UDP_L4;
-  const isIpv6 = key.etherType === ethernet.EtherType.IPV6;
-  const isTrue =
-    key.fragment === Fragment.NONE &&
-    key.protocol === (isUdp ? IpProtocol.UDP : IpProtocol.TCP) &&
-    (isUdp || isIpv6 === (gso === vnetHeader.Gso.TCPV6));
-  return isTrue ? Drop.None : Drop.OffloadInvalid;
-}

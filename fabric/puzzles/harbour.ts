@@ -1,25 +1,14 @@
 /** A user-defined route leads to an appliance that is not there: one digit too many in its address. */
-import { networkInterface, type Puzzle, virtualNetwork } from './puzzle.ts';
+import { applianceRoute, networkInterface, type Puzzle, virtualNetwork } from './puzzle.ts';
 
 export const harbour: Puzzle = {
   name: 'harbour',
   complaint: 'The crane cannot ping the store since its traffic goes by way of the pilot.',
   documents: [
-    {
-      path: '/routeTables/harbour-quay',
-      properties: {
-        routes: [
-          {
-            resourceId: 'by-the-pilot',
-            properties: {
-              addressPrefix: '10.30.2.0/24',
-              nextHopType: 'VirtualAppliance',
-              nextHopIpAddress: '10.30.9.40',
-            },
-          },
-        ],
-      },
-    },
+    applianceRoute('harbour-quay', 'by-the-pilot', {
+      addressPrefix: '10.30.2.0/24',
+      nextHopIpAddress: '10.30.9.40',
+    }),
     virtualNetwork('harbour', '10.30.0.0/16', {
       quay: {
         addressPrefix: '10.30.1.0/24',

@@ -1,26 +1,15 @@
 /** The network does all it should, and the appliance keeps what it gets: a guest that does not forward. */
-import { networkInterface, type Puzzle, virtualNetwork } from './puzzle.ts';
+import { applianceRoute, networkInterface, type Puzzle, virtualNetwork } from './puzzle.ts';
 
 export const mill: Puzzle = {
   name: 'mill',
   complaint:
     'The wheel cannot ping the stone; the route by way of the sluice has been checked twice.',
   documents: [
-    {
-      path: '/routeTables/mill-stream',
-      properties: {
-        routes: [
-          {
-            resourceId: 'by-the-sluice',
-            properties: {
-              addressPrefix: '10.60.2.0/24',
-              nextHopType: 'VirtualAppliance',
-              nextHopIpAddress: '10.60.9.4',
-            },
-          },
-        ],
-      },
-    },
+    applianceRoute('mill-stream', 'by-the-sluice', {
+      addressPrefix: '10.60.2.0/24',
+      nextHopIpAddress: '10.60.9.4',
+    }),
     virtualNetwork('mill', '10.60.0.0/16', {
       stream: {
         addressPrefix: '10.60.1.0/24',

@@ -52,6 +52,19 @@ export function virtualNetwork(
   };
 }
 
+/** A route table with one route, by way of an appliance. */
+export function applianceRoute(
+  table: string,
+  route: string,
+  way: { readonly addressPrefix: string; readonly nextHopIpAddress: string },
+): Document {
+  const properties = { ...way, nextHopType: 'VirtualAppliance' };
+  return {
+    path: `/routeTables/${table}`,
+    properties: { routes: [{ resourceId: route, properties }] },
+  };
+}
+
 export function networkInterface(name: string, subnet: string, address: string): Document {
   return {
     path: `/networkInterfaces/${name}`,

@@ -3,10 +3,11 @@ import test from 'ava';
 import { ipv4Words } from '../../../../base/ip-words.ts';
 import { DecisionLog } from '../../../../dataplane/engine/decision.ts';
 import { type Group, orderedGroup, prefixGroup } from '../../../../dataplane/engine/group.ts';
-import { NO_PORT, newComposition, Op } from '../../../../dataplane/engine/header-action.ts';
+import { NO_PORT, Op } from '../../../../dataplane/engine/header-action.ts';
 import type { Layer } from '../../../../dataplane/engine/layer.ts';
 import { newPacket } from '../../../../dataplane/engine/packet.ts';
 import {
+  newResolution,
   Outcome,
   type PipelinePort,
   type Resolution,
@@ -15,7 +16,6 @@ import {
 import { equals } from '../../../../dataplane/engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule } from '../../../../dataplane/engine/rule.ts';
 import { Drop } from '../../../../packet/drop.ts';
-import { newFlowKey } from '../../../../packet/flow-key.ts';
 import { flowKey } from './keys.ts';
 
 function rule(
@@ -57,14 +57,7 @@ function walk(
   packet.isReply = isReply;
   packet.nextHop = ipv4Words(packet.key.dst3);
   const log = new DecisionLog();
-  const resolution: Resolution = {
-    outcome: Outcome.DROP,
-    drop: Drop.None,
-    service: 0,
-    composition: newComposition(),
-    between: newFlowKey(),
-    egress: NO_PORT,
-  };
+  const resolution: Resolution = newResolution();
   const surroundings = {
     portAt: (index: number) => ports.find((candidate) => candidate.index === index),
     refusalAt: () => Drop.None,
