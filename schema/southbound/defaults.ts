@@ -18,6 +18,7 @@ export const HOST_DEFAULTS: Omit<HostSettings, 'providerAddress'> = {
   providerMtu: 1500,
   dnsForwarders: [],
   metering: false,
+  edges: [],
 };
 
 export const VIRTUAL_NETWORK_DEFAULTS: Omit<VirtualNetwork, 'id' | 'resourceRef' | 'addressSpace'> =

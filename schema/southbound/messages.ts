@@ -45,6 +45,12 @@ export const NextHopType = {
 } as const;
 export type NextHopType = (typeof NextHopType)[keyof typeof NextHopType];
 
+export const PeerFamily = {
+  PEER_IPV4_UNICAST: 0,
+  PEER_IPV6_UNICAST: 1,
+} as const;
+export type PeerFamily = (typeof PeerFamily)[keyof typeof PeerFamily];
+
 export interface TargetMessage {
   readonly hello?: Hello;
   readonly ack?: Ack;
@@ -131,6 +137,13 @@ export interface Resource {
   readonly routeTable?: RouteTable;
   readonly securityTag?: SecurityTag;
   readonly mirror?: Mirror;
+  readonly edge?: EdgeSettings;
+  readonly bgpRouter?: BgpRouter;
+  readonly bgpPeer?: BgpPeer;
+  readonly policyMap?: PolicyMap;
+  readonly publicAddress?: PublicAddress;
+  readonly natPool?: NatPool;
+  readonly portForward?: PortForward;
 }
 
 export interface HostSettings {
@@ -143,6 +156,13 @@ export interface HostSettings {
   readonly qos?: SwitchQos;
   readonly metering: boolean;
   readonly flowLog?: FlowLogSettings;
+  readonly edges: readonly EdgeEndpoint[];
+}
+
+export interface EdgeEndpoint {
+  readonly providerAddress: Uint8Array;
+  readonly mac: number;
+  readonly resourceRef: string;
 }
 
 export interface SwitchQos {
@@ -298,6 +318,96 @@ export interface MirrorRule {
   readonly destinations: readonly Prefix[];
   readonly sourcePorts?: PortRange;
   readonly destinationPorts?: PortRange;
+}
+
+export interface EdgeSettings {
+  readonly providerAddress: Uint8Array;
+  readonly providerPrefixLen: number;
+  readonly vxlanPort: number;
+  readonly providerMtu: number;
+  readonly mac: number;
+  readonly providerGateway: Uint8Array;
+  readonly outside: readonly OutsideInterface[];
+}
+
+export interface OutsideInterface {
+  readonly name: string;
+  readonly addresses: readonly InterfaceAddress[];
+  readonly mtu: number;
+  readonly gateways: readonly Uint8Array[];
+}
+
+export interface InterfaceAddress {
+  readonly address: Uint8Array;
+  readonly prefixLen: number;
+}
+
+export interface BgpRouter {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly asNumber: number;
+  readonly routerId: Uint8Array;
+  readonly enabled: boolean;
+  readonly networks: readonly Prefix[];
+}
+
+export interface BgpPeer {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly routerId: string;
+  readonly range?: Prefix;
+  readonly address: Uint8Array;
+  readonly asNumber: number;
+  readonly importMapId: string;
+  readonly exportMapId: string;
+  readonly acceptAllIn: boolean;
+  readonly acceptAllOut: boolean;
+  readonly holdTimeSec: number;
+  readonly md5Key: string;
+  readonly ttlSecurityHops: number;
+  readonly prefixesMax: number;
+  readonly prefixRestartSec: number;
+  readonly passive: boolean;
+  readonly bfd: boolean;
+  readonly gracefulRestartSec: number;
+  readonly families: readonly PeerFamily[];
+}
+
+export interface PolicyMap {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly entries: Uint8Array;
+}
+
+export interface PublicAddress {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly address: Uint8Array;
+  readonly vnetId: string;
+  readonly privateAddress: Uint8Array;
+  readonly idleTimeoutSec: number;
+}
+
+export interface NatPool {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly addresses: readonly Uint8Array[];
+  readonly portFirst: number;
+  readonly portLast: number;
+  readonly portsPerBlock: number;
+  readonly blocksPerAddressMax: number;
+  readonly infrastructure: boolean;
+}
+
+export interface PortForward {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly protocol: number;
+  readonly address: Uint8Array;
+  readonly port: number;
+  readonly vnetId: string;
+  readonly privateAddress: Uint8Array;
+  readonly privatePort: number;
 }
 
 export interface Prefix {
@@ -590,7 +700,14 @@ export const DESCRIPTOR = {
                         "accessControlList",
                         "routeTable",
                         "securityTag",
-                        "mirror"
+                        "mirror",
+                        "edge",
+                        "bgpRouter",
+                        "bgpPeer",
+                        "policyMap",
+                        "publicAddress",
+                        "natPool",
+                        "portForward"
                       ]
                     }
                   },
@@ -643,6 +760,40 @@ export const DESCRIPTOR = {
                     "mirror": {
                       "type": "Mirror",
                       "id": 18
+                    },
+                    "edge": {
+                      "type": "EdgeSettings",
+                      "id": 19
+                    },
+                    "bgpRouter": {
+                      "type": "BgpRouter",
+                      "id": 20,
+                      "protoName": "bgp_router"
+                    },
+                    "bgpPeer": {
+                      "type": "BgpPeer",
+                      "id": 21,
+                      "protoName": "bgp_peer"
+                    },
+                    "policyMap": {
+                      "type": "PolicyMap",
+                      "id": 22,
+                      "protoName": "policy_map"
+                    },
+                    "publicAddress": {
+                      "type": "PublicAddress",
+                      "id": 23,
+                      "protoName": "public_address"
+                    },
+                    "natPool": {
+                      "type": "NatPool",
+                      "id": 24,
+                      "protoName": "nat_pool"
+                    },
+                    "portForward": {
+                      "type": "PortForward",
+                      "id": 25,
+                      "protoName": "port_forward"
                     }
                   }
                 },
@@ -709,6 +860,29 @@ export const DESCRIPTOR = {
                       "options": {
                         "proto3_optional": true
                       }
+                    },
+                    "edges": {
+                      "rule": "repeated",
+                      "type": "EdgeEndpoint",
+                      "id": 10
+                    }
+                  }
+                },
+                "EdgeEndpoint": {
+                  "fields": {
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 1,
+                      "protoName": "provider_address"
+                    },
+                    "mac": {
+                      "type": "uint64",
+                      "id": 2
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "resource_ref"
                     }
                   }
                 },
@@ -1348,6 +1522,352 @@ export const DESCRIPTOR = {
                       "options": {
                         "proto3_optional": true
                       }
+                    }
+                  }
+                },
+                "EdgeSettings": {
+                  "fields": {
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 1,
+                      "protoName": "provider_address"
+                    },
+                    "providerPrefixLen": {
+                      "type": "uint32",
+                      "id": 2,
+                      "protoName": "provider_prefix_len"
+                    },
+                    "vxlanPort": {
+                      "type": "uint32",
+                      "id": 3,
+                      "protoName": "vxlan_port"
+                    },
+                    "providerMtu": {
+                      "type": "uint32",
+                      "id": 4,
+                      "protoName": "provider_mtu"
+                    },
+                    "mac": {
+                      "type": "uint64",
+                      "id": 5
+                    },
+                    "providerGateway": {
+                      "type": "bytes",
+                      "id": 6,
+                      "protoName": "provider_gateway"
+                    },
+                    "outside": {
+                      "rule": "repeated",
+                      "type": "OutsideInterface",
+                      "id": 7
+                    }
+                  }
+                },
+                "OutsideInterface": {
+                  "fields": {
+                    "name": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "addresses": {
+                      "rule": "repeated",
+                      "type": "InterfaceAddress",
+                      "id": 2
+                    },
+                    "mtu": {
+                      "type": "uint32",
+                      "id": 3
+                    },
+                    "gateways": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 4
+                    }
+                  }
+                },
+                "InterfaceAddress": {
+                  "fields": {
+                    "address": {
+                      "type": "bytes",
+                      "id": 1
+                    },
+                    "prefixLen": {
+                      "type": "uint32",
+                      "id": 2,
+                      "protoName": "prefix_len"
+                    }
+                  }
+                },
+                "BgpRouter": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "asNumber": {
+                      "type": "uint32",
+                      "id": 3,
+                      "protoName": "as_number"
+                    },
+                    "routerId": {
+                      "type": "bytes",
+                      "id": 4,
+                      "protoName": "router_id"
+                    },
+                    "enabled": {
+                      "type": "bool",
+                      "id": 5
+                    },
+                    "networks": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 6
+                    }
+                  }
+                },
+                "BgpPeer": {
+                  "oneofs": {
+                    "_range": {
+                      "oneof": [
+                        "range"
+                      ]
+                    }
+                  },
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "routerId": {
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "router_id"
+                    },
+                    "range": {
+                      "type": "Prefix",
+                      "id": 4,
+                      "options": {
+                        "proto3_optional": true
+                      }
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 5
+                    },
+                    "asNumber": {
+                      "type": "uint32",
+                      "id": 6,
+                      "protoName": "as_number"
+                    },
+                    "importMapId": {
+                      "type": "string",
+                      "id": 7,
+                      "protoName": "import_map_id"
+                    },
+                    "exportMapId": {
+                      "type": "string",
+                      "id": 8,
+                      "protoName": "export_map_id"
+                    },
+                    "acceptAllIn": {
+                      "type": "bool",
+                      "id": 9,
+                      "protoName": "accept_all_in"
+                    },
+                    "acceptAllOut": {
+                      "type": "bool",
+                      "id": 10,
+                      "protoName": "accept_all_out"
+                    },
+                    "holdTimeSec": {
+                      "type": "uint32",
+                      "id": 11,
+                      "protoName": "hold_time_sec"
+                    },
+                    "md5Key": {
+                      "type": "string",
+                      "id": 12,
+                      "protoName": "md5_key"
+                    },
+                    "ttlSecurityHops": {
+                      "type": "uint32",
+                      "id": 13,
+                      "protoName": "ttl_security_hops"
+                    },
+                    "prefixesMax": {
+                      "type": "uint32",
+                      "id": 14,
+                      "protoName": "prefixes_max"
+                    },
+                    "prefixRestartSec": {
+                      "type": "uint32",
+                      "id": 15,
+                      "protoName": "prefix_restart_sec"
+                    },
+                    "passive": {
+                      "type": "bool",
+                      "id": 16
+                    },
+                    "bfd": {
+                      "type": "bool",
+                      "id": 17
+                    },
+                    "gracefulRestartSec": {
+                      "type": "uint32",
+                      "id": 18,
+                      "protoName": "graceful_restart_sec"
+                    },
+                    "families": {
+                      "rule": "repeated",
+                      "type": "PeerFamily",
+                      "id": 19
+                    }
+                  }
+                },
+                "PeerFamily": {
+                  "values": {
+                    "PEER_IPV4_UNICAST": 0,
+                    "PEER_IPV6_UNICAST": 1
+                  }
+                },
+                "PolicyMap": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "entries": {
+                      "type": "bytes",
+                      "id": 3
+                    }
+                  }
+                },
+                "PublicAddress": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 3
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 4,
+                      "protoName": "vnet_id"
+                    },
+                    "privateAddress": {
+                      "type": "bytes",
+                      "id": 5,
+                      "protoName": "private_address"
+                    },
+                    "idleTimeoutSec": {
+                      "type": "uint32",
+                      "id": 6,
+                      "protoName": "idle_timeout_sec"
+                    }
+                  }
+                },
+                "NatPool": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "addresses": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 3
+                    },
+                    "portFirst": {
+                      "type": "uint32",
+                      "id": 4,
+                      "protoName": "port_first"
+                    },
+                    "portLast": {
+                      "type": "uint32",
+                      "id": 5,
+                      "protoName": "port_last"
+                    },
+                    "portsPerBlock": {
+                      "type": "uint32",
+                      "id": 6,
+                      "protoName": "ports_per_block"
+                    },
+                    "blocksPerAddressMax": {
+                      "type": "uint32",
+                      "id": 7,
+                      "protoName": "blocks_per_address_max"
+                    },
+                    "infrastructure": {
+                      "type": "bool",
+                      "id": 8
+                    }
+                  }
+                },
+                "PortForward": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "protocol": {
+                      "type": "uint32",
+                      "id": 3
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 4
+                    },
+                    "port": {
+                      "type": "uint32",
+                      "id": 5
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 6,
+                      "protoName": "vnet_id"
+                    },
+                    "privateAddress": {
+                      "type": "bytes",
+                      "id": 7,
+                      "protoName": "private_address"
+                    },
+                    "privatePort": {
+                      "type": "uint32",
+                      "id": 8,
+                      "protoName": "private_port"
                     }
                   }
                 },

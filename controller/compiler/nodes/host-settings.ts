@@ -64,6 +64,8 @@ export const hostSettings: CompilerNode = {
         dnsForwarders: subnet?.dnsServers ?? [],
         ...(qos !== undefined && { qos: qosMessage(qos, server) }),
         metering: setting('metering', model) ?? false,
+        // No edge router exists yet: nothing leads out.
+        edges: [],
         ...(flowLog !== undefined && { flowLog }),
       },
     });
