@@ -127,7 +127,7 @@ export class Forwarder {
     });
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
-    this.#knownHosts = new KnownHosts(parts.tables.peers);
+    this.#knownHosts = new KnownHosts(parts.tables.peers.group);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
   }
@@ -223,10 +223,17 @@ export class Forwarder {
     const frame = this.#frame;
     const drop = vxlan.check(frame.view, frame.at, frame.end);
     if (drop !== Drop.None) return drop;
-    if (!this.#knownHosts.has(this.#io.rx, rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
+    const words = this.#io.rx;
+    const source = rx + Rx.SOURCE;
+    const { mirrors } = this.#tables;
     const vni = vxlan.vni(frame.view, frame.at);
+    const collector = mirrors.collectorOf(vni);
+    const isKnown =
+      collector === NO_MIRROR_SEGMENT
+        ? this.#knownHosts.has(words, source)
+        : mirrors.isSource(vni, words, source);
+    if (!isKnown) return Drop.OuterSourceUnknown;
     frame.at += vxlan.HEADER_LEN;
-    const collector = this.#tables.mirrors.collectorOf(vni);
     if (collector !== NO_MIRROR_SEGMENT) return this.#deliverCopy(collector);
     return this.#pass(UPLINK_PORT, tunnelScope(this.#tables, frame, vni), vni, rx);
   }

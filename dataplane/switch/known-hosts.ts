@@ -1,21 +1,21 @@
 /**
- * Is the outer source of a tunnelled frame a host of goal state (layers/tunnel)? Tunnels come in bursts from the same host, so the one that was
- * found last is known without a lookup. Called by forwarder.
+ * Is the outer source of a tunnelled frame one of a set of hosts: those of goal state (layers/tunnel), or those that a mirror's copies come
+ * from? Tunnels come in bursts from the same host, so the one that was found last is known without a lookup. Called by forwarder, mirrors.
  */
-import type { Peers } from './peers.ts';
+import type { PrefixGroup } from '../engine/group.ts';
 
 export class KnownHosts {
-  readonly #peers: Peers;
+  readonly #hosts: PrefixGroup;
   #last0 = 0;
   #last1 = 0;
   #last2 = 0;
   #last3 = 0;
 
-  constructor(peers: Peers) {
-    this.#peers = peers;
+  constructor(hosts: PrefixGroup) {
+    this.#hosts = hosts;
   }
 
-  /** Goal state has changed: the host that was found last may no longer be one. */
+  /** The set has changed: the host that was found last may no longer be one. */
   forget(): void {
     this.#last0 = 0;
     this.#last1 = 0;
@@ -32,7 +32,7 @@ export class KnownHosts {
     const isLast =
       w3 === this.#last3 && w2 === this.#last2 && w1 === this.#last1 && w0 === this.#last0;
     if (isLast && w3 !== 0) return true;
-    if (!this.#peers.group.hasRuleFor(w0, w1, w2, w3)) return false;
+    if (!this.#hosts.hasRuleFor(w0, w1, w2, w3)) return false;
     this.#last0 = w0;
     this.#last1 = w1;
     this.#last2 = w2;

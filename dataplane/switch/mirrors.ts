@@ -15,7 +15,9 @@ import { NO_PORT } from '../engine/header-action.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { mirrorGroups, NO_MIRROR } from '../layers/mirror.ts';
 import type { PortMirror } from '../layers/port-policy.ts';
-import { MIRRORS_MAX } from '../limits.ts';
+import { peerGroup, peerRule } from '../layers/tunnel.ts';
+import { MIRRORS_MAX, PEERS_MAX } from '../limits.ts';
+import { KnownHosts } from './known-hosts.ts';
 import type { HostState, PortRecord } from './network-state.ts';
 import type { Peers } from './peers.ts';
 import type { PortRegistry } from './port-registry.ts';
@@ -63,6 +65,12 @@ export class Mirrors {
     return slot === undefined ? NO_MIRROR_SEGMENT : (this.collectors[slot] ?? NO_PORT);
   }
 
+  /** Does the host of the provider address at `words[at]` send copies with this identifier? `collectorOf` knows the identifier. */
+  isSource(segment: number, words: Uint32Array, at: number): boolean {
+    const mirror = this.#bySlot[this.#local.get(segment) ?? NO_SLOT];
+    return mirror?.sources?.has(words, at) === true;
+  }
+
   /** Of all there are, the ones that have not arrived included. */
   ids(): readonly string[] {
     return [...this.#byId.keys()];
@@ -88,6 +96,8 @@ export class Mirrors {
     if (!isNowhere && ipWordsFromBytes(providerAddress) === undefined) {
       return 'provider address is malformed';
     }
+    const sources = sourcesOf(settings.sourceProviderAddresses);
+    if (typeof sources === 'string') return sources;
     const isHere = providerAddress.join() === host.providerAddress.join();
     const mirror = this.#ensure(id);
     const slot = mirror.slot === NO_SLOT ? this.#bySlot.indexOf(undefined) : mirror.slot;
@@ -107,6 +117,7 @@ export class Mirrors {
     mirror.settings = settings;
     mirror.slot = slot;
     mirror.remote = isRemote ? providerAddress : undefined;
+    mirror.sources = isHere ? sources : undefined;
     mirror.groups = mirrorGroups({
       resourceRef: settings.resourceRef,
       rules,
@@ -188,6 +199,7 @@ export class Mirrors {
     if (remote !== undefined) this.#parts.peers.release(remote);
     mirror.slot = NO_SLOT;
     mirror.remote = undefined;
+    mirror.sources = undefined;
     mirror.groups = NO_MIRROR;
   }
 
@@ -206,6 +218,8 @@ class LiveMirror implements PortMirror {
   slot = NO_SLOT;
   /** Address of the collector's host, if that is another. */
   remote: Uint8Array | undefined;
+  /** Hosts that send copies here, if the collector is here. */
+  sources: KnownHosts | undefined;
   groups: PortMirror = NO_MIRROR;
 
   constructor(id: string) {
@@ -218,6 +232,18 @@ class LiveMirror implements PortMirror {
   get received(): PortMirror['received'] {
     return this.groups.received;
   }
+}
+
+/** The other hosts that copies come from. */
+function sourcesOf(addresses: readonly Uint8Array[]): KnownHosts | string {
+  if (addresses.length > PEERS_MAX) return `copies come from more than ${PEERS_MAX} hosts`;
+  const hosts = peerGroup();
+  for (const address of addresses) {
+    const words = ipWordsFromBytes(address);
+    if (words === undefined) return 'a source’s provider address is malformed';
+    hosts.set({ words, len: 128 }, peerRule(words));
+  }
+  return new KnownHosts(hosts);
 }
 
 function rulesOf(rules: readonly MirrorRule[]): Predicate[][] | string {

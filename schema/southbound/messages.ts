@@ -310,6 +310,7 @@ export interface Mirror {
   readonly collectorRef: string;
   readonly segment: number;
   readonly providerAddress: Uint8Array;
+  readonly sourceProviderAddresses: readonly Uint8Array[];
 }
 
 export interface MirrorRule {
@@ -1476,6 +1477,12 @@ export const DESCRIPTOR = {
                       "type": "bytes",
                       "id": 8,
                       "protoName": "provider_address"
+                    },
+                    "sourceProviderAddresses": {
+                      "rule": "repeated",
+                      "type": "bytes",
+                      "id": 9,
+                      "protoName": "source_provider_addresses"
                     }
                   }
                 },

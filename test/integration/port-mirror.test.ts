@@ -9,14 +9,16 @@ const MEBIBYTE = 1024 * 1024;
 
 test('a port mirror', async (t) => {
   const network = await topology({
-    hosts: 2,
+    hosts: 3,
     vnets: {
       blue: { space: '10.1.0.0/16', subnets: { web: '10.1.1.0/24', watch: '10.1.9.0/24' } },
+      audit: { space: '10.9.0.0/16', subnets: { ears: '10.9.1.0/24' } },
     },
     vms: {
       a: { vnet: 'blue', subnet: 'web', host: 1, address: '10.1.1.10' },
       b: { vnet: 'blue', subnet: 'watch', host: 1, address: '10.1.9.11' },
       collector: { vnet: 'blue', subnet: 'watch', host: 2, address: '10.1.9.12' },
+      stranger: { vnet: 'audit', subnet: 'ears', host: 3, address: '10.9.1.4' },
     },
   }).start();
   t.teardown(() => network.stop());
@@ -24,7 +26,7 @@ test('a port mirror', async (t) => {
   const [a, b, collector] = [network.vm('a'), network.vm('b'), network.vm('collector')];
   await a.reaches(b);
   await a.reaches(collector);
-  const put = async (rules: readonly object[]) => {
+  const put = async (rules: readonly object[], name = 'collector') => {
     await client.put('/serviceInsertions/tap', {
       resourceId: 'tap',
       properties: {
@@ -35,7 +37,7 @@ test('a port mirror', async (t) => {
           {
             properties: {
               order: 1,
-              networkInterface: { resourceRef: '/networkInterfaces/collector' },
+              networkInterface: { resourceRef: `/networkInterfaces/${name}` },
             },
           },
         ],
@@ -86,6 +88,32 @@ test('a port mirror', async (t) => {
       t.equal(await network.drops('host2', reason), 0, reason);
     }
   });
+
+  await t.test(
+    'a collector in an unrelated network, at a host that has nothing else to do with it',
+    async (t) => {
+      await put([], 'stranger');
+      const stranger = network.vm('stranger');
+      const filter = 'icmp and host 10.1.9.11';
+      await eventually('the mirror is in force', async () => {
+        const capture = await stranger.capture(filter);
+        await a.ping(b.address);
+        return (await capture.stop()).length > 0;
+      });
+      const unknown = await network.drops('host3', 'OuterSourceUnknown');
+      const captures = [await a.capture(filter), await stranger.capture(filter)] as const;
+      await a.ping(b.address, { count: 5 });
+      const [own, copied] = [await captures[0].stop(), await captures[1].stop()];
+      t.same(
+        copied.map(({ bytes }) => Buffer.from(bytes).toString('hex')),
+        own.map(({ bytes }) => Buffer.from(bytes).toString('hex')),
+      );
+      t.equal(own.length, 10);
+      t.equal(await network.drops('host3', 'OuterSourceUnknown'), unknown);
+      await put([]);
+      await eventually('the first collector again', isCopied);
+    },
+  );
 
   await t.test('a rule leaves the rest out, and without mirror nothing is copied', async (t) => {
     const ports = { sourcePortRangeStart: 0, sourcePortRangeEnd: 65_535 };

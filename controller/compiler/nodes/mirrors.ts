@@ -1,12 +1,13 @@
 /**
  * Node `mirrors`: copies of packets to a collector. One unit per serviceInsertion (MS-NCNBI §3.1.5.16). Hosts with a mirrored port
- * subscribe (node `ports`), and the collector's host does here: it must know the segment that it takes copies from.
+ * subscribe (node `ports`), and the collector's host does here: it must know the segment of the copies and which hosts send them.
  */
 import type { MirrorRule as MirrorRuleMessage } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { mirrorKey, resourceContent } from '../../goal-state/resource.ts';
-import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
+import { attachmentOf } from '../attachment.ts';
 import type { MirrorRule } from '../mirror-document.ts';
+import { mirrorsFedBy, sourcesOf } from '../mirroring.ts';
 import { type CompilerNode, hostTarget, mirrorScope } from '../node.ts';
 import { prefixMessage } from './virtual-networks.ts';
 
@@ -18,9 +19,7 @@ export const mirrors: CompilerNode = {
     if (change.kind === 'service-insertion') {
       return [change.before, change.after].flatMap((insertion) => insertion?.id ?? []);
     }
-    return [...interfacesMovedBy(change, model)].flatMap((id) => [
-      ...model.referring('service-insertion', `/networkinterfaces/${id}`),
-    ]);
+    return mirrorsFedBy(change, model);
   },
   units: (model) => model.serviceInsertions.keys(),
   compile(id, model) {
@@ -41,6 +40,7 @@ export const mirrors: CompilerNode = {
         collectorRef: networkInterface?.resourceRef ?? collector,
         segment,
         providerAddress: attachment?.providerAddress ?? EMPTY,
+        sourceProviderAddresses: attachment === undefined ? [] : sourcesOf(insertion, model),
       },
     });
     const scope = mirrorScope(instanceId);

@@ -76,6 +76,7 @@ test('the host of a mirrored port and the collector’s host know the mirror, ot
   t.is(mirror?.segment, 6_000);
   t.is(mirror?.collectorPortId, 'nic-tap');
   t.deepEqual(mirror?.providerAddress, Uint8Array.of(192, 0, 2, 3));
+  t.deepEqual(mirror?.sourceProviderAddresses, [Uint8Array.of(192, 0, 2, 1)]);
   t.deepEqual(mirror?.rules, [
     {
       protocol: 6,
@@ -109,4 +110,37 @@ test('the mirror follows its collector, and has no address while that is nowhere
   t.is(told(compiler, 'h3', 'mirror/tap'), undefined);
   move(undefined);
   t.is(address()?.length, 0);
+});
+
+test('the collector’s host is told which other hosts send copies: each that has a mirrored port, as long as it has', (t) => {
+  const compiler = world();
+  const sources = () => {
+    const mirror = told(compiler, 'h3', 'mirror/tap')?.mirror;
+    return mirror?.sourceProviderAddresses.map((address) => address.join('.'));
+  };
+  const place = (name: string, serverId: string | undefined) => {
+    const placements = [{ interfaceInstanceId: `nic-${name}`, serverId }];
+    compiler.apply({ revision: 2, documents: [], placements });
+  };
+  const mirrorSubnet = (serviceInsertion?: string) => {
+    const mirror = serviceInsertion === undefined ? {} : { serviceInsertion };
+    const subnets = [{ id: 'web', prefix: '10.0.0.0/24', vni: 5000, ...mirror }];
+    put(compiler, 'virtualnetworks/blue', virtualNetworkDocument({ id: 'blue', subnets }));
+  };
+  t.deepEqual(sources(), ['192.0.2.1']);
+  mirrorSubnet(TAP);
+  t.deepEqual(sources(), ['192.0.2.1', '192.0.2.2']);
+  put(compiler, 'servers/h2', serverDocument({ id: 'h2', providerAddress: '192.0.2.9' }));
+  t.deepEqual(sources(), ['192.0.2.1', '192.0.2.9']);
+  mirrorSubnet();
+  t.deepEqual(sources(), ['192.0.2.1']);
+  place('b', 'h3');
+  put(compiler, 'networkinterfaces/b', nic('b', 5, TAP));
+  t.deepEqual(sources(), ['192.0.2.1'], 'the collector’s own host sends no copies to itself');
+  place('a', undefined);
+  t.deepEqual(sources(), []);
+  place('b', 'h2');
+  t.deepEqual(sources(), ['192.0.2.9']);
+  put(compiler, 'networkinterfaces/b', nic('b', 5));
+  t.deepEqual(sources(), []);
 });

@@ -48,6 +48,7 @@ function mirrorResource(id: string, changes: Partial<Mirror> = {}): Resource {
       collectorRef: `/networkInterfaces/${portId(BLUE, COLLECTOR)}`,
       segment: SEGMENT,
       providerAddress: octets(HOST_ADDRESS),
+      sourceProviderAddresses: [octets(PEER_ADDRESS)],
       ...changes,
     },
   };
@@ -131,7 +132,7 @@ test('a collector at another host: copies travel with the mirror’s own network
   t.is(net.pass(net.device(BLUE, COLLECTOR), [other]).length, 1);
 });
 
-test('the collector’s host delivers a copy by its network identifier alone, from known hosts only', (t) => {
+test('the collector’s host delivers a copy by its network identifier alone, from the mirror’s sources only', (t) => {
   const net = mirrorRig(mirrorResource('tap'));
   // Addresses that mean nothing here, or something else.
   const copy = udpFrame(between(RED, '10.0.0.99', '10.0.0.4'), PORTS);
@@ -139,6 +140,15 @@ test('the collector’s host delivers a copy by its network identifier alone, fr
   t.is(net.core.flowTable.count, 0);
   t.deepEqual(net.passTunnel(SEGMENT, copy, '198.51.100.7'), []);
   t.is(net.uplinkCounters().drops['OuterSourceUnknown'], 1);
+  // A host that is known to be in some network here, but has no port that is mirrored.
+  const elsewhere = mirrorResource('tap', { sourceProviderAddresses: [octets('198.51.100.7')] });
+  t.deepEqual(net.core.applyGoal({ upserts: [elsewhere], removes: [] }), []);
+  t.deepEqual(net.passTunnel(SEGMENT, copy), []);
+  t.deepEqual(told(net, net.passTunnel(SEGMENT, copy, '198.51.100.7')), [[COLLECTOR, copy]]);
+  const toVm = udpFrame(between(BLUE, '10.0.0.6', COLLECTOR), PORTS);
+  t.deepEqual(net.passTunnel(BLUE.webVni, toVm, '198.51.100.7'), [], 'believed for copies alone');
+  t.is(net.uplinkCounters().drops['OuterSourceUnknown'], 3);
+  t.deepEqual(net.core.applyGoal({ upserts: [mirrorResource('tap')], removes: [] }), []);
   t.deepEqual(net.passTunnel(SEGMENT, copy.slice(0, 20)), [], 'a broken one stops here');
   net.core.detach(portId(BLUE, COLLECTOR));
   t.deepEqual(net.passTunnel(SEGMENT, copy), []);
@@ -314,6 +324,10 @@ test('what cannot be a mirror is refused, and too many are', (t) => {
   t.is(reason({ segment: 0 }), 'network identifier 0 is none of 1 … 16777215');
   t.is(reason({ segment: BLUE.webVni }), `network identifier ${BLUE.webVni} is in use`);
   t.is(reason({ providerAddress: Uint8Array.of(1, 2) }), 'provider address is malformed');
+  t.is(
+    reason({ sourceProviderAddresses: [Uint8Array.of(1, 2)] }),
+    'a source’s provider address is malformed',
+  );
   t.is(
     reason({ rules: [{ ...rule, protocol: 1, sourcePorts: { from: 1, to: 2 } }] }),
     'protocol 1 has no ports',
