@@ -70,6 +70,8 @@ export const BROADCAST_PER_SEC_MAX = 2000;
 export const MIRRORS_MAX = 32;
 /** Mirrors of one port: each has its place in the notes of a walk. */
 export const MIRRORS_PER_PORT_MAX = 8;
+/** Access control lists that security tags bring to one port: each has its place in the notes of a walk. */
+export const TAG_LISTS_PER_PORT_MAX = 8;
 /** Copies made for mirrors in one burst of 64 frames; others are MirrorLimited. With the frames themselves they fit one exchange. */
 export const MIRROR_COPIES_PER_BURST_MAX = 128;
 /** Of these, bytes of frames copied as they were sent: as many super-frames as a burst has frames. */

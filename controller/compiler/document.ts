@@ -187,10 +187,13 @@ export function referencesOf(document: Document): readonly Ref[] {
         ...document.peerings.map(({ remote }) => remote),
       ];
     case 'access-control-list':
-      return document.rules.flatMap(({ source, destination }) => [
-        ...source.securityTags,
-        ...destination.securityTags,
-      ]);
+      return [
+        ...document.securityTags,
+        ...document.rules.flatMap(({ source, destination }) => [
+          ...source.securityTags,
+          ...destination.securityTags,
+        ]),
+      ];
     case 'service-insertion':
       return [document.collector];
     case 'server':

@@ -21,6 +21,8 @@ export interface AccessControlList {
   readonly resourceRef: string;
   readonly inboundDeny: boolean;
   readonly outboundDeny: boolean;
+  /** Refs of the tags whose interfaces it filters. */
+  readonly securityTags: readonly string[];
   readonly rules: readonly AclRule[];
 }
 
@@ -97,7 +99,8 @@ export function readAccessControlList(
   if (instanceId === undefined || resourceRef === undefined) return undefined;
   const readable = rules.flatMap((rule) => rule ?? []);
   if (readable.length < rules.length) return undefined;
-  const { inboundDefaultAction, outboundDefaultAction } = object(value['properties']);
+  const properties = object(value['properties']);
+  const { inboundDefaultAction, outboundDefaultAction } = properties;
   return {
     kind: 'access-control-list',
     id,
@@ -105,6 +108,7 @@ export function readAccessControlList(
     resourceRef,
     inboundDeny: inboundDefaultAction === 'Deny',
     outboundDeny: outboundDefaultAction === 'Deny',
+    securityTags: references(properties['securityTags']),
     rules: readable,
   };
 }

@@ -1,10 +1,11 @@
 /**
- * Which policy applies where: the access control lists of an interface, its own and its subnets', and the other way round, which
- * interfaces and networks a change of policy concerns. Goal state refers to lists by instanceId, so a list with other rules
+ * Which policy applies where: the access control lists of an interface, its own, its security tags' and its subnets', and the other way
+ * round, which interfaces and networks a change of policy concerns. Goal state refers to lists by instanceId, so a list with other rules
  * concerns nobody here, and one made again under its name everybody. Pure; used by the nodes.
  */
+import type { TagList } from '../../schema/southbound/messages.ts';
 import type { Attachment } from './attachment.ts';
-import type { Document, Ref, VirtualNetwork } from './document.ts';
+import type { Document, NetworkInterface, Ref, VirtualNetwork } from './document.ts';
 import type { ModelChange, ModelView } from './model.ts';
 import type { AccessControlList, SecurityTag } from './policy-document.ts';
 
@@ -31,13 +32,34 @@ export function tagAt(ref: Ref, model: ModelView): SecurityTag | undefined {
 }
 
 /** instanceIds of the lists that filter an interface with these addresses. */
-export function listsOf(addresses: Attachment['addresses'], model: ModelView): readonly string[] {
-  return addresses
-    .flatMap(({ subnet, ipConfiguration }) => [
+export function listsOf(attachment: Attachment, model: ModelView): readonly string[] {
+  const { networkInterface, addresses } = attachment;
+  return [
+    ...addresses.flatMap(({ subnet, ipConfiguration }) => [
       listId(subnet.accessControlList, model),
       listId(ipConfiguration.accessControlList, model),
-    ])
-    .filter((id) => id !== '');
+    ]),
+    ...tagListsOf(networkInterface, model).map(({ accessControlListId }) => accessControlListId),
+  ].filter((id) => id !== '');
+}
+
+/** The lists of an interface's security tags, in order of the tags' names. */
+export function tagListsOf(
+  { securityTags }: NetworkInterface,
+  model: ModelView,
+): readonly TagList[] {
+  return [...new Set(securityTags)].sort().flatMap((tag) =>
+    [...listsAppliedTo(tag, model)].map(({ instanceId }) => ({
+      securityTagRef: tagAt(tag, model)?.resourceRef ?? tag,
+      accessControlListId: instanceId,
+    })),
+  );
+}
+
+function listsAppliedTo(tag: Ref, model: ModelView): readonly AccessControlList[] {
+  return [...model.referring('access-control-list', tag)]
+    .flatMap((id) => model.accessControlLists.get(id) ?? [])
+    .filter(({ securityTags }) => securityTags.includes(tag));
 }
 
 /** Whether goal state knows the resource by another instanceId after the change. */
@@ -64,18 +86,34 @@ export function interfacesPolicedBy(change: ModelChange, model: ModelView): read
     case 'virtual-network':
       return subnetsRelisted(change).flatMap((ref) => [...model.interfacesInSubnet(ref)]);
     case 'access-control-list': {
-      if (!reidentified(change)) return [];
+      const byTag = tagsRelisted(change).flatMap((tag) => [
+        ...model.referring('network-interface', tag),
+      ]);
+      if (!reidentified(change)) return byTag;
       const ref = listRef(change.before?.id ?? change.after?.id ?? '');
       const inSubnets = listUsers('virtual-network', change, model).flatMap((network) =>
         (model.virtualNetworks.get(network)?.subnets ?? [])
           .filter(({ accessControlList }) => accessControlList === ref)
           .flatMap((subnet) => [...model.interfacesInSubnet(subnet.ref)]),
       );
-      return [...listUsers('network-interface', change, model), ...inSubnets];
+      return [...listUsers('network-interface', change, model), ...inSubnets, ...byTag];
+    }
+    case 'security-tag': {
+      // Its name is part of what ports are told.
+      const id = change.before?.id ?? change.after?.id ?? '';
+      return reidentified(change) ? [...model.referring('network-interface', tagRef(id))] : [];
     }
     default:
       return [];
   }
+}
+
+/** Security tags that the list is applied to before or after the change, but not as the same list both times. */
+function tagsRelisted(change: Replaced<AccessControlList>): Ref[] {
+  const was = new Set(change.before?.securityTags);
+  const will = new Set(change.after?.securityTags);
+  const all = [...new Set([...was, ...will])];
+  return reidentified(change) ? all : all.filter((tag) => was.has(tag) !== will.has(tag));
 }
 
 /** Subnets whose list is another one; those that come or go move their interfaces anyway. */

@@ -39,6 +39,8 @@ export const ADDRESS_PREFIXES_MAX = 256;
 export const DNS_SERVERS_MAX = 10;
 /** Rules of one access control list: what a switch compiles in milliseconds, four times what Azure allows. */
 export const ACL_RULES_MAX = 4_096;
+/** Security tags of one interface that have a list applied: each packet that opens a flow is judged by every one of them. */
+export const TAG_LISTS_MAX = 8;
 /** Routes of one route table: ten times what Windows Server allows (MS-NCNBI note 18), as many as Azure. */
 export const ROUTES_MAX = 1_000;
 /** Peerings of one virtual network, as in Azure: a host with a port there knows all of them. */

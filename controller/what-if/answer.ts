@@ -137,7 +137,11 @@ function policedAddresses(key: string, resources: CompiledResources): [string, P
   if (port === undefined || network === undefined) return [];
   return port.ipConfigurations.map((configuration) => {
     const subnet = resources.get(`subnet/${configuration.subnetId}`)?.virtualSubnet;
-    const ids = [configuration.accessControlListId, subnet?.accessControlListId ?? ''];
+    const ids = [
+      configuration.accessControlListId,
+      subnet?.accessControlListId ?? '',
+      ...port.tagLists.map(({ accessControlListId }) => accessControlListId),
+    ];
     const lists = ids.flatMap((id) => resources.get(`acl/${id}`)?.accessControlList ?? []);
     const { resourceRef, address } = configuration;
     const own = ipFromBytes(address);

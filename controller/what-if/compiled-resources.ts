@@ -117,7 +117,10 @@ export class CompiledResources {
         .filter(({ accessControlList }) => accessControlList === list)
         .flatMap(({ ref }) => [...model.interfacesInSubnet(ref)]),
     );
-    return [...model.referring('network-interface', list), ...inSubnets];
+    const tags =
+      model.accessControlLists.get(list.slice(list.lastIndexOf('/') + 1))?.securityTags ?? [];
+    const byTag = tags.flatMap((tag) => [...model.referring('network-interface', tag)]);
+    return [...model.referring('network-interface', list), ...inSubnets, ...byTag];
   }
 
   #documentOf(key: string): Document | undefined {

@@ -1,7 +1,7 @@
 /**
- * Access control: stateful filtering by the lists of the network interface and of its subnet, which must both let a packet pass
- * (MS-NCNBI §3.1.5.1): outbound the interface's first, inbound the subnet's. A reply is judged by the request it answers
- * (engine/layer), also after a change of rules, so a new rule stops connections that are already open.
+ * Access control: stateful filtering by the lists of the network interface, of the security tags it carries and of its subnet, which must
+ * all let a packet pass (MS-NCNBI §3.1.5.1, §3.1.5.31): outbound in this order, tags by name, and inbound the other way round. A reply is
+ * judged by the request it answers (engine/layer), also after a change of rules, so a new rule stops connections that are already open.
  *
  * Each IP configuration may have a list of its own; which one counts follows from the port's address in the packet. What a port sends or
  * receives for others (an appliance) is judged by its primary configuration. Lists are compiled by switch/access-list-compiler,
@@ -13,25 +13,27 @@ import { type Group, orderedGroup } from '../engine/group.ts';
 import type { Packet } from '../engine/packet.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
-import type { AccessList, PortAddress, PortPolicy } from './port-policy.ts';
+import type { AccessList, PortAddress, PortPolicy, TagList } from './port-policy.ts';
 
 export const acl: LayerDefinition = {
   name: 'acl',
-  purpose: 'Stateful access control of network interface and subnet.',
+  purpose: 'Stateful access control of network interface, security tags and subnet.',
   outbound:
-    'The interface’s list, then the subnet’s: in each the first rule that matches, else the list’s default action. Without a list ' +
+    'The interface’s list, then those of its security tags by name, then the subnet’s: in each the first rule that matches, else the list’s default action. Without a list ' +
     'everything passes. Replies are judged by the flow they answer. A list that has not arrived lets nothing pass.',
-  inbound: 'As outbound, the subnet’s list first.',
+  inbound: 'As outbound, in the reverse order: the subnet’s list first.',
   drops: [Drop.AclDenied, Drop.PolicyPending],
   build: (port) => ({
     name: acl.name,
     isStateful: true,
     outbound: [
       listGroup('network interface', port, 'outbound', interfaceList),
+      ...port.tagLists.map((own) => tagGroup(own, 'outbound')),
       listGroup('subnet', port, 'outbound', subnetList),
     ],
     inbound: [
       listGroup('subnet', port, 'inbound', subnetList),
+      ...port.tagLists.map((own) => tagGroup(own, 'inbound')).reverse(),
       listGroup('network interface', port, 'inbound', interfaceList),
     ],
   }),
@@ -62,6 +64,15 @@ function interfaceList(address: PortAddress): AccessList | undefined {
 
 function subnetList(address: PortAddress): AccessList | undefined {
   return address.accessLists.subnet;
+}
+
+/** `security tag web`. */
+function tagGroup({ securityTagRef, list }: TagList, direction: 'outbound' | 'inbound'): Group {
+  return {
+    name: `security tag ${securityTagRef.slice(securityTagRef.lastIndexOf('/') + 1)}`,
+    find: (packet) => list[direction].find(packet),
+    rules: () => list[direction].rules(),
+  };
 }
 
 function listGroup(

@@ -22,11 +22,19 @@ export interface PortPolicy {
   readonly learning: Learning | undefined;
   /** Decides about billed and unbilled egress; undefined: nobody asks. */
   readonly meter: Group | undefined;
+  /** The lists of its security tags, in the order of evaluation outbound. */
+  readonly tagLists: readonly TagList[];
   /** Those that copy its packets, in order of priority. */
   readonly mirrors: readonly PortMirror[];
   /** Primary first. */
   readonly addresses: readonly PortAddress[];
   readonly network: NetworkGroups;
+}
+
+/** A list that applies to every address of the port, because it carries a security tag. */
+export interface TagList {
+  readonly securityTagRef: string;
+  readonly list: AccessList;
 }
 
 /** One IP configuration. */

@@ -128,7 +128,8 @@ export function subnetShape(
 }
 
 /** A port's policy, its access control lists and mirrors still by their ids. */
-export interface PortShape extends Omit<PortPolicy, 'addresses' | 'meter' | 'mirrors'> {
+export interface PortShape
+  extends Omit<PortPolicy, 'addresses' | 'meter' | 'mirrors' | 'tagLists'> {
   readonly addresses: readonly AddressShape[];
 }
 

@@ -14,6 +14,7 @@ import type {
   Port,
   RouteTable,
   SecurityTag,
+  TagList,
   VirtualNetwork,
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
@@ -24,7 +25,7 @@ import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
 import { destinationRule, forwarderRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
-import { MIRRORS_PER_PORT_MAX } from '../limits.ts';
+import { MIRRORS_PER_PORT_MAX, TAG_LISTS_PER_PORT_MAX } from '../limits.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
@@ -234,13 +235,21 @@ export class Realiser {
     if (settings.mirrorIds.length > MIRRORS_PER_PORT_MAX) {
       return `${settings.mirrorIds.length} mirrors are more than the ${MIRRORS_PER_PORT_MAX} of one port`;
     }
+    if (settings.tagLists.length > TAG_LISTS_PER_PORT_MAX) {
+      return `${settings.tagLists.length} lists of security tags are more than the ${TAG_LISTS_PER_PORT_MAX} of one port`;
+    }
     const record = this.#parts.ports.ensure(settings.id);
     if (record === undefined) return 'the switch has no room for another port';
     const { index, cell } = record;
     const old = record.configured;
     const waits = shape.addresses.find(({ subnet }) => subnet.routes.pending !== undefined);
     const mirrors = this.mirrors.hold(record, settings.mirrorIds);
-    const { policy, lists } = this.#withLists({ ...shape, mirrors }, network, record);
+    const { policy, lists } = this.#withLists(
+      { ...shape, mirrors },
+      settings.tagLists,
+      network,
+      record,
+    );
     if (old !== undefined) this.#disown(record, old, lists);
     const configured: ConfiguredPort = {
       index,
@@ -369,22 +378,27 @@ export class Realiser {
   /** The policy with the lists that its ids name, now held by the port. */
   #withLists(
     shape: parse.PortShape & Pick<PortPolicy, 'mirrors'>,
+    ofTags: readonly TagList[],
     network: Network,
     record: PortRecord,
   ): { readonly policy: PortPolicy; readonly lists: ReadonlySet<ListInNetwork> } {
     const lists = new Set<ListInNetwork>();
-    const listOf = (id: string) => {
-      if (id === '') return undefined;
+    const hold = (id: string) => {
       const list = this.#lists.acquire(id, network, record);
       lists.add(list);
       return list;
     };
+    const listOf = (id: string) => (id === '' ? undefined : hold(id));
     const addresses = shape.addresses.map(({ interfaceListId, subnet, ...own }) => ({
       ...own,
       accessLists: { interface: listOf(interfaceListId), subnet: listOf(subnet.accessListId) },
     }));
+    const tagLists = ofTags.map(({ securityTagRef, accessControlListId }) => ({
+      securityTagRef,
+      list: hold(accessControlListId),
+    }));
     const meter = this.#host?.hasMetering === true ? network.meter : undefined;
-    return { policy: { ...shape, addresses, meter }, lists };
+    return { policy: { ...shape, addresses, tagLists, meter }, lists };
   }
 
   #bumpLearners(network: Network): void {

@@ -11,15 +11,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import {
-  BackReferences,
-  Coded,
-  NotBuilt,
-  OneOrMore,
-  ReadOnly,
-  Reference,
-  Words,
-} from './property-types.ts';
+import { BackReferences, Coded, OneOrMore, ReadOnly, Reference, Words } from './property-types.ts';
 
 const DEFAULT_ACTIONS = ['Permit', 'Deny'] as const;
 const LISTED_ADDRESSES =
@@ -33,7 +25,11 @@ export const AccessControlListSchema = Type.Object({
   outboundDefaultAction: Type.Optional(
     Words(DEFAULT_ACTIONS, 'what happens to packets from the VM that no rule matches; Permit'),
   ),
-  securityTags: NotBuilt(Type.Array(Reference(['securityTags'])), []),
+  securityTags: Type.Optional(
+    Type.Array(
+      Reference(['securityTags'], 'every interface that carries the tag is filtered by this list'),
+    ),
+  ),
   ipConfigurations: BackReferences,
   subnets: BackReferences,
   configurationState: ReadOnlyConfigurationState,

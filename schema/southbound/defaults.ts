@@ -45,6 +45,7 @@ export const PORT_DEFAULTS: Omit<
   flowsMax: 0,
   broadcastPerSecMax: 0,
   mirrorIds: [],
+  tagLists: [],
 };
 
 export const IP_CONFIGURATION_DEFAULTS: Pick<IpConfiguration, 'accessControlListId'> = {

@@ -224,6 +224,12 @@ export interface Port {
   readonly flowsMax: number;
   readonly broadcastPerSecMax: number;
   readonly mirrorIds: readonly string[];
+  readonly tagLists: readonly TagList[];
+}
+
+export interface TagList {
+  readonly securityTagRef: string;
+  readonly accessControlListId: string;
 }
 
 export interface PortQos {
@@ -1137,6 +1143,26 @@ export const DESCRIPTOR = {
                       "type": "string",
                       "id": 18,
                       "protoName": "mirror_ids"
+                    },
+                    "tagLists": {
+                      "rule": "repeated",
+                      "type": "TagList",
+                      "id": 19,
+                      "protoName": "tag_lists"
+                    }
+                  }
+                },
+                "TagList": {
+                  "fields": {
+                    "securityTagRef": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "security_tag_ref"
+                    },
+                    "accessControlListId": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "access_control_list_id"
                     }
                   }
                 },

@@ -138,7 +138,7 @@ const ECHO_TYPES: readonly number[] = [0, 8, 128, 129];
 
 /**
  * Do the port's lists let it send or receive the packet? An answer is judged as its request was, by the rules of the other direction.
- * Both lists of the configuration that has the port's address must permit; without a list everything is.
+ * Both lists of the configuration that has the port's address, and those of the port's security tags, must permit; without a list everything is.
  */
 function isPermitted(
   world: World,
@@ -156,7 +156,11 @@ function isPermitted(
   const subnet = world.subnets.find(({ id }) => id === configuration?.subnetId);
   const network = world.networks.find(({ id }) => id === port.vnetId);
   if (network === undefined) return false;
-  const ids = [configuration?.accessControlListId, subnet?.accessControlListId];
+  const ids = [
+    configuration?.accessControlListId,
+    subnet?.accessControlListId,
+    ...port.tagLists.map(({ accessControlListId }) => accessControlListId),
+  ];
   const aclDirection = isOutbound ? AclDirection.ACL_OUTBOUND : AclDirection.ACL_INBOUND;
   const header = { ...judged.segment, src: judged.src, dst: judged.dst };
   return world.lists

@@ -16,6 +16,7 @@ import type {
   Resource,
   RouteTable,
   SecurityTag,
+  TagList,
 } from '../../schema/southbound/messages.ts';
 import { type Address, bytesOf, isIpv6 } from './address.ts';
 
@@ -184,6 +185,13 @@ function subnetOf(tenant: Tenant, index: number, subnet: number): Resource {
   return { key: `subnet/${id}`, version: 1, virtualSubnet };
 }
 
+/** Every other interface carries a security tag that a list is applied to. */
+function tagListsOf(tenant: Tenant, { list }: Nic): readonly TagList[] {
+  const applied = list % 2 === 0 ? undefined : tenant.lists[(list + 1) % LIST_COUNT];
+  if (applied === undefined) return [];
+  return [{ securityTagRef: '/securityTags/carried', accessControlListId: applied.id }];
+}
+
 function nicResources(tenant: Tenant, nic: Nic): Resource[] {
   const { id, mac, addresses, host, macSpoofing, isConfigured } = nic;
   const resourceRef = `/networkInterfaces/${id}`;
@@ -203,6 +211,7 @@ function nicResources(tenant: Tenant, nic: Nic): Resource[] {
     mac,
     macSpoofing,
     ipConfigurations,
+    tagLists: tagListsOf(tenant, nic),
   };
   const mappings = addresses.map(({ subnet, address }) => ({
     ...MAPPING_DEFAULTS,

@@ -20,7 +20,7 @@ import {
   virtualNetworkScope,
 } from '../node.ts';
 import { interfacesPeeredBy, networksSeenFrom } from '../peering.ts';
-import { interfacesPolicedBy, listId, listsOf } from '../policy.ts';
+import { interfacesPolicedBy, listId, listsOf, tagListsOf } from '../policy.ts';
 import { forwards, interfacesRoutedBy, tablesOf } from '../routing.ts';
 import type { PortQosSettings } from '../settings-document.ts';
 
@@ -68,12 +68,13 @@ export const ports: CompilerNode = {
         flowsMax: portSettings.flowsMax,
         broadcastPerSecMax: portSettings.broadcastPerSecMax,
         mirrorIds: mirrors.map((mirror) => mirror.instanceId),
+        tagLists: tagListsOf(networkInterface, model),
       },
     });
     const target = hostTarget(serverId);
     const scopes = new Set([
       ...networksSeenFrom(addresses, model).map(virtualNetworkScope),
-      ...listsOf(addresses, model).map(accessControlListScope),
+      ...listsOf(attachment, model).map(accessControlListScope),
       ...tablesOf(addresses, model).map(routeTableScope),
       ...mirrors.map((mirror) => mirrorScope(mirror.instanceId)),
     ]);

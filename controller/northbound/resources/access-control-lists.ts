@@ -1,14 +1,18 @@
 /**
- * accessControlLists and aclRules — MS-NCNBI §3.1.5.1. A list applies where an ipConfiguration or a virtual subnet refers to it; it is
- * checked whole at every write of it or of one of its rules, because priorities are unique in it and because its tags mean nothing
- * on an ipConfiguration of a logical network.
+ * accessControlLists and aclRules — MS-NCNBI §3.1.5.1. A list applies where an ipConfiguration or a virtual subnet refers to it, and to the
+ * interfaces that carry one of its security tags; it is checked whole at every write of it or of one of its rules, because priorities
+ * are unique in it and because its address tags mean nothing on an ipConfiguration of a logical network.
  */
 import type { IpFamily } from '../../../base/ip.ts';
 import {
   AccessControlListSchema,
   AclRuleSchema,
 } from '../../../schema/northbound/access-control-lists.ts';
-import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
+import {
+  IpConfigurationSchema,
+  NetworkInterfaceSchema,
+} from '../../../schema/northbound/network-interfaces.ts';
+import type { DesiredState, Resource } from '../../model/desired-state.ts';
 import {
   type AddressTerms,
   canonicalAddressTerms,
@@ -20,7 +24,7 @@ import { typeKeyOf } from '../../model/resource-ref.ts';
 import type { JsonObject } from '../../store/store.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import { detail, type FaultDetail } from '../fault.ts';
-import { ACL_RULES_MAX } from '../limits.ts';
+import { ACL_RULES_MAX, TAG_LISTS_MAX } from '../limits.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type { Properties, ReadContext, ResourceNode, ResourceType } from '../resource-type.ts';
 
@@ -51,12 +55,17 @@ export const accessControlLists: ResourceType = {
   summary: 'A stateful filter for interfaces and virtual subnets.',
   schema: AccessControlListSchema,
   children: [aclRules],
+  references: [{ property: 'securityTags', inUse: 'InUseSecurityTagCannotBeDeleted' }],
   normalise(properties) {
     properties['inboundDefaultAction'] ??= 'Permit';
     properties['outboundDefaultAction'] ??= 'Permit';
     return properties;
   },
-  validate: (node, context) => [...listFaults(node), ...logicalUseFaults(node, context)],
+  validate: (node, context) => [
+    ...listFaults(node),
+    ...logicalUseFaults(node, context),
+    ...tagFaults(node, context),
+  ],
 };
 
 /** Whether a rule of the list uses VIRTUALNETWORK, INTERNET or AZURELOADBALANCER. */
@@ -114,6 +123,72 @@ function logicalUseFaults(node: ResourceNode, { desired }: ReadContext): FaultDe
     if (isLogical) return [tagsOnLogicalNetworkFault(node.ref, from.ref)];
   }
   return [];
+}
+
+/** A tag has one list (§3.1.5.31), and what the interfaces that carry it can bear has an end. */
+function tagFaults(node: ResourceNode, { desired }: ReadContext): FaultDetail[] {
+  const usesTags = usesAddressTags(childrenIn(node, aclRules.collection));
+  const { securityTags = [] } = typed(AccessControlListSchema, node);
+  const refs = new Set(securityTags.map(({ resourceRef }) => resourceRef.toLowerCase()));
+  return [...refs].flatMap((tag): FaultDetail[] => {
+    const other = listOfTag(tag, desired);
+    if (other !== undefined && other.key !== node.key) {
+      const message = `${other.ref} is applied to ${tag} already`;
+      return [detail('SecurityTagAlreadyHasAclApplied', message, tag)];
+    }
+    for (const carrier of carriersOf(tag, desired)) {
+      const tags = tagRefsOf(carrier);
+      const all = tags.filter((ref) => {
+        const list = listOfTag(ref, desired);
+        return refs.has(ref) || (list !== undefined && list.key !== node.key);
+      });
+      if (all.length > TAG_LISTS_MAX) return [tooManyTagLists(carrier.ref)];
+      if (usesTags && isInLogicalNetwork(carrier.children)) {
+        return [tagsOnLogicalNetworkFault(node.ref, carrier.ref)];
+      }
+    }
+    return [];
+  });
+}
+
+/** What is wrong with the tags of an interface, by the lists that they bring with them. */
+export function carriedListFaults(node: ResourceNode, { desired }: ReadContext): FaultDetail[] {
+  const lists = tagRefsOf(node).flatMap((tag) => listOfTag(tag, desired) ?? []);
+  if (lists.length > TAG_LISTS_MAX) return [tooManyTagLists(node.ref)];
+  const unfit = lists.find(({ children }) => usesAddressTags(children));
+  if (unfit === undefined || !isInLogicalNetwork(node.children)) return [];
+  return [tagsOnLogicalNetworkFault(unfit.ref, node.ref)];
+}
+
+function tooManyTagLists(networkInterface: string): FaultDetail {
+  const message = `${networkInterface} has more than ${TAG_LISTS_MAX} security tags with a list`;
+  return detail('InvalidParameterValue', message, networkInterface);
+}
+
+/** The list that is applied to the security tag. */
+export function listOfTag(tag: string, desired: DesiredState): Resource | undefined {
+  for (const { from } of desired.referrers(tag)) {
+    if (from.type === 'accesscontrollists') return from;
+  }
+  return undefined;
+}
+
+function* carriersOf(tag: string, desired: DesiredState): Iterable<Resource> {
+  for (const { from } of desired.referrers(tag)) if (from.type === 'networkinterfaces') yield from;
+}
+
+function tagRefsOf(networkInterface: { readonly properties: JsonObject }): string[] {
+  const { securityTags = [] } = typed(NetworkInterfaceSchema, networkInterface);
+  return [...new Set(securityTags.map(({ resourceRef }) => resourceRef.toLowerCase()))];
+}
+
+function isInLogicalNetwork(
+  ipConfigurations: readonly { readonly properties: JsonObject }[],
+): boolean {
+  return ipConfigurations.some((own) => {
+    const { subnet } = typed(IpConfigurationSchema, own);
+    return typeKeyOf(subnet?.resourceRef ?? '') === 'logicalnetworks/subnets';
+  });
 }
 
 /** The codes of one end of a rule. */

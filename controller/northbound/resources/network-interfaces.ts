@@ -22,6 +22,7 @@ import type {
   ResourceType,
   WriteContext,
 } from '../resource-type.ts';
+import { carriedListFaults } from './access-control-lists.ts';
 import { familyFaults } from './dual-stack.ts';
 import { ipConfigurations } from './ip-configurations.ts';
 import { macPoolRanges } from './mac-pools.ts';
@@ -72,6 +73,7 @@ function validate(node: ResourceNode, context: WriteContext): readonly FaultDeta
     ...macFaults(node),
     ...dnsFaults(node),
     ...interfaceQosFaults(node, context),
+    ...carriedListFaults(node, context),
     ...configurationFaults(node),
     ...familyFaults(node, childrenIn(node, ipConfigurations.collection), context),
   ];

@@ -179,8 +179,28 @@ test('§3.1.5.31: a tag names its interfaces and the rules that have it as sourc
   t.deepEqual(found.listAt('properties.aclRulesAsDestination'), rules);
 });
 
+test('§3.1.5.1: a list may be applied to security tags, and the tag names it', async (t) => {
+  const { client } = await startController(t);
+  await layGround(client);
+  await client.put(FRONT, {});
+  t.is((await client.get(FRONT)).at('properties.accessControlList'), undefined);
+  const made = await client.put(FILTER, { securityTags: [tagged] });
+  t.is(made.status, 201, made.text);
+  t.deepEqual(made.listAt('properties.securityTags'), [tagged]);
+  const shown = await client.get(FRONT);
+  t.deepEqual(shown.at('properties.accessControlList'), { resourceRef: FILTER });
+  const again = await client.put(FRONT, { accessControlList: { resourceRef: FILTER } });
+  t.is(again.status, 200, 'what a client was given, it may send back');
+  t.is((await client.put(FILTER, { securityTags: [] })).status, 200);
+  t.is((await client.get(FRONT)).at('properties.accessControlList'), undefined);
+  t.is((await client.delete(FRONT)).status, 202);
+});
+
 const logicalSubnet = '/logicalNetworks/provider/subnets/hosts';
 const forAnyone = only({ sourceAddressPrefix: 'VIRTUALNETWORK' });
+
+const NINE = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+const nth = (at: number) => ({ resourceRef: `/securityTags/t${at}` });
 
 const REFUSALS: readonly Refusal[] = [
   ...(
@@ -284,10 +304,64 @@ const REFUSALS: readonly Refusal[] = [
     code: 'InvalidAclRulePriority',
   },
   {
-    what: 'a list applied by security tag',
-    given: [[FRONT, {}]],
+    what: 'a second list on a security tag',
+    given: [
+      [FRONT, {}],
+      ['/accessControlLists/other', { securityTags: [tagged] }],
+    ],
     request: ['PUT', FILTER, { securityTags: [tagged] }],
-    code: 'OperationNotSupported',
+    code: 'SecurityTagAlreadyHasAclApplied',
+  },
+  {
+    what: 'a list on a security tag that does not exist',
+    request: ['PUT', FILTER, { securityTags: [tagged] }],
+    code: 'InvalidResourceReference',
+  },
+  {
+    what: 'deleting a tag that a list is applied to',
+    given: [
+      [FRONT, {}],
+      [FILTER, { securityTags: [tagged] }],
+    ],
+    request: ['DELETE', FRONT],
+    code: 'InUseSecurityTagCannotBeDeleted',
+    status: 409,
+  },
+  {
+    what: 'a list with address tags on a security tag of an interface in a logical network',
+    given: [
+      [FRONT, {}],
+      [NIC, { ...nicProperties({}, logicalSubnet), securityTags: [tagged] }],
+    ],
+    request: ['PUT', FILTER, { ...forAnyone, securityTags: [tagged] }],
+    code: 'AclRuleTagsNotSupportedOnLogicalNetwork',
+  },
+  {
+    what: 'an interface of a logical network with a security tag whose list has address tags',
+    given: [
+      [FRONT, {}],
+      [FILTER, { ...forAnyone, securityTags: [tagged] }],
+    ],
+    request: ['PUT', NIC, { ...nicProperties({}, logicalSubnet), securityTags: [tagged] }],
+    code: 'AclRuleTagsNotSupportedOnLogicalNetwork',
+  },
+  {
+    what: 'an interface with more lists by security tags than a port can have',
+    given: [
+      ...NINE.map((at) => [`/securityTags/t${at}`, {}] as const),
+      ...NINE.map((at) => [`/accessControlLists/l${at}`, { securityTags: [nth(at)] }] as const),
+    ],
+    request: ['PUT', NIC, { ...nicProperties(), securityTags: NINE.map(nth) }],
+    code: 'InvalidParameterValue',
+  },
+  {
+    what: 'a list too many for an interface by its security tags',
+    given: [
+      ...NINE.map((at) => [`/securityTags/t${at}`, {}] as const),
+      [NIC, { ...nicProperties(), securityTags: NINE.map(nth) }],
+    ],
+    request: ['PUT', FILTER, { securityTags: NINE.map(nth) }],
+    code: 'InvalidParameterValue',
   },
   {
     what: 'a list with tags on an ipConfiguration of a logical network',

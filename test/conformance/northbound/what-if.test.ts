@@ -123,6 +123,25 @@ test('a list taken from a subnet: what was denied would be allowed', async (t) =
   ]);
 });
 
+test('a list put on a security tag: what its carriers would no longer be sent', async (t) => {
+  const controller = await startController(t);
+  await lay(controller);
+  const { client } = controller;
+  const tag = '/securityTags/front';
+  await client.put(tag, {});
+  await client.put(NIC, { ...nicProperties(), securityTags: [{ resourceRef: tag }] });
+  const closed = { inboundDefaultAction: 'Deny', securityTags: [{ resourceRef: tag }] };
+  const answer = await client.put('/accessControlLists/closed?whatIf=true', closed);
+  t.is(answer.status, 200, answer.text);
+  t.is(answer.listAt('flows').length, 1);
+  t.is(answer.at('flows.0.networkInterface'), NIC);
+  t.is(answer.at('flows.0.direction'), 'Inbound');
+  t.deepEqual(answer.listAt('flows.0.allowed.packets'), []);
+  t.deepEqual(answer.listAt('flows.0.denied.packets'), [
+    { family: 'IPv4', protocols: ['TCP'], destinations: ['10.1.1.4'], destinationPorts: ['80'] },
+  ]);
+});
+
 test('another address space: what the routes of each subnet become', async (t) => {
   const controller = await startController(t);
   await lay(controller);

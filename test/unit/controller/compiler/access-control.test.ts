@@ -197,3 +197,49 @@ test('a list with a rule that cannot be read is left out whole, and counted', (t
   t.is(compiler.counters.documentsUnreadable, 1);
   t.is(told(compiler, 'host1', 'acl/acl-Filter'), undefined);
 });
+
+test('a list on a security tag goes to the hosts of its carriers, whose ports name tag and list', (t) => {
+  const list = (...securityTags: readonly string[]): DocumentInput => ({
+    key: 'accesscontrollists/filter',
+    value: accessControlListDocument({ id: 'Filter', securityTags, rules: [{ priority: 200 }] }),
+  });
+  const tag = { key: 'securitytags/front', value: securityTagDocument('Front') };
+  const compiler = compiled({ tags: [FRONT.toLowerCase()] }, tag, list(FRONT));
+  const tagLists = () => told(compiler, 'host1', 'port/nic-web')?.port?.tagLists;
+  t.deepEqual(tagLists(), [{ securityTagRef: FRONT, accessControlListId: 'acl-Filter' }]);
+  t.truthy(told(compiler, 'host1', 'acl/acl-Filter'));
+  t.is(told(compiler, 'host2', 'acl/acl-Filter'), undefined);
+  t.deepEqual(told(compiler, 'host2', 'port/nic-data')?.port?.tagLists, []);
+
+  compiler.apply({ revision: 2, documents: [list()], placements: [] });
+  t.deepEqual(tagLists(), [], 'the list lets go of the tag');
+  t.is(told(compiler, 'host1', 'acl/acl-Filter'), undefined);
+
+  compiler.apply({ revision: 3, documents: [list(FRONT)], placements: [] });
+  t.is(tagLists()?.length, 1);
+  const plain = { key: 'networkinterfaces/web', value: nic('web', 'Web', '10.0.0.4', []) };
+  compiler.apply({ revision: 4, documents: [plain], placements: [] });
+  t.deepEqual(tagLists(), [], 'the interface lets go of the tag');
+});
+
+test('lists of several tags come in order of the tags’ names, and a list made again under its name is another', (t) => {
+  const list = (id: string, tag: string, instanceId: string): DocumentInput => ({
+    key: `accesscontrollists/${id}`,
+    value: accessControlListDocument({ id, instanceId, securityTags: [tag], rules: [] }),
+  });
+  const back = '/securityTags/back';
+  const compiler = compiled(
+    { tags: [FRONT, back] },
+    { key: 'securitytags/front', value: securityTagDocument('front') },
+    { key: 'securitytags/back', value: securityTagDocument('back') },
+    list('a', FRONT, 'a1'),
+    list('b', back, 'b1'),
+  );
+  const ids = () =>
+    told(compiler, 'host1', 'port/nic-web')?.port?.tagLists.map(
+      ({ accessControlListId }) => accessControlListId,
+    );
+  t.deepEqual(ids(), ['b1', 'a1']);
+  compiler.apply({ revision: 2, documents: [list('b', back, 'b2')], placements: [] });
+  t.deepEqual(ids(), ['b2', 'a1']);
+});

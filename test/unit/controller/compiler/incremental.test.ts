@@ -181,18 +181,20 @@ const listChange = fc
     id: fc.constantFrom(...LISTS),
     present: fc.boolean(),
     generation,
+    securityTags: tagRefs,
     rules: fc.uniqueArray(
       fc.record({ priority: fc.integer({ min: 101, max: 103 }), tags: tagRefs }),
       { selector: ({ priority }) => priority, maxLength: 2 },
     ),
   })
-  .map(({ id, present, generation: again, rules }) =>
+  .map(({ id, present, generation: again, rules, securityTags }) =>
     document(
       `accesscontrollists/${id}`,
       present
         ? accessControlListDocument({
             id,
             instanceId: `acl-${id}${again}`,
+            securityTags,
             rules: rules.map(({ priority, tags }) =>
               tags.length === 0 ? { priority } : { priority, sourceTags: tags },
             ),

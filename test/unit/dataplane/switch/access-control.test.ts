@@ -1,5 +1,6 @@
 /** MS-NCNBI §3.1.5.1: access control lists of interface and subnet judge every flow, and those that are already open. */
 import test from 'ava';
+import { TAG_LISTS_PER_PORT_MAX } from '../../../../dataplane/limits.ts';
 import { DROP_NAMES, Drop } from '../../../../packet/drop.ts';
 import * as icmp from '../../../../packet/icmp.ts';
 import { IpProtocol } from '../../../../packet/ip-protocol.ts';
@@ -241,4 +242,48 @@ test('two configurations of one interface, two lists: the address in the packet 
   t.true(udpReaches(net, OTHER, VM));
   const frame = udpFrame({ ...between(BLUE, OTHER, VM), src: second }, PORTS);
   t.false(sends(net, OTHER, VM, frame));
+});
+
+function withTagLists(resource: Resource, ...ids: readonly string[]): Resource {
+  const { port } = resource;
+  if (port === undefined) return resource;
+  const tagLists = ids.map((id) => ({
+    securityTagRef: `/securityTags/${id}`,
+    accessControlListId: id,
+  }));
+  return { ...resource, port: { ...port, tagLists } };
+}
+
+test('a list on a security tag of the port filters it beside its other lists', (t) => {
+  const net = tenantRig();
+  const port = portResource(BLUE, OTHER);
+  const deny = { inboundDefault: AclAction.ACL_DENY };
+  apply(net, withTagLists(port, 'web'));
+  t.false(udpReaches(net, VM, OTHER), 'a list that has not arrived lets nothing pass');
+  apply(net, aclResource('web', {}));
+  t.true(udpReaches(net, VM, OTHER));
+  apply(
+    net,
+    aclResource('own', {}),
+    aclResource('web', {}, deny),
+    withList(withTagLists(port, 'web'), 'own'),
+  );
+  t.false(udpReaches(net, VM, OTHER), 'all lists must permit');
+  t.like(net.core.explain().at(-1), {
+    layer: 'acl',
+    group: 'security tag web',
+    resourceRef: '/accessControlLists/web',
+    outcome: `drop ${DROP_NAMES[Drop.AclDenied]}`,
+  });
+  t.true(udpReaches(net, OTHER, VM), 'inbound says nothing about outbound');
+  apply(net, port);
+  t.true(udpReaches(net, VM, OTHER), 'without the tag its list applies no longer');
+});
+
+test('more lists of security tags than a port can have are refused, and nothing changes', (t) => {
+  const net = tenantRig();
+  const ids = Array.from({ length: TAG_LISTS_PER_PORT_MAX + 1 }, (_, at) => `t${at}`);
+  const errors = apply(net, withTagLists(portResource(BLUE, OTHER), ...ids));
+  t.regex(errors[0]?.message ?? '', /more than the 8 of one port/);
+  t.true(udpReaches(net, VM, OTHER));
 });
