@@ -19,6 +19,7 @@ import { addResourceCommands } from './commands/resource.ts';
 import { addRevisionsCommands } from './commands/revisions.ts';
 import { addRouteTableCommands } from './commands/route-table.ts';
 import { addRouteQuestions } from './commands/routes.ts';
+import { addRuleQuestions } from './commands/rules.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
 import { addTraceCommand } from './commands/trace.ts';
 import { addVmCommands } from './commands/vm.ts';
@@ -66,6 +67,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addTraceCommand(program, session);
   addDropsCommand(program, session);
   addRouteQuestions(program, session);
+  addRuleQuestions(program, session);
   addCaptureCommand(program, session);
   program.commandsGroup('Learning:');
   addPuzzleCommands(program, session);

@@ -7,6 +7,7 @@ import { messageOf } from '../../base/errors.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
 import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
+import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
@@ -118,6 +119,22 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
     },
   },
   {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/effectiveRules',
+    query: '?direction=&limit=',
+    summary:
+      'access control lists that apply to a network interface, in the order in which they are asked, with at most `limit` rules: addresses that ' +
+      'tags stand for, and how often each rule has decided; `direction`: `inbound` or `outbound`',
+    answer: async (context, { id, query }) => {
+      const { nic, host } = attached(context, id);
+      const limit = limitOf(query, { usual: RULES_PAGE_MAX, max: RULES_PAGE_MAX });
+      const direction = query.has('direction') ? directionOf(query) : undefined;
+      const question = { portId: nic.instanceId, limit, ...(direction && { direction }) };
+      const { addresses } = await context.ask(host, 'effectiveRules', question);
+      return { host, value: addresses };
+    },
+  },
+  {
     method: 'POST',
     path: 'networkInterfaces/{id}/trace',
     query: '?both=',
@@ -217,6 +234,12 @@ function limitOf(
   if (limit >= 1 && limit <= max) return limit;
   const message = `'${text}' is no whole number from 1 to ${max}`;
   throw fault('InvalidParameterValue', message, 'limit');
+}
+
+function directionOf(query: URLSearchParams): RuleDirection {
+  const text = query.get('direction')?.toLowerCase();
+  if (text === 'inbound' || text === 'outbound') return text;
+  throw fault('InvalidParameterValue', 'say inbound or outbound', 'direction');
 }
 
 /** The host's own words; what it stands for here follows from who could do better. */

@@ -3,7 +3,8 @@
  * that match one of many. Held as disjoint inclusive ranges in ascending order over the 128-bit space of base/ip-words, where IPv4 lies
  * at ::ffff:0:0/96; so complement and union need no case for the family.
  *
- * Called by dataplane/layers (writes them), predicate (asks for one address), classifier (turns them into intervals).
+ * Called by dataplane/layers (writes them), predicate (asks for one address), classifier (turns them into intervals),
+ * dataplane/explain (shows their prefixes).
  */
 import {
   formatIpPrefixWords,
@@ -11,6 +12,7 @@ import {
   type IpPrefixWords,
   type IpWords,
   ipv4Words,
+  isIpv4Words,
   wordMask,
 } from '../../base/ip-words.ts';
 
@@ -85,10 +87,55 @@ function nameOf(prefixes: readonly IpPrefixWords[]): string {
   return `${named.join(' or ')}${more === 0 ? '' : ` or ${more} more`}`;
 }
 
-/** One range; two for an IPv6 prefix that spans the mapped IPv4 addresses. */
-export function rangesOf({ words, len }: IpPrefixWords): AddressRange[] {
+/** The fewest prefixes that make up the set, those of IPv4 first. */
+export function prefixesOf({ ranges }: AddressSet): IpPrefixWords[] {
+  const prefixes = ranges.flatMap(prefixesOfRange);
+  const isIpv4 = ({ words }: IpPrefixWords) => isIpv4Words(words);
+  return [...prefixes.filter(isIpv4), ...prefixes.filter((own) => !isIpv4(own))];
+}
+
+function prefixesOfRange({ from, to }: AddressRange): IpPrefixWords[] {
+  const prefixes: IpPrefixWords[] = [];
+  let at: IpWords | undefined = from;
+  while (at !== undefined && compareWords(at, to) <= 0) {
+    const prefix = largestPrefix(at, earlier(to, lastOfFamily(at)));
+    prefixes.push(prefix);
+    at = after(lastOf(prefix));
+  }
+  return prefixes;
+}
+
+/** The largest prefix that begins at an address and does not reach beyond another. */
+function largestPrefix(words: IpWords, to: IpWords): IpPrefixWords {
+  let prefix: IpPrefixWords = { words, len: 128 };
+  while (prefix.len > 0) {
+    const len = prefix.len - 1;
+    const hasHostBits = words.some((part, index) => (part & ~wordMask(len, index)) !== 0);
+    if (hasHostBits || compareWords(lastOf({ words, len }), to) > 0) break;
+    prefix = { words, len };
+  }
+  return prefix;
+}
+
+/** The mapped IPv4 addresses lie among those of IPv6. */
+function lastOfFamily(words: IpWords): IpWords {
+  if (isIpv4Words(words)) return IPV4_LAST;
+  return compareWords(words, IPV4_FIRST) < 0 ? before(IPV4_FIRST) : LAST;
+}
+
+function earlier(a: IpWords, b: IpWords): IpWords {
+  return compareWords(a, b) < 0 ? a : b;
+}
+
+function lastOf({ words, len }: IpPrefixWords): IpWords {
   const last = (index: 0 | 1 | 2 | 3) => (words[index] | ~wordMask(len, index)) >>> 0;
-  const to: IpWords = [last(0), last(1), last(2), last(3)];
+  return [last(0), last(1), last(2), last(3)];
+}
+
+/** One range; two for an IPv6 prefix that spans the mapped IPv4 addresses. */
+export function rangesOf(prefix: IpPrefixWords): AddressRange[] {
+  const { words, len } = prefix;
+  const to = lastOf(prefix);
   const spansIpv4 = compareWords(words, IPV4_FIRST) <= 0 && compareWords(to, IPV4_LAST) >= 0;
   if (len >= IPV4_MAPPED_BITS || !spansIpv4) return [{ from: words, to }];
   const below: AddressRange = { from: words, to: before(IPV4_FIRST) };

@@ -2,14 +2,14 @@
  * Answers of the switch to questions about what it does (schema/southbound/diagnostics), made between two bursts from the tables that
  * forward. Called by switch-core.
  */
-import { SdnError } from '../../base/errors.ts';
 import { isIpv4Words, parseIpWords, prefixHasWords } from '../../base/ip-words.ts';
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
 import { addressKey, type ConfiguredPort } from '../switch/network-state.ts';
-import type { SwitchTables } from '../switch/tables.ts';
+import { invalid, portAt } from './asked-port.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
+import { answerEffectiveRules } from './rule-answers.ts';
 import type { SwitchMethod } from './switch-method.ts';
 import { frameOf, type Sender } from './traced-frame.ts';
 import type { Tracer, TracerParts } from './tracer.ts';
@@ -23,6 +23,7 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
   const { tables } = parts;
   return {
     effectiveRoutes: (question) => answerEffectiveRoutes(portAt(tables, question.portId), question),
+    effectiveRules: (question) => answerEffectiveRules(portAt(tables, question.portId), question),
     nextHop: (question) => answerNextHop(portAt(tables, question.portId), question),
     trace: (question) => answerTrace(parts, tracer, question),
   };
@@ -47,14 +48,6 @@ function answerTrace(
   return tracer.trace({ kind: 'port', portId }, frame, { asReply }).answer;
 }
 
-function portAt(tables: SwitchTables, portId: string): ConfiguredPort {
-  const port = tables.ports.get(portId)?.configured;
-  if (port !== undefined) return port;
-  throw new SdnError('SDN_SWITCH_PORT_UNKNOWN', `the switch does not know port ${portId}`, {
-    remedy: 'See the state of the interface: weft nic show.',
-  });
-}
-
 /** What the VM behind a port would fill in: it finds its neighbours by ARP or neighbour discovery, everybody else through its router. */
 function senderOf({ policy, network }: ConfiguredPort): Sender {
   const subnetOf = (address: readonly [number, number, number, number]) =>
@@ -71,8 +64,4 @@ function senderOf({ policy, network }: ConfiguredPort): Sender {
         : VIRTUAL_ROUTER_MAC;
     },
   };
-}
-
-function invalid(message: string): SdnError {
-  return new SdnError('SDN_QUESTION_INVALID', message);
 }

@@ -1,10 +1,10 @@
 /**
  * Answers about routes: those of a port's subnets, and the one that counts for a destination, found by the very lookup that forwards. What
- * goes to the virtual router or to a platform address never meets a route (layers/services), and the answer says so.
+ * goes to the virtual router or to a platform address never meets a route (layers/services), and the answer says so. A route into a peered
+ * network leads nowhere where the peering denies access: the peering is asked as the packet would ask it.
  *
  * Whether policy lets a packet take the way is another question: trace. Called by answers.
  */
-import { SdnError } from '../../base/errors.ts';
 import {
   equalIpWords,
   formatIpPrefixWords,
@@ -15,33 +15,47 @@ import {
   isMulticastWords,
   parseIpWords,
 } from '../../base/ip-words.ts';
-import { DROP_NAMES } from '../../packet/drop.ts';
+import { DROP_NAMES, type Drop } from '../../packet/drop.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { EffectiveRouteRow } from '../../schema/southbound/diagnostics/routes.ts';
+import { newPacket } from '../engine/packet.ts';
 import type { PortAddress } from '../layers/port-policy.ts';
 import type { EffectiveRoute } from '../layers/route.ts';
 import { METADATA_ADDRESS, PLATFORM_ADDRESS } from '../layers/services.ts';
 import { ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
 import type { ConfiguredPort, Subnet } from '../switch/network-state.ts';
+import { invalid, subnetOf } from './asked-port.ts';
 import { dropWords } from './drop-words.ts';
 
 export function answerEffectiveRoutes(
   port: ConfiguredPort,
   { limit }: Question<'effectiveRoutes'>,
 ): Answer<'effectiveRoutes'> {
-  const subnets = new Set(port.policy.addresses.map((own) => subnetOf(port, own)));
+  const senders = new Map<Subnet, Sender>();
+  for (const own of port.policy.addresses) {
+    const subnet = subnetOf(port, own);
+    if (!senders.has(subnet)) senders.set(subnet, { port, address: own.address });
+  }
   let left = limit;
   return {
-    subnets: [...subnets].map(({ resourceRef, routes: { effective, pending } }) => {
-      const routes = effective.slice(0, left).map(rowOf);
-      left -= routes.length;
-      return {
-        resourceRef,
-        ...(pending !== undefined && { pending }),
-        routes,
-        total: effective.length,
-      };
-    }),
+    subnets: [...senders].map(
+      ([
+        {
+          resourceRef,
+          routes: { effective, pending },
+        },
+        sender,
+      ]) => {
+        const routes = effective.slice(0, left).map((own) => rowOf(own, sender));
+        left -= routes.length;
+        return {
+          resourceRef,
+          ...(pending !== undefined && { pending }),
+          routes,
+          total: effective.length,
+        };
+      },
+    ),
   };
 }
 
@@ -66,21 +80,21 @@ export function answerNextHop(
     const { pending } = routes;
     return { ...ends, nextHopType: 'None', ...(pending !== undefined && { pending }) };
   }
-  const route = rowOf(found);
+  const route = rowOf(found, { port, address: source.address });
   const { nextHopType, nextHopAddress } = route;
   return { ...ends, nextHopType, ...(nextHopAddress !== undefined && { nextHopAddress }), route };
 }
 
-function rowOf({
-  origin,
-  prefix,
-  nextHopType,
-  nextHop,
-  resourceRef,
-  isActive,
-  action,
-}: EffectiveRoute): EffectiveRouteRow {
+/** Who follows a route: a port, from an address of its own. */
+interface Sender {
+  readonly port: ConfiguredPort;
+  readonly address: IpWords;
+}
+
+function rowOf(route: EffectiveRoute, sender: Sender): EffectiveRouteRow {
+  const { origin, prefix, nextHopType, nextHop, resourceRef, isActive } = route;
   const isPeering = origin === 'system' && nextHopType === 'VNetPeering';
+  const drop = dropOf(route, sender);
   return {
     prefix: formatIpPrefixWords(prefix),
     origin: isPeering ? 'Peering' : ORIGIN_NAMES[origin],
@@ -88,19 +102,25 @@ function rowOf({
     ...(nextHop !== undefined && { nextHopAddress: formatIpWords(nextHop) }),
     resourceRef,
     isActive,
-    ...(action.kind === 'deny' && {
-      drop: { reason: DROP_NAMES[action.drop] ?? '', ...dropWords(action.drop) },
+    ...(drop !== undefined && {
+      drop: { reason: DROP_NAMES[drop] ?? '', ...dropWords(drop) },
     }),
   };
 }
 
-const ORIGIN_NAMES = { user: 'User', bgp: 'BGP', system: 'System' } as const;
-
-function subnetOf({ network }: ConfiguredPort, { segment, resourceRef }: PortAddress): Subnet {
-  const found = [...network.subnets].find(({ vni }) => vni === segment);
-  if (found !== undefined) return found;
-  throw new SdnError('SDN_SWITCH_PORT_UNKNOWN', `the switch does not know ${resourceRef}’s subnet`);
+/** Why packets that follow the route are dropped: by the route itself, or by the peering that it leads over; undefined: they are not. */
+function dropOf({ action }: EffectiveRoute, { port, address }: Sender): Drop | undefined {
+  if (action.kind === 'deny') return action.drop;
+  const domain = action.kind === 'allow' ? action.steering?.domain : undefined;
+  if (domain === undefined) return undefined;
+  const packet = newPacket();
+  [packet.key.src0, packet.key.src1, packet.key.src2, packet.key.src3] = address;
+  packet.domain = domain;
+  const decided = port.network.groups.peerings.find(packet).action;
+  return decided.kind === 'deny' ? decided.drop : undefined;
 }
+
+const ORIGIN_NAMES = { user: 'User', bgp: 'BGP', system: 'System' } as const;
 
 /** The address that a packet to `destination` would come from. */
 function sourceOf(
@@ -137,8 +157,4 @@ const PLATFORM: readonly IpWords[] = [
 function isUnroutable(words: IpWords): boolean {
   if (!isIpv4Words(words)) return isMulticastWords(words);
   return words[3] >>> 28 === 0xe || words[3] === 0xffff_ffff;
-}
-
-function invalid(message: string): SdnError {
-  return new SdnError('SDN_QUESTION_INVALID', message);
 }

@@ -43,6 +43,7 @@ const ANSWERS: Answers = {
     return { ports: own };
   },
   effectiveRoutes: (host, question) => host.switchAnswer('effectiveRoutes', question),
+  effectiveRules: (host, question) => host.switchAnswer('effectiveRules', question),
   nextHop: (host, question) => host.switchAnswer('nextHop', question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };

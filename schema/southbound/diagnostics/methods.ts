@@ -15,11 +15,13 @@ import {
   NextHopAnswer,
   NextHopQuestion,
 } from './routes.ts';
+import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
   counters: { question: CountersQuestion, answer: CountersAnswer },
   effectiveRoutes: { question: EffectiveRoutesQuestion, answer: EffectiveRoutesAnswer },
+  effectiveRules: { question: EffectiveRulesQuestion, answer: EffectiveRulesAnswer },
   flows: { question: FlowsQuestion, answer: FlowsAnswer },
   nextHop: { question: NextHopQuestion, answer: NextHopAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },

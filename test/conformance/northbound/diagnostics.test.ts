@@ -43,6 +43,7 @@ const ROUTE = {
 };
 const SWITCH_ANSWERS: Readonly<Record<string, unknown>> = {
   effectiveRoutes: { subnets: [{ resourceRef: '/s', routes: [ROUTE], total: 1 }] },
+  effectiveRules: { addresses: [{ ipConfigurations: [], lists: [] }] },
   nextHop: {
     ...{ source: '10.1.1.4', destination: '10.1.1.5', nextHopType: 'VnetLocal', route: ROUTE },
   },
@@ -122,4 +123,16 @@ test('routes and next hop of an interface come from its host; a destination must
   const hop = await controller.client.get(`${of}/nextHop?destination=10.1.1.5`);
   t.is(hop.at('nextHopType'), 'VnetLocal', hop.text);
   t.is((await controller.client.get(`${of}/nextHop`)).at('error.target'), 'destination');
+});
+
+test('rules of an interface come from its host, of both directions or of one', async (t) => {
+  const { controller } = await withNic(t, 'host1');
+  const of = `${WEFT}/networkInterfaces/a/effectiveRules`;
+  for (const query of ['', '?direction=Inbound', '?limit=5&direction=outbound']) {
+    const rules = await controller.client.get(`${of}${query}`);
+    t.is(rules.status, 200, rules.text);
+    t.is(rules.listAt('value').length, 1);
+  }
+  const wrong = await controller.client.get(`${of}?direction=up`);
+  t.is(wrong.at('error.target'), 'direction');
 });

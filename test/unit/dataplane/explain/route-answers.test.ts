@@ -1,7 +1,14 @@
 /** Effective routes and next hops: what the switch says is what its route layer does, overridden routes and reasons to drop included. */
 import test from 'ava';
-import { routeTableResource, withRoutes } from '../switch/policies.ts';
-import { BLUE, portId, subnetResource, type TenantRig, tenantRig } from '../switch/tenants.ts';
+import { peeredWith, routeTableResource, withRoutes } from '../switch/policies.ts';
+import {
+  BLUE,
+  networkResource,
+  portId,
+  subnetResource,
+  type TenantRig,
+  tenantRig,
+} from '../switch/tenants.ts';
 
 const VM = '10.0.0.4';
 const PORT = portId(BLUE, VM);
@@ -66,6 +73,28 @@ test('what is for the switch itself meets no route', (t) => {
     const { nextHopType, route } = hopTo(net, destination);
     t.is(nextHopType, 'VirtualRouter', destination);
     t.is(route, undefined);
+  }
+});
+
+test('a route over a peering that denies access says that its packets are dropped', (t) => {
+  for (const allowAccess of [true, false]) {
+    const net = routedBy({ '198.51.100.0/24': '10.9.0.7' });
+    const hub = { ...networkResource({ name: 'hub', webVni: 0, dbVni: 0 }, '10.9.0.0', 16) };
+    const blue = peeredWith(networkResource(BLUE), 'hub', ['10.9.0.0/16'], { allowAccess });
+    net.core.applyGoal({ upserts: [hub, blue], removes: [] });
+    const reason = allowAccess ? undefined : 'PeeringAccessDenied';
+    const { routes } = routesOf(net);
+    for (const prefix of ['10.9.0.0/16', '198.51.100.0/24']) {
+      const route = routes.find((own) => own.prefix === prefix);
+      t.true(route?.isActive, prefix);
+      t.is(route?.drop?.reason, reason, prefix);
+    }
+    for (const destination of ['10.9.0.4', '198.51.100.9']) {
+      t.is(hopTo(net, destination).route?.drop?.reason, reason, destination);
+      const packet = { destination, protocol: 17, destinationPort: 5000 };
+      const { verdict } = net.core.answer('trace', { portId: PORT, packet });
+      t.is(verdict.kind === 'drop' && verdict.reason === 'PeeringAccessDenied', !allowAccess);
+    }
   }
 });
 
