@@ -45,6 +45,9 @@ case $suite in
   control)
     ensure_peers ovn-northd:ovn-central ovsdb-server:openvswitch-switch
     ;;
+  bgp)
+    ensure_peers ip:iproute2 bird:bird2 /usr/lib/frr/bgpd:frr gobgpd:gobgpd
+    ;;
 esac
 build_all
 node "dist/bench/$suite/main.js" "$@"
