@@ -1,10 +1,21 @@
 /**
- * A switch in the benchmark: two stations that talk through it on one host, two that talk across two hosts, or both. Every contestant
- * gets the same MTU, the same programs at the same ends, and is set up once, before the first round.
+ * A switch in the benchmark: two stations that talk through it on one host, two that talk across two hosts, or both, and the same once
+ * more through a filter that keeps the state of connections, where it has one. Every contestant gets the same MTU, the same programs at the same ends, and is set up once, before the first round.
  */
 
 export const SAME_HOST = 'same host';
 export const ACROSS_HOSTS = 'across hosts';
+/** As the two above, with stateful-policy.ts between the stations. */
+export const SAME_HOST_GUARDED = 'same host, stateful policy';
+export const ACROSS_HOSTS_GUARDED = 'across hosts, stateful policy';
+
+/** In the order they are played. */
+export const SCENES: readonly string[] = [
+  SAME_HOST,
+  ACROSS_HOSTS,
+  SAME_HOST_GUARDED,
+  ACROSS_HOSTS_GUARDED,
+];
 
 /** Of every station: what VXLAN leaves of a provider network's 1500 bytes. */
 export const STATION_MTU = 1450;

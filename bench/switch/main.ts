@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- switch`: our switch beside the kernel's bridge and VXLAN and beside Open vSwitch, on one host and across two.
+ * `npm run bench -- switch`: our switch beside the kernel's bridge and VXLAN and beside Open vSwitch, on one host and across two, without
+ * policy and with a hundred stateful rules (Open vSwitch: its user-space connection tracker).
  *
  *   --rounds N        rounds, at least 3 for figures to be published (3)
  *   --duration SEC    of each throughput measurement (4)
@@ -23,7 +24,15 @@ import {
   type Sample,
   writeReport,
 } from '../report.ts';
-import { ACROSS_HOSTS, type Contestant, SAME_HOST, STATION_MTU } from './contestant.ts';
+import {
+  ACROSS_HOSTS,
+  ACROSS_HOSTS_GUARDED,
+  type Contestant,
+  SAME_HOST,
+  SAME_HOST_GUARDED,
+  SCENES,
+  STATION_MTU,
+} from './contestant.ts';
 import { proveReachable, sweepLab } from './lab.ts';
 import { startKernelVxlan, startLinuxBridge } from './linux-kernel.ts';
 import { startOpenVswitch } from './open-vswitch.ts';
@@ -47,6 +56,8 @@ const IDLE: Measure = {
 const REASON_CHARS_MAX = 300;
 const IDLE_SCENE = 'idle';
 
+const GUARDED: readonly string[] = [SAME_HOST_GUARDED, ACROSS_HOSTS_GUARDED];
+
 const GOALS: readonly Goal[] = [
   { scene: SAME_HOST, measure: 'tcp', peer: 'bridge + veth', min: 0.5 },
   { scene: SAME_HOST, measure: 'tcp', peer: 'OVS with TSO', min: 1.1 },
@@ -55,6 +66,9 @@ const GOALS: readonly Goal[] = [
   { scene: SAME_HOST, measure: 'rtt', peer: 'OVS with TSO', max: 1 },
   { scene: ACROSS_HOSTS, measure: 'tcp', peer: 'OVS', min: 3 },
   { scene: ACROSS_HOSTS, measure: 'tcp', peer: 'kernel VXLAN', min: 0.25 },
+  { scene: SAME_HOST_GUARDED, measure: 'connect', peer: 'OVS', min: 1 },
+  { scene: SAME_HOST_GUARDED, measure: 'connect', peer: 'OVS with TSO', min: 1 },
+  { scene: ACROSS_HOSTS_GUARDED, measure: 'connect', peer: 'OVS', min: 1 },
   { scene: IDLE_SCENE, measure: 'idle', max: 1 },
 ];
 
@@ -163,7 +177,7 @@ async function playRound(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (const exercise of exercises.filter(({ id }) => options.exercises.includes(id))) {
-    for (const scene of [SAME_HOST, ACROSS_HOSTS]) {
+    for (const scene of SCENES.filter((name) => exercise.isStateful || !GUARDED.includes(name))) {
       for (const contestant of contestants) {
         const turn = { exercise, scene, contestant, round };
         try {

@@ -19,8 +19,10 @@ import { ipBatch } from '../../fabric/links.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
 import {
   ACROSS_HOSTS,
+  ACROSS_HOSTS_GUARDED,
   type Contestant,
   SAME_HOST,
+  SAME_HOST_GUARDED,
   type Scene,
   type Station,
 } from './contestant.ts';
@@ -31,10 +33,22 @@ import {
   joinByVeth,
   sweepLab,
 } from './lab.ts';
+import { OPEN_PORTS } from './stateful-policy.ts';
 
 const SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema';
 const PROVIDER_MTU = 1500;
-const VNI = 42;
+
+/** A bridge of stations and the tunnel to its like on the other host. */
+interface Bridge {
+  readonly name: string;
+  readonly tunnel: string;
+  readonly vni: number;
+}
+
+const OPEN: Bridge = { name: 'br0', tunnel: 'vx0', vni: 42 };
+/** Its packets pass the connection tracker. */
+const GUARDED: Bridge = { name: 'br1', tunnel: 'vx1', vni: 43 };
+
 const STARTED_WITHIN = seconds(10);
 
 interface Instance {
@@ -121,36 +135,73 @@ async function joinInstances(
   for (const [index, instance] of instances.entries()) {
     await configureBridges(instance, `192.0.2.${index + 1}`, `192.0.2.${2 - index}`);
   }
-  const a = await addStation(first, `${lab}a`, '10.0.0.1');
-  const b = await addStation(first, `${lab}b`, '10.0.0.2');
-  const sameHost: Scene = { name: SAME_HOST, client: a, server: b };
-  if (tso) return [sameHost];
-  const c = await addStation(second, `${lab}c`, '10.0.0.3');
-  return [sameHost, { name: ACROSS_HOSTS, client: a, server: c }];
+  const client = await addStation(first, OPEN, `${lab}a`, '10.0.0.1');
+  const guardedClient = await addStation(first, GUARDED, `${lab}d`, '10.1.0.1');
+  const server = await addStation(first, OPEN, `${lab}b`, '10.0.0.2');
+  const guardedServer = await addStation(first, GUARDED, `${lab}e`, '10.1.0.2');
+  const sameHost: readonly Scene[] = [
+    { name: SAME_HOST, client, server },
+    { name: SAME_HOST_GUARDED, client: guardedClient, server: guardedServer },
+  ];
+  if (tso) return sameHost;
+  const distant = await addStation(second, OPEN, `${lab}c`, '10.0.0.3');
+  const guardedDistant = await addStation(second, GUARDED, `${lab}f`, '10.1.0.3');
+  return [
+    ...sameHost,
+    { name: ACROSS_HOSTS, client, server: distant },
+    { name: ACROSS_HOSTS_GUARDED, client: guardedClient, server: guardedDistant },
+  ];
 }
 
-/** br0 holds the stations and the tunnel, provider0 the uplink and the tunnel's own address. */
+/** A bridge for the stations of each kind with a tunnel of its own, and provider0 with the uplink and the tunnels' address. */
 async function configureBridges(instance: Instance, local: string, remote: string): Promise<void> {
   const netdev = 'datapath_type=netdev';
+  const bridge = ({ name, tunnel, vni }: Bridge): readonly string[] => [
+    ...['--', 'add-br', name, '--', 'set', 'bridge', name, netdev],
+    ...['--', 'add-port', name, tunnel, '--', 'set', 'interface', tunnel, 'type=vxlan'],
+    ...[`options:remote_ip=${remote}`, `options:key=${vni}`],
+  ];
   await vsctl(instance.folder, [
     ...['add-br', 'provider0', '--', 'set', 'bridge', 'provider0', netdev],
-    ...['--', 'add-port', 'provider0', 'uplink0'],
-    ...['--', 'add-br', 'br0', '--', 'set', 'bridge', 'br0', netdev],
-    ...['--', 'add-port', 'br0', 'vx0', '--', 'set', 'interface', 'vx0', 'type=vxlan'],
-    ...[`options:remote_ip=${remote}`, `options:key=${VNI}`],
+    ...['--', 'add-port', 'provider0', 'uplink0', ...bridge(OPEN), ...bridge(GUARDED)],
   ]);
+  const control = `unix:${join(instance.folder, `${GUARDED.name}.mgmt`)}`;
+  const flows = statefulFlows().join('\n');
+  await run(['ovs-ofctl', '-O', 'OpenFlow14', 'replace-flows', control, '-'], { stdin: flows });
   await ipBatch(instance.namespace, [
     `addr add ${local}/24 dev provider0`,
     'link set provider0 up',
-    'link set br0 up',
+    ...[OPEN, GUARDED].map(({ name }) => `link set ${name} up`),
   ]);
 }
 
-async function addStation(instance: Instance, name: string, address: string): Promise<Station> {
+/** stateful-policy.ts as its manual does it ("OVS Conntrack Tutorial"): every packet is tracked, then judged by the state and its port. */
+function statefulFlows(): readonly string[] {
+  const commit = 'actions=ct(commit),normal';
+  const isNew = 'table=1,ct_state=+trk+new';
+  return [
+    'table=0,priority=100,arp,actions=normal',
+    'table=0,priority=50,ip,actions=ct(table=1)',
+    'table=1,priority=60000,ct_state=+trk+est,ip,actions=normal',
+    'table=1,priority=60000,ct_state=+trk+rel,ip,actions=normal',
+    ...OPEN_PORTS.map(
+      (port, index) => `${isNew},priority=${50_000 - index},tcp,tp_dst=${port},${commit}`,
+    ),
+    `${isNew},priority=40000,icmp,${commit}`,
+    'table=1,priority=1,actions=drop',
+  ];
+}
+
+async function addStation(
+  instance: Instance,
+  bridge: Bridge,
+  name: string,
+  address: string,
+): Promise<Station> {
   const namespace = await createLabNamespace(name);
   const device = name.replace('ovstso-', 'tso').replace('ovs-', 'tap');
   const internal = ['--', 'set', 'interface', device, 'type=internal'];
-  await vsctl(instance.folder, ['add-port', 'br0', device, ...internal]);
+  await vsctl(instance.folder, ['add-port', bridge.name, device, ...internal]);
   await ipBatch(instance.namespace, [`link set ${device} netns ${namespace}`]);
   const station = { namespace, address };
   await configureStation(station, device);

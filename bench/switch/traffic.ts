@@ -20,12 +20,16 @@ export type Values = Readonly<Record<string, number>>;
 export interface Exercise {
   readonly id: string;
   readonly measures: readonly Measure[];
+  /** Whether it says something about a filter that keeps the state of connections. */
+  readonly isStateful: boolean;
   run(scene: Scene, durationSec: number): Promise<Values>;
 }
 
 const TCP_PORT = 5201;
 const UDP_PORT = 5202;
 const CONNECT_PORT = 5203;
+/** TCP ports that a filter between the stations must let through. */
+export const MEASURED_PORTS: readonly number[] = [TCP_PORT, CONNECT_PORT];
 const UDP_BYTES = 64;
 const PING_COUNT = 20_000;
 const STARTED_WITHIN: Millis = seconds(10);
@@ -35,6 +39,7 @@ const GRACE_SEC = 30;
 export const exercises: readonly Exercise[] = [
   {
     id: 'tcp',
+    isStateful: true,
     measures: [higher('tcp', 'TCP, 1 stream', 'Gbit/s')],
     async run(scene, durationSec) {
       const end = await iperf(scene, TCP_PORT, ['-t', `${durationSec}`], durationSec);
@@ -43,6 +48,7 @@ export const exercises: readonly Exercise[] = [
   },
   {
     id: 'udp',
+    isStateful: false,
     measures: [
       higher('udp', 'UDP 64 B, received', 'Mbit/s'),
       higher('udpPackets', 'UDP 64 B, received', 'kpps'),
@@ -57,6 +63,7 @@ export const exercises: readonly Exercise[] = [
   },
   {
     id: 'rtt',
+    isStateful: false,
     measures: [
       lower('rtt', 'flood ping, average', 'µs'),
       lower('rttMedian', 'flood ping, median', 'µs'),
@@ -74,6 +81,7 @@ export const exercises: readonly Exercise[] = [
   },
   {
     id: 'connect',
+    isStateful: true,
     measures: [higher('connect', 'new TCP connections', '1/s')],
     async run(scene, durationSec) {
       const { address } = scene.server;
