@@ -42,6 +42,9 @@ case $suite in
   switch)
     ensure_peers ip:iproute2 busybox:busybox iperf3:iperf3 ping:iputils-ping ovs-vswitchd:openvswitch-switch
     ;;
+  qos)
+    ensure_peers ip:iproute2 tc:iproute2 busybox:busybox iperf3:iperf3
+    ;;
   control)
     ensure_peers ovn-northd:ovn-central ovsdb-server:openvswitch-switch
     ;;

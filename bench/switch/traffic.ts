@@ -2,16 +2,14 @@
  * What is measured between two stations, with the same stock programs for every contestant: iperf3, ping, and a C loop that
  * connects, exchanges a byte and closes (connect-rate.c). Each call is one sample.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { sleep, systemClock } from '../../base/clock.ts';
-import { type Millis, millis, seconds } from '../../base/units.ts';
 import { type Argv, attempt, run } from '../../fabric/command.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
+import { iperf, withServer } from '../iperf.ts';
 import type { Measure, Sample } from '../report.ts';
 import { median } from '../statistics.ts';
-import type { Scene, Station } from './contestant.ts';
+import type { Scene } from './contestant.ts';
 
 /** Values of one sample by the measure's id. */
 export type Values = Readonly<Record<string, number>>;
@@ -32,9 +30,6 @@ const CONNECT_PORT = 5203;
 export const MEASURED_PORTS: readonly number[] = [TCP_PORT, CONNECT_PORT];
 const UDP_BYTES = 64;
 const PING_COUNT = 20_000;
-const STARTED_WITHIN: Millis = seconds(10);
-/** Beyond the duration itself: connecting, exchanging results, a busy machine. */
-const GRACE_SEC = 30;
 
 export const exercises: readonly Exercise[] = [
   {
@@ -123,64 +118,6 @@ export function samplesOf(
 
 function connectRate(): string {
   return fileURLToPath(new URL('./connect-rate', import.meta.url));
-}
-
-interface IperfEnd {
-  readonly sum_received: {
-    readonly seconds: number;
-    readonly bits_per_second: number;
-    /** UDP only: sent, as the receiver's sequence numbers tell. */
-    readonly packets?: number;
-    readonly lost_packets?: number;
-  };
-}
-
-async function iperf(
-  scene: Scene,
-  port: number,
-  args: readonly string[],
-  durationSec: number,
-): Promise<IperfEnd> {
-  const server = ['iperf3', '-s', '-1', '--forceflush', '-p', `${port}`] as const;
-  const client = ['iperf3', '-c', scene.server.address, '-p', `${port}`, '-J', ...args] as const;
-  const timeout = seconds(durationSec + GRACE_SEC);
-  const output = await withServer(scene.server, server, 'listening', () =>
-    run(inNamespace(scene.client.namespace, client), { timeout }),
-  );
-  const { end }: { readonly end: IperfEnd } = JSON.parse(output);
-  return end;
-}
-
-/** Runs `body` while `argv` serves at the station, from when it has printed `readyWord` on. */
-async function withServer<T>(
-  station: Station,
-  argv: Argv,
-  readyWord: string,
-  body: () => Promise<T>,
-): Promise<T> {
-  const [program, ...args] = inNamespace(station.namespace, argv);
-  const server = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  try {
-    await ready(server, readyWord);
-    return await body();
-  } finally {
-    server.kill('SIGKILL');
-  }
-}
-
-async function ready(server: ChildProcess, word: string): Promise<void> {
-  let output = '';
-  server.stdout?.on('data', (chunk: Buffer) => {
-    output += chunk.toString();
-  });
-  const start = systemClock.now();
-  while (!output.includes(word)) {
-    if (server.exitCode !== null) throw new Error(`${server.spawnargs.join(' ')} ended: ${output}`);
-    if (systemClock.now() - start > STARTED_WITHIN) {
-      throw new Error(`${server.spawnargs.join(' ')} never said '${word}'`);
-    }
-    await sleep(systemClock, millis(10));
-  }
 }
 
 function higher(id: string, title: string, unit: string): Measure {

@@ -2,10 +2,10 @@
  * Ours, as in production: a one-machine fabric (fabric/) with its controller and two host processes, a virtual network made through
  * the northbound API, and VMs whose TAPs the hosts' switches forward. Nothing in it is made for the benchmark.
  */
-import { attempt } from '../../fabric/command.ts';
 import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
 import { type Fabric, startFabric } from '../../fabric/fabric.ts';
 import { fabricSettings } from '../../fabric/settings.ts';
+import { treeVersion } from '../tree-version.ts';
 import {
   ACROSS_HOSTS,
   ACROSS_HOSTS_GUARDED,
@@ -100,12 +100,6 @@ function accessControlList(): object {
   const open = OPEN_PORTS.map((port, index) => rule(index, 'TCP', `${port}`));
   const aclRules = [...open, rule(open.length, 'ICMPv4', '*')];
   return { resourceId: 'guard', properties: { inboundDefaultAction: 'Deny', aclRules } };
-}
-
-/** Commit of the tree that was built. */
-async function treeVersion(): Promise<string> {
-  const { stdout, code } = await attempt(['git', 'describe', '--always', '--dirty']);
-  return code === 0 ? `commit ${stdout.trim()}` : 'no commit';
 }
 
 async function addStation(
