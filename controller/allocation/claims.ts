@@ -48,12 +48,21 @@ const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
     const segment = objectOf(body['internal'])['segment'];
     return claim(VNI_SPACE, typeof segment === 'number' ? segment : undefined, key);
   },
+  publicipaddresses: ({ key, body, properties }) =>
+    addressClaim(subnetBeside(body), properties['ipAddress'], key),
+  loadbalancermanager: ({ key, body, properties }) =>
+    addressClaim(subnetBeside(body), properties['loadBalancerManagerIPAddress'], key),
   servers: ({ key, body }) => {
     const internal = objectOf(body['internal']);
     const subnet = { resourceRef: internal['providerSubnetRef'] ?? '' };
     return addressClaim(subnet, internal['providerAddress'], key);
   },
 };
+
+/** The logical subnet that an address of the outside was taken in. */
+function subnetBeside(body: JsonObject): JsonObject {
+  return { resourceRef: objectOf(body['internal'])['addressSubnetRef'] ?? '' };
+}
 
 function addressClaim(
   subnet: JsonValue | undefined,

@@ -51,6 +51,8 @@ export const IP_CONFIGURATIONS_MAX = 256;
 export const DYNAMIC_IPV6_ADDRESSES_MAX: number = 1 << 16;
 /** Rules of one serviceInsertion: each is tried for every packet of a mirrored port. */
 export const SERVICE_INSERTION_RULES_MAX = 64;
+/** Addresses in one pool of the loadBalancerManager, of either family: each may become a route of its own. */
+export const VIP_POOL_ADDRESSES_MAX: number = 1 << 16;
 /** Addresses in one MAC pool: its bitmap takes 2 MiB. */
 export const MAC_POOL_ADDRESSES_MAX: number = 1 << 24;
 

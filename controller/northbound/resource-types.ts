@@ -3,9 +3,11 @@ import type { ResourceType } from './resource-type.ts';
 import { accessControlLists } from './resources/access-control-lists.ts';
 import { auditingSettings } from './resources/auditing-settings.ts';
 import { credentials } from './resources/credentials.ts';
+import { loadBalancerManager } from './resources/load-balancer-manager.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
 import { networkInterfaces } from './resources/network-interfaces.ts';
+import { publicIpAddresses } from './resources/public-ip-addresses.ts';
 import { routeTables } from './resources/route-tables.ts';
 import { securityTags } from './resources/security-tags.ts';
 import { servers } from './resources/servers.ts';
@@ -18,9 +20,11 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   accessControlLists,
   auditingSettings,
   credentials,
+  loadBalancerManager,
   logicalNetworks,
   macPools,
   networkInterfaces,
+  publicIpAddresses,
   routeTables,
   securityTags,
   servers,

@@ -28,6 +28,7 @@ import type {
 } from '../resource-type.ts';
 import { tagsOnLogicalNetworkFault, usesAddressTags } from './access-control-lists.ts';
 import { gatewaysOf, poolRangesOf } from './logical-networks.ts';
+import { publicAddressFaults } from './public-ip-addresses.ts';
 
 export const ipConfigurations: ResourceType = {
   collection: 'ipConfigurations',
@@ -58,7 +59,11 @@ export const ipConfigurations: ResourceType = {
     { property: 'privateIPAllocationMethod', code: 'PrivateIpAllocationMethodCannotBeUpdated' },
   ],
   normalise,
-  validate: (node, context) => [...validate(node), ...listFaults(node, context)],
+  validate: (node, context) => [
+    ...validate(node),
+    ...listFaults(node, context),
+    ...publicAddressFaults(node, context),
+  ],
   allocate,
 };
 

@@ -165,6 +165,7 @@ function validateSubnet(node: ResourceNode, context: WriteContext): readonly Fau
     ...faults,
     ...outsideAddresses(defaultGateways ?? [], prefix, node.ref),
     ...movedInUse(node, context),
+    ...publicInUse(node, context),
     ...poolOverlaps(node),
   ];
 }
@@ -185,6 +186,29 @@ function movedInUse(node: ResourceNode, context: WriteContext): FaultDetail[] {
   if (was === will || allocations.table(addressSpaceOf(node.ref)).size === 0) return [];
   const message = `addressPrefix of ${node.ref} cannot change while addresses in it are given out`;
   return [detail('InUseSubnetCannotBeUpdated', message, node.ref)];
+}
+
+/** Public addresses and those of load balancers stand on what their subnet is. */
+function publicInUse(
+  node: ResourceNode,
+  { previous, desired, allocations }: WriteContext,
+): FaultDetail[] {
+  if (previous === undefined) return [];
+  const [was, will] = [previous, node].map((one) => typed(LogicalSubnetSchema, one));
+  const faults: FaultDetail[] = [];
+  const isHeld = allocations.table(addressSpaceOf(node.ref)).size > 0;
+  if (was?.isPublic === true && will?.isPublic !== true && isHeld) {
+    const message = `${node.ref} stays public while addresses in it are given out`;
+    faults.push(detail('InUseSubnetCannotBeUpdated', message, node.ref));
+  }
+  const vipPool = childrenIn(node, ipPools.collection).find(({ ref }) =>
+    [...desired.referrers(ref)].some(({ property }) => property === 'vipIpPools'),
+  );
+  if (was?.vlanId !== will?.vlanId && vipPool !== undefined) {
+    const message = `vlanId stays while ${vipPool.ref} is a pool of the loadBalancerManager`;
+    faults.push(detail('CannotUpdateVLanId', message, node.ref));
+  }
+  return faults;
 }
 
 function poolOverlaps(node: ResourceNode): FaultDetail[] {

@@ -103,7 +103,11 @@ const REFUSALS: readonly Refusal[] = [
     request: [
       'PUT',
       NIC,
-      nicProperties({ publicIPAddress: { resourceRef: '/publicIPAddresses/p' } }),
+      nicProperties({
+        loadBalancerBackendAddressPools: [
+          { resourceRef: '/loadBalancers/lb/backendAddressPools/p' },
+        ],
+      }),
     ],
     code: 'InvalidResourceReference',
   },
