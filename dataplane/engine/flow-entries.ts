@@ -2,8 +2,9 @@
  * Entries of the unified flow table and the index that finds them: fixed arrays, an entry's number never changes while it is in use.
  *
  * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and most of what the check for staleness reads; the second
- * line what is written with every packet. The index is open addressing with linear probing over (hash, entry) words at a load of at most one
- * half; removal closes the gap, so there are no tombstones to step over. Called by flow-table alone.
+ * line what is written with every packet. The index is open addressing with linear probing at a load of at most one half; a slot is one word, the
+ * entry's number and as many of the upper bits of its hash as there is room for, so that nearly every probe of another's slot ends there.
+ * Removal closes the gap, so there are no tombstones to step over. Called by flow-table alone.
  */
 import { assert } from '../../base/assert.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
@@ -38,6 +39,10 @@ export const Word = {
 export const DOUBLES: number = STRIDE / 2;
 export const Double = { PACKETS: 10, BYTES: 11 } as const;
 
+const WORD_BITS = 32;
+/** How far a hash of 31 bits is shifted for its upper bits to be a tag. */
+const TAG_SHIFT = 1;
+
 /** Multiplicative hashing constant: 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
 
@@ -45,9 +50,11 @@ export class FlowEntries {
   /** All entries, as words and as doubles over the same memory. */
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
-  /** Two words per slot: hash, entry + 1 (0: empty). */
-  readonly #slots: Uint32Array;
+  /** Tag above, entry + 1 below; 0: empty. Signed, so that a word is a small integer of the engine or close to it. */
+  readonly #slots: Int32Array;
   readonly #slotMask: number;
+  /** Bits of a slot that are entry + 1. */
+  readonly #referenceMask: number;
   readonly #seed: number;
 
   constructor(entries: number, seed: number) {
@@ -55,8 +62,11 @@ export class FlowEntries {
     this.words = new Uint32Array(buffer);
     this.doubles = new Float64Array(buffer);
     const slots = 2 ** Math.ceil(Math.log2(entries * 2));
-    this.#slots = new Uint32Array(slots * 2);
+    this.#slots = new Int32Array(slots);
     this.#slotMask = slots - 1;
+    const referenceBits = Math.ceil(Math.log2(entries + 1));
+    assert(referenceBits < WORD_BITS, 'an entry’s number fits a slot');
+    this.#referenceMask = 2 ** referenceBits - 1;
     this.#seed = seed | 0;
   }
 
@@ -81,10 +91,14 @@ export class FlowEntries {
   /** The entry of this key in this scope; `hash` is that of both. */
   find(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
     const slots = this.#slots;
+    const references = this.#referenceMask;
+    const tag = this.#tag(hash);
     for (let slot = hash & this.#slotMask; ; slot = (slot + 1) & this.#slotMask) {
-      const reference = slots[slot * 2 + 1] ?? 0;
-      if (reference === 0) return NO_FLOW;
-      if (slots[slot * 2] === hash && this.#isKey(reference - 1, scope, key)) return reference - 1;
+      const word = slots[slot] ?? 0;
+      if (word === 0) return NO_FLOW;
+      if ((word & ~references) !== tag) continue;
+      const entry = (word & references) - 1;
+      if (this.#isKey(entry, scope, key)) return entry;
     }
   }
 
@@ -107,9 +121,8 @@ export class FlowEntries {
     words[base + Word.KIND] = kindOf(key);
     words[base + Word.HASH] = hash;
     let slot = hash & this.#slotMask;
-    while (this.#slots[slot * 2 + 1] !== 0) slot = (slot + 1) & this.#slotMask;
-    this.#slots[slot * 2] = hash;
-    this.#slots[slot * 2 + 1] = entry + 1;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#slotMask;
+    this.#slots[slot] = this.#tag(hash) | (entry + 1);
   }
 
   /** Takes an entry out of the index and closes the gap, so that probing never has to step over removed entries. */
@@ -117,34 +130,42 @@ export class FlowEntries {
     const slots = this.#slots;
     const mask = this.#slotMask;
     let hole = this.#hashOf(entry) & mask;
-    while (slots[hole * 2 + 1] !== entry + 1) hole = (hole + 1) & mask;
-    for (let slot = (hole + 1) & mask; slots[slot * 2 + 1] !== 0; slot = (slot + 1) & mask) {
-      const home = (slots[slot * 2] ?? 0) & mask;
+    while (this.#entryAt(hole) !== entry) hole = (hole + 1) & mask;
+    for (let slot = (hole + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.#hashOf(this.#entryAt(slot)) & mask;
       // Stays if its home lies behind the hole: then a probe for it never passes the hole.
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
-      slots[hole * 2] = slots[slot * 2] ?? 0;
-      slots[hole * 2 + 1] = slots[slot * 2 + 1] ?? 0;
+      slots[hole] = slots[slot] ?? 0;
       hole = slot;
     }
-    slots[hole * 2] = 0;
-    slots[hole * 2 + 1] = 0;
+    slots[hole] = 0;
   }
 
   /** Asserts what every operation relies on; returns the number of indexed entries. For tests. */
   checkInvariants(isUsed: (entry: FlowIndex) => boolean): number {
     let indexed = 0;
     for (let slot = 0; slot <= this.#slotMask; slot += 1) {
-      const reference = this.#slots[slot * 2 + 1] ?? 0;
-      if (reference === 0) continue;
+      const word = this.#slots[slot] ?? 0;
+      if (word === 0) continue;
       indexed += 1;
-      const hash = this.#hashOf(reference - 1);
-      assert(isUsed(reference - 1), 'an indexed entry is in use');
-      assert(hash === this.#slots[slot * 2], 'a slot holds its entry’s hash');
+      const entry = this.#entryAt(slot);
+      const hash = this.#hashOf(entry);
+      assert(isUsed(entry), 'an indexed entry is in use');
+      assert((word & ~this.#referenceMask) === this.#tag(hash), 'a slot has its entry’s tag');
       for (let at = hash & this.#slotMask; at !== slot; at = (at + 1) & this.#slotMask) {
-        assert(this.#slots[at * 2 + 1] !== 0, 'no hole before an entry');
+        assert(this.#slots[at] !== 0, 'no hole before an entry');
       }
     }
     return indexed;
+  }
+
+  #tag(hash: number): number {
+    return (hash << TAG_SHIFT) & ~this.#referenceMask;
+  }
+
+  /** NO_FLOW where the slot is empty. */
+  #entryAt(slot: number): FlowIndex {
+    return ((this.#slots[slot] ?? 0) & this.#referenceMask) - 1;
   }
 
   #hashOf(entry: FlowIndex): number {

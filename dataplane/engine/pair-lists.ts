@@ -19,12 +19,11 @@ export class PairLists {
   readonly #ownedCount: Uint32Array;
   readonly #isUsed: Uint8Array;
   readonly #class: Uint8Array;
-  /** Pairs that were used and are free again, linked through #nextFree. */
-  readonly #nextFree: Int32Array;
-  #free = NONE;
   #usedMax = 0;
   #count = 0;
+  /** A queue for each owner, and one, #free, of pairs that were used and are free again. */
   readonly #owned: LinkedQueues;
+  readonly #free: number;
   readonly #all: LinkedQueues;
   readonly #byOwner: LinkedQueues;
 
@@ -32,8 +31,8 @@ export class PairLists {
     this.#ownedCount = new Uint32Array(owners);
     this.#isUsed = new Uint8Array(pairs);
     this.#class = new Uint8Array(pairs);
-    this.#nextFree = new Int32Array(pairs);
-    this.#owned = new LinkedQueues(pairs, owners);
+    this.#owned = new LinkedQueues(pairs, owners + 1);
+    this.#free = owners;
     this.#all = new LinkedQueues(pairs, CLASSES);
     this.#byOwner = new LinkedQueues(pairs, owners * CLASSES);
   }
@@ -67,9 +66,9 @@ export class PairLists {
 
   /** Takes a free pair, half-open. The caller has made sure there is one. */
   add(owner: number): number {
-    let pair = this.#free;
+    let pair = this.#owned.first(this.#free);
     if (pair === NONE) pair = this.#usedMax++;
-    else this.#free = this.#nextFree[pair] ?? NONE;
+    else this.#owned.unlink(this.#free, pair);
     assert(pair < this.#isUsed.length, 'a free pair');
     this.#isUsed[pair] = 1;
     this.#class[pair] = Evictable.NEVER;
@@ -87,8 +86,7 @@ export class PairLists {
     this.#isUsed[pair] = 0;
     this.#count -= 1;
     this.#ownedCount[owner] = this.ownedCount(owner) - 1;
-    this.#nextFree[pair] = this.#free;
-    this.#free = pair;
+    this.#owned.append(this.#free, pair);
   }
 
   /** Puts the pair last in the queue of its class, unless it is of that class already. */
@@ -116,41 +114,49 @@ export class PairLists {
     return halfOpen !== NONE ? halfOpen : this.#byOwner.first(owner * CLASSES + Evictable.ENDED);
   }
 
+  /** Asserts what every operation relies on. For tests. */
   checkInvariants(pairAt: (pair: number) => { owner: number; evictable: Evictable }): void {
     const owned = new Map<number, number>();
+    const queued = new Map<number, number>();
     let used = 0;
     for (let pair = 0; pair < this.#usedMax; pair += 1) {
-      const { owner, evictable } = pairAt(pair);
-      const isQueued = this.isUsed(pair) && evictable !== Evictable.NEVER;
-      assert(this.#all.has(pair) === isQueued, 'the evictable, and they alone, are queued');
-      assert(this.#byOwner.has(pair) === isQueued, 'the evictable are queued at their owner');
-      assert(this.#owned.has(pair) === this.isUsed(pair), 'pairs in use are listed');
       if (!this.isUsed(pair)) continue;
+      const { owner, evictable } = pairAt(pair);
       assert(this.#class[pair] === evictable, 'queued as what the pair is');
       used += 1;
       owned.set(owner, (owned.get(owner) ?? 0) + 1);
+      queued.set(evictable, (queued.get(evictable) ?? 0) + 1);
     }
     assert(used === this.#count, 'count counts the pairs');
+    assert(this.#owned.length(this.#free) === this.#usedMax - used, 'pairs not in use are free');
     for (const [owner, count] of this.#ownedCount.entries()) {
       assert(count === (owned.get(owner) ?? 0), 'owners are charged for what they own');
+      assert(this.#owned.length(owner) === count, 'pairs in use are listed');
+    }
+    for (const evictable of [Evictable.HALF_OPEN, Evictable.ENDED]) {
+      let ofOwners = 0;
+      for (const owner of this.#ownedCount.keys()) {
+        ofOwners += this.#byOwner.length(owner * CLASSES + evictable);
+      }
+      const count = queued.get(evictable) ?? 0;
+      assert(this.#all.length(evictable) === count, 'the evictable, and they alone, are queued');
+      assert(ofOwners === count, 'the evictable are queued at their owner');
     }
   }
 }
 
-/** Several first-in-first-out queues over one set of items, each item in at most one. */
+/** Several first-in-first-out queues over one set of items, each item in at most one; the caller knows in which. */
 class LinkedQueues {
   readonly #first: Int32Array;
   readonly #last: Int32Array;
   readonly #next: Int32Array;
   readonly #prev: Int32Array;
-  readonly #isQueued: Uint8Array;
 
   constructor(items: number, queues: number) {
     this.#first = new Int32Array(queues).fill(NONE);
     this.#last = new Int32Array(queues).fill(NONE);
     this.#next = new Int32Array(items);
     this.#prev = new Int32Array(items);
-    this.#isQueued = new Uint8Array(items);
   }
 
   first(queue: number): number {
@@ -161,8 +167,11 @@ class LinkedQueues {
     return this.#next[item] ?? NONE;
   }
 
-  has(item: number): boolean {
-    return this.#isQueued[item] === 1;
+  /** Counts the items, one by one. For tests. */
+  length(queue: number): number {
+    let count = 0;
+    for (let item = this.first(queue); item !== NONE; item = this.next(item)) count += 1;
+    return count;
   }
 
   append(queue: number, item: number): void {
@@ -172,17 +181,14 @@ class LinkedQueues {
     if (last === NONE) this.#first[queue] = item;
     else this.#next[last] = item;
     this.#last[queue] = item;
-    this.#isQueued[item] = 1;
   }
 
   unlink(queue: number, item: number): void {
-    if (!this.has(item)) return;
     const next = this.#next[item] ?? NONE;
     const prev = this.#prev[item] ?? NONE;
     if (prev === NONE) this.#first[queue] = next;
     else this.#next[prev] = next;
     if (next === NONE) this.#last[queue] = prev;
     else this.#prev[next] = prev;
-    this.#isQueued[item] = 0;
   }
 }
