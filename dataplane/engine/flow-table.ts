@@ -149,7 +149,7 @@ export class FlowTable {
    */
   findFor(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
     const flow = this.#entries.find(hash, scope, key);
-    if (flow === NO_FLOW || !this.#isSuperseded(flow, key)) return flow;
+    if (flow === NO_FLOW || !this.isSuperseded(flow, key)) return flow;
     this.remove(flow);
     return NO_FLOW;
   }
@@ -157,7 +157,18 @@ export class FlowTable {
   /** As findFor, but forgets nothing. */
   peekFor(hash: number, scope: FlowScope, key: FlowKey): FlowIndex {
     const flow = this.#entries.find(hash, scope, key);
-    return flow === NO_FLOW || this.#isSuperseded(flow, key) ? NO_FLOW : flow;
+    return flow === NO_FLOW || this.isSuperseded(flow, key) ? NO_FLOW : flow;
+  }
+
+  /** Does the packet open a connection of the side that used to answer, where the old one has ended? */
+  isSuperseded(flow: FlowIndex, key: FlowKey): boolean {
+    return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#stateOf(flow >> 1));
+  }
+
+  /** The entry whose answers have the key `reverse` in this scope, wherever its own packets have come by so far. */
+  findAnswered(scope: FlowScope, reverse: FlowKey): FlowIndex {
+    const answer = this.find(this.hash(scope, reverse), scope, reverse);
+    return answer === NO_FLOW ? NO_FLOW : answer ^ 1;
   }
 
   /**
@@ -379,11 +390,6 @@ export class FlowTable {
     this.#statistics.add(this.#ownerOf(pair), FlowCount.EVICTED, 1);
     this.remove(pair * 2);
     return true;
-  }
-
-  /** Does the packet open a connection of the side that used to answer, where the old one has ended? */
-  #isSuperseded(flow: FlowIndex, key: FlowKey): boolean {
-    return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#stateOf(flow >> 1));
   }
 
   /** Whoever is linked to the pair has to resolve its flow again. */

@@ -135,7 +135,8 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     remedy: 'Look at the subnet’s route table.',
   },
   ApplianceUnreachable: {
-    meaning: 'its route leads to an appliance whose address nobody has',
+    meaning:
+      'its route leads to an appliance whose address nobody has, or whose interface does not forward for others (yet)',
     remedy: 'Look for the route’s `nextHopIpAddress` in `weft nic list`; start the appliance.',
   },
   PeeringAccessDenied: {

@@ -14,6 +14,7 @@ import {
   isIpv4Words,
   isMulticastWords,
   parseIpWords,
+  prefixHasWords,
 } from '../../base/ip-words.ts';
 import { DROP_NAMES, type Drop } from '../../packet/drop.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
@@ -21,7 +22,7 @@ import type { EffectiveRouteRow } from '../../schema/southbound/diagnostics/rout
 import { newPacket } from '../engine/packet.ts';
 import type { PortAddress } from '../layers/port-policy.ts';
 import type { EffectiveRoute } from '../layers/route.ts';
-import { METADATA_ADDRESS, PLATFORM_ADDRESS } from '../layers/services.ts';
+import { LINK_LOCAL, METADATA_ADDRESS, PLATFORM_ADDRESS } from '../layers/services.ts';
 import { ROUTER_LINK_LOCAL } from '../service/port-settings.ts';
 import type { ConfiguredPort, Subnet } from '../switch/network-state.ts';
 import { invalid, subnetOf } from './asked-port.ts';
@@ -72,7 +73,7 @@ export function answerNextHop(
   };
   if (isOwnOfSwitch(port, destination)) return { ...ends, nextHopType: 'VirtualRouter' };
   if (isUnroutable(destination)) {
-    throw invalid(`${ends.destination} is never routed: it is multicast or broadcast`);
+    throw invalid(`${ends.destination} is never routed: it is multicast, broadcast or link-local`);
   }
   const { routes } = subnetOf(port, source);
   const found = routes.routeFor(destination);
@@ -153,8 +154,9 @@ const PLATFORM: readonly IpWords[] = [
   ROUTER_LINK_LOCAL,
 ];
 
-/** What layers/services keeps from being routed: multicast and broadcast. */
+/** What layers/services keeps from being routed: multicast, broadcast, and what never leaves its link. */
 function isUnroutable(words: IpWords): boolean {
+  if (LINK_LOCAL.some((prefix) => prefixHasWords(prefix, words))) return true;
   if (!isIpv4Words(words)) return isMulticastWords(words);
   return words[3] >>> 28 === 0xe || words[3] === 0xffff_ffff;
 }

@@ -19,7 +19,13 @@ import type {
 import { DecisionLog, type Names } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
-import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
+import {
+  type FlowScope,
+  isQuotingError,
+  isTrackable,
+  outboundScope,
+  reverseKey,
+} from '../engine/flow-id.ts';
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT } from '../engine/header-action.ts';
@@ -315,11 +321,20 @@ class Walk {
         this.#entrance.kind === 'tunnel'
           ? this.#scope()
           : deliveryScope(tables, egress.index, packet.nextSegment);
-      const found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
+      let found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
+      if (found === NO_FLOW) found = this.#peekMoved(egress.index, packet.key);
       const isOwn = found !== NO_FLOW && flows.owner(found) === egress.index;
       return this.#isReply(isOwn ? found : NO_FLOW);
     },
   };
+
+  #peekMoved(egress: number, key: FlowKey): FlowIndex {
+    const { flows } = this.#parts;
+    const reverse = newFlowKey();
+    reverseKey(key, reverse);
+    const moved = flows.findAnswered(outboundScope(egress), reverse);
+    return moved === NO_FLOW || flows.isSuperseded(moved, key) ? NO_FLOW : moved;
+  }
 
   #isReply(flow: FlowIndex): boolean {
     return flow === NO_FLOW ? this.#tools.asReply : this.#parts.flows.isReply(flow);

@@ -50,7 +50,8 @@ export const services: LayerDefinition = {
   outbound:
     'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, DHCPv6, and ICMP echo to the gateway are ' +
     'answered on the spot; DNS at 168.63.129.16 and metadata at 169.254.169.254 go to servers of the host process; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
-    'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address and would have to be routed.',
+    'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address, or goes to a link-local one, and ' +
+    'would have to be routed.',
   inbound: '',
   drops: [
     Drop.ArpUnanswered,
@@ -96,8 +97,11 @@ const IS_ECHO_REQUEST: readonly Predicate[] = [
   equals('dstPort', icmp.Type.ECHO_REQUEST << 8),
 ];
 const IS_IPV4 = equals('etherType', EtherType.IPV4);
-/** No router passes on what comes from such an address (RFC 4291 §2.5.6). */
-const LINK_LOCAL: IpPrefixWords = { words: [0xfe80_0000, 0, 0, 0], len: 10 };
+/** No router passes on what comes from such an address or goes to one (RFC 4291 §2.5.6, RFC 3927 §2.7). */
+export const LINK_LOCAL: readonly IpPrefixWords[] = [
+  { words: [0xfe80_0000, 0, 0, 0], len: 10 },
+  { words: ipv4Words(0xa9fe_0000), len: 112 },
+];
 const IS_ICMPV6: readonly Predicate[] = [IS_IPV6, equals('protocol', IpProtocol.ICMPV6)];
 const IS_ECHO_REQUEST_V6: readonly Predicate[] = [
   ...IS_ICMPV6,
@@ -143,7 +147,7 @@ function rulesOf(port: PortPolicy): Rule[] {
       ],
     ),
     refuse('unspecified source', [IS_IPV4, from({ words: ipv4Words(0), len: 128 })], Drop.NoRoute),
-    refuse('link-local source', [IS_IPV6, from(LINK_LOCAL)], Drop.NoRoute),
+    ...LINK_LOCAL.map((prefix) => refuse('link-local source', [from(prefix)], Drop.NoRoute)),
     refuse('unspecified source', [IS_IPV6, from({ words: [0, 0, 0, 0], len: 128 })], Drop.NoRoute),
     ...[IpProtocol.UDP, IpProtocol.TCP].map((protocol) =>
       answer('DNS', [...service(protocol, 53), to(PLATFORM_ADDRESS)], Service.RELAY),
@@ -151,6 +155,9 @@ function rulesOf(port: PortPolicy): Rule[] {
     answer('metadata', [...service(IpProtocol.TCP, 80), to(METADATA_ADDRESS)], Service.RELAY),
     refuse('platform address', [to(PLATFORM_ADDRESS)], Drop.ServiceUnsupported),
     refuse('metadata address', [to(METADATA_ADDRESS)], Drop.ServiceUnsupported),
+    ...LINK_LOCAL.map((prefix) =>
+      refuse('link-local destination', [toPrefix(prefix)], Drop.NoRoute),
+    ),
   ];
 }
 
@@ -167,7 +174,11 @@ function from(prefix: IpPrefixWords): Predicate {
 }
 
 function toHost(words: IpWords): Predicate {
-  return { field: 'dstAddress', in: { words, len: 128 } };
+  return toPrefix({ words, len: 128 });
+}
+
+function toPrefix(prefix: IpPrefixWords): Predicate {
+  return { field: 'dstAddress', in: prefix };
 }
 
 /** ICMPv6 of types `first` … `last`, any code. */

@@ -3,7 +3,7 @@
  * host with a provider address (PA) that a tunnel leads to (MS-NCNBI virtual networks; RFC 7348 for the tunnel). The mapping
  * table alone says where an address is; nothing is learned from packets. A packet between subnets is routed here, at the
  * source host: the virtual router's MAC becomes its source and its TTL goes down by one. So is one that a route sends to an appliance,
- * in the same subnet too.
+ * in the same subnet too; an interface that does not forward for others is no appliance, here as at a host that a tunnel leads to (tunnel.ts).
  *
  * Which mappings count is the routing domain: the port's own network, or a peered one that routing has steered to. A network that is not
  * peered is not in the table of domains, so its mappings cannot be reached.
@@ -21,7 +21,7 @@ import {
   type PrefixGroup,
   prefixGroup,
 } from '../engine/group.ts';
-import { isRedirected } from '../engine/predicate.ts';
+import { isRedirected, matchesAll, type Predicate } from '../engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 
@@ -30,7 +30,8 @@ export const vnet: LayerDefinition = {
   purpose: 'Where is the address? The mapping table says: a local port, or a host to tunnel to.',
   outbound:
     'Next hop is mapped: destination MAC becomes its owner’s; local port, or VXLAN with the destination subnet’s VNI to its host. Between ' +
-    'subnets, and to an appliance: source MAC becomes the virtual router’s, TTL minus one. No mapping: dropped.',
+    'subnets, and to an appliance: source MAC becomes the virtual router’s, TTL minus one. No mapping, or an appliance here that does ' +
+    'not forward for others: dropped.',
   inbound: '',
   drops: [Drop.NoMapping, Drop.ApplianceUnreachable, Drop.PortDetached],
   build: (port) => ({
@@ -58,6 +59,16 @@ const NO_APPLIANCE: Rule = {
   action: deny(Drop.ApplianceUnreachable),
 };
 
+/** What an interface does with others' packets that it does not forward: it takes none. */
+function endsAt({ resourceRef, cell }: Rule): Rule {
+  return {
+    ...NO_APPLIANCE,
+    id: 'appliance does not forward',
+    resourceRef,
+    ...(cell !== undefined && { cell }),
+  };
+}
+
 /** A network's mappings, empty. */
 export function mappingGroup(): PrefixGroup {
   return prefixGroup('mappings', 'nextHop', NO_MAPPING);
@@ -70,7 +81,9 @@ export function domainGroup(domains: ReadonlyMap<number, Group>): Group {
     name: branches.name,
     find: (packet) => {
       const rule = branches.find(packet);
-      return rule === NO_MAPPING && isRedirected(packet) ? NO_APPLIANCE : rule;
+      if (!isRedirected(packet)) return rule;
+      if (rule === NO_MAPPING) return NO_APPLIANCE;
+      return matchesAll(rule.predicates, packet) ? rule : endsAt(rule);
     },
     rules: () => [...branches.rules(), NO_APPLIANCE],
   };
@@ -78,7 +91,8 @@ export function domainGroup(domains: ReadonlyMap<number, Group>): Group {
 
 /** Where a mapped address is. */
 export type Place =
-  | { readonly kind: 'local'; readonly port: number }
+  /** `forwards`: the port also takes what is for others. */
+  | { readonly kind: 'local'; readonly port: number; readonly forwards: boolean }
   /** On this host by the mapping, but no attached port has it. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'remote'; readonly peer: number; readonly mtu: number };
@@ -97,11 +111,16 @@ export function mappingRule(mapping: {
     id: formatIpWords(mapping.address),
     resourceRef: mapping.portRef,
     priority: 0,
-    predicates: [{ field: 'nextHop', in: { words: mapping.address, len: 128 } }],
+    predicates: [
+      { field: 'nextHop', in: { words: mapping.address, len: 128 } },
+      ...(mapping.place.kind === 'local' && !mapping.place.forwards ? FOR_ITSELF : []),
+    ],
     action: actionTo(mapping.place, mapping.mac, mapping.segment),
     cell: mapping.cell,
   };
 }
+
+const FOR_ITSELF: readonly Predicate[] = [{ field: 'redirected', holds: false }];
 
 function actionTo(place: Place, mac: Mac, segment: number): Action {
   const ethernet = { dst: mac };

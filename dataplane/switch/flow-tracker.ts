@@ -59,6 +59,7 @@ export class FlowTracker implements Surroundings {
   #tunnelScope: FlowScope | undefined;
   /** The packet at hand may be part of a flow. */
   #isFlow = false;
+  #nowSec = 0;
   /** Where it is delivered, and the receiver's entry for it: what isReplyAt has found. */
   #deliveryScope: FlowScope = 0;
   #received: FlowIndex = NO_FLOW;
@@ -76,7 +77,8 @@ export class FlowTracker implements Surroundings {
   }
 
   /** Starts the walk of a packet that came in at `port`. */
-  begin(port: number, scope: FlowScope, isFlow: boolean): void {
+  begin(port: number, scope: FlowScope, isFlow: boolean, nowSec: number): void {
+    this.#nowSec = nowSec;
     this.#tunnelScope = port === UPLINK_PORT ? scope : undefined;
     this.#isFlow = isFlow;
     this.#received = NO_FLOW;
@@ -96,7 +98,8 @@ export class FlowTracker implements Surroundings {
     const flows = this.#flows;
     const scope =
       this.#tunnelScope ?? deliveryScope(this.#tables, egress.index, packet.nextSegment);
-    const found = flows.findFor(flows.hash(scope, packet.key), scope, packet.key);
+    let found = flows.findFor(flows.hash(scope, packet.key), scope, packet.key);
+    if (found === NO_FLOW) found = this.#findMoved(egress.index, scope, packet.key);
     this.#deliveryScope = scope;
     this.#received = found;
     if (found === NO_FLOW) return false;
@@ -107,6 +110,16 @@ export class FlowTracker implements Surroundings {
     return false;
   }
 
+  /** The receiver's entry as it is known by what the port sends: it has begun or ceased to forward for others since. */
+  #findMoved(egress: number, scope: FlowScope, key: FlowKey): FlowIndex {
+    const flows = this.#flows;
+    reverseKey(key, this.#reverse);
+    const moved = flows.findAnswered(outboundScope(egress), this.#reverse);
+    if (moved === NO_FLOW) return NO_FLOW;
+    flows.moveCounterpart(moved ^ 1, scope, key, this.#nowSec);
+    return flows.findFor(flows.hash(scope, key), scope, key);
+  }
+
   /**
    * Remembers a walk's outcome at every port whose layers have let the packet pass. Returns the entry of the packet's flow, resolved if the
    * packet may go on; NO_FLOW when there is no room (Drop.FlowTableFull).
@@ -115,7 +128,6 @@ export class FlowTracker implements Surroundings {
     { port, scope, known, key, frame }: Entrance,
     packet: Packet,
     resolution: Resolution,
-    nowSec: number,
   ): FlowIndex {
     const flows = this.#flows;
     const { between, composition, egress } = resolution;
@@ -123,7 +135,7 @@ export class FlowTracker implements Surroundings {
     if (port !== UPLINK_PORT) {
       const answersAt = deliveryScope(this.#tables, port, packet.segment);
       reverseKey(between, this.#reverse);
-      sent = this.#ensure(known, scope, key, answersAt, port, nowSec);
+      sent = this.#ensure(known, scope, key, answersAt, port);
       if (sent === NO_FLOW) return NO_FLOW;
     }
     if (resolution.outcome !== Outcome.FORWARD) return sent;
@@ -131,7 +143,7 @@ export class FlowTracker implements Surroundings {
     let received = NO_FLOW;
     if (egress !== NO_PORT) {
       reverseKey(packet.key, this.#reverse);
-      received = this.#ensureReceived(between, egress, nowSec);
+      received = this.#ensureReceived(between, egress);
       if (received === NO_FLOW) return NO_FLOW;
       // Making room may have cost the sender's pair.
       if (sent !== NO_FLOW && flows.generation(sent) !== generation) return NO_FLOW;
@@ -145,13 +157,13 @@ export class FlowTracker implements Surroundings {
   }
 
   /** The receiver's entry as isReplyAt has found it, or a new one; #reverse is the key of its answers. */
-  #ensureReceived(between: FlowKey, egress: number, nowSec: number): FlowIndex {
+  #ensureReceived(between: FlowKey, egress: number): FlowIndex {
     const flows = this.#flows;
     const scope = this.#deliveryScope;
     const found = flows.find(flows.hash(scope, between), scope, between);
     // What decided whether this is a reply went to make room for the sender's pair.
     if (found !== this.#received) return NO_FLOW;
-    return this.#ensure(found, scope, between, outboundScope(egress), egress, nowSec);
+    return this.#ensure(found, scope, between, outboundScope(egress), egress);
   }
 
   /** The entry of `key` in `scope`, whose answers are known by #reverse in `answersAt`. */
@@ -161,9 +173,9 @@ export class FlowTracker implements Surroundings {
     key: FlowKey,
     answersAt: FlowScope,
     owner: number,
-    nowSec: number,
   ): FlowIndex {
     const reverse = this.#reverse;
+    const nowSec = this.#nowSec;
     if (known !== NO_FLOW) {
       this.#flows.moveCounterpart(known, answersAt, reverse, nowSec);
       return known;

@@ -426,7 +426,7 @@ export class Forwarder {
       if (!this.#storms.mayPass(port, limit, this.#nowSec)) return this.#refuse(Drop.StormLimited);
     }
     const tracker = this.#tracker;
-    tracker.begin(port, scope, this.#isFlow);
+    tracker.begin(port, scope, this.#isFlow, this.#nowSec);
     resolve(ingress, packet, tracker, this.#log, resolution);
     this.#log.count();
     const { outcome, egress } = resolution;
@@ -443,7 +443,7 @@ export class Forwarder {
     const isOut = outcome === Outcome.FORWARD || egress !== NO_PORT;
     if (!isOut || !this.#isFlow) return outcome;
     const entrance = { port, scope, known: flow, key, frame: this.#frame };
-    this.#walked = tracker.remember(entrance, packet, resolution, this.#nowSec);
+    this.#walked = tracker.remember(entrance, packet, resolution);
     if (outcome === Outcome.FORWARD && this.#walked === NO_FLOW) {
       return this.#refuse(Drop.FlowTableFull);
     }

@@ -471,7 +471,9 @@ export class Realiser {
     }
     const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
     const holder = owner ?? learner(mapping);
-    return holder?.isAttached === true ? { kind: 'local', port: holder.index } : { kind: 'absent' };
+    if (holder?.isAttached !== true) return { kind: 'absent' };
+    const forwards = holder.configured?.policy.ipForwarding === true;
+    return { kind: 'local', port: holder.index, forwards };
   }
 }
 

@@ -50,13 +50,7 @@ test('an answer is as long as was asked for, and says how much there is', (t) =>
 
 test('the next hop is that of the route which decides about a packet', (t) => {
   const net = routedBy({ '10.0.1.0/24': 'None', '203.0.113.0/24': 'Internet' });
-  for (const destination of [
-    '10.0.0.5',
-    '10.0.1.4',
-    '203.0.113.9',
-    '198.51.100.1',
-    '169.254.1.1',
-  ]) {
+  for (const destination of ['10.0.0.5', '10.0.1.4', '203.0.113.9', '198.51.100.1']) {
     const { route } = hopTo(net, destination);
     const packet = { destination, protocol: 17, destinationPort: 5000 };
     const { steps } = net.core.answer('trace', { portId: PORT, packet });
@@ -110,7 +104,8 @@ test('a route table that has not arrived routes nothing, and the answers say why
 
 test('questions that make no sense are refused', (t) => {
   const net = tenantRig();
-  for (const destination of ['x', '224.0.0.1', '255.255.255.255', 'ff02::1', 'fd00::1']) {
+  const unrouted = ['224.0.0.1', '255.255.255.255', '169.254.1.1', 'ff02::1', 'fe80::1'];
+  for (const destination of ['x', 'fd00::1', ...unrouted]) {
     t.throws(() => hopTo(net, destination), { code: 'SDN_QUESTION_INVALID' }, destination);
   }
   const source = '10.0.0.99';

@@ -5,6 +5,7 @@ import {
   type Resource,
   type VirtualSubnet,
 } from '../../../../schema/southbound/messages.ts';
+import { asAppliance } from '../switch/policies.ts';
 import {
   BLUE,
   between,
@@ -12,6 +13,7 @@ import {
   networkResource,
   octets,
   portId,
+  portResource,
   ROUTER_MAC,
   subnetResource,
   type TenantRig,
@@ -52,6 +54,7 @@ function outside(): Resource[] {
         ],
       },
     },
+    asAppliance(portResource(BLUE, '10.0.0.5')),
     {
       ...subnet,
       virtualSubnet: { ...(subnet.virtualSubnet as VirtualSubnet), routeTableId: 'out' },
