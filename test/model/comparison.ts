@@ -13,15 +13,20 @@ import { type Foretold, foretell, surprise } from './foretold.ts';
 import { SeenFragments } from './fragments.ts';
 import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
 import { History } from './history.ts';
-import { fromPort, fromTunnel, unplaced, type Verdict, worldOf } from './reference.ts';
-import { type Command, packetOf, pick, replyTo, type Scenario } from './scenario.ts';
+import { mayCross } from './isolation.ts';
+import { fromPort, fromTunnel, unplaced, type Verdict } from './reference.ts';
+import { type Command, packetOf, pick, replyTo, type Scenario, sentOn } from './scenario.ts';
 import { goalOf, HOSTS, type Nic, newTenant, type Tenant, vniOf } from './tenancy.ts';
+import { forwarderAt, worldOf } from './world.ts';
 
 /** Model and switch differ, or an invariant is broken. */
 export class Disagreement extends Error {}
 
 interface Delivered {
-  readonly tenant: Tenant;
+  /** Whose VM has sent it, and whose has received it. */
+  readonly from: Tenant;
+  readonly to: Tenant;
+  readonly receiver: Nic;
   readonly packet: PacketSpec;
 }
 
@@ -56,21 +61,24 @@ export class Comparison {
       case 'send': {
         const sender = pick(this.#nics, command.nic);
         if (sender === undefined) return;
-        const packet = packetOf(command.packet, sender.tenant, sender.nic);
+        const packet = packetOf(command.packet, sender.tenant, sender.nic, this.#tenants);
         if (packet === undefined) return;
         for (let n = 0; n < command.times; n += 1) this.#send(sender.tenant, sender.nic, packet);
         return;
       }
       case 'tunnel': {
         const tenant = pick(this.#tenants, command.tenant);
-        const packet = tenant && packetOf(command.packet, tenant, undefined);
+        const packet = tenant && packetOf(command.packet, tenant, undefined, this.#tenants);
         if (tenant === undefined || packet === undefined) return;
-        const vni = vniOf(this.#tenants.indexOf(tenant), command.subnet);
+        const vni = this.#vniOf(tenant, command.subnet ?? subnetWith(tenant, packet.dst));
         this.#arrive(tenant, { source: HOSTS[command.host] ?? '192.0.2.77', vni }, packet);
         return;
       }
       case 'reply':
         this.#reply(command.to, command.flags);
+        return;
+      case 'forward':
+        this.#forward(command.of);
         return;
       case 'wait':
         this.#rig.clock.advance(millis(command.sec * 1000));
@@ -83,7 +91,9 @@ export class Comparison {
     }
   }
 
-  #change(command: Exclude<Command, { op: 'send' | 'tunnel' | 'reply' | 'wait' }>): void {
+  #change(
+    command: Exclude<Command, { op: 'send' | 'tunnel' | 'reply' | 'forward' | 'wait' }>,
+  ): void {
     if ('tenant' in command) {
       const tenant = pick(this.#tenants, command.tenant);
       if (tenant !== undefined) changeTenant(tenant, command);
@@ -94,6 +104,7 @@ export class Comparison {
       else if (command.op === 'list') nic.list = command.list;
       else if (command.op === 'configure') nic.isConfigured = !nic.isConfigured;
       else if (command.op === 'spoofing') nic.macSpoofing = !nic.macSpoofing;
+      else if (command.op === 'forwarding') nic.ipForwarding = !nic.ipForwarding;
       else if (nic.isAttached) this.#detach(nic);
       else this.#attach(nic);
     }
@@ -130,22 +141,37 @@ export class Comparison {
   #reply(to: number, flags: number): void {
     const answered = pick(this.#delivered, to);
     if (answered === undefined) return;
-    const { tenant, packet } = answered;
-    const receiver = tenant.nics.find(({ addresses }) =>
-      addresses.some(({ address }) => address === packet.dst),
-    );
-    const reply = receiver && replyTo(packet, receiver, flags);
-    if (receiver === undefined || reply === undefined) return;
-    if (receiver.isAttached) {
-      this.#send(tenant, receiver, reply);
+    const { from, to: tenant, receiver, packet } = answered;
+    const isForReceiver = receiver.addresses.some(({ address }) => address === packet.dst);
+    const reply = isForReceiver ? replyTo(packet, receiver, flags) : undefined;
+    if (reply !== undefined) this.#sendFrom(tenant, receiver, reply, from);
+  }
+
+  #forward(of: number): void {
+    const received = pick(this.#delivered, of);
+    if (received === undefined) return;
+    const { to, receiver, packet } = received;
+    const isForReceiver = receiver.addresses.some(({ address }) => address === packet.dst);
+    const next = isForReceiver ? undefined : sentOn(packet, receiver);
+    if (next !== undefined) this.#sendFrom(to, receiver, next, to);
+  }
+
+  /** A VM sends to one of tenant `to`: through its port here, or through a tunnel from the host it is at. */
+  #sendFrom(tenant: Tenant, nic: Nic, packet: PacketSpec, to: Tenant): void {
+    if (nic.isAttached) {
+      this.#send(tenant, nic, packet);
       return;
     }
-    const sender = tenant.nics.find(({ addresses }) =>
-      addresses.some(({ address }) => address === packet.src),
+    const target = to.nics.find(({ addresses }) =>
+      addresses.some(({ address }) => address === packet.dst),
     );
-    const subnet = sender?.addresses.find(({ address }) => address === packet.src)?.subnet ?? 0;
-    const vni = vniOf(this.#tenants.indexOf(tenant), subnet);
-    this.#arrive(tenant, { source: HOSTS[receiver.host ?? 1] ?? '', vni }, reply);
+    const vni = this.#vniOf(to, subnetWith(to, packet.dst));
+    const dstMac = target?.mac ?? packet.dstMac;
+    this.#arrive(to, { source: HOSTS[nic.host ?? 1] ?? '', vni }, { ...packet, dstMac });
+  }
+
+  #vniOf(tenant: Tenant, subnet: number): number {
+    return vniOf(this.#tenants.indexOf(tenant), subnet);
   }
 
   #world() {
@@ -189,8 +215,10 @@ export class Comparison {
     const isKnownHost = fromTunnel(world, tunnel, packet);
     const isBelieved =
       isKnownHost.kind !== 'drop' || !isKnownHost.reasons.includes('OuterSourceUnknown');
+    const subnet = world.subnets.find(({ vni }) => vni === tunnel.vni);
+    const place = forwarderAt(world, subnet, packet.dstMac)?.id ?? tunnel.vni;
     const judged = isBelieved
-      ? this.#fragments.complete(`${tunnel.vni}`, packet, this.#rig.clock.now())
+      ? this.#fragments.complete(`to ${place}`, packet, this.#rig.clock.now())
       : { packet, isFirstKnown: true };
     const verdict =
       (isBelieved ? unplaced(judged.packet, judged.isFirstKnown) : undefined) ??
@@ -215,8 +243,7 @@ export class Comparison {
 
   #compare(outcome: Outcome): void {
     const { tenant, verdict, sent, drops, sender } = outcome;
-    const became = verdict.kind === 'drop' ? (verdict.reasons[0] ?? '') : verdict.kind;
-    this.tally.set(became, (this.tally.get(became) ?? 0) + 1);
+    this.#count(verdict.kind === 'drop' ? (verdict.reasons[0] ?? '') : verdict.kind);
     for (const frame of sent) this.#checkInvariants(outcome, frame);
     const unforeseen = surprise(outcome.foretold, sent, drops, (device) => this.#portIdOf(device));
     if (unforeseen !== undefined) throw new Disagreement(`${unforeseen}\n${describe(outcome)}`);
@@ -238,8 +265,7 @@ export class Comparison {
         }
         expect(hex(innerOf(first)) === hex(expected.bytes), `becomes ${hex(expected.bytes)}`);
         expect(hasVnet(first, expected), `offload becomes ${JSON.stringify(expected.vnet)}`);
-        this.#delivered.unshift({ tenant, packet: verdict.packet });
-        this.#delivered.splice(8);
+        this.#remember(tenant, first, verdict.packet);
         return;
       }
       case 'any':
@@ -270,9 +296,27 @@ export class Comparison {
     const fault = checksumFault(inner, frame.vnet);
     if (fault !== undefined) throw new Disagreement(`wrong ${fault}: ${hex(inner)}`);
     const owner = this.#tenantBehind(frame);
-    if (owner !== tenant && hasMark(inner, packet)) {
+    if (!hasMark(inner, packet)) return;
+    if (owner === undefined || !mayCross(tenant, owner, packet, this.#tenants)) {
       throw new Disagreement(`${what}: a packet of ${tenant.id} reached ${owner?.id ?? 'nobody'}`);
     }
+  }
+
+  /** A packet has reached a VM, here or elsewhere: it may be answered or sent on. */
+  #remember(from: Tenant, frame: SentFrame, packet: PacketSpec): void {
+    const to = this.#tenantBehind(frame);
+    const receiver = to?.nics.find(({ mac }) => mac === packet.dstMac);
+    if (to === undefined || receiver === undefined) return;
+    if (to !== from) this.#count('to a peered network');
+    if (!receiver.addresses.some(({ address }) => address === packet.dst)) {
+      this.#count('to an appliance');
+    }
+    this.#delivered.unshift({ from, to, receiver, packet });
+    this.#delivered.splice(8);
+  }
+
+  #count(became: string): void {
+    this.tally.set(became, (this.tally.get(became) ?? 0) + 1);
   }
 
   #portIdOf(device: number): string | undefined {
@@ -285,9 +329,15 @@ export class Comparison {
   }
 }
 
+/** The subnet of the tenant's interface with this address; nobody's: the first. */
+function subnetWith({ nics }: Tenant, text: string): number {
+  const owned = nics.flatMap(({ addresses }) => addresses);
+  return owned.find(({ address }) => address === text)?.subnet ?? 0;
+}
+
 function changeTenant(
   tenant: Tenant,
-  command: Extract<Command, { op: 'space' | 'subnet-list' | 'rules' | 'subnet-table' }>,
+  command: Extract<Command, { readonly tenant: number }> & { readonly op: TenantChange },
 ): void {
   switch (command.op) {
     case 'space':
@@ -299,12 +349,24 @@ function changeTenant(
     case 'subnet-table':
       tenant.subnetTables[command.subnet] = command.table;
       return;
+    case 'tags':
+      tenant.securityTags = command.tags.map((tag) => ({ ...tag, vnetId: tenant.id }));
+      return;
+    case 'peering': {
+      const at = tenant.peerings.findIndex(({ remote }) => remote === command.peering.remote);
+      const isSame = JSON.stringify(tenant.peerings[at]) === JSON.stringify(command.peering);
+      if (at >= 0) tenant.peerings.splice(at, 1);
+      if (!isSame) tenant.peerings.push(command.peering);
+      return;
+    }
     case 'rules': {
       const list = tenant.lists[command.list];
       if (list !== undefined) tenant.lists[command.list] = { ...command.from, id: list.id };
     }
   }
 }
+
+type TenantChange = 'space' | 'subnet-list' | 'rules' | 'subnet-table' | 'tags' | 'peering';
 
 interface Outcome {
   readonly foretold: Foretold;

@@ -144,16 +144,13 @@ export function virtualNetwork(id: string): fc.Arbitrary<VirtualNetwork> {
 
 const ROUTED: readonly string[] = [...PREFIXES, '10.2.0.0/16', '10.2.3.0/24', 'fd00:2::/48'];
 
-export function routeTable(
-  id: string,
-  { withAppliances = true }: { readonly withAppliances?: boolean } = {},
-): fc.Arbitrary<RouteTable> {
+export function routeTable(id: string): fc.Arbitrary<RouteTable> {
   const route = fc.record({
     prefix: fc.constantFrom(...ROUTED),
     nextHopType: fc.constantFrom(
       NextHopType.NEXT_HOP_NONE,
       NextHopType.NEXT_HOP_VNET_LOCAL,
-      withAppliances ? NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE : NextHopType.NEXT_HOP_VNET_LOCAL,
+      NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
       NextHopType.NEXT_HOP_INTERNET,
       NextHopType.NEXT_HOP_VIRTUAL_NETWORK_GATEWAY,
     ),
@@ -173,3 +170,58 @@ export function routeTable(
     })),
   }));
 }
+
+/** A route table whose appliances are to be chosen among the interfaces there are. */
+export interface RouteTablePlan {
+  readonly routes: readonly {
+    readonly prefix: string;
+    readonly nextHopType: NextHopType;
+    readonly via: number;
+  }[];
+}
+
+const STEERED: readonly string[] = [
+  ...['0.0.0.0/0', '::/0', '203.0.113.0/24', '10.0.0.0/8', 'fd00::/16'],
+  ...['10.0.0.0/16', '10.0.0.0/24', '10.0.0.4/31', '10.0.1.0/24', '10.1.0.0/16', '10.2.0.0/16'],
+  ...['10.2.0.0/24', '10.2.0.4/32', '10.3.0.0/16', '10.4.0.0/16'],
+  ...['fd00::/48', 'fd00:0:0:1::/64', 'fd00:0:0:1::4/128', 'fd00:2::/48', 'fd00:2:0:1::/64'],
+];
+
+export const ROUTE_TABLE_PLAN: fc.Arbitrary<RouteTablePlan> = fc.record({
+  routes: fc.uniqueArray(
+    fc.record({
+      prefix: fc.constantFrom(...STEERED),
+      // Mostly appliances: the other kinds of next hop are the ends of their packets.
+      nextHopType: fc.constantFrom(
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE,
+        NextHopType.NEXT_HOP_VNET_LOCAL,
+        NextHopType.NEXT_HOP_NONE,
+        NextHopType.NEXT_HOP_INTERNET,
+        NextHopType.NEXT_HOP_VIRTUAL_NETWORK_GATEWAY,
+      ),
+      via: fc.nat(15),
+    }),
+    { maxLength: 8, size: 'max', selector: (route) => route.prefix },
+  ),
+});
+
+/** What one network may do in another one: `remote` is the other's number. */
+export interface PeeringPlan {
+  readonly remote: number;
+  readonly allowAccess: boolean;
+  readonly allowForwarded: boolean;
+}
+
+export const PEERING_PLAN: fc.Arbitrary<PeeringPlan> = fc.record({
+  // One more than there are tenants: a network that this host knows nothing of.
+  remote: fc.constantFrom(0, 0, 1, 1, 2, 3),
+  allowAccess: fc.constantFrom(true, true, true, false),
+  allowForwarded: fc.boolean(),
+});

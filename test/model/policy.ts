@@ -10,6 +10,7 @@ import {
   type AddressMatch,
   AddressTag,
   NextHopType,
+  type Peering,
   type PortRange,
   type RouteTable,
   type SecurityTag,
@@ -105,14 +106,20 @@ function hasTag(tag: AddressTag, address: Address, network: VirtualNetwork): boo
   }
 }
 
-export type Hop =
+type PlainHop =
   | { readonly kind: 'local' | 'internet' | 'gateway' | 'none' }
-  | { readonly kind: 'appliance'; readonly address: Address }
-  | { readonly kind: 'peering'; readonly resourceRef: string };
+  | { readonly kind: 'appliance'; readonly address: Address };
+type RoutedHop = PlainHop | { readonly kind: 'peering'; readonly peering: Peering };
+/** As people are told: a peering without access leads nowhere. */
+export type Hop = PlainHop | { readonly kind: 'peering'; readonly resourceRef: string };
 
-/** Next hop of a packet of a subnet: longest prefix; at equal length a user's route before a system's. */
-export function nextHop(dst: Address, network: VirtualNetwork, table: RouteTable | undefined): Hop {
-  let best: { readonly len: number; readonly hop: Hop } = {
+/** The route of a packet of a subnet: longest prefix; at equal length a user's route before a system's. */
+export function routeOf(
+  dst: Address,
+  network: VirtualNetwork,
+  table: RouteTable | undefined,
+): RoutedHop {
+  let best: { readonly len: number; readonly hop: RoutedHop } = {
     len: -1,
     hop: { kind: 'internet' },
   };
@@ -125,17 +132,23 @@ export function nextHop(dst: Address, network: VirtualNetwork, table: RouteTable
       best = { len: prefix.len, hop: { kind: 'local' } };
     }
   }
-  for (const { resourceRef, remoteAddressSpace, allowAccess } of network.peerings) {
-    for (const prefix of remoteAddressSpace) {
+  for (const peering of network.peerings) {
+    for (const prefix of peering.remoteAddressSpace) {
       if (!isIn(dst, prefix) || prefix.len <= best.len) continue;
-      const hop: Hop = allowAccess ? { kind: 'peering', resourceRef } : { kind: 'none' };
-      best = { len: prefix.len, hop };
+      best = { len: prefix.len, hop: { kind: 'peering', peering } };
     }
   }
   return best.hop;
 }
 
-function userHop(type: NextHopType, address: Uint8Array): Hop {
+export function nextHop(dst: Address, network: VirtualNetwork, table: RouteTable | undefined): Hop {
+  const hop = routeOf(dst, network, table);
+  if (hop.kind !== 'peering') return hop;
+  const { allowAccess, resourceRef } = hop.peering;
+  return allowAccess ? { kind: 'peering', resourceRef } : { kind: 'none' };
+}
+
+function userHop(type: NextHopType, address: Uint8Array): PlainHop {
   switch (type) {
     case NextHopType.NEXT_HOP_VNET_LOCAL:
       return { kind: 'local' };

@@ -2,7 +2,7 @@
  * Reference model of the host switch: what its specification says must become of a packet, computed the slow and obvious way from
  * goal-state messages (weft.proto) — plain loops over lists, nothing remembered but who opened a flow (history), nothing shared with dataplane/.
  * Whoever changes what the switch shall do changes this file first. Covers anti-spoofing, what belongs to local services, access control lists
- * of interfaces and subnets, route tables without appliances, mapping, tunnels. Not said by it ('any'): later fragments and ICMP errors, which
+ * of interfaces and subnets, security tags, route tables, appliances, peerings, mapping, tunnels. Not said by it ('any'): ICMP errors, which
  * belong to the flow of another packet.
  *
  * Packets are valid ones (test/model/frame); malformed bytes are the fuzz test's business. What a service answers is its own tests'
@@ -11,21 +11,26 @@
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { Drop } from '../../packet/drop.ts';
 import {
-  type AccessControlList,
   AclDirection,
-  type HostSettings,
-  type Mapping,
+  type Peering,
   type Port,
-  type Resource,
   type RouteTable,
-  type SecurityTag,
   type VirtualNetwork,
   type VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
-import { type Address, isIpv6, textOf } from './address.ts';
+import { type Address, isIn, isIpv6, textOf } from './address.ts';
 import { ipLengthOf, isIcmp, type PacketSpec, PROTOCOL } from './frame.ts';
-import type { History } from './history.ts';
-import { type Hop, nextHop, permits } from './policy.ts';
+import { permits, routeOf } from './policy.ts';
+import {
+  attachedOwner,
+  forwarderAt,
+  isHere,
+  mappingOf,
+  networkOf,
+  sourceSubnet,
+  subnetsOf,
+  type World,
+} from './world.ts';
 
 export type DropName = keyof typeof Drop;
 
@@ -49,40 +54,6 @@ export type Verdict =
       readonly reasons: readonly DropName[];
       readonly isReported: boolean;
     };
-
-/** Goal state, taken apart. */
-export interface World {
-  readonly host: HostSettings | undefined;
-  readonly networks: readonly VirtualNetwork[];
-  readonly subnets: readonly VirtualSubnet[];
-  readonly ports: readonly Port[];
-  readonly mappings: readonly Mapping[];
-  readonly lists: readonly AccessControlList[];
-  readonly securityTags: readonly SecurityTag[];
-  readonly routeTables: readonly RouteTable[];
-  readonly history: History;
-  readonly nowSec: number;
-  /** Ids of ports with a device behind them. */
-  readonly attached: ReadonlySet<string>;
-}
-
-export function worldOf(
-  goal: Iterable<Resource>,
-  present: Pick<World, 'attached' | 'history' | 'nowSec'>,
-): World {
-  const resources = [...goal];
-  return {
-    ...present,
-    host: resources.flatMap(({ host }) => host ?? [])[0],
-    networks: resources.flatMap(({ virtualNetwork }) => virtualNetwork ?? []),
-    subnets: resources.flatMap(({ virtualSubnet }) => virtualSubnet ?? []),
-    ports: resources.flatMap(({ port }) => port ?? []),
-    mappings: resources.flatMap(({ mapping }) => mapping ?? []),
-    lists: resources.flatMap(({ accessControlList }) => accessControlList ?? []),
-    securityTags: resources.flatMap(({ securityTag }) => securityTag ?? []),
-    routeTables: resources.flatMap(({ routeTable }) => routeTable ?? []),
-  };
-}
 
 /** Bytes VXLAN puts before an inner IP packet (RFC 7348 §5), by family of the provider network. */
 const OVERHEAD = { ipv4: 20 + 8 + 8 + 14, ipv6: 40 + 8 + 8 + 14 };
@@ -109,29 +80,75 @@ export function fromPort(world: World, portId: string, packet: PacketSpec): Verd
     return { kind: 'service', mustAnswer: isEchoToGateway(world, port, packet) };
   }
   if (!isGlobal(packet.src)) return drop('NoRoute');
-  const network = world.networks.find(({ id }) => id === port.vnetId);
+  const network = networkOf(world, port);
   if (network === undefined) return drop('PortUnknown');
   if (belongsToAnother(packet)) return { kind: 'any' };
   if (!isPermitted(world, port, packet, 'sent')) return drop('AclDenied');
-  const own = port.ipConfigurations.find(({ address }) => textOf(address) === packet.src);
-  const subnet = world.subnets.find(({ id }) => id === own?.subnetId);
-  const table = world.routeTables.find(({ id }) => id === subnet?.routeTableId);
-  const hop = nextHop(packet.dst, network, table);
-  if (hop.kind !== 'local') return drop(NO_WAY[hop.kind]);
-  return toMapping(world, port, packet);
+  const subnet = sourceSubnet(world, port, packet.src);
+  const way = routed(world, network, subnet, packet);
+  return 'kind' in way ? way : toMapping(world, port, packet, way);
 }
 
-const NO_WAY: Readonly<Record<Exclude<Hop['kind'], 'local'>, DropName>> = {
-  internet: 'InternetUnavailable',
-  gateway: 'GatewayUnavailable',
-  none: 'RouteNone',
-  appliance: 'ApplianceUnreachable',
-  peering: 'PolicyPending',
-};
+/** Where routing leads a packet. */
+interface Way {
+  /** The subnet it comes from. */
+  readonly from: VirtualSubnet | undefined;
+  /** Whose mapping counts: of its own network, or of a peered one. */
+  readonly vnetId: string;
+  /** The destination itself, or an appliance. */
+  readonly nextHop: Address;
+}
+
+function routed(
+  world: World,
+  network: VirtualNetwork,
+  from: VirtualSubnet | undefined,
+  packet: PacketSpec,
+): Way | Verdict {
+  const table = world.routeTables.find(({ id }) => id === from?.routeTableId);
+  const hop = routeOf(packet.dst, network, table);
+  switch (hop.kind) {
+    case 'internet':
+      return drop('InternetUnavailable');
+    case 'gateway':
+      return drop('GatewayUnavailable');
+    case 'none':
+      return drop('RouteNone');
+    case 'local':
+      return { from, vnetId: network.id, nextHop: packet.dst };
+    case 'peering':
+      return across(world, network, hop.peering, { from, nextHop: packet.dst }, packet);
+    case 'appliance': {
+      const nextHop = hop.address;
+      const isWithin = (space: VirtualNetwork['addressSpace']) =>
+        space.some((prefix) => isIn(nextHop, prefix));
+      if (isWithin(network.addressSpace)) return { from, vnetId: network.id, nextHop };
+      const peering = network.peerings.find((own) => isWithin(own.remoteAddressSpace));
+      if (peering === undefined) return drop('ApplianceUnreachable');
+      return across(world, network, peering, { from, nextHop }, packet);
+    }
+  }
+}
+
+/** Into a peered network, and no further: that network's own peerings and routes do not count. */
+function across(
+  world: World,
+  network: VirtualNetwork,
+  peering: Peering,
+  way: Omit<Way, 'vnetId'>,
+  packet: PacketSpec,
+): Way | Verdict {
+  const { remoteVnetId, allowAccess, allowForwarded } = peering;
+  if (!world.networks.some(({ id }) => id === remoteVnetId)) return drop('PolicyPending');
+  if (!allowAccess) return drop('PeeringAccessDenied');
+  const isOwn = network.addressSpace.some((prefix) => isIn(packet.src, prefix));
+  if (!isOwn && !allowForwarded) return drop('PeeringForwardedDenied');
+  return { ...way, vnetId: remoteVnetId };
+}
 
 /** What the packet is part of is said by another packet. */
-function belongsToAnother({ fragment, segment }: PacketSpec): boolean {
-  return fragment === 'later' || (isIcmp(segment.protocol) && !ECHO_TYPES.includes(segment.type));
+function belongsToAnother({ segment }: PacketSpec): boolean {
+  return isIcmp(segment.protocol) && !ECHO_TYPES.includes(segment.type);
 }
 
 const ECHO_TYPES: readonly number[] = [0, 8, 128, 129];
@@ -154,7 +171,7 @@ function isPermitted(
     port.ipConfigurations.find(({ address }) => textOf(address) === ownAddress) ??
     port.ipConfigurations[0];
   const subnet = world.subnets.find(({ id }) => id === configuration?.subnetId);
-  const network = world.networks.find(({ id }) => id === port.vnetId);
+  const network = networkOf(world, port);
   if (network === undefined) return false;
   const ids = [
     configuration?.accessControlListId,
@@ -196,18 +213,10 @@ export function fromTunnel(
   if (isToGroup(packet.dstMac)) return drop('MulticastUnsupported');
   const subnet = world.subnets.find(({ vni }) => vni === tunnel.vni);
   if (subnet === undefined) return drop('VniUnknown');
-  const mapping = world.mappings.find(
-    ({ subnetId, address }) => subnetId === subnet.id && textOf(address) === packet.dst,
-  );
-  if (mapping === undefined || !isHere(world, mapping.providerAddress)) {
-    return drop('DestinationNotLocal');
-  }
-  const receiver = attachedOwner(world, mapping);
-  if (receiver === undefined) return drop('PortDetached');
-  const isPlausible = world.mappings.some(
-    ({ vnetId, address }) => vnetId === subnet.vnetId && textOf(address) === packet.src,
-  );
-  if (!isPlausible) return drop('InnerSourceImplausible');
+  const receiver = receiverOf(world, subnet, packet);
+  if ('kind' in receiver) return receiver;
+  if (!isPlausible(world, subnet, packet)) return drop('InnerSourceImplausible');
+  if (!world.attached.has(receiver.id)) return drop('PortDetached');
   if (belongsToAnother(packet)) return { kind: 'any' };
   if (!isPermitted(world, receiver, packet, 'received')) return drop('AclDenied');
   const { history, nowSec } = world;
@@ -216,16 +225,73 @@ export function fromTunnel(
   return { kind: 'deliver', portId: receiver.id, packet };
 }
 
+/**
+ * The port here that a tunnelled packet is for: one that forwards for others by its MAC address, any other by its own address, and only if
+ * the packet is not meant for another interface of the subnet here.
+ */
+function receiverOf(world: World, subnet: VirtualSubnet, packet: PacketSpec): Port | Verdict {
+  const forwarder = forwarderAt(world, subnet, packet.dstMac);
+  if (forwarder !== undefined) return forwarder;
+  const here = world.mappings.filter(
+    ({ subnetId, providerAddress }) => subnetId === subnet.id && isHere(world, providerAddress),
+  );
+  const mapping = here.find(({ address }) => textOf(address) === packet.dst);
+  if (mapping === undefined) return drop('DestinationNotLocal');
+  if (mapping.mac !== packet.dstMac && here.some(({ mac }) => mac === packet.dstMac)) {
+    return drop('DestinationNotLocal');
+  }
+  return attachedOwner(world, mapping) ?? drop('PortDetached');
+}
+
+/** Could a host that knows its policy have sent the packet into this subnet? */
+function isPlausible(world: World, subnet: VirtualSubnet, packet: PacketSpec): boolean {
+  const { vnetId } = subnet;
+  const network = world.networks.find(({ id }) => id === vnetId);
+  if (network === undefined) return false;
+  if (mappingOf(world, vnetId, packet.src) !== undefined) return true;
+  if (forwarderAt(world, subnet, packet.dstMac) !== undefined) return true;
+  const table = world.routeTables.find(({ id }) => id === subnet.routeTableId);
+  if (leadsToAppliance(world, network, table, packet.src)) return true;
+  return network.peerings.some((own) => {
+    const remote = world.networks.find(({ id }) => id === own.remoteVnetId);
+    const back = remote?.peerings.find(({ remoteVnetId }) => remoteVnetId === vnetId);
+    if (own.allowForwarded || back?.allowForwarded === true) return true;
+    const isAllowed = own.allowAccess || back?.allowAccess === true;
+    return isAllowed && mappingOf(world, own.remoteVnetId, packet.src) !== undefined;
+  });
+}
+
+/** Would the subnet send what is for this address to an appliance that could be there? */
+function leadsToAppliance(
+  world: World,
+  network: VirtualNetwork,
+  table: RouteTable | undefined,
+  address: Address,
+): boolean {
+  const hop = routeOf(address, network, table);
+  if (hop.kind !== 'appliance') return false;
+  const isWithin = (space: VirtualNetwork['addressSpace']) =>
+    space.some((prefix) => isIn(hop.address, prefix));
+  if (isWithin(network.addressSpace)) return true;
+  const peering = network.peerings.find((own) => isWithin(own.remoteAddressSpace));
+  return world.networks.some(({ id }) => id === peering?.remoteVnetId);
+}
+
 /** Why the packet may not leave the port; undefined: it may. */
 function antiSpoof(port: Port, packet: PacketSpec): DropName | undefined {
   if (packet.isTagged) return 'EtherTypeUnsupported';
   if (!port.macSpoofing && packet.srcMac !== port.mac) return 'SpoofedMac';
   if (!port.dhcpGuardOff && isDhcpAnswer(packet)) return 'DhcpGuarded';
   if (port.ipConfigurations.some(({ address }) => textOf(address) === packet.src)) return undefined;
+  if (port.ipForwarding && hasFamilyOf(port, packet)) return undefined;
   if (isIpv6(packet.src)) {
     return packet.src === '::' || packet.src.startsWith('fe80:') ? undefined : 'SpoofedIpv6';
   }
   return packet.src === '0.0.0.0' && isDhcpRequest(packet) ? undefined : 'SpoofedIpv4';
+}
+
+function hasFamilyOf(port: Port, { src }: PacketSpec): boolean {
+  return port.ipConfigurations.some(({ address }) => isIpv6(textOf(address)) === isIpv6(src));
 }
 
 function isDhcpAnswer({ src, segment }: PacketSpec): boolean {
@@ -242,10 +308,10 @@ function isDhcpRequest({ segment }: PacketSpec): boolean {
 
 const PLATFORM: readonly Address[] = ['168.63.129.16', '169.254.169.254'];
 
-/** To everybody, to the virtual router, or to an address of the platform: nothing of that is forwarded to anybody. */
+/** To everybody, to a neighbour, to the virtual router, or to an address of the platform: nothing of that is forwarded to anybody. */
 function isForServices(world: World, port: Port, packet: PacketSpec): boolean {
   if (isToGroup(packet.dstMac) || PLATFORM.includes(packet.dst)) return true;
-  if (packet.dst.startsWith('fe80:')) return true;
+  if (isLinkLocal(packet.dst)) return true;
   return subnetsOf(world, port).some(({ gateway }) => textOf(gateway) === packet.dst);
 }
 
@@ -262,15 +328,13 @@ function isEchoToGateway(world: World, port: Port, packet: PacketSpec): boolean 
   );
 }
 
-/** Where a packet goes that is routed to the address itself. */
-function toMapping(world: World, port: Port, packet: PacketSpec): Verdict {
+/** Where a packet goes that is routed to its destination or to an appliance. */
+function toMapping(world: World, port: Port, packet: PacketSpec, way: Way): Verdict {
   const { history, nowSec } = world;
-  const mapping = world.mappings.find(
-    ({ vnetId, address }) => vnetId === port.vnetId && textOf(address) === packet.dst,
-  );
-  if (mapping === undefined) return drop('NoMapping');
-  const own = port.ipConfigurations.find(({ address }) => textOf(address) === packet.src);
-  const isRoutedHop = own?.subnetId !== mapping.subnetId;
+  const mapping = mappingOf(world, way.vnetId, way.nextHop);
+  const isRedirected = way.nextHop !== packet.dst;
+  if (mapping === undefined) return drop(isRedirected ? 'ApplianceUnreachable' : 'NoMapping');
+  const isRoutedHop = isRedirected || way.from?.id !== mapping.subnetId;
   const sent: PacketSpec = {
     ...packet,
     dstMac: mapping.mac,
@@ -280,6 +344,7 @@ function toMapping(world: World, port: Port, packet: PacketSpec): Verdict {
   if (isHere(world, mapping.providerAddress)) {
     const receiver = attachedOwner(world, mapping);
     if (receiver === undefined) return drop('PortDetached');
+    if (isRedirected && !receiver.ipForwarding) return drop('ApplianceUnreachable');
     if (receiver.id === port.id) return drop('HairpinLoop');
     const isReceived = isPermitted(world, receiver, packet, 'received');
     // The sender's own layers have let it out, whatever becomes of it.
@@ -316,29 +381,13 @@ function mayNotFragment(packet: PacketSpec): boolean {
   return isIpv6(packet.src) || packet.dontFragment;
 }
 
-/** The port here that has the mapped address, if a VM is behind it. */
-function attachedOwner(world: World, mapping: Mapping): Port | undefined {
-  const owner = world.ports.find(
-    ({ vnetId, ipConfigurations }) =>
-      vnetId === mapping.vnetId &&
-      ipConfigurations.some(({ address }) => textOf(address) === textOf(mapping.address)),
-  );
-  return owner !== undefined && world.attached.has(owner.id) ? owner : undefined;
-}
-
-function isHere({ host }: World, providerAddress: Uint8Array): boolean {
-  return host !== undefined && textOf(host.providerAddress) === textOf(providerAddress);
-}
-
-function subnetsOf(world: World, port: Port): VirtualSubnet[] {
-  return world.subnets.filter(({ id }) =>
-    port.ipConfigurations.some(({ subnetId }) => subnetId === id),
-  );
-}
-
-/** May be the source of a packet that is forwarded (RFC 4291 §2.5.6: not link-local; RFC 1122 §3.2.1.3: not "this host"). */
+/** May be the source of a packet that is forwarded (RFC 4291 §2.5.6, RFC 3927 §2.7: not link-local; RFC 1122 §3.2.1.3: not "this host"). */
 function isGlobal(address: Address): boolean {
-  return address !== '0.0.0.0' && address !== '::' && !address.startsWith('fe80:');
+  return address !== '0.0.0.0' && address !== '::' && !isLinkLocal(address);
+}
+
+function isLinkLocal(address: Address): boolean {
+  return address.startsWith('fe80:') || address.startsWith('169.254.');
 }
 
 export function isToGroup(mac: number): boolean {

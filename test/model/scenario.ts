@@ -5,18 +5,26 @@
  */
 import fc from 'fast-check';
 import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
-import type { AccessControlList } from '../../schema/southbound/messages.ts';
+import type { AccessControlList, SecurityTag } from '../../schema/southbound/messages.ts';
 import type { Address } from './address.ts';
 import { isIpv6 } from './address.ts';
 import { hasPorts, type PacketSpec, PROTOCOL, type Segment } from './frame.ts';
-import { accessControlList, routeTable, securityTags } from './policy-plans.ts';
 import {
+  accessControlList,
+  PEERING_PLAN,
+  type PeeringPlan,
+  ROUTE_TABLE_PLAN,
+  securityTags,
+} from './policy-plans.ts';
+import {
+  BLOCK_COUNT,
   HOSTS,
   LIST_COUNT,
   type Nic,
   SUBNET_COUNT,
   type Tenant,
   type TenantPlan,
+  withPeers,
 } from './tenancy.ts';
 
 export interface PacketPlan {
@@ -25,7 +33,7 @@ export interface PacketPlan {
   /** Usually an address of some NIC of the same tenant. */
   readonly dst: number | Address;
   readonly srcMac: 'own' | 'other';
-  readonly dstMac: 'owner' | 'router' | 'group' | 'other';
+  readonly dstMac: 'owner' | 'router' | 'group' | 'other' | 'appliance';
   readonly isTagged: boolean;
   readonly ttl: number;
   readonly dontFragment: boolean;
@@ -50,14 +58,21 @@ export type Command =
       readonly op: 'tunnel';
       readonly host: number;
       readonly tenant: number;
-      readonly subnet: number;
+      /** Undefined: that of the destination. */
+      readonly subnet: number | undefined;
       readonly packet: PacketPlan;
     }
   /** The receiver of an earlier packet answers it. */
   | { readonly op: 'reply'; readonly to: number; readonly flags: number }
+  /** An appliance sends on what it has received for others. */
+  | { readonly op: 'forward'; readonly of: number }
   | { readonly op: 'move'; readonly nic: number; readonly host: number | undefined }
   | { readonly op: 'configure'; readonly nic: number }
   | { readonly op: 'spoofing'; readonly nic: number }
+  | { readonly op: 'forwarding'; readonly nic: number }
+  /** The peering is as planned from now on; one that already is goes. */
+  | { readonly op: 'peering'; readonly tenant: number; readonly peering: PeeringPlan }
+  | { readonly op: 'tags'; readonly tenant: number; readonly tags: readonly SecurityTag[] }
   | { readonly op: 'attach'; readonly nic: number }
   | { readonly op: 'space'; readonly tenant: number; readonly space: number }
   | { readonly op: 'list'; readonly nic: number; readonly list: number }
@@ -105,6 +120,7 @@ const ODD_ADDRESSES: readonly Address[] = [
   'fd00:0:0:1::1',
   '168.63.129.16',
   '169.254.169.254',
+  '169.254.3.4',
   '10.0.0.99',
   '10.2.0.4',
   '203.0.113.5',
@@ -121,6 +137,7 @@ const PACKET: fc.Arbitrary<PacketPlan> = fc.record({
   dstMac: mostly<PacketPlan['dstMac']>(
     fc.constant('owner'),
     fc.constantFrom('router', 'other'),
+    fc.constant('appliance'),
     fc.constant('group'),
   ),
   isTagged: mostly(
@@ -148,6 +165,9 @@ const CHANGE: fc.Arbitrary<Command> = fc.oneof(
   }),
   fc.record({ op: fc.constant('configure' as const), nic: INDEX }),
   fc.record({ op: fc.constant('spoofing' as const), nic: INDEX }),
+  fc.record({ op: fc.constant('forwarding' as const), nic: INDEX }),
+  fc.record({ op: fc.constant('peering' as const), tenant: INDEX, peering: PEERING_PLAN }),
+  fc.record({ op: fc.constant('tags' as const), tenant: INDEX, tags: securityTags('network') }),
   fc.record({ op: fc.constant('attach' as const), nic: INDEX }),
   fc.record({ op: fc.constant('space' as const), tenant: INDEX, space: fc.nat(2) }),
   fc.record({ op: fc.constant('list' as const), nic: INDEX, list: fc.nat(LIST_COUNT) }),
@@ -183,11 +203,15 @@ const REPLY: fc.Arbitrary<Command> = fc.record({
   to: INDEX,
   flags: fc.constantFrom(0x12, 0x10, 0x11, 0x04),
 });
+const FORWARD: fc.Arbitrary<Command> = fc.record({
+  op: fc.constant('forward' as const),
+  of: fc.oneof(fc.constant(0), INDEX),
+});
 const TUNNEL: fc.Arbitrary<Command> = fc.record({
   op: fc.constant('tunnel' as const),
-  host: mostly(fc.constantFrom(1, 2), fc.nat(HOSTS.length)),
+  host: mostly(fc.constantFrom(1, 1, 2), fc.nat(HOSTS.length)),
   tenant: INDEX,
-  subnet: fc.nat(SUBNET_COUNT),
+  subnet: mostly(fc.constant(undefined), fc.nat(SUBNET_COUNT), fc.constant(SUBNET_COUNT)),
   packet: PACKET,
 });
 
@@ -200,21 +224,24 @@ const NIC = fc.record({
     },
   ),
   macSpoofing: fc.boolean(),
-  host: fc.constantFrom(0, 0, 0, 1, 2),
+  ipForwarding: fc.constantFrom(true, false, false),
+  host: fc.constantFrom(0, 0, 0, 1, 1, 2),
   list: fc.nat(LIST_COUNT),
 });
 
 const TENANT: fc.Arbitrary<TenantPlan> = fc.record({
+  block: fc.nat(BLOCK_COUNT - 1),
   nics: fc.array(NIC, { minLength: 2, maxLength: 5, size: 'max' }),
   lists: fc.array(accessControlList('list'), { maxLength: LIST_COUNT }),
-  routeTables: fc.array(routeTable('table', { withAppliances: false }), { maxLength: 1 }),
+  routeTables: fc.array(ROUTE_TABLE_PLAN, { minLength: 1, maxLength: 1 }),
+  peerings: fc.array(PEERING_PLAN, { maxLength: 3 }),
   securityTags: securityTags('network'),
   // Mostly none, or hardly a packet would get anywhere.
   subnetLists: fc.array(fc.constantFrom(0, 1, 2, 2, 2), {
     minLength: SUBNET_COUNT,
     maxLength: SUBNET_COUNT,
   }),
-  subnetTables: fc.array(fc.constantFrom(0, 1, 1), {
+  subnetTables: fc.array(fc.constantFrom(0, 0, 1), {
     minLength: SUBNET_COUNT,
     maxLength: SUBNET_COUNT,
   }),
@@ -226,6 +253,7 @@ export const SCENARIO: fc.Arbitrary<Scenario> = fc.record({
     fc.oneof(
       { weight: 5, arbitrary: SEND },
       { weight: 2, arbitrary: REPLY },
+      { weight: 2, arbitrary: FORWARD },
       { weight: 2, arbitrary: TUNNEL },
       { weight: 2, arbitrary: CHANGE },
     ),
@@ -238,13 +266,21 @@ export function packetOf(
   plan: PacketPlan,
   tenant: Tenant,
   sender: Nic | undefined,
+  tenants: readonly Tenant[],
 ): PacketSpec | undefined {
-  const all = tenant.nics.flatMap((nic) => nic.addresses.map(({ address }) => ({ nic, address })));
-  const sources = sender === undefined ? all : all.filter(({ nic }) => nic === sender);
+  const own = ownersOf([tenant]);
+  const all = ownersOf(withPeers(tenant, tenants));
+  const sources =
+    sender === undefined
+      ? ownersOf([tenant, ...tenants])
+      : sender.ipForwarding
+        ? all
+        : own.filter(({ nic }) => nic === sender);
   const from = pick(sources, plan.src);
   const src = typeof plan.src === 'string' ? plan.src : from?.address;
   if (src === undefined) return undefined;
-  const others = all.filter(({ nic }) => nic !== sender);
+  // What a tunnel brings is mostly for this network.
+  const others = (sender === undefined ? own : all).filter(({ nic }) => nic !== sender);
   const reachable = others.filter(({ address }) => isIpv6(address) === isIpv6(src));
   const targets = reachable.length > 0 ? reachable : all;
   const target = pick(targets, plan.dst);
@@ -257,12 +293,13 @@ export function packetOf(
     router: VIRTUAL_ROUTER_MAC,
     group: 0xffff_ffff_ffff,
     other: 0x0200_0000_beef,
+    appliance: tenant.nics.find(({ ipForwarding }) => ipForwarding)?.mac ?? owner,
   };
   const segment = segmentOf(plan, isIpv6(src));
   const isWhole = plan.fragment === 'none' && hasPorts(segment.protocol);
   const isSuper = plan.offload === 'segmentation' && plan.payloadLen > 0;
   return {
-    srcMac: plan.srcMac === 'own' ? (from?.nic.mac ?? sender?.mac ?? 2) : 0x0200_0000_dead,
+    srcMac: plan.srcMac === 'own' ? (sender?.mac ?? from?.nic.mac ?? 2) : 0x0200_0000_dead,
     dstMac: macs[plan.dstMac],
     isTagged: plan.isTagged,
     src,
@@ -275,6 +312,12 @@ export function packetOf(
     mark: tenant.mark,
     offload: !isWhole || (plan.offload === 'segmentation' && !isSuper) ? 'none' : plan.offload,
   };
+}
+
+function ownersOf(tenants: readonly Tenant[]) {
+  return tenants.flatMap(({ nics }) =>
+    nics.flatMap((nic) => nic.addresses.map(({ address }) => ({ nic, address }))),
+  );
 }
 
 function segmentOf(plan: PacketPlan, isSix: boolean): Segment {
@@ -312,6 +355,12 @@ export function replyTo(packet: PacketSpec, receiver: Nic, flags: number): Packe
       type: segment.type === 8 ? 0 : 129,
     },
   };
+}
+
+/** What an appliance's kernel sends on of a packet that it has received for somebody else (RFC 1812 §5.3.1); undefined: nothing. */
+export function sentOn(packet: PacketSpec, appliance: Nic): PacketSpec | undefined {
+  if (packet.ttl <= 1) return undefined;
+  return { ...packet, srcMac: appliance.mac, dstMac: VIRTUAL_ROUTER_MAC, ttl: packet.ttl - 1 };
 }
 
 export function pick<T>(list: readonly T[], choice: number | Address): T | undefined {

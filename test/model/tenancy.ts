@@ -10,42 +10,53 @@ import {
   VIRTUAL_NETWORK_DEFAULTS,
   VIRTUAL_SUBNET_DEFAULTS,
 } from '../../schema/southbound/defaults.ts';
-import type {
-  AccessControlList,
-  Prefix,
-  Resource,
-  RouteTable,
-  SecurityTag,
-  TagList,
+import {
+  type AccessControlList,
+  NextHopType,
+  type Peering,
+  type Prefix,
+  type Resource,
+  type Route,
+  type SecurityTag,
+  type TagList,
 } from '../../schema/southbound/messages.ts';
-import { type Address, bytesOf, isIpv6 } from './address.ts';
+import { type Address, bytesOf, isIpv6, textOf } from './address.ts';
+import { type PeeringPlan, prefix, type RouteTablePlan } from './policy-plans.ts';
 
 /** This host is the first. */
 export const HOSTS: readonly Address[] = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
 const PROVIDER_MTU = 1500;
 
-/** Address spaces and subnets every tenant may have: the same for all. */
-const SPACES: readonly (readonly [Address, number])[] = [
-  ['10.0.0.0', 16],
-  ['10.1.0.0', 16],
-  ['fd00::', 48],
-];
-const SUBNETS: readonly (readonly [Address, number])[] = [
-  ['10.0.0.0', 24],
-  ['10.0.1.0', 24],
-  ['10.1.0.0', 16],
-  ['fd00:0:0:1::', 64],
-  ['fd00:0:0:2::', 64],
-];
+/** Address spaces and subnets a tenant may have, by its block: the same for all tenants of a block. */
+const SPACE_COUNT = 3;
 /** Lists a tenant has at most. */
 export const LIST_COUNT = 2;
-export const SUBNET_COUNT: number = SUBNETS.length;
+export const SUBNET_COUNT = 5;
+/** Two tenants of one block have the same addresses; tenants of different blocks can be peered to some purpose. */
+export const BLOCK_COUNT = 3;
+
+function spacesOf(block: number): readonly string[] {
+  const even = block * 2;
+  return [`10.${even}.0.0/16`, `10.${even + 1}.0.0/16`, `fd00:${even}::/48`];
+}
+
+function subnetsOf(block: number): readonly string[] {
+  const even = block * 2;
+  return [
+    `10.${even}.0.0/24`,
+    `10.${even}.1.0/24`,
+    `10.${even + 1}.0.0/16`,
+    `fd00:${even}:0:1::/64`,
+    `fd00:${even}:0:2::/64`,
+  ];
+}
 
 export interface Nic {
   readonly id: string;
   readonly mac: number;
   readonly addresses: readonly { readonly subnet: number; readonly address: Address }[];
   macSpoofing: boolean;
+  ipForwarding: boolean;
   /** Which list applies to its first address, the next one to its second; beyond the lists: none. */
   list: number;
   /** Where its addresses are mapped to; index into HOSTS, undefined: nowhere. */
@@ -60,12 +71,15 @@ export interface Tenant {
   readonly id: string;
   /** First octet of every payload byte its NICs send. */
   readonly mark: number;
-  /** By index into SPACES: is it part of the address space? */
+  readonly block: number;
+  /** By index into spacesOf its block: is it part of the address space? */
   readonly spaces: boolean[];
   readonly nics: readonly Nic[];
   readonly lists: AccessControlList[];
-  readonly routeTables: readonly RouteTable[];
-  readonly securityTags: readonly SecurityTag[];
+  readonly routeTables: readonly RouteTablePlan[];
+  securityTags: readonly SecurityTag[];
+  /** At most one to each remote. */
+  readonly peerings: PeeringPlan[];
   /** By index into SUBNETS: which list and which table apply; beyond the lists: none. */
   readonly subnetLists: number[];
   readonly subnetTables: number[];
@@ -74,14 +88,17 @@ export interface Tenant {
 export interface NicPlan {
   readonly addresses: readonly { readonly subnet: number; readonly host: number }[];
   readonly macSpoofing: boolean;
+  readonly ipForwarding: boolean;
   readonly host: number;
   readonly list: number;
 }
 
 export interface TenantPlan {
+  readonly block: number;
   readonly nics: readonly NicPlan[];
   readonly lists: readonly AccessControlList[];
-  readonly routeTables: readonly RouteTable[];
+  readonly routeTables: readonly RouteTablePlan[];
+  readonly peerings: readonly PeeringPlan[];
   readonly securityTags: readonly SecurityTag[];
   readonly subnetLists: readonly number[];
   readonly subnetTables: readonly number[];
@@ -92,7 +109,7 @@ export function newTenant(index: number, plan: TenantPlan): Tenant {
   const taken = new Set<Address>();
   const nics = plan.nics.flatMap((nic, number): Nic[] => {
     const addresses = nic.addresses
-      .map(({ subnet, host }) => ({ subnet, address: hostAddress(subnet, host) }))
+      .map(({ subnet, host }) => ({ subnet, address: hostAddress(plan.block, subnet, host) }))
       .filter(({ address }) => !taken.has(address) && taken.add(address) !== undefined)
       // The primary configuration is the first, and of IPv4 if any is, as in Azure.
       .sort((a, b) => Number(isIpv6(a.address)) - Number(isIpv6(b.address)));
@@ -104,6 +121,7 @@ export function newTenant(index: number, plan: TenantPlan): Tenant {
         mac: 0x0200_0000_0000 + index * 256 + number + 1,
         addresses,
         macSpoofing: nic.macSpoofing,
+        ipForwarding: nic.ipForwarding,
         list: nic.list,
         host: nic.host,
         isConfigured: isHere,
@@ -114,21 +132,30 @@ export function newTenant(index: number, plan: TenantPlan): Tenant {
   return {
     id,
     mark: 0xa0 + index,
-    spaces: SPACES.map(() => true),
+    block: plan.block,
+    spaces: new Array<boolean>(SPACE_COUNT).fill(true),
     nics,
     lists: plan.lists.map((list, at) => ({ ...list, id: `${id}-l${at}` })),
-    routeTables: plan.routeTables.map((table, at) => ({ ...table, id: `${id}-r${at}` })),
+    routeTables: plan.routeTables,
     securityTags: plan.securityTags.map((tag) => ({ ...tag, vnetId: id })),
+    peerings: [...new Map(plan.peerings.map((peering) => [peering.remote, peering])).values()],
     subnetLists: [...plan.subnetLists],
     subnetTables: [...plan.subnetTables],
   };
 }
 
 /** Address `host` of the subnet: 1 is its gateway. */
-export function hostAddress(subnet: number, host: number): Address {
-  const [base = '', len = 0] = SUBNETS[subnet] ?? [];
-  if (len === 64) return `${base}${host.toString(16)}`;
-  return base.replace(/0$/, String(host));
+function hostAddress(block: number, subnet: number, host: number): Address {
+  const [base = '', len] = (subnetsOf(block)[subnet] ?? '').split('/');
+  const text = len === '64' ? `${base}${host.toString(16)}` : base.replace(/0$/, String(host));
+  return textOf(bytesOf(text));
+}
+
+/** The tenants that a VM of `tenant` may hope to reach: its own, and those it has peerings with, whatever their flags. */
+export function withPeers(tenant: Tenant, tenants: readonly Tenant[]): readonly Tenant[] {
+  return [tenant, ...tenant.peerings.flatMap(({ remote }) => tenants[remote] ?? [])].filter(
+    (one, at, all) => all.indexOf(one) === at,
+  );
 }
 
 export function vniOf(tenant: number, subnet: number): number {
@@ -143,11 +170,11 @@ export function goalOf(tenants: readonly Tenant[]): Resource[] {
     providerMtu: PROVIDER_MTU,
   };
   const own = tenants.flatMap((tenant, index) => [
-    networkOf(tenant),
-    ...SUBNETS.map((_, subnet) => subnetOf(tenant, index, subnet)),
+    networkOf(tenant, tenants),
+    ...subnetsOf(tenant.block).map((text, subnet) => subnetOf(tenant, index, subnet, text)),
     ...tenant.nics.flatMap((nic) => nicResources(tenant, nic)),
     ...tenant.lists.map((list) => resource(`acl/${list.id}`, { accessControlList: list })),
-    ...tenant.routeTables.map((table) => resource(`routetable/${table.id}`, { routeTable: table })),
+    ...tenant.routeTables.map((table, at) => routeTableOf(tenant, tenants, table, at)),
     ...tenant.securityTags.map((tag) =>
       resource(`tag/${tenant.id}/${tag.id}`, { securityTag: tag }),
     ),
@@ -159,17 +186,69 @@ function resource(key: string, body: Omit<Resource, 'key' | 'version'>): Resourc
   return { key, version: 1, ...body };
 }
 
-function networkOf(tenant: Tenant): Resource {
+function networkOf(tenant: Tenant, tenants: readonly Tenant[]): Resource {
   const { id } = tenant;
-  const addressSpace = SPACES.flatMap((space, index) =>
-    tenant.spaces[index] === true ? [prefixOf(space)] : [],
-  );
   const resourceRef = `/virtualNetworks/${id}`;
-  const virtualNetwork = { ...VIRTUAL_NETWORK_DEFAULTS, id, resourceRef, addressSpace };
+  const peerings = tenant.peerings.flatMap((plan): Peering[] => {
+    const { remote, allowAccess, allowForwarded } = plan;
+    if (tenants[remote] === tenant) return [];
+    // One that this host knows nothing of has the last block's addresses.
+    const remoteAddressSpace =
+      tenants[remote] === undefined
+        ? spacesOf(BLOCK_COUNT - 1).map(prefix)
+        : addressSpaceOf(tenants[remote]);
+    return [
+      {
+        resourceRef: `${resourceRef}/virtualNetworkPeerings/p${remote}`,
+        remoteVnetId: `t${remote}`,
+        remoteAddressSpace,
+        allowAccess,
+        allowForwarded,
+      },
+    ];
+  });
+  const addressSpace = addressSpaceOf(tenant);
+  const virtualNetwork = { ...VIRTUAL_NETWORK_DEFAULTS, id, resourceRef, addressSpace, peerings };
   return { key: `vnet/${id}`, version: 1, virtualNetwork };
 }
 
-function subnetOf(tenant: Tenant, index: number, subnet: number): Resource {
+export function addressSpaceOf({ block, spaces }: Tenant): Prefix[] {
+  return spacesOf(block).flatMap((text, index) => (spaces[index] === true ? [prefix(text)] : []));
+}
+
+/** Appliances are interfaces of the tenant, then those of others; the last is nobody. */
+function routeTableOf(
+  tenant: Tenant,
+  tenants: readonly Tenant[],
+  { routes }: RouteTablePlan,
+  at: number,
+): Resource {
+  const id = routeTableId(tenant, at);
+  const others = tenants.filter((other) => other !== tenant);
+  const nics = [tenant, ...others].flatMap((one) => one.nics);
+  const routeOf = (plan: RouteTablePlan['routes'][number], number: number): Route => {
+    const isSix = isIpv6(plan.prefix);
+    const nobody = isSix ? 'fd00:0:0:1::99' : '10.0.0.99';
+    const appliances = nics.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+    const candidates = [...appliances.filter((address) => isIpv6(address) === isSix), nobody];
+    const isAppliance = plan.nextHopType === NextHopType.NEXT_HOP_VIRTUAL_APPLIANCE;
+    const via = candidates[plan.via % candidates.length] ?? nobody;
+    return {
+      resourceRef: `/routeTables/${id}/routes/r${number}`,
+      prefix: prefix(plan.prefix),
+      nextHopType: plan.nextHopType,
+      nextHop: isAppliance ? bytesOf(via) : new Uint8Array(),
+    };
+  };
+  const routeTable = { id, resourceRef: `/routeTables/${id}`, routes: routes.map(routeOf) };
+  return resource(`routetable/${id}`, { routeTable });
+}
+
+function routeTableId(tenant: Tenant, at: number): string {
+  return `${tenant.id}-r${at}`;
+}
+
+function subnetOf(tenant: Tenant, index: number, subnet: number, text: string): Resource {
   const id = subnetId(tenant, subnet);
   const virtualSubnet = {
     ...VIRTUAL_SUBNET_DEFAULTS,
@@ -177,10 +256,13 @@ function subnetOf(tenant: Tenant, index: number, subnet: number): Resource {
     resourceRef: `/virtualNetworks/${tenant.id}/subnets/s${subnet}`,
     vnetId: tenant.id,
     vni: vniOf(index, subnet),
-    prefix: prefixOf(SUBNETS[subnet] ?? ['', 0]),
-    gateway: bytesOf(hostAddress(subnet, 1)),
+    prefix: prefix(text),
+    gateway: bytesOf(hostAddress(tenant.block, subnet, 1)),
     accessControlListId: tenant.lists[tenant.subnetLists[subnet] ?? -1]?.id ?? '',
-    routeTableId: tenant.routeTables[tenant.subnetTables[subnet] ?? -1]?.id ?? '',
+    routeTableId:
+      (tenant.subnetTables[subnet] ?? 0) < tenant.routeTables.length
+        ? routeTableId(tenant, tenant.subnetTables[subnet] ?? 0)
+        : '',
   };
   return { key: `subnet/${id}`, version: 1, virtualSubnet };
 }
@@ -193,7 +275,7 @@ function tagListsOf(tenant: Tenant, { list }: Nic): readonly TagList[] {
 }
 
 function nicResources(tenant: Tenant, nic: Nic): Resource[] {
-  const { id, mac, addresses, host, macSpoofing, isConfigured } = nic;
+  const { id, mac, addresses, host, macSpoofing, ipForwarding, isConfigured } = nic;
   const resourceRef = `/networkInterfaces/${id}`;
   const ipConfigurations = addresses.map(({ subnet, address }, at) => ({
     ...IP_CONFIGURATION_DEFAULTS,
@@ -210,6 +292,7 @@ function nicResources(tenant: Tenant, nic: Nic): Resource[] {
     subnetId: subnetId(tenant, addresses[0]?.subnet ?? 0),
     mac,
     macSpoofing,
+    ipForwarding,
     ipConfigurations,
     tagLists: tagListsOf(tenant, nic),
   };
@@ -234,8 +317,4 @@ function nicResources(tenant: Tenant, nic: Nic): Resource[] {
 
 function subnetId(tenant: Tenant, subnet: number): string {
   return `${tenant.id}-s${subnet}`;
-}
-
-function prefixOf([address, len]: readonly [Address, number]): Prefix {
-  return { address: bytesOf(address), len };
 }
