@@ -80,3 +80,13 @@ export const MIRROR_BYTES_PER_BURST_MAX: number = 64 * 65_600;
 export const LEARNED_ADDRESSES_PER_PORT_MAX = 256;
 /** A learned address that opens no flow and is in no ARP or ND message for this long is forgotten. */
 export const LEARNED_ADDRESS_IDLE_SEC_MAX = 3600;
+/** Probes of one host that wait for their answers. */
+export const PROBES_RUNNING_MAX = 16;
+/** Probes one host begins in one second. */
+export const PROBES_PER_SEC_MAX = 20;
+/** Probes of other hosts that one host watches for at its own ports. */
+export const PROBE_WATCHES_MAX = 32;
+/** Frames of probes taken in with one burst: with those of the burst and its copies they fit one exchange. */
+export const PROBES_PER_BURST_MAX = 8;
+/** Late answers to a probe are kept from its VM for this long after it has ended: a SYN-ACK is repeated after one second. */
+export const PROBE_LINGER_MS = 2000;

@@ -2,16 +2,15 @@
  * Answers of the switch to questions about what it does (schema/southbound/diagnostics), made between two bursts from the tables that
  * forward. Called by switch-core.
  */
-import { isIpv4Words, parseIpWords, prefixHasWords } from '../../base/ip-words.ts';
-import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import { parseIpWords } from '../../base/ip-words.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
-import { addressKey, type ConfiguredPort } from '../switch/network-state.ts';
 import { invalid, portAt } from './asked-port.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
 import { answerEffectiveRules } from './rule-answers.ts';
+import { senderOf } from './sender.ts';
 import type { SwitchMethod } from './switch-method.ts';
-import { frameOf, type Sender } from './traced-frame.ts';
+import { frameOf } from './traced-frame.ts';
 import type { Tracer, TracerParts } from './tracer.ts';
 
 export type SwitchAnswers = {
@@ -46,22 +45,4 @@ function answerTrace(
   const { portId, packet } = question;
   const frame = frameOf(packet, senderOf(portAt(tables, portId)));
   return tracer.trace({ kind: 'port', portId }, frame, { asReply }).answer;
-}
-
-/** What the VM behind a port would fill in: it finds its neighbours by ARP or neighbour discovery, everybody else through its router. */
-function senderOf({ policy, network }: ConfiguredPort): Sender {
-  const subnetOf = (address: readonly [number, number, number, number]) =>
-    [...network.subnets].find(({ prefix }) => prefixHasWords(prefix, address));
-  return {
-    mac: policy.mac,
-    addresses: policy.addresses.map(({ address }) => address),
-    nextMac: (source, destination) => {
-      const own = subnetOf(source);
-      const mapping = network.mappings.get(addressKey(destination));
-      const isNeighbor = mapping !== undefined && mapping.subnet === own;
-      return isNeighbor && isIpv4Words(source) === isIpv4Words(destination)
-        ? mapping.mac
-        : VIRTUAL_ROUTER_MAC;
-    },
-  };
 }

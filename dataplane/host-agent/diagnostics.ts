@@ -1,6 +1,6 @@
 /**
  * The host's answers to the controller's questions (schema/southbound/diagnostics): each method read, checked and answered from the switch.
- * Nothing here changes what is forwarded. Called by host-agent.
+ * Nothing here changes what is forwarded; a probe is forwarded as any packet is. Called by host-agent.
  */
 import { SdnError } from '../../base/errors.ts';
 import type { PortCounters } from '../../schema/southbound/diagnostics/counters.ts';
@@ -21,6 +21,7 @@ export interface AnsweringHost {
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
   /** Of the switch. */
   switchAnswer: SwitchHandle['answer'];
+  probe: SwitchHandle['probe'];
   counters(): {
     readonly ports: readonly PortCounters[];
     readonly uplink: NonNullable<Answer<'counters'>['uplink']>;
@@ -45,6 +46,9 @@ const ANSWERS: Answers = {
   effectiveRoutes: (host, question) => host.switchAnswer('effectiveRoutes', question),
   effectiveRules: (host, question) => host.switchAnswer('effectiveRules', question),
   nextHop: (host, question) => host.switchAnswer('nextHop', question),
+  probe: (host, question) => host.probe('probe', question),
+  probeSeen: (host, question) => host.probe('probeSeen', question),
+  probeWatch: (host, question) => host.probe('probeWatch', question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };
 

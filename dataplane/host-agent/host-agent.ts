@@ -18,6 +18,7 @@ import type { Answer, Question } from '../../schema/southbound/diagnostics/metho
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { PlatformServices } from '../platform/platform-services.ts';
+import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { answerQuestion } from './diagnostics.ts';
@@ -165,6 +166,11 @@ export class HostAgent implements Role {
   /** What the switch answers itself. */
   switchAnswer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
     return this.#options.handle.answer(method, question);
+  }
+
+  /** A packet of the switch's own, as a VM's. */
+  probe<M extends ProbeMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
+    return this.#options.handle.probe(method, question);
   }
 
   /** Southbound: a question of the controller. */

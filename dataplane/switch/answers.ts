@@ -74,6 +74,16 @@ export class Answers {
     return this.#answer.at - VNET_ROOM;
   }
 
+  /** Takes over a frame made elsewhere, whole and without offloads. True: it lies at [at, end). */
+  place(bytes: Uint8Array): boolean {
+    if (!this.#reserve(bytes.length)) return false;
+    const { at } = this.#answer;
+    new Uint8Array(this.#view.buffer, this.#view.byteOffset).set(bytes, at);
+    this.#answer = { ...this.#answer, end: at + bytes.length };
+    this.#keep();
+    return true;
+  }
+
   /** Answers a question to the switch itself. Drop.None: send [at, end) if it is not empty. */
   answer(service: Service, frame: Frame, key: FlowKey, port: ServicePort): Drop {
     if (!this.#reserve(frame.end - frame.at)) return Drop.RateLimited;

@@ -38,8 +38,9 @@ import {
   type Transpositions,
 } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
-import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX } from '../limits.ts';
+import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
+import type { Probes } from '../probe/probes.ts';
 import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
@@ -65,6 +66,7 @@ export interface ForwarderParts {
   readonly captures: Captures;
   readonly learned: LearnedAddresses;
   readonly fragments: FragmentTable;
+  readonly probes: Probes;
 }
 
 export class Forwarder {
@@ -80,6 +82,7 @@ export class Forwarder {
   readonly #tracker: FlowTracker;
   readonly #denials = new Denials();
   readonly #fragments: FragmentTable;
+  readonly #probes: Probes;
   readonly #copies: MirrorCopies;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
@@ -127,6 +130,7 @@ export class Forwarder {
     });
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
+    this.#probes = parts.probes;
     this.#knownHosts = new KnownHosts(parts.tables.peers.group);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
@@ -160,7 +164,28 @@ export class Forwarder {
       this.#advertise();
     }
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    if (this.#probes.isActive) this.#takeProbes();
     return this.#txCount;
+  }
+
+  /** Frames of probes come in as those of the ports' VMs do: by a receive descriptor, of which the burst needs none any more. */
+  #takeProbes(): void {
+    const probes = this.#probes;
+    const words = this.#io.rx;
+    for (let count = 0; count < PROBES_PER_BURST_MAX; count += 1) {
+      const next = probes.next();
+      if (next === undefined) return;
+      const device = this.#deviceOfPort[next.port] ?? NO_PORT;
+      if (device === NO_PORT || !this.#answers.place(next.bytes)) {
+        probes.sent(device === NO_PORT ? Drop.PortDetached : Drop.RateLimited);
+        continue;
+      }
+      words[Rx.PORT] = device;
+      words[Rx.AT] = this.#answers.at;
+      words[Rx.END] = this.#answers.end;
+      words[Rx.VNET] = this.#answers.vnetAt;
+      probes.sent(this.#receive(0));
+    }
   }
 
   /** Once a second: routers say that they are still there, to a few ports at a time (RFC 4861 §6.2.4). */
@@ -181,10 +206,10 @@ export class Forwarder {
     return this.#log.explain();
   }
 
-  #receive(rx: number): void {
+  #receive(rx: number): Drop {
     const words = this.#io.rx;
     const port = this.#portOfDevice[words[rx + Rx.PORT] ?? 0] ?? NO_PORT;
-    if (port === NO_PORT) return;
+    if (port === NO_PORT) return Drop.PortUnknown;
     const frame = this.#frame;
     frame.at = words[rx + Rx.AT] ?? 0;
     frame.end = words[rx + Rx.END] ?? 0;
@@ -192,9 +217,16 @@ export class Forwarder {
     this.#counters.received(port, frame.end - frame.at);
     if (this.#captures.isActive) this.#captures.begin(port, rx);
     this.#refusing = port;
+    if (this.#probes.isActive) {
+      const isTunnelled = port === UPLINK_PORT;
+      const outer = isTunnelled ? vxlan.HEADER_LEN : 0;
+      this.#probes.came(port, isTunnelled, Math.min(frame.at + outer, frame.end), frame.end);
+    }
     const drop = this.#from(port, rx);
     if (drop !== Drop.None) this.#counters.dropped(this.#refusing, drop);
+    if (this.#probes.isActive) this.#probes.ended(drop);
     if (this.#captures.isActive) this.#captures.finish(drop);
+    return drop;
   }
 
   #from(port: number, rx: number): Drop {
@@ -377,6 +409,7 @@ export class Forwarder {
   #emit(port: number, at: number, end: number, vnetAt: number): Drop {
     const device = this.#deviceOfPort[port] ?? NO_PORT;
     if (device === NO_PORT) return Drop.PortDetached;
+    if (this.#probes.isActive && this.#probes.takes(port, at, end)) return Drop.None;
     const tx = this.#txCount * TX_STRIDE;
     const words = this.#io.tx;
     words[tx + Tx.PORT] = device;

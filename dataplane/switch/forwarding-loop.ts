@@ -74,7 +74,7 @@ export class ForwardingLoop {
   turn(): void {
     const { io, core } = this.#parts;
     const isBusy = this.#closing.length > 0 || this.#isAgeing;
-    const received = io.exchange(this.#txCount, isBusy ? 0 : TICK_MS);
+    const received = io.exchange(this.#txCount, isBusy ? 0 : core.idleMs(TICK_MS));
     const closing = this.#closing;
     this.#closing = [];
     for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
@@ -129,6 +129,10 @@ export class ForwardingLoop {
         case 'answer':
           // Checked by the asker against the method's own shape.
           reply(this.#parts.core.answer(request.method, request.question as never));
+          break;
+        case 'probe':
+          // Checked by the asker; a probe's answer comes later.
+          this.#parts.core.probes.ask(request.method, request.question as never, reply);
           break;
         case 'close':
           this.#parts.io.close();

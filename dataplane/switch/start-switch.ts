@@ -9,6 +9,7 @@ import { SdnError } from '../../base/errors.ts';
 import { wake } from '../../native/burst.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import type { ProbeMethod } from '../probe/probes.ts';
 import { Counters } from './counters.ts';
 import { NamespaceWatch } from './namespace-watch.ts';
 import { UPLINK_PORT } from './port-registry.ts';
@@ -143,6 +144,11 @@ class WorkerSwitch implements SwitchHandle {
     return (await this.#ask({ kind: 'answer', method, question })) as Answer<M>;
   }
 
+  async probe<M extends ProbeMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
+    // Of the shape that the method promises: the worker runs the same code.
+    return (await this.#ask({ kind: 'probe', method, question })) as Answer<M>;
+  }
+
   counters(portId: string): ReturnType<SwitchHandle['counters']> {
     const index = this.#indices.get(portId);
     return index === undefined ? undefined : this.#counters.read(index);
@@ -159,6 +165,9 @@ class WorkerSwitch implements SwitchHandle {
     this.#state = 'closing';
     await closed;
     await this.#worker.terminate();
+    // Of a probe, whose answer was still to come.
+    for (const { reject } of this.#waiting.values()) reject(notRunning());
+    this.#waiting.clear();
   }
 
   #ask<Kind extends Request['kind']>(

@@ -28,6 +28,7 @@ import {
   PORTS_MAX,
 } from '../limits.ts';
 import type { FrameIo } from '../port/frame-io.ts';
+import { Probes } from '../probe/probes.ts';
 import { capturedPorts } from './captured-ports.ts';
 import { Counters } from './counters.ts';
 import { type FlowQuery, listFlows } from './flow-listing.ts';
@@ -56,6 +57,8 @@ export class SwitchCore {
   readonly flowTable: FlowTable;
   readonly transpositions: Transpositions;
   readonly captures: Captures;
+  /** Packets of the switch's own, sent as a VM's. */
+  readonly probes: Probes;
   /** Says what would happen to a frame. */
   readonly tracer: Tracer;
   readonly #io: FrameIo;
@@ -100,10 +103,14 @@ export class SwitchCore {
         this.flowTable.setOwnerLimit(index, undefined);
         this.counters.clear(index);
         this.#learned.forget(index);
+        this.probes.forget(index);
       },
       setFlowLimit: (index, flowsMax) => this.flowTable.setOwnerLimit(index, flowsMax),
     });
     this.#shaping = new PortShaping(io);
+    const { rng } = parts;
+    const { view } = io;
+    this.probes = new Probes({ view, tables: this.#tables, flows: this.flowTable, clock, rng });
     this.captures = new Captures(io, clock, capturedPorts(this.#tables));
     const fragments = new FragmentTable(parts.rng.uint32());
     this.#forwarder = new Forwarder({
@@ -115,6 +122,7 @@ export class SwitchCore {
       captures: this.captures,
       learned: this.#learned,
       fragments,
+      probes: this.probes,
     });
     const explained: TracerParts = {
       tables: this.#tables,
@@ -136,7 +144,14 @@ export class SwitchCore {
   /** Deals with received frames; returns the number of descriptors to send. */
   forward(received: number): number {
     this.#nowMs = this.#clock.now();
-    return this.#forwarder.forward(received, this.#nowSec());
+    const txCount = this.#forwarder.forward(received, this.#nowSec());
+    if (this.probes.isActive) this.probes.age(this.#nowMs);
+    return txCount;
+  }
+
+  /** How long the next exchange may wait for frames, ms, if it would wait `max`. */
+  idleMs(max: number): number {
+    return this.probes.isActive ? this.probes.idleMs(this.#clock.now(), max) : max;
   }
 
   /** Time of the last burst: read from the clock once for all its frames, and for whoever needs it between two bursts. */

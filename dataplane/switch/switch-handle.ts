@@ -15,6 +15,7 @@ import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { FlowCounts } from '../engine/flow-statistics.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import type { ProbeMethod } from '../probe/probes.ts';
 
 /** What carries a port's frames. */
 export interface Device {
@@ -98,6 +99,8 @@ export interface SwitchHandle {
   captures(): Promise<readonly CaptureStatus[]>;
   /** A question about what the switch does (schema/southbound/diagnostics). Rejects with an SdnError where it makes no sense. */
   answer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>>;
+  /** Sends a probe, or notes what comes of one. Rejects with an SdnError where that is not possible. */
+  probe<M extends ProbeMethod>(method: M, question: Question<M>): Promise<Answer<M>>;
   /** The forwarding loop runs and answers. */
   readonly isHealthy: boolean;
   /** Closes every device. Persistent TAPs stay in their namespaces. */

@@ -10,6 +10,14 @@ import Value from 'typebox/value';
 import { CountersAnswer, CountersQuestion } from './counters.ts';
 import { FlowsAnswer, FlowsQuestion } from './flows.ts';
 import {
+  ProbeAnswer,
+  ProbeQuestion,
+  ProbeSeenAnswer,
+  ProbeSeenQuestion,
+  ProbeWatchAnswer,
+  ProbeWatchQuestion,
+} from './probe.ts';
+import {
   EffectiveRoutesAnswer,
   EffectiveRoutesQuestion,
   NextHopAnswer,
@@ -24,6 +32,9 @@ export const DIAGNOSTICS = {
   effectiveRules: { question: EffectiveRulesQuestion, answer: EffectiveRulesAnswer },
   flows: { question: FlowsQuestion, answer: FlowsAnswer },
   nextHop: { question: NextHopQuestion, answer: NextHopAnswer },
+  probe: { question: ProbeQuestion, answer: ProbeAnswer },
+  probeSeen: { question: ProbeSeenQuestion, answer: ProbeSeenAnswer },
+  probeWatch: { question: ProbeWatchQuestion, answer: ProbeWatchAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 

@@ -25,6 +25,7 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>): AskTarget {
         flows: async ({ portId }) =>
           own.filter((id) => portId === undefined || id === portId).map((id) => flowOf(id)),
         switchAnswer: (asked) => Promise.resolve(SWITCH_ANSWERS[asked] as never),
+        probe: () => Promise.reject(new Error('no switch')),
         counters: () => ({
           ports: own.map((portId) => ({ portId, name: 'tap0', ...NO_TRAFFIC, rxPackets: 3 })),
           uplink: { name: 'up0', ...NO_TRAFFIC, drops: { VniUnknown: 2 } },

@@ -80,6 +80,7 @@ test("a refusal carries the host's code, words and remedy", async (t) => {
 test('methods that a host does not know, and questions of another shape, are refused by name', async (t) => {
   const host = {
     switchAnswer: () => Promise.reject(new Error('no switch')),
+    probe: () => Promise.reject(new Error('no switch')),
     flows: async () => [],
     counters: () => ({ ports: [], uplink: UPLINK }),
   };

@@ -82,6 +82,10 @@ export class StandInSwitch implements SwitchHandle {
     return Promise.reject(new SdnError('SDN_SWITCH_PORT_UNKNOWN', 'a stand-in knows no port'));
   }
 
+  probe(): Promise<never> {
+    return Promise.reject(new SdnError('SDN_SWITCH_PORT_UNKNOWN', 'a stand-in knows no port'));
+  }
+
   counters(portId: string): PortCounters | undefined {
     return this.attached.has(portId) ? NO_COUNTERS : undefined;
   }

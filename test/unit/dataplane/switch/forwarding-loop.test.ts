@@ -190,3 +190,21 @@ test('many flows that end at once are forgotten within the second, a bounded num
   for (let round = 0; round < 8; round += 1) net.turn();
   t.is(net.core.flowTable.count, 0);
 });
+
+test('a probe is answered when its answer comes, or its time is over, while others are answered at once', (t) => {
+  const run = loop();
+  run.ask({ kind: 'applyGoal', change: GOAL });
+  run.ask(tap(VM));
+  const packet = { source: '10.0.0.4', protocol: 1, id: 61_500 };
+  const probe = (destination: string): Request => ({
+    ...{ kind: 'probe', method: 'probe' },
+    question: { portId: VM, packet: { ...packet, destination }, timeoutMs: 400 },
+  });
+  t.like(run.ask(probe('10.0.0.1')), [{ kind: 'result', value: { kind: 'answered' } }]);
+  t.deepEqual(run.ask(probe('10.0.0.6')), []);
+  t.like(run.ask({ kind: 'captures' }), [{ kind: 'result', number: 4 }]);
+  t.is(run.core.idleMs(1000), 400);
+  run.clock.advance(millis(400));
+  t.like(run.turn(), [{ kind: 'result', number: 3, value: { kind: 'silent', waitedMs: 400 } }]);
+  t.like(run.ask(probe('10.0.0.6')), [{ kind: 'fault', fault: { code: 'SDN_PROBE_ID_TAKEN' } }]);
+});
