@@ -1,0 +1,97 @@
+/**
+ * Maglev hashing (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, §3.4): a table of a prime number of
+ * rows, each of which names a backend. Every mux computes the same table from the same backends and so agrees with the others on every flow
+ * without a word between them; every backend gets its share of rows, exact to one row where weights are equal; and when backends come or
+ * go, few flows of the others move.
+ *
+ * Every backend has a permutation of all rows, from two hashes of its name. The backends take turns, each taking the first row of its
+ * permutation that is free, until none is. With weights a backend has so many turns as its part of the largest weight lets it (turns
+ * add up, as in Katran's second version).
+ *
+ * The table depends on the set of backends and weights alone: names decide, not the order in which they are given. About 10 ms for 1,000
+ * backends; not for the thread that forwards. Called by the mux when a pool changes.
+ */
+import { assert } from '../../base/assert.ts';
+import { BACKEND_WEIGHT_MAX, BACKENDS_PER_POOL_MAX } from '../limits.ts';
+
+/** Prime, and large: what moves without need is about 0.5 % of the flows (NSDI 2016, §5.3). */
+export const MAGLEV_ROWS = 65_537;
+
+/** In a row of a pool that has no backend. */
+export const NO_BACKEND = 0xffff;
+
+export interface PoolBackend {
+  /** Unique in the pool, and the same at every mux: its address and port, as canonical text. */
+  readonly name: string;
+  /** 0 … BACKEND_WEIGHT_MAX; 0: gets nothing. */
+  readonly weight: number;
+}
+
+/** A name's second hash must not follow from its first. */
+const OFFSET_SEED = 0x811c_9dc5;
+const SKIP_SEED = 0x2545_f491;
+
+/**
+ * MAGLEV_ROWS rows, each the position of a backend in `backends`, or NO_BACKEND in all of them where none has a weight. `seed`: 32 bits, the
+ * same at every mux; who does not know it cannot choose names that share a permutation.
+ */
+export function maglevTable(backends: readonly PoolBackend[], seed: number): Uint16Array {
+  assert(backends.length <= BACKENDS_PER_POOL_MAX, 'a pool within its limit');
+  const rows = new Uint16Array(MAGLEV_ROWS).fill(NO_BACKEND);
+  const turns = backends
+    .map((backend, position) => turnsOf(backend, position, seed))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const weightMax = turns.reduce((most, { weight }) => Math.max(most, weight), 0);
+  for (let left = weightMax === 0 ? 0 : MAGLEV_ROWS; left > 0; ) {
+    for (const turn of turns) {
+      turn.credit += turn.weight;
+      if (turn.credit < weightMax) continue;
+      turn.credit -= weightMax;
+      rows[firstFree(rows, turn)] = turn.position;
+      left -= 1;
+      if (left === 0) break;
+    }
+  }
+  return rows;
+}
+
+interface Turn {
+  readonly name: string;
+  readonly weight: number;
+  readonly position: number;
+  /** The permutation: from where, by how many rows. */
+  next: number;
+  readonly skip: number;
+  /** Weight saved up; weightMax of it is worth a row. */
+  credit: number;
+}
+
+function turnsOf({ name, weight }: PoolBackend, position: number, seed: number): Turn {
+  assert(weight >= 0 && weight <= BACKEND_WEIGHT_MAX, 'a weight within its limit');
+  const next = hashOf(name, seed ^ OFFSET_SEED) % MAGLEV_ROWS;
+  const skip = (hashOf(name, seed ^ SKIP_SEED) % (MAGLEV_ROWS - 1)) + 1;
+  return { name, weight, position, next, skip, credit: 0 };
+}
+
+/** The first row of the permutation that is free, and the permutation behind it. */
+function firstFree(rows: Uint16Array, turn: Turn): number {
+  let row = turn.next;
+  while (rows[row] !== NO_BACKEND) {
+    row += turn.skip;
+    if (row >= MAGLEV_ROWS) row -= MAGLEV_ROWS;
+  }
+  turn.next = (row + turn.skip) % MAGLEV_ROWS;
+  return row;
+}
+
+/** 32 bits of a text: FNV-1a with the finisher of MurmurHash3, which spreads what differs in the last character only. */
+function hashOf(text: string, seed: number): number {
+  let hash = seed;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x0100_0193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
