@@ -89,7 +89,7 @@ function section(type: RegisteredType, known: ReadonlySet<string>): string {
     '',
     `### ${type.path}`,
     '',
-    `${summary} MS-NCNBI §${number}. \`${urlOf(type)}\``,
+    `${summary} ${number === undefined ? "Weft's own" : `MS-NCNBI §${number}`}. \`${urlOf(type)}\``,
     '',
     '| property | type | |',
     '| --- | --- | --- |',

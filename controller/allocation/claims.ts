@@ -52,16 +52,32 @@ const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
     addressClaim(subnetBeside(body), properties['ipAddress'], key),
   loadbalancermanager: ({ key, body, properties }) =>
     addressClaim(subnetBeside(body), properties['loadBalancerManagerIPAddress'], key),
-  servers: ({ key, body }) => {
-    const internal = objectOf(body['internal']);
-    const subnet = { resourceRef: internal['providerSubnetRef'] ?? '' };
-    return addressClaim(subnet, internal['providerAddress'], key);
+  edgerouters: ({ key, body, properties }) =>
+    addressClaim(providerSubnet(body), properties['providerAddress'], key),
+  'edgerouters/natpools': ({ key, body, properties }) => {
+    const [first, last] = ['startIpAddress', 'endIpAddress'].map((name) =>
+      parseIp(textOf(properties[name])),
+    );
+    const subnet = textOf(subnetBeside(body)['resourceRef']);
+    if (first === undefined || last === undefined || subnet === '') return [];
+    const count = Math.max(0, Number(last - first) + 1);
+    return Array.from({ length: count }, (_, at) => ({
+      space: addressSpaceOf(subnet),
+      number: first + BigInt(at),
+      owner: key,
+    }));
   },
+  servers: ({ key, body }) =>
+    addressClaim(providerSubnet(body), objectOf(body['internal'])['providerAddress'], key),
 };
 
 /** The logical subnet that an address of the outside was taken in. */
 function subnetBeside(body: JsonObject): JsonObject {
   return { resourceRef: objectOf(body['internal'])['addressSubnetRef'] ?? '' };
+}
+
+function providerSubnet(body: JsonObject): JsonObject {
+  return { resourceRef: objectOf(body['internal'])['providerSubnetRef'] ?? '' };
 }
 
 function addressClaim(

@@ -53,6 +53,24 @@ export const DYNAMIC_IPV6_ADDRESSES_MAX: number = 1 << 16;
 export const SERVICE_INSERTION_RULES_MAX = 64;
 /** Addresses in one pool of the loadBalancerManager, of either family: each may become a route of its own. */
 export const VIP_POOL_ADDRESSES_MAX: number = 1 << 16;
+/** Addresses of one natPool: a hundred thousand inside addresses share them. Each is claimed by itself. */
+export const NAT_POOL_ADDRESSES_MAX = 256;
+/** natPools of one edge router. */
+export const NAT_POOLS_MAX = 64;
+/** portForwards of one edge router, all told to it. */
+export const PORT_FORWARDS_MAX = 4_096;
+/** Interfaces to the outside of one edge router. */
+export const OUTSIDE_INTERFACES_MAX = 8;
+/** Addresses of one interface to the outside. */
+export const OUTSIDE_ADDRESSES_MAX = 16;
+/** bgpPeers of one router, prefixes of peers counted once. */
+export const BGP_PEERS_MAX = 256;
+/** Prefixes that one bgpRouter originates. */
+export const BGP_NETWORKS_MAX = 1_024;
+/** Entries of one policyMap: each is tried for every route. */
+export const POLICY_MAP_ENTRIES_MAX = 256;
+/** Values of one criterion or action of a policyMap. */
+export const POLICY_VALUES_MAX = 256;
 /** Addresses in one MAC pool: its bitmap takes 2 MiB. */
 export const MAC_POOL_ADDRESSES_MAX: number = 1 << 24;
 

@@ -18,8 +18,8 @@ import type { FaultDetail } from './fault.ts';
 export interface ResourceType {
   /** As MS-NCNBI spells it in paths: `virtualNetworks`. Children also appear under this name in the parent's properties. */
   readonly collection: string;
-  /** Where MS-NCNBI defines it: `3.1.5.18`. */
-  readonly section: string;
+  /** Where MS-NCNBI defines it: `3.1.5.18`. Absent: Weft's own. */
+  readonly section?: string;
   /** One sentence for docs/api.md. */
   readonly summary: string;
   readonly schema: TObject;

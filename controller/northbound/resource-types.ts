@@ -3,6 +3,7 @@ import type { ResourceType } from './resource-type.ts';
 import { accessControlLists } from './resources/access-control-lists.ts';
 import { auditingSettings } from './resources/auditing-settings.ts';
 import { credentials } from './resources/credentials.ts';
+import { edgeRouters } from './resources/edge-routers.ts';
 import { loadBalancerManager } from './resources/load-balancer-manager.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
@@ -20,6 +21,7 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   accessControlLists,
   auditingSettings,
   credentials,
+  edgeRouters,
   loadBalancerManager,
   logicalNetworks,
   macPools,

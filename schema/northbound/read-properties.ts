@@ -177,7 +177,8 @@ function readArray(
   faults: ReadFault[],
 ): Json | undefined {
   if (!Array.isArray(raw)) {
-    if (shape['x-one-or-more'] === true && isRecord(raw)) {
+    const isOne = isRecord(raw) || typeof raw === 'string' || typeof raw === 'number';
+    if (shape['x-one-or-more'] === true && isOne) {
       return readArray(shape, [raw], path, faults);
     }
     return wrongType('an array', raw, path, faults);
