@@ -22,6 +22,7 @@ import { addRouteQuestions } from './commands/routes.ts';
 import { addRuleQuestions } from './commands/rules.ts';
 import { addSubnetCommands } from './commands/subnet.ts';
 import { addTraceCommand } from './commands/trace.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { addVmCommands } from './commands/vm.ts';
 import { addVnetCommands } from './commands/vnet.ts';
 import { reportFault } from './fault-report.ts';
@@ -68,6 +69,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addDropsCommand(program, session);
   addRouteQuestions(program, session);
   addRuleQuestions(program, session);
+  addVerifyCommand(program, session);
   addCaptureCommand(program, session);
   program.commandsGroup('Learning:');
   addPuzzleCommands(program, session);

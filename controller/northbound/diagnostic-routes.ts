@@ -5,10 +5,11 @@
 import type Type from 'typebox';
 import { messageOf } from '../../base/errors.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
-import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
+import { mismatch, type Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
+import { type FlowEnd, parseFlowEnd } from '../diagnostics/flow-end.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
@@ -135,6 +136,19 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
     },
   },
   {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/flowVerify',
+    query: '?direction=&protocol=&local=&remote=',
+    summary:
+      'would access control let a new flow in or out: `Allow` or `Deny`, and what each list says by which rule; `direction`: `inbound` or `outbound`; ' +
+      '`protocol`: `tcp`, `udp`, `icmp` or a number; `local`, `remote`: `ADDRESS:PORT`, `[ADDRESS]:PORT`, an address alone where there are no ports',
+    answer: async (context, { id, query }) => {
+      const { nic, host } = attached(context, id);
+      const question = { portId: nic.instanceId, ...flowOf(query) };
+      return { host, ...(await context.ask(host, 'flowVerify', question)) };
+    },
+  },
+  {
     method: 'POST',
     path: 'networkInterfaces/{id}/trace',
     query: '?both=',
@@ -235,6 +249,42 @@ function limitOf(
   const message = `'${text}' is no whole number from 1 to ${max}`;
   throw fault('InvalidParameterValue', message, 'limit');
 }
+
+function flowOf(query: URLSearchParams): Omit<Question<'flowVerify'>, 'portId'> {
+  const local = endOf(query, 'local');
+  const remote = endOf(query, 'remote');
+  const { address } = remote;
+  if (address === undefined) {
+    throw fault('InvalidParameterValue', 'the other end needs an address', 'remote');
+  }
+  return {
+    direction: directionOf(query),
+    protocol: protocolOf(query, address),
+    remote: address,
+    ...(local.address !== undefined && { local: local.address }),
+    ...(local.port !== undefined && { localPort: local.port }),
+    ...(remote.port !== undefined && { remotePort: remote.port }),
+  };
+}
+
+function endOf(query: URLSearchParams, name: 'local' | 'remote'): FlowEnd {
+  const text = query.get(name) ?? '';
+  const end = parseFlowEnd(text);
+  if (end !== undefined) return end;
+  const message = `'${text}' is no end of a flow: ADDRESS:PORT, [ADDRESS]:PORT, or an address`;
+  throw fault('InvalidParameterValue', message, name);
+}
+
+/** ICMP is that of the addresses' family. */
+function protocolOf(query: URLSearchParams, address: string): number {
+  const name = query.get('protocol')?.toLowerCase() ?? '';
+  if (name === 'icmp') return address.includes(':') ? 58 : 1;
+  const number = PROTOCOLS[name] ?? (/^[0-9]{1,3}$/.test(name) ? Number(name) : 256);
+  if (number <= 255) return number;
+  throw fault('InvalidParameterValue', 'say tcp, udp, icmp, or a number up to 255', 'protocol');
+}
+
+const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmpv6: 58 };
 
 function directionOf(query: URLSearchParams): RuleDirection {
   const text = query.get('direction')?.toLowerCase();

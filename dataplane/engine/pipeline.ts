@@ -11,7 +11,7 @@
  * Which side asks and which answers is each port's own view: the sender's stateful layers judge by the sender's flow, the receiver's by
  * the receiver's. So a port that has let a request in lets the answer out and the other way round, whichever way the two took.
  *
- * Called by dataplane/switch/forwarder for the first packet of a flow, and by whoever explains a path.
+ * Called by dataplane/switch/forwarder for the first packet of a flow, and by whoever explains a path (dataplane/explain).
  */
 import { assert } from '../../base/assert.ts';
 import { Drop } from '../../packet/drop.ts';
@@ -121,8 +121,8 @@ export function resolve(
   }
 }
 
-/** One port's layers in one direction. */
-function walk(
+/** One port's layers in one direction; adds to what `resolution` has composed and `log` has noted. */
+export function walk(
   port: PipelinePort,
   direction: Direction,
   packet: Packet,

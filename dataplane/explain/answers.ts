@@ -6,6 +6,7 @@ import { parseIpWords } from '../../base/ip-words.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
 import { invalid, portAt } from './asked-port.ts';
+import { answerFlowVerify } from './flow-verify.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
 import { answerEffectiveRules } from './rule-answers.ts';
 import { senderOf } from './sender.ts';
@@ -23,6 +24,10 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
   return {
     effectiveRoutes: (question) => answerEffectiveRoutes(portAt(tables, question.portId), question),
     effectiveRules: (question) => answerEffectiveRules(portAt(tables, question.portId), question),
+    flowVerify: (question) => {
+      const port = portAt(tables, question.portId);
+      return answerFlowVerify(port, senderOf(port), question);
+    },
     nextHop: (question) => answerNextHop(portAt(tables, question.portId), question),
     trace: (question) => answerTrace(parts, tracer, question),
   };

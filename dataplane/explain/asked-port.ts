@@ -1,4 +1,4 @@
-/** The port that a question is about. Called by answers, route-answers, rule-answers. */
+/** The port that a question is about. Called by answers, route-answers, placed-lists, flow-verify. */
 import { SdnError } from '../../base/errors.ts';
 import type { PortAddress } from '../layers/port-policy.ts';
 import type { ConfiguredPort, Subnet } from '../switch/network-state.ts';

@@ -82,7 +82,8 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     remedy: 'A host with other software or an older goal state: compare `weft status` of both.',
   },
   OuterSourceUnknown: {
-    meaning: 'a VXLAN packet from an address that is no known host',
+    meaning:
+      "a VXLAN packet from an address that is no known host, or a mirror's copy from one that has no port with that mirror",
     remedy:
       'Somebody else sends to UDP 4789 on the provider network: find the sender with tcpdump.',
   },

@@ -16,9 +16,9 @@ import {
 import { type AddressSet, prefixesOf } from '../engine/address-set.ts';
 import type { NumberRange, Predicate } from '../engine/predicate.ts';
 import type { Rule } from '../engine/rule.ts';
-import type { AccessList, PortAddress } from '../layers/port-policy.ts';
+import type { PortAddress } from '../layers/port-policy.ts';
 import type { ConfiguredPort } from '../switch/network-state.ts';
-import { subnetOf } from './asked-port.ts';
+import { nameOf, type PlacedList, placedLists } from './placed-lists.ts';
 
 export function answerEffectiveRules(
   port: ConfiguredPort,
@@ -32,7 +32,9 @@ export function answerEffectiveRules(
         resourceRef,
         address: formatIpWords(address),
       })),
-      lists: directions.flatMap((own) => listsOf(port, same[0], own, room)),
+      lists: directions.flatMap((way) =>
+        placedLists(port, same[0], way).map((placed) => listOf(placed, way, port, room)),
+      ),
     })),
   };
 }
@@ -63,36 +65,19 @@ interface Room {
   readonly sets: Map<AddressSet, readonly IpPrefixWords[]>;
 }
 
-function listsOf(
-  port: ConfiguredPort,
-  own: PortAddress,
-  direction: RuleDirection,
-  room: Room,
-): EffectiveList[] {
-  const { accessLists, resourceRef } = own;
-  const list = (level: EffectiveList['level'], appliesTo: string, applied?: AccessList) =>
-    listOf({ direction, level, appliesTo }, applied, port, room);
-  const ofSubnet = () => list('subnet', subnetOf(port, own).resourceRef, accessLists.subnet);
-  const ofInterface = () => list('network interface', resourceRef, accessLists.interface);
-  return direction === 'inbound' ? [ofSubnet(), ofInterface()] : [ofInterface(), ofSubnet()];
-}
-
 function listOf(
-  place: Pick<EffectiveList, 'direction' | 'level' | 'appliesTo'>,
-  list: AccessList | undefined,
-  { lists }: ConfiguredPort,
+  placed: PlacedList,
+  direction: RuleDirection,
+  port: ConfiguredPort,
   room: Room,
 ): EffectiveList {
-  if (list === undefined) return { ...place, resourceRef: '', rules: [], total: 0 };
-  const pending = [...lists].find((held) => held === list)?.pending;
-  if (pending !== undefined) return { ...place, pending, rules: [], total: 0 };
-  const group = list[place.direction];
-  const rules = group.rules();
+  const { level, appliesTo, list } = placed;
+  const name = nameOf(port, placed, direction);
+  const rules = name.pending === undefined ? (list?.[direction].rules() ?? []) : [];
   const shown = rules.slice(0, room.rules);
   room.rules -= shown.length;
   return {
-    ...place,
-    resourceRef: group.name,
+    ...{ direction, level, appliesTo, ...name },
     rules: shown.map((rule) => rowOf(rule, rule === rules.at(-1), room)),
     total: rules.length,
   };

@@ -1,2 +1,7 @@
 /** The questions of schema/southbound/diagnostics that a switch answers from its own tables. */
-export type SwitchMethod = 'effectiveRoutes' | 'effectiveRules' | 'nextHop' | 'trace';
+export type SwitchMethod =
+  | 'effectiveRoutes'
+  | 'effectiveRules'
+  | 'flowVerify'
+  | 'nextHop'
+  | 'trace';

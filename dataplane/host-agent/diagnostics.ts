@@ -45,6 +45,7 @@ const ANSWERS: Answers = {
   },
   effectiveRoutes: (host, question) => host.switchAnswer('effectiveRoutes', question),
   effectiveRules: (host, question) => host.switchAnswer('effectiveRules', question),
+  flowVerify: (host, question) => host.switchAnswer('flowVerify', question),
   nextHop: (host, question) => host.switchAnswer('nextHop', question),
   probe: (host, question) => host.probe('probe', question),
   probeSeen: (host, question) => host.probe('probeSeen', question),

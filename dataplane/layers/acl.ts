@@ -104,6 +104,16 @@ function listGroup(
   };
 }
 
+/** The configuration whose lists judge a packet; undefined: the port has no address. */
+export function judgedAddress(
+  { addresses }: PortPolicy,
+  direction: 'outbound' | 'inbound',
+  packet: Packet,
+): PortAddress | undefined {
+  const isAt = direction === 'outbound' ? isFrom : isTo;
+  return addresses.find((own) => isAt(own, packet)) ?? addresses[0];
+}
+
 function isFrom({ address }: PortAddress, { key }: Packet): boolean {
   return equalIpWords(address, [key.src0, key.src1, key.src2, key.src3]);
 }

@@ -57,8 +57,12 @@ export type EffectiveRule = Type.Static<typeof EffectiveRule>;
 export const EffectiveList = Type.Object({
   direction: RuleDirection,
   /** Where the list is put. */
-  level: Type.Union([Type.Literal('subnet'), Type.Literal('network interface')]),
-  /** The subnet, or the IP configuration. */
+  level: Type.Union([
+    Type.Literal('network interface'),
+    Type.Literal('security tag'),
+    Type.Literal('subnet'),
+  ]),
+  /** The IP configuration, the security tag that the interface carries, or the subnet. */
   appliesTo: Type.String(),
   /** The list; '': there is none, and everything passes. Absent: it has not arrived. */
   resourceRef: Type.Optional(Type.String()),
@@ -89,7 +93,8 @@ export const EffectiveRulesAnswer = Type.Object({
       ipConfigurations: Type.Array(
         Type.Object({ resourceRef: Type.String(), address: Type.String() }),
       ),
-      /** In the order in which they are asked: inbound the subnet's first, outbound the interface's. A packet must pass both. */
+      /** In the order in which they are asked: outbound the interface's, those of its security tags, the subnet's; inbound the other way round. A
+       * packet must pass all. */
       lists: Type.Array(EffectiveList),
     }),
   ),

@@ -15,7 +15,7 @@ const WEFT = '/networking/weft/v1';
 const NO_TRAFFIC = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {} };
 
 /** Controllers ask hosts by name; these hosts answer from a table of ports each has. */
-function hosts(ports: Readonly<Record<string, readonly string[]>>): AskTarget {
+function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown[]): AskTarget {
   return async (host, method, question) => {
     const own = ports[host];
     if (own === undefined)
@@ -24,7 +24,10 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>): AskTarget {
       {
         flows: async ({ portId }) =>
           own.filter((id) => portId === undefined || id === portId).map((id) => flowOf(id)),
-        switchAnswer: (asked) => Promise.resolve(SWITCH_ANSWERS[asked] as never),
+        switchAnswer: (asked, about) => {
+          asks.push(about);
+          return Promise.resolve(SWITCH_ANSWERS[asked] as never);
+        },
         probe: () => Promise.reject(new Error('no switch')),
         counters: () => ({
           ports: own.map((portId) => ({ portId, name: 'tap0', ...NO_TRAFFIC, rxPackets: 3 })),
@@ -45,6 +48,10 @@ const ROUTE = {
 const SWITCH_ANSWERS: Readonly<Record<string, unknown>> = {
   effectiveRoutes: { subnets: [{ resourceRef: '/s', routes: [ROUTE], total: 1 }] },
   effectiveRules: { addresses: [{ ipConfigurations: [], lists: [] }] },
+  flowVerify: {
+    ...{ direction: 'inbound', protocol: 'tcp', access: 'Allow', lists: [] },
+    ...{ local: { address: '10.1.1.4', port: 443 }, remote: { address: '10.1.1.5', port: 5000 } },
+  },
   nextHop: {
     ...{ source: '10.1.1.4', destination: '10.1.1.5', nextHopType: 'VnetLocal', route: ROUTE },
   },
@@ -61,9 +68,10 @@ function flowOf(portId: string) {
 async function withNic(
   t: ExecutionContext,
   attachedTo: string | undefined,
-): Promise<{ controller: Controller; id: string }> {
+): Promise<{ controller: Controller; id: string; asks: readonly unknown[] }> {
   const ports: Record<string, string[]> = { host1: [], host2: [] };
-  const controller = await startController(t, { ask: hosts(ports) });
+  const asks: unknown[] = [];
+  const controller = await startController(t, { ask: hosts(ports, asks) });
   await layGround(controller.client);
   const nic = await expectCreated(controller.client, '/networkInterfaces/a', nicProperties());
   const id = nic.textAt('instanceId');
@@ -71,7 +79,7 @@ async function withNic(
     controller.realised.servers.set(id, attachedTo);
     ports[attachedTo]?.push(id);
   }
-  return { controller, id };
+  return { controller, id, asks };
 }
 
 test('flows and counters of an interface come from the host that has it, by name or by instance', async (t) => {
@@ -136,4 +144,29 @@ test('rules of an interface come from its host, of both directions or of one', a
   }
   const wrong = await controller.client.get(`${of}?direction=up`);
   t.is(wrong.at('error.target'), 'direction');
+});
+
+test('a flow to be verified is described by its ends; what is missing is named', async (t) => {
+  const { controller, id, asks } = await withNic(t, 'host1');
+  const verify = (query: string) =>
+    controller.client.get(`${WEFT}/networkInterfaces/a/flowVerify?${query}`);
+  const told = await verify('direction=Inbound&protocol=TCP&local=:443&remote=10.1.1.5:5000');
+  t.is(told.status, 200, told.text);
+  t.is(told.at('access'), 'Allow');
+  t.is(told.at('host'), 'host1');
+  const tcp = { direction: 'inbound', protocol: 6, localPort: 443, remotePort: 5000 };
+  t.deepEqual(asks[0], { portId: id, remote: '10.1.1.5', ...tcp });
+  await verify('direction=outbound&protocol=icmp&local=fd00::4&remote=fd00::5');
+  const icmp = { direction: 'outbound', protocol: 58, local: 'fd00::4', remote: 'fd00::5' };
+  t.deepEqual(asks[1], { portId: id, ...icmp });
+  const whole = { direction: 'inbound', protocol: 'udp', local: ':1', remote: '10.1.1.5:2' };
+  for (const [name, value] of Object.entries({
+    direction: 'up',
+    protocol: '256',
+    local: '1',
+    remote: ':2',
+  })) {
+    const query = new URLSearchParams({ ...whole, [name]: value });
+    t.is((await verify(query.toString())).at('error.target'), name);
+  }
 });
