@@ -25,8 +25,10 @@ export const SLICE_TIME_MS = 8;
 export const SEND_PENDING_BYTES_MAX: number = 256 * 1024;
 /** Prefixes taken from the change log for one encoding. */
 export const PREFIXES_PER_BATCH = 2_048;
-/** Attribute blocks remembered by their bytes, so that a known one is not decoded again; when full, all are forgotten. */
-export const ATTRIBUTE_BLOCKS_MAX = 131_072;
+/** Attribute blocks of a neighbour remembered by their bytes, so that a known one is not decoded again; the latest stay. A power of two. */
+export const ATTRIBUTE_BLOCKS_MAX = 64;
+/** Next hops whose bytes attribute sets share; when there are more, they begin anew. */
+export const NEXT_HOPS_KEPT_MAX = 4_096;
 /** Bytes of an attribute block that is worth remembering. */
 export const ATTRIBUTE_BLOCK_BYTES_MAX = 1_024;
 /** Connections from one listener that wait for an answer of the kernel. */

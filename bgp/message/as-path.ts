@@ -44,16 +44,23 @@ export function parse(view: DataView, at: number, end: number, asnLen: 2 | 4): A
   return path;
 }
 
-export function encode(path: AsPath, asnLen: 2 | 4): number[] {
-  return path.flatMap((segment) => [
-    segment.type,
-    segment.asns.length,
-    ...segment.asns.flatMap((asn) =>
-      asnLen === 4
-        ? [(asn >>> 24) & 0xff, (asn >>> 16) & 0xff, (asn >>> 8) & 0xff, asn & 0xff]
-        : twoOctets(asn > 0xffff ? AS_TRANS : asn),
-    ),
-  ]);
+/** Writes the path at `at`; returns the offset after it. A number that has no two-octet form becomes AS_TRANS (RFC 6793 §4.2.2). */
+export function emit(path: AsPath, asnLen: 2 | 4, out: Uint8Array, at: number): number {
+  let next = at;
+  for (const { type, asns } of path) {
+    out[next++] = type;
+    out[next++] = asns.length;
+    for (const asn of asns) {
+      const value = asnLen === 2 && asn > 0xffff ? AS_TRANS : asn;
+      if (asnLen === 4) {
+        out[next++] = value >>> 24;
+        out[next++] = value >>> 16;
+      }
+      out[next++] = value >>> 8;
+      out[next++] = value;
+    }
+  }
+  return next;
 }
 
 /** Length for route selection (§9.1.2.2 a): a set counts as one, confederation segments as none (RFC 5065 §5.3). */
@@ -145,8 +152,4 @@ export function format(path: AsPath): string {
       }
     })
     .join(' ');
-}
-
-function twoOctets(value: number): [number, number] {
-  return [(value >>> 8) & 0xff, value & 0xff];
 }

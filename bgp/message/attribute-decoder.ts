@@ -58,7 +58,8 @@ export interface DecodedAttributes {
   readonly complaints: readonly string[];
   /** Incomplete (mandatory attributes at their defaults) unless `isPresent` finds them. */
   readonly attributes: PathAttributes;
-  readonly present: ReadonlySet<number>;
+  /** Types of the well-formed ones. */
+  readonly present: readonly number[];
   /** NEXT_HOP, for the prefixes of the message itself. */
   readonly plainNextHop: Uint8Array | undefined;
   readonly mpReach: MpRange | undefined;
@@ -183,7 +184,7 @@ export function decodeAttributes(
 ): DecodedAttributes {
   const draft: Draft = { origin: Origin.Incomplete, asPath: [], nextHop: NO_BYTES };
   const unknown: UnknownAttribute[] = [];
-  const present = new Set<number>();
+  const present: number[] = [];
   const complaints: string[] = [];
   let outcome: Outcome = Outcome.Accept;
   let fault: NotificationFault | undefined;
@@ -203,7 +204,7 @@ export function decodeAttributes(
     const { flags, type, valueAt, valueEnd } = header;
     next = valueEnd;
     const known = RULES.get(type);
-    if (present.has(type)) {
+    if (present.includes(type)) {
       if (type === AttributeType.MpReachNlri || type === AttributeType.MpUnreachNlri) {
         fault = updateFault(UpdateSubcode.MalformedAttributeList);
         worsen(Outcome.SessionReset, `${known?.name} appears twice`);
@@ -212,7 +213,7 @@ export function decodeAttributes(
       worsen(Outcome.AttributeDiscard, `attribute ${type} appears twice; the first stands`);
       continue;
     }
-    present.add(type);
+    present.push(type);
     if (known === undefined) {
       if ((flags & AttributeFlag.Optional) === 0) {
         fault = updateFault(
@@ -228,13 +229,13 @@ export function decodeAttributes(
       continue;
     }
     if (known.internalOnly === true && !context.isInternal) {
-      present.delete(type);
+      present.pop();
       worsen(Outcome.AttributeDiscard, `${known.name} from an external peer`);
       continue;
     }
     const isFlagged = (flags & KIND_MASK) === known.flags;
     if (isFlagged && known.decode({ view, at: valueAt, end: valueEnd }, draft, context)) continue;
-    present.delete(type);
+    present.pop();
     const cost = isFlagged
       ? known.onMalformed
       : stronger(known.onMalformed, Outcome.TreatAsWithdraw);
@@ -365,7 +366,10 @@ function decodeAs4Aggregator({ view, at, end }: Value, draft: Draft): boolean {
 function decodeCommunities(value: Value, draft: Draft): boolean {
   const communities = words(value);
   if (communities === undefined) return false;
-  draft.communities = [...new Set(communities)].sort((a, b) => a - b);
+  const isAscending = communities.every(
+    (each, at) => at === 0 || each > (communities[at - 1] ?? 0),
+  );
+  draft.communities = isAscending ? communities : [...new Set(communities)].sort((a, b) => a - b);
   return true;
 }
 
@@ -380,7 +384,9 @@ function decodeClusterList(value: Value, draft: Draft): boolean {
 function words({ view, at, end }: Value): number[] | undefined {
   const count = (end - at) / 4;
   if (count === 0 || !Number.isInteger(count)) return undefined;
-  return Array.from({ length: count }, (_, index) => view.getUint32(at + index * 4));
+  const all: number[] = [];
+  for (let next = at; next < end; next += 4) all.push(view.getUint32(next));
+  return all;
 }
 
 function decodeExtendedCommunities({ view, at, end }: Value, draft: Draft): boolean {

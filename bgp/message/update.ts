@@ -39,6 +39,29 @@ export interface UpdateContext {
   readonly families: readonly (Family & { readonly addPathReceive: boolean })[];
   /** Blocks that were decoded before in this same context. */
   readonly blocks?: AttributeBlocks;
+  /** Batches that every UPDATE may use anew: what it held is then gone. Without, each has its own. */
+  readonly batches?: BatchPool;
+}
+
+/** Batches that are used again and again. */
+export class BatchPool {
+  readonly #batches: PrefixBatch[] = [];
+  #used = 0;
+
+  reset(): void {
+    this.#used = 0;
+  }
+
+  take(): PrefixBatch {
+    let batch = this.#batches[this.#used];
+    if (batch === undefined) {
+      batch = prefixBatch();
+      this.#batches.push(batch);
+    }
+    this.#used += 1;
+    batch.count = 0;
+    return batch;
+  }
 }
 
 export interface AttributeBlocks {
@@ -88,15 +111,18 @@ export function parse(
   const decoded = decodeOrRecall(view, attributesAt, nlriAt, context);
   if (decoded.fault !== undefined) return { fault: decoded.fault };
 
-  const ranges: Range[] = [
-    { ...IPV4_UNICAST, at: withdrawnAt, end: withdrawnEnd, isWithdrawal: true },
-    { ...IPV4_UNICAST, at: nlriAt, end, isWithdrawal: false },
-  ];
+  const ranges: Range[] = [];
+  const { afi, safi } = IPV4_UNICAST;
+  if (withdrawnAt < withdrawnEnd) {
+    ranges.push({ afi, safi, at: withdrawnAt, end: withdrawnEnd, isWithdrawal: true });
+  }
+  if (nlriAt < end) ranges.push({ afi, safi, at: nlriAt, end, isWithdrawal: false });
   if (decoded.mpUnreach) ranges.push({ ...decoded.mpUnreach, isWithdrawal: true });
   if (decoded.mpReach) ranges.push({ ...decoded.mpReach, isWithdrawal: false });
 
   const missing = missingMandatory(decoded.present, nlriAt < end, decoded.mpReach !== undefined);
-  const complaints = [...decoded.complaints, ...missing];
+  const complaints =
+    missing.length === 0 ? decoded.complaints : [...decoded.complaints, ...missing];
   const outcome = stronger(
     decoded.outcome,
     missing.length > 0 ? Outcome.TreatAsWithdraw : Outcome.Accept,
@@ -148,17 +174,17 @@ interface Range extends Family {
 }
 
 function missingMandatory(
-  present: ReadonlySet<number>,
+  present: readonly number[],
   hasNlri: boolean,
   hasMpReach: boolean,
-): string[] {
-  if (!hasNlri && !hasMpReach) return [];
-  const missing = MANDATORY.filter((type) => !present.has(type)).map(
-    (type) => `attribute ${type} is missing`,
-  );
-  return hasNlri && !present.has(AttributeType.NextHop)
-    ? [...missing, 'NEXT_HOP is missing']
-    : missing;
+): readonly string[] {
+  if (!hasNlri && !hasMpReach) return NOTHING;
+  const missing: string[] = [];
+  for (const type of MANDATORY) {
+    if (!present.includes(type)) missing.push(`attribute ${type} is missing`);
+  }
+  if (hasNlri && !present.includes(AttributeType.NextHop)) missing.push('NEXT_HOP is missing');
+  return missing;
 }
 
 interface DraftRoutes extends Family {
@@ -173,6 +199,7 @@ function collect(
   context: UpdateContext,
   withdrawAll: boolean,
 ): FamilyRoutes[] | undefined {
+  context.batches?.reset();
   const routes: DraftRoutes[] = [];
   for (const range of ranges) {
     const negotiated = context.families.find((family) => isSameFamily(family, range));
@@ -184,7 +211,9 @@ function collect(
     }
     const side = range.isWithdrawal || withdrawAll ? 'withdrawn' : 'announced';
     // Four octets are what a prefix takes at least, but for short ones, for which the batch grows.
-    if (entry[side] === NO_PREFIXES) entry[side] = prefixBatch(1 + ((range.end - range.at) >>> 2));
+    if (entry[side] === NO_PREFIXES) {
+      entry[side] = context.batches?.take() ?? prefixBatch(1 + ((range.end - range.at) >>> 2));
+    }
     const batch = entry[side];
     const encoding = { afi: range.afi, addPath: negotiated.addPathReceive };
     if (!parsePrefixes(view, range.at, range.end, encoding, batch)) return undefined;
@@ -195,11 +224,11 @@ function collect(
 function endOfRib(
   at: number,
   end: number,
-  present: ReadonlySet<number>,
+  present: readonly number[],
   mpUnreach: (Family & { readonly at: number; readonly end: number }) | undefined,
 ): Family | undefined {
   if (end - at === 2 * LENGTH_FIELD) return IPV4_UNICAST;
-  const isAlone = present.size === 1 && mpUnreach !== undefined && mpUnreach.at === mpUnreach.end;
+  const isAlone = present.length === 1 && mpUnreach !== undefined && mpUnreach.at === mpUnreach.end;
   return isAlone && mpUnreach.end === end
     ? { afi: mpUnreach.afi, safi: mpUnreach.safi }
     : undefined;
@@ -233,5 +262,6 @@ export function encode(parts: {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NOTHING: readonly string[] = [];
 /** Most UPDATEs have prefixes on one side only. */
 const NO_PREFIXES: PrefixBatch = prefixBatch(0);

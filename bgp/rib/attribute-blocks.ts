@@ -1,9 +1,9 @@
 /**
- * Attribute blocks seen before, by their bytes: an UPDATE whose attributes are known is not decoded again (RFC 4271 §4.3). A table of a million
- * routes comes in a few thousand blocks, many of them again and again.
+ * Attribute blocks seen lately, by their bytes: an UPDATE whose attributes are known is not decoded again (RFC 4271 §4.3). Routes of one origin
+ * come in messages one after the other, and the same again after a refresh.
  *
- * Only blocks without fault and without MP_REACH/MP_UNREACH are kept: those with prefixes in them hardly repeat. One cache per way of
- * reading (two- or four-octet AS, internal or external). Bounded: when full it forgets all and learns anew.
+ * Only blocks without fault and without MP_REACH/MP_UNREACH are kept: those with prefixes in them hardly repeat. One cache per session: how
+ * a block is read depends on it. Bounded: a block takes the place of the one that has the same hash.
  */
 import { ATTRIBUTE_BLOCK_BYTES_MAX, ATTRIBUTE_BLOCKS_MAX } from '../limits.ts';
 import type { DecodedAttributes } from '../message/attribute-decoder.ts';
@@ -12,32 +12,26 @@ import type { AttributeBlocks } from '../message/update.ts';
 interface Block {
   readonly bytes: Uint8Array;
   readonly decoded: DecodedAttributes;
-  readonly next: Block | undefined;
 }
 
+const MASK = ATTRIBUTE_BLOCKS_MAX - 1;
+
 export class AttributeBlockCache implements AttributeBlocks {
-  readonly #byHash = new Map<number, Block>();
-  #count = 0;
+  readonly #blocks: (Block | undefined)[] = [];
   hits = 0;
 
   find(view: DataView, at: number, end: number): DecodedAttributes | undefined {
     if (end - at > ATTRIBUTE_BLOCK_BYTES_MAX || end === at) return undefined;
-    let block = this.#byHash.get(hash(view, at, end));
-    while (block !== undefined && !isSame(block.bytes, view, at, end)) block = block.next;
-    if (block !== undefined) this.hits += 1;
-    return block?.decoded;
+    const block = this.#blocks[hash(view, at, end) & MASK];
+    if (block === undefined || !isSame(block.bytes, view, at, end)) return undefined;
+    this.hits += 1;
+    return block.decoded;
   }
 
   add(view: DataView, at: number, end: number, decoded: DecodedAttributes): void {
     if (end - at > ATTRIBUTE_BLOCK_BYTES_MAX || end === at) return;
-    if (this.#count >= ATTRIBUTE_BLOCKS_MAX) {
-      this.#byHash.clear();
-      this.#count = 0;
-    }
     const bytes = new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
-    const key = hash(view, at, end);
-    this.#byHash.set(key, { bytes, decoded, next: this.#byHash.get(key) });
-    this.#count += 1;
+    this.#blocks[hash(view, at, end) & MASK] = { bytes, decoded };
   }
 }
 

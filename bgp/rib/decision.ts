@@ -119,7 +119,7 @@ function keep<T extends Candidate>(
     case 'AS path length':
       return lowest(from, ({ set }) => set.pathLength);
     case 'origin':
-      return lowest(from, ({ set }) => set.attributes.origin);
+      return lowest(from, ({ set }) => set.origin);
     case 'MED':
       return lowestMed(from, options.compareMedAcrossAs);
     case 'external over internal':
@@ -127,9 +127,9 @@ function keep<T extends Candidate>(
     case 'cost to the next hop':
       return lowest(from, ({ interiorCost }) => interiorCost);
     case 'router identifier': // RFC 4456 §9: the originator's where the route was reflected
-      return lowest(from, ({ set, source }) => set.attributes.originatorId ?? source.bgpIdentifier);
+      return lowest(from, ({ set, source }) => set.originatorId ?? source.bgpIdentifier);
     case 'cluster list length':
-      return lowest(from, ({ set }) => set.attributes.clusterList?.length ?? 0);
+      return lowest(from, ({ set }) => set.clusterListLength);
     case 'peer address':
       return [0, 1, 2, 3].reduce(
         (rest, word) => lowest(rest, ({ source }) => source.address[word] ?? 0),
@@ -140,9 +140,8 @@ function keep<T extends Candidate>(
   }
 }
 
-/** A missing MED is 0, the best (§9.1.2.2 c). */
 function lowestMed<T extends Candidate>(from: readonly T[], acrossAs: boolean): readonly T[] {
-  const med = ({ set }: T): number => set.attributes.multiExitDisc ?? 0;
+  const med = ({ set }: T): number => set.med;
   if (acrossAs) return lowest(from, med);
   const best = new Map<number, number>();
   for (const each of from) {

@@ -46,7 +46,8 @@ export class UpdatePacker {
   readonly #nlri: Nlri;
   readonly #attributes: AttributeTable;
   readonly #packing: Packing;
-  #bytes = new Uint8Array(16 * 1024);
+  #bytes = Buffer.alloc(16 * 1024);
+  #view = viewOf(this.#bytes);
   #end = 0;
   #messageCount = 0;
   #announced = 0;
@@ -73,7 +74,7 @@ export class UpdatePacker {
     }
     this.#withdraw(oversized.length === 0 ? withdrawn : [...withdrawn, ...oversized]);
     return {
-      bytes: this.#bytes.slice(0, this.#end),
+      bytes: new Uint8Array(this.#bytes.subarray(0, this.#end)),
       messageCount: this.#messageCount,
       announcedCount: this.#announced,
       withdrawnCount: this.#withdrawn,
@@ -84,19 +85,19 @@ export class UpdatePacker {
   /** False when the attributes are too long for any message. */
   #announce(set: number, ids: readonly number[]): boolean {
     const { fourOctetAs, messageBytesMax } = this.#packing;
-    const { nextHop } = this.#attributes.get(set).attributes;
-    const shared = this.#attributes.encoded(set, fourOctetAs);
+    const { nextHop } = this.#attributes.get(set);
+    const sharedLen = this.#attributes.encodedLen(set, fourOctetAs);
     const isMp = this.#nlri.afi !== Afi.Ipv4 || nextHop.length !== 4;
     const before = isMp
       ? EXTENDED_HEADER_LEN + MP_REACH_FIXED + nextHop.length
       : NEXT_HOP_ATTRIBUTE_LEN;
-    const room = messageBytesMax - HEADER_LEN - LENGTHS_LEN - shared.length - before;
+    const room = messageBytesMax - HEADER_LEN - LENGTHS_LEN - sharedLen - before;
     if (room < this.#nlri.wireLenMax) return false;
     let next = 0;
     while (next < ids.length) {
       const start = this.#begin();
-      if (isMp) next = this.#mpMessage({ ids, from: next, room, shared, nextHop });
-      else next = this.#plainMessage({ ids, from: next, room, shared, nextHop });
+      if (isMp) next = this.#mpMessage({ ids, from: next, room, set, nextHop });
+      else next = this.#plainMessage({ ids, from: next, room, set, nextHop });
       this.#finish(start);
     }
     this.#announced += ids.length;
@@ -105,16 +106,18 @@ export class UpdatePacker {
 
   #plainMessage(part: Part): number {
     this.#put16(0);
-    this.#put16(part.shared.length + NEXT_HOP_ATTRIBUTE_LEN);
+    const lenAt = this.#end;
+    this.#put16(0);
     // In order of type: ORIGIN, AS_PATH and what follows are one block, and NEXT_HOP in front of it is as good (§5).
     this.#putAll([AttributeFlag.Transitive, AttributeType.NextHop, 4]);
     this.#putAll(part.nextHop);
-    this.#putAll(part.shared);
+    this.#putShared(part.set);
+    this.#set16(lenAt, this.#end - lenAt - 2);
     return this.#putPrefixes(part);
   }
 
   #mpMessage(part: Part): number {
-    const { nextHop, shared } = part;
+    const { nextHop, set } = part;
     this.#put16(0);
     const attributesLenAt = this.#end;
     this.#put16(0);
@@ -133,7 +136,7 @@ export class UpdatePacker {
     this.#putAll([0]);
     const next = this.#putPrefixes(part);
     this.#set16(at + 2, this.#end - at - EXTENDED_HEADER_LEN);
-    this.#putAll(shared);
+    this.#putShared(set);
     this.#set16(attributesLenAt, this.#end - at);
     return next;
   }
@@ -195,16 +198,17 @@ export class UpdatePacker {
   #begin(): number {
     const start = this.#end;
     if (this.#bytes.length - start < this.#packing.messageBytesMax) {
-      const larger = new Uint8Array(this.#bytes.length * 2 + this.#packing.messageBytesMax);
+      const larger = Buffer.alloc(this.#bytes.length * 2 + this.#packing.messageBytesMax);
       larger.set(this.#bytes);
       this.#bytes = larger;
+      this.#view = viewOf(larger);
     }
     this.#end += HEADER_LEN;
     return start;
   }
 
   #finish(start: number): void {
-    emitHeader(new DataView(this.#bytes.buffer), start, MessageType.Update, this.#end - start);
+    emitHeader(this.#view, start, MessageType.Update, this.#end - start);
     this.#messageCount += 1;
   }
 
@@ -218,10 +222,18 @@ export class UpdatePacker {
     this.#bytes[at + 1] = value & 0xff;
   }
 
+  #putShared(set: number): void {
+    this.#end = this.#attributes.emit(set, this.#packing.fourOctetAs, this.#bytes, this.#end);
+  }
+
   #putAll(bytes: ArrayLike<number>): void {
     this.#bytes.set(bytes, this.#end);
     this.#end += bytes.length;
   }
+}
+
+function viewOf(bytes: Buffer): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 interface Part {
@@ -229,6 +241,6 @@ interface Part {
   readonly from: number;
   /** Octets that prefixes may take. */
   readonly room: number;
-  readonly shared: Uint8Array;
+  readonly set: number;
   readonly nextHop: Uint8Array;
 }

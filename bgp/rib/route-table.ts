@@ -309,7 +309,7 @@ export class RouteTable {
     if (accepted === NONE) return undefined;
     const { attributes, nextHopCost, source } = this.#options;
     if (source(this.peerOf(path)).isLocal) return 0;
-    return nextHopCost(attributes.get(accepted).attributes.nextHop);
+    return nextHopCost(attributes.get(accepted).nextHop);
   }
 
   #find(prefix: number, peer: number, pathId: number): number {

@@ -118,17 +118,22 @@ export class UpdateGroup {
 
   /** The table has decided a prefix anew. True when members have something to hear. */
   changed(prefix: number): boolean {
+    if (this.#places === 1) return this.#changedPlace(prefix, this.#options.table.best(prefix));
     const first = prefix * this.#places;
     const paths = this.#paths(prefix);
     let hasNews = false;
     for (let index = 0; index < this.#places; index++) {
-      if (!this.#resolve(first + index, paths[index] ?? NONE)) continue;
-      hasNews = true;
-      this.#loggedAt[first + index] = this.#logEnd;
-      this.#log.push(first + index);
+      if (this.#changedPlace(first + index, paths[index] ?? NONE)) hasNews = true;
     }
-    if (this.#log.length > 2 * this.#placeEnd + LOG_SLACK) this.#compact();
     return hasNews;
+  }
+
+  #changedPlace(place: number, path: number): boolean {
+    if (!this.#resolve(place, path)) return false;
+    this.#loggedAt[place] = this.#logEnd;
+    this.#log.push(place);
+    if (this.#log.length > 2 * this.#placeEnd + LOG_SLACK) this.#compact();
+    return true;
   }
 
   /** Work for at most one batch. */

@@ -24,7 +24,7 @@ import {
 } from '../message/notification.ts';
 import type * as routeRefresh from '../message/route-refresh.ts';
 import { RefreshSubtype } from '../message/route-refresh.ts';
-import type * as update from '../message/update.ts';
+import * as update from '../message/update.ts';
 import { AttributeBlockCache } from '../rib/attribute-blocks.ts';
 import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
@@ -60,7 +60,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #checked: CheckedNeighbour;
   readonly #ribIn: RibIn;
   readonly #ribOut: RibOut;
-  readonly #blocks = new Map<string, AttributeBlockCache>();
+  /** How UPDATEs of the present session are read. */
+  #context: { readonly negotiated: Negotiated; readonly update: update.UpdateContext } | undefined;
   #staleTimer: Timer | undefined;
   #restartTimer: Timer | undefined;
   #bgpIdentifier = 0;
@@ -310,11 +311,14 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     }
   }
 
-  #updateContext({ fourOctetAs, isInternal, families }: Negotiated): update.UpdateContext {
-    const key = `${fourOctetAs} ${isInternal}`;
-    const blocks = this.#blocks.get(key) ?? new AttributeBlockCache();
-    this.#blocks.set(key, blocks);
-    return { fourOctetAs, isInternal, families, blocks };
+  #updateContext(negotiated: Negotiated): update.UpdateContext {
+    if (this.#context?.negotiated === negotiated) return this.#context.update;
+    const { fourOctetAs, isInternal, families } = negotiated;
+    const blocks = new AttributeBlockCache();
+    const batches = new update.BatchPool();
+    const context = { fourOctetAs, isInternal, families, blocks, batches };
+    this.#context = { negotiated, update: context };
+    return context;
   }
 }
 

@@ -80,8 +80,10 @@ export class RibIn {
   announce(afi: number, batch: PrefixBatch, attributes: PathAttributes): void {
     if (batch.count === 0) return;
     const { table } = this.#host.rib(afi);
+    const { attributes: sets } = this.#host;
     const verdict = this.#importVerdict(afi);
     const { words } = batch;
+    const received = sets.retain(attributes);
     let added = 0;
     for (let index = 0, at = 0; index < batch.count; index++, at += PREFIX_STRIDE) {
       const prefix = table.prefixes.intern(
@@ -92,15 +94,17 @@ export class RibIn {
         words[at + PrefixField.LEN] ?? 0,
       );
       if (prefix === NONE) break; // the table is full: the limit of the table, not of this peer
+      sets.retainId(received);
       const outcome = table.announce({
         prefix,
         peer: this.#owner.number,
         pathId: words[at + PrefixField.PATH_ID] ?? 0,
-        received: this.#host.attributes.retain(attributes),
+        received,
         accepted: verdict(attributes, prefix),
       });
       if (outcome === 'added') added += 1;
     }
+    sets.release(received);
     this.#count(afi, added);
     const counts = this.#owner.routeCounts[afi];
     if (counts !== undefined) counts.updateReceivedCount += batch.count;
@@ -114,13 +118,22 @@ export class RibIn {
     const { policy } = context;
     const perPrefix = typeof policy === 'object' && dependsOnPrefix(policy);
     let lastFrom: PathAttributes | undefined;
-    let last: ReturnType<typeof importRoute>;
+    let last = NONE;
+    let lastSerial = NONE;
     return (attributes, prefix) => {
-      if (perPrefix || attributes !== lastFrom) {
-        last = importRoute(attributes, prefixes.prefix(prefix), context);
-        lastFrom = attributes;
+      // Another prefix of the same message: the same set, unless it is gone again meanwhile.
+      if (!perPrefix && attributes === lastFrom) {
+        if (last === NONE) return NONE;
+        if (sets.serialOf(last) === lastSerial) {
+          sets.retainId(last);
+          return last;
+        }
       }
-      return last === undefined ? NONE : sets.retain(last.attributes, last.weight);
+      const result = importRoute(attributes, prefixes.prefix(prefix), context);
+      lastFrom = attributes;
+      last = result === undefined ? NONE : sets.retain(result.attributes, result.weight);
+      lastSerial = last === NONE ? NONE : sets.serialOf(last);
+      return last;
     };
   }
 

@@ -16,6 +16,7 @@ import type { Member, UpdateGroup } from '../rib/update-group.ts';
 import type { Negotiated } from '../session/negotiation.ts';
 import type { Session } from '../session/session.ts';
 import type { WorkQueue } from '../session/work-queue.ts';
+import { ExportCache, UNKNOWN } from './export-cache.ts';
 import { bytesOfAddress, type CheckedNeighbour } from './options.ts';
 import type { FamilyRib } from './rib.ts';
 import type { RouteCounts } from './route-counts.ts';
@@ -129,8 +130,7 @@ export class RibOut {
   #exporter(rib: FamilyRib, target: ExportTarget, policy: CheckedPolicy) {
     const { attributes: sets } = this.#host;
     const perPrefix = typeof policy === 'object' && dependsOnPrefix(policy);
-    // By attributes and kind of source: a set that is gone does not keep its result alive.
-    const known = new WeakMap<PathAttributes, Map<string, PathAttributes | undefined>>();
+    const known = new ExportCache(sets);
     const workOut = (attributes: PathAttributes, source: ExportSource, prefix: number) => {
       if (policy === 'none' || !mayExport(attributes, source, target)) return undefined;
       const unchanged = { attributes, weight: 0, isNextHopSet: false, isMedSet: false };
@@ -141,14 +141,13 @@ export class RibOut {
       return result === undefined ? undefined : transform(result, source, target);
     };
     return (prefix: number, path: number): number => {
-      const { attributes } = sets.get(rib.table.acceptedOf(path));
+      const set = rib.table.acceptedOf(path);
       const source = this.#host.sourceOf(rib.table.peerOf(path));
-      if (perPrefix) return retained(sets, workOut(attributes, source, prefix));
-      const kind = `${source.isLocal} ${source.isExternal} ${source.isClient} ${source.isExternal ? 0 : source.bgpIdentifier}`;
-      const byKind = known.get(attributes) ?? new Map<string, PathAttributes | undefined>();
-      known.set(attributes, byKind);
-      if (!byKind.has(kind)) byKind.set(kind, workOut(attributes, source, prefix));
-      return retained(sets, byKind.get(kind));
+      const before = perPrefix ? UNKNOWN : known.get(set, source);
+      if (before !== UNKNOWN) return before;
+      const result = retained(sets, workOut(sets.get(set).attributes, source, prefix));
+      if (!perPrefix) known.put(set, source, result);
+      return result;
     };
   }
 

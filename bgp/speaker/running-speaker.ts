@@ -336,7 +336,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     const set = best === undefined ? NONE : table.acceptedOf(best);
     if (best === undefined || set === NONE) return undefined;
     const nextHops = [best, ...beside].map((path) =>
-      formatNextHop(this.attributes.get(table.acceptedOf(path)).attributes.nextHop),
+      formatNextHop(this.attributes.get(table.acceptedOf(path)).nextHop),
     );
     return {
       prefix: formatIpPrefixWords(table.prefixes.prefix(prefix)),
