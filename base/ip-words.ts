@@ -65,10 +65,7 @@ export function ipPrefixFromBytes(bytes: Uint8Array, len: number): IpPrefixWords
   if (words === undefined || !Number.isInteger(len) || len < 0) return undefined;
   const bits = bytes.length === 4 ? len + IPV4_MAPPED_BITS : len;
   if (bits > 128) return undefined;
-  for (const [index, part] of words.entries()) {
-    if ((part & ~wordMask(bits, index)) !== 0) return undefined;
-  }
-  return { words, len: bits };
+  return hasHostBits(words, bits) ? undefined : { words, len: bits };
 }
 
 /** Dotted quad or IPv6 text (RFC 4291 §2.2), a dotted quad at its end included; no zone, no brackets. */
@@ -99,8 +96,7 @@ export function parseIpPrefixWords(text: string): IpPrefixWords | undefined {
   const isIpv4 = !addressText.includes(':');
   const len = Number(lenText) + (isIpv4 ? IPV4_MAPPED_BITS : 0);
   if (len > 128) return undefined;
-  const hasHostBits = words.some((part, index) => (part & ~wordMask(len, index)) !== 0);
-  return hasHostBits ? undefined : { words, len };
+  return hasHostBits(words, len) ? undefined : { words, len };
 }
 
 /** The 16-bit groups of one side of `::`; the last may be a dotted quad. */
@@ -165,6 +161,17 @@ function longestZeroRun(groups: readonly number[]): { at: number; count: number 
 }
 
 function word(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(at, at + 4);
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const high = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+  const low = ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+  return ((high << 16) | low) >>> 0;
+}
+
+/** Are there bits beyond the prefix's length? */
+export function hasHostBits([w0, w1, w2, w3]: IpWords, len: number): boolean {
+  const beyond =
+    (w0 & ~wordMask(len, 0)) |
+    (w1 & ~wordMask(len, 1)) |
+    (w2 & ~wordMask(len, 2)) |
+    (w3 & ~wordMask(len, 3));
+  return beyond !== 0;
 }

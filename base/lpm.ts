@@ -8,7 +8,7 @@
  * Values are integers ≥ 0 that mean whatever the caller wants (usually an index). Called by dataplane/engine groups.
  */
 import { assert } from './assert.ts';
-import { type IpPrefixWords, type IpWords, wordMask } from './ip-words.ts';
+import { hasHostBits, type IpPrefixWords, type IpWords, wordMask } from './ip-words.ts';
 
 /** "No value" and "no node". */
 export const NONE = -1;
@@ -65,6 +65,15 @@ export class Lpm {
 
   /** Stores `value` under a prefix without host bits; returns the value it replaced, or NONE. */
   set(prefix: IpPrefixWords, value: number): number {
+    return this.#insert(prefix, value, true);
+  }
+
+  /** Stores `value` under a prefix without host bits unless it has one; returns that, or NONE. */
+  add(prefix: IpPrefixWords, value: number): number {
+    return this.#insert(prefix, value, false);
+  }
+
+  #insert(prefix: IpPrefixWords, value: number, mayReplace: boolean): number {
     assert(Number.isInteger(value) && value >= 0, 'an LPM value is an integer ≥ 0');
     assertPrefix(prefix);
     let parent = NONE;
@@ -77,7 +86,10 @@ export class Lpm {
         this.#size += 1;
         return NONE;
       }
-      if (shared === prefix.len) return this.#replace(node, value);
+      if (shared === prefix.len) {
+        const known = this.#value(node);
+        return mayReplace || known === NONE ? this.#replace(node, value) : known;
+      }
       parent = node;
       side = prefixBit(prefix.words, shared);
       node = this.#child(node, side);
@@ -192,7 +204,11 @@ export class Lpm {
       if (this.#nodesUsed === this.#len.length) this.#grow();
       node = this.#nodesUsed++;
     } else this.#freeNode = this.#child(node, 0);
-    this.#words.set(words, node * 4);
+    const [w0, w1, w2, w3] = words;
+    this.#words[node * 4] = w0;
+    this.#words[node * 4 + 1] = w1;
+    this.#words[node * 4 + 2] = w2;
+    this.#words[node * 4 + 3] = w3;
     this.#len[node] = len;
     this.#values[node] = value;
     this.#children[node * 2] = NONE;
@@ -239,8 +255,8 @@ export class Lpm {
   }
 
   #key(node: number): IpWords {
-    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = this.#words.slice(node * 4, node * 4 + 4);
-    return [w0, w1, w2, w3];
+    const word = (index: number) => this.#words[node * 4 + index] ?? 0;
+    return [word(0), word(1), word(2), word(3)];
   }
 
   #length(node: number): number {
@@ -256,11 +272,9 @@ export class Lpm {
   }
 }
 
-function assertPrefix(prefix: IpPrefixWords): void {
-  assert(prefix.len >= 0 && prefix.len <= KEY_BITS, 'a prefix length is 0 … 128');
-  for (const [index, word] of prefix.words.entries()) {
-    assert((word & ~wordMask(prefix.len, index)) === 0, 'a prefix has no host bits');
-  }
+function assertPrefix({ words, len }: IpPrefixWords): void {
+  assert(len >= 0 && len <= KEY_BITS, 'a prefix length is 0 … 128');
+  assert(!hasHostBits(words, len), 'a prefix has no host bits');
 }
 
 function truncated(words: IpWords, len: number): IpWords {

@@ -37,6 +37,7 @@ type Field = 'srcAddress' | 'dstAddress' | 'protocol' | 'srcPort' | 'dstPort';
 const FIELDS: readonly string[] = ['srcAddress', 'dstAddress', 'protocol', 'srcPort', 'dstPort'];
 
 const NUMBER_LAST = 0xffff_ffff;
+const NO_RANGES: readonly never[] = [];
 /** A bound of a range and the rule it belongs to in one exact number: 33 bits and 20. */
 const RULE_SPAN = 2 ** 20;
 
@@ -127,19 +128,22 @@ export class Classifier {
     numbersOf: (range: Range) => NumberRange | undefined,
   ): Intervals {
     const sweep = this.#sweep(ranges);
-    const bounds: number[] = [];
-    for (const [rule, own] of ranges.entries()) {
-      for (const range of own ?? []) {
+    const room = new Float64Array(ranges.reduce((sum, own) => sum + (own?.length ?? 0) * 2, 0));
+    let count = 0;
+    for (let rule = 0; rule < ranges.length; rule += 1) {
+      for (const range of ranges[rule] ?? NO_RANGES) {
         const numbers = numbersOf(range);
         if (numbers === undefined) continue;
-        bounds.push(numbers.from * RULE_SPAN + rule);
-        if (numbers.to < NUMBER_LAST) bounds.push((numbers.to + 1) * RULE_SPAN + rule);
+        room[count++] = numbers.from * RULE_SPAN + rule;
+        if (numbers.to < NUMBER_LAST) room[count++] = (numbers.to + 1) * RULE_SPAN + rule;
       }
     }
+    const bounds = room.subarray(0, count).sort();
     const starts = [0];
     const bitmaps: number[] = [];
     let start = 0;
-    for (const bound of Float64Array.from(bounds).sort()) {
+    for (let index = 0; index < count; index += 1) {
+      const bound = bounds[index] ?? 0;
       const at = Math.floor(bound / RULE_SPAN);
       if (at !== start) {
         bitmaps.push(this.#intern(sweep));
@@ -156,8 +160,8 @@ export class Classifier {
   #ipv6Intervals(ranges: readonly (readonly AddressRange[] | undefined)[]): Intervals {
     const sweep = this.#sweep(ranges);
     const bounds: { readonly at: IpWords; readonly rule: number }[] = [];
-    for (const [rule, own] of ranges.entries()) {
-      for (const { from, to } of own ?? []) {
+    for (let rule = 0; rule < ranges.length; rule += 1) {
+      for (const { from, to } of ranges[rule] ?? NO_RANGES) {
         if (compareWords(from, IPV4_FIRST) >= 0 && compareWords(to, IPV4_LAST) <= 0) continue;
         bounds.push({ at: from, rule });
         const end = after(to);
@@ -183,7 +187,9 @@ export class Classifier {
   /** Before the first bound: the rules that match every value. */
   #sweep(ranges: readonly unknown[]): Sweep {
     const sweep = new Sweep(this.#wordsPerBitmap);
-    for (const [rule, own] of ranges.entries()) if (own === undefined) sweep.flip(rule);
+    for (let rule = 0; rule < ranges.length; rule += 1) {
+      if (ranges[rule] === undefined) sweep.flip(rule);
+    }
     return sweep;
   }
 
@@ -241,8 +247,8 @@ class NumberIndex {
   readonly #bitmaps: Uint32Array;
 
   constructor({ starts, bitmaps }: Intervals) {
-    this.#starts = Uint32Array.from(starts);
-    this.#bitmaps = Uint32Array.from(bitmaps);
+    this.#starts = new Uint32Array(starts);
+    this.#bitmaps = new Uint32Array(bitmaps);
   }
 
   get byteLength(): number {
@@ -271,8 +277,8 @@ class AddressIndex {
 
   constructor(ipv4: Intervals, ipv6: Intervals) {
     this.#ipv4 = new NumberIndex(ipv4);
-    this.#starts = Uint32Array.from(ipv6.starts);
-    this.#bitmaps = Uint32Array.from(ipv6.bitmaps);
+    this.#starts = new Uint32Array(ipv6.starts);
+    this.#bitmaps = new Uint32Array(ipv6.bitmaps);
   }
 
   get byteLength(): number {
@@ -334,6 +340,7 @@ function numberRanges(predicate: Predicate | undefined): readonly NumberRange[] 
   const ranges =
     'anyOf' in predicate ? predicate.anyOf : 'from' in predicate ? [predicate] : undefined;
   assert(ranges !== undefined, 'a predicate about a number');
+  if (ranges.length === 1) return ranges.filter(({ from, to }) => from <= to);
   const merged: NumberRange[] = [];
   for (const { from, to } of [...ranges].sort((a, b) => a.from - b.from)) {
     if (from > to) continue;

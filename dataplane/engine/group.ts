@@ -55,9 +55,13 @@ export function classifiedGroup(name: string, rules: readonly Rule[], otherwise:
 export interface PrefixGroup extends Group {
   /** Adds a rule, or replaces the one of the same prefix. */
   set(prefix: IpPrefixWords, rule: Rule): void;
+  /** Adds a rule unless its prefix has one; false: it has. */
+  add(prefix: IpPrefixWords, rule: Rule): boolean;
   remove(prefix: IpPrefixWords): void;
   /** Is there a rule for this address? For callers that have no packet at hand. */
   hasRuleFor(w0: number, w1: number, w2: number, w3: number): boolean;
+  /** The rule of exactly this prefix, if there is one. */
+  ruleOf(prefix: IpPrefixWords): Rule | undefined;
   /** The rule for this address, if it is not the default. */
   ruleFor(w0: number, w1: number, w2: number, w3: number): Rule | undefined;
   readonly size: number;
@@ -80,6 +84,11 @@ export function prefixGroup(name: string, field: AddressField, otherwise: Rule):
       rules[index] = rule;
       lpm.set(prefix, index);
     },
+    add(prefix, rule) {
+      if (lpm.add(prefix, rules.length) !== NONE) return false;
+      rules.push(rule);
+      return true;
+    },
     remove(prefix) {
       const index = lpm.remove(prefix);
       if (index === NONE) return;
@@ -87,6 +96,7 @@ export function prefixGroup(name: string, field: AddressField, otherwise: Rule):
       free.push(index);
     },
     hasRuleFor: (w0, w1, w2, w3) => lpm.lookup(w0, w1, w2, w3) !== NONE,
+    ruleOf: (prefix) => rules[lpm.get(prefix)],
     ruleFor: (w0, w1, w2, w3) => rules[lpm.lookup(w0, w1, w2, w3)],
     get size() {
       return lpm.size;

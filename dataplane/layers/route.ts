@@ -13,9 +13,11 @@
  * The rules are built by switch/routing for each subnet and shared by its ports.
  */
 import { formatIpPrefixWords, type IpPrefixWords, type IpWords } from '../../base/ip-words.ts';
+import { Lpm, NONE } from '../../base/lpm.ts';
 import { Drop } from '../../packet/drop.ts';
 import type { AddressSet } from '../engine/address-set.ts';
 import { type Group, orderedGroup, type PrefixGroup, prefixGroup } from '../engine/group.ts';
+import type { Predicate } from '../engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule, type RuleCounter } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 
@@ -75,30 +77,25 @@ export interface EffectiveRoute extends Route {
   readonly isActive: boolean;
 }
 
-/** The one that counts of each prefix is active; in the order of prefixes as given, of equal ones in that of their origins. */
+/** Routes in the order of their origins (ROUTE_ORIGINS): the first of each prefix is active. Those of one prefix come together. */
 export function effectiveRoutes(routes: readonly Route[]): EffectiveRoute[] {
-  const byPrefix = new Map<string, Route[]>();
+  const places = new Lpm();
+  const byPrefix: Route[][] = [];
   for (const own of routes) {
-    const key = formatIpPrefixWords(own.prefix);
-    byPrefix.set(key, [...(byPrefix.get(key) ?? []), own]);
+    const place = places.add(own.prefix, byPrefix.length);
+    if (place === NONE) byPrefix.push([own]);
+    else byPrefix[place]?.push(own);
   }
-  const precedence = ({ origin }: Route) => ROUTE_ORIGINS.indexOf(origin);
-  return [...byPrefix.values()].flatMap((same) =>
-    same
-      .sort((a, b) => precedence(a) - precedence(b))
-      .map((own, index) => ({ ...own, isActive: index === 0 })),
-  );
+  return byPrefix.flatMap((same) => same.map((own, index) => ({ ...own, isActive: index === 0 })));
 }
 
-/** The group of a subnet's active routes. */
+/** The group of a subnet's active routes: of those of one prefix, which come in the order of their origins, the first. */
 export function routeGroup(
-  routes: readonly EffectiveRoute[],
+  routes: readonly Route[],
   counter: (own: Route) => RuleCounter,
 ): PrefixGroup {
   const group = prefixGroup('routes', 'dstAddress', NO_ROUTE);
-  for (const own of routes) {
-    if (own.isActive) group.set(own.prefix, ruleOf(own, counter(own)));
-  }
+  for (const own of routes) group.add(own.prefix, new RouteRule(own, counter(own)));
   return group;
 }
 
@@ -111,20 +108,30 @@ export const NO_ROUTE: Rule = {
   action: deny(Drop.NoRoute),
 };
 
-/** Of the rule that a route becomes; one active route of a subnet has it. */
-export function routeName({ nextHopType, prefix }: Route): string {
-  return `${nextHopType} ${formatIpPrefixWords(prefix)}`;
-}
+/** What a route does. Its words are made up when somebody asks: tables of thousands of routes are replaced more often than explained. */
+class RouteRule implements Rule {
+  readonly #own: Route;
+  readonly priority = 0;
+  readonly action: Action;
+  readonly counter: RuleCounter;
 
-function ruleOf(own: Route, counter: RuleCounter): Rule {
-  return {
-    id: routeName(own),
-    resourceRef: own.resourceRef,
-    priority: 0,
-    predicates: [{ field: 'dstAddress', in: own.prefix }],
-    action: own.action,
-    counter,
-  };
+  constructor(own: Route, counter: RuleCounter) {
+    this.#own = own;
+    this.action = own.action;
+    this.counter = counter;
+  }
+
+  get id(): string {
+    return `${this.#own.nextHopType} ${formatIpPrefixWords(this.#own.prefix)}`;
+  }
+
+  get resourceRef(): string {
+    return this.#own.resourceRef;
+  }
+
+  get predicates(): readonly Predicate[] {
+    return [{ field: 'dstAddress', in: this.#own.prefix }];
+  }
 }
 
 /** Packets that stay in their network use no peering. */

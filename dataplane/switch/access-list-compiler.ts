@@ -143,6 +143,10 @@ function addressPredicate(
     if (prefix === undefined) return 'an address prefix is malformed';
     parsed.push(prefix);
   }
+  const [single] = parsed;
+  if (single !== undefined && parsed.length + tags.length + securityTagIds.length === 1) {
+    return [{ field, in: single }];
+  }
   const sets: AddressSet[] = parsed.length === 0 ? [] : [addressSet(parsed)];
   for (const tag of tags) {
     const set = tagSet(tag, context);
@@ -151,10 +155,6 @@ function addressPredicate(
   }
   for (const id of securityTagIds) {
     sets.push(context.tag(id) ?? addressSet([], `security tag ${id}`));
-  }
-  const [single, ...rest] = parsed;
-  if (single !== undefined && rest.length === 0 && sets.length === 1) {
-    return [{ field, in: single }];
   }
   const [only, ...more] = sets;
   if (only === undefined) return [];

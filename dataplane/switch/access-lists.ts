@@ -7,10 +7,10 @@
  * impossible keeps its last good form. Called by realiser.
  */
 import { type IpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
-import type {
-  AccessControlList,
+import {
+  type AccessControlList,
   AclDirection,
-  SecurityTag,
+  type SecurityTag,
 } from '../../schema/southbound/messages.ts';
 import { type AddressSet, addressSet } from '../engine/address-set.ts';
 import type { RuleCounter } from '../engine/rule.ts';
@@ -155,9 +155,9 @@ class CompiledList implements ListInNetwork {
   readonly ports: Set<PortRecord> = new Set();
   #groups: AccessList | undefined;
   #reason: string;
-  #counters = new Map<string, RuleCounter>();
+  #counters = new CountersByRule();
   /** Counters of the rules that the list has from now on. */
-  #next = new Map<string, RuleCounter>();
+  #next = new CountersByRule();
 
   constructor(listId: string, network: Network) {
     this.listId = listId;
@@ -176,26 +176,37 @@ class CompiledList implements ListInNetwork {
   }
 
   counter(direction: AclDirection, resourceRef: string): RuleCounter {
-    const key = `${direction} ${resourceRef}`;
-    const counter = this.#next.get(key) ?? this.#counters.get(key) ?? { decisions: 0 };
-    this.#next.set(key, counter);
+    const next = this.#next.of(direction);
+    const counter = next.get(resourceRef) ??
+      this.#counters.of(direction).get(resourceRef) ?? { decisions: 0 };
+    next.set(resourceRef, counter);
     return counter;
   }
 
   replace(groups: AccessList): void {
     this.#groups = groups;
     this.#counters = this.#next;
-    this.#next = new Map();
+    this.#next = new CountersByRule();
   }
 
   /** What is in force stays, if anything is. */
   refuse(reason: string): void {
     this.#reason = `access control list ${this.listId} cannot be used: ${reason}`;
-    this.#next = new Map();
+    this.#next = new CountersByRule();
   }
 
   withdraw(): void {
     this.#groups = undefined;
     this.#reason = `access control list ${this.listId} has gone`;
+  }
+}
+
+/** By direction and the rule's reference. */
+class CountersByRule {
+  readonly #outbound = new Map<string, RuleCounter>();
+  readonly #inbound = new Map<string, RuleCounter>();
+
+  of(direction: AclDirection): Map<string, RuleCounter> {
+    return direction === AclDirection.ACL_OUTBOUND ? this.#outbound : this.#inbound;
   }
 }

@@ -11,7 +11,7 @@ import { branchGroup, type Group } from '../engine/group.ts';
 import type { PipelinePort } from '../engine/pipeline.ts';
 import { meterGroup } from '../layers/metering.ts';
 import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-policy.ts';
-import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK } from '../layers/route.ts';
+import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK, type Route } from '../layers/route.ts';
 import { type DestinationGroup, destinationGroup } from '../layers/tunnel.ts';
 import { domainGroup, mappingGroup } from '../layers/vnet.ts';
 import type {
@@ -132,7 +132,8 @@ export interface SubnetRoutes {
   readonly effective: readonly EffectiveRoute[];
   /** Why nothing is routed; undefined: the routes are in force. */
   readonly pending: string | undefined;
-  replace(routes: readonly EffectiveRoute[]): void;
+  /** In the order of their origins. */
+  replace(routes: readonly Route[]): void;
   suspend(reason: string): void;
   /** The active route for this destination, by the lookup that forwards; undefined: none leads there. */
   routeFor(address: IpWords): EffectiveRoute | undefined;

@@ -5,17 +5,12 @@
  * A subnet whose route table has not arrived routes nothing: its packets must not pass by an appliance that the table would name.
  * Called by realiser, which knows when something that routes depend on has changed.
  */
-import {
-  formatIpPrefixWords,
-  type IpPrefixWords,
-  type IpWords,
-  prefixHasWords,
-} from '../../base/ip-words.ts';
+import { type IpPrefixWords, type IpWords, prefixHasWords } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
 import type { RouteTable } from '../../schema/southbound/messages.ts';
 import { addressSet } from '../engine/address-set.ts';
 import { type Group, orderedGroup, type PrefixGroup } from '../engine/group.ts';
-import { type Action, ALLOW, deny, type RuleCounter } from '../engine/rule.ts';
+import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
 import { pendingRule } from '../layers/acl.ts';
 import {
   type EffectiveRoute,
@@ -23,7 +18,6 @@ import {
   peeringGroup,
   type Route,
   routeGroup,
-  routeName,
 } from '../layers/route.ts';
 import { OWN_DOMAIN } from '../layers/vnet.ts';
 import * as parse from './goal-parser.ts';
@@ -60,7 +54,7 @@ export class Routing {
       return;
     }
     const user = table.map((own) => ({ ...own, action: userAction(own, network, networkAt) }));
-    subnet.routes.replace(effectiveRoutes([...user, ...systemRoutes(network, networkAt)]));
+    subnet.routes.replace([...user, ...systemRoutes(network, networkAt)]);
   }
 
   /** Brings the mappings that the network's ports may reach, and the conditions of its peerings, up to date. */
@@ -153,10 +147,10 @@ function applianceAction(
 /** What ports hold on to while the routes are replaced. */
 export class ReplaceableRoutes implements SubnetRoutes {
   #group: Group = PENDING;
+  /** As last built, in force or not. */
   #routes: PrefixGroup | undefined;
   #pending: string | undefined = 'routes have not been built';
-  #effective: readonly EffectiveRoute[] = [];
-  #counters = new Map<string, RuleCounter>();
+  #all: readonly Route[] = [];
 
   readonly group: Group = {
     name: 'routes',
@@ -165,7 +159,7 @@ export class ReplaceableRoutes implements SubnetRoutes {
   };
 
   get effective(): readonly EffectiveRoute[] {
-    return this.#effective;
+    return effectiveRoutes(this.#all);
   }
 
   get pending(): string | undefined {
@@ -173,35 +167,36 @@ export class ReplaceableRoutes implements SubnetRoutes {
   }
 
   /** A route that was there before goes on counting. */
-  replace(routes: readonly EffectiveRoute[]): void {
-    const counters = new Map<string, RuleCounter>();
-    this.#routes = routeGroup(routes, (route) => {
-      const key = `${route.resourceRef} ${formatIpPrefixWords(route.prefix)}`;
-      const counter = this.#counters.get(key) ?? { decisions: 0 };
-      counters.set(key, counter);
-      return counter;
+  replace(routes: readonly Route[]): void {
+    const old = this.#routes;
+    this.#routes = routeGroup(routes, ({ prefix, resourceRef }) => {
+      const rule = old?.ruleOf(prefix);
+      const isSame = rule?.resourceRef === resourceRef;
+      return (isSame ? rule.counter : undefined) ?? { decisions: 0 };
     });
     this.#group = this.#routes;
-    this.#counters = counters;
-    this.#effective = routes;
+    this.#all = routes;
     this.#pending = undefined;
   }
 
   leadsToAppliance(w0: number, w1: number, w2: number, w3: number): boolean {
-    const action = this.#routes?.ruleFor(w0, w1, w2, w3)?.action;
+    const action = this.#ruleFor(w0, w1, w2, w3)?.action;
     return action?.kind === 'allow' && action.steering?.nextHop !== undefined;
   }
 
   routeFor([w0, w1, w2, w3]: IpWords): EffectiveRoute | undefined {
-    const rule = this.#routes?.ruleFor(w0, w1, w2, w3);
+    const rule = this.#ruleFor(w0, w1, w2, w3);
     if (rule === undefined) return undefined;
-    return this.#effective.find((own) => own.isActive && routeName(own) === rule.id);
+    return this.effective.find((own) => own.isActive && this.#routes?.ruleOf(own.prefix) === rule);
+  }
+
+  #ruleFor(w0: number, w1: number, w2: number, w3: number): Rule | undefined {
+    return this.#pending === undefined ? this.#routes?.ruleFor(w0, w1, w2, w3) : undefined;
   }
 
   suspend(reason: string): void {
     this.#group = PENDING;
-    this.#routes = undefined;
-    this.#effective = [];
+    this.#all = [];
     this.#pending = reason;
   }
 }
