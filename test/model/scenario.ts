@@ -148,7 +148,7 @@ const PACKET: fc.Arbitrary<PacketPlan> = fc.record({
   dontFragment: fc.boolean(),
   fragment: mostly<PacketSpec['fragment']>(fc.constant('none'), fc.constantFrom('first', 'later')),
   protocol: fc.constantFrom('tcp', 'tcp', 'udp', 'udp', 'echo', 'unreachable', 'gre'),
-  ports: fc.tuple(fc.constantFrom(1000, 1001, 68), fc.constantFrom(80, 81, 67)),
+  ports: fc.tuple(fc.constantFrom(1000, 1001, 67, 68), fc.constantFrom(80, 81, 67, 68)),
   flags: fc.constantFrom(0x02, 0x10, 0x11, 0x04),
   payloadLen: mostly(fc.constantFrom(0, 1, 8), fc.integer({ min: 1380, max: 1440 }), fc.nat(3000)),
   offload: mostly<PacketSpec['offload']>(
@@ -234,7 +234,7 @@ const TENANT: fc.Arbitrary<TenantPlan> = fc.record({
   nics: fc.array(NIC, { minLength: 2, maxLength: 5, size: 'max' }),
   lists: fc.array(accessControlList('list'), { maxLength: LIST_COUNT }),
   routeTables: fc.array(ROUTE_TABLE_PLAN, { minLength: 1, maxLength: 1 }),
-  peerings: fc.array(PEERING_PLAN, { maxLength: 3 }),
+  peerings: fc.array(PEERING_PLAN, { maxLength: 4, size: 'max' }),
   securityTags: securityTags('network'),
   // Mostly none, or hardly a packet would get anywhere.
   subnetLists: fc.array(fc.constantFrom(0, 1, 2, 2, 2), {
@@ -248,7 +248,7 @@ const TENANT: fc.Arbitrary<TenantPlan> = fc.record({
 });
 
 export const SCENARIO: fc.Arbitrary<Scenario> = fc.record({
-  tenants: fc.array(TENANT, { minLength: 1, maxLength: 3 }),
+  tenants: fc.array(TENANT, { minLength: 1, maxLength: 3, size: 'max' }),
   commands: fc.array(
     fc.oneof(
       { weight: 5, arbitrary: SEND },

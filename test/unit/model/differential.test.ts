@@ -24,7 +24,8 @@ test('generated tenants, packets and changes: switch and model agree on every pa
     `${total} packets: ${[...tally].map(([became, count]) => `${became} ${count}`).join(', ')}`,
   );
   // What the generators no longer reach is no longer tested.
-  const missing = REACHED.filter((became) => !tally.has(became));
+  const reached = RUNS < RARE_RUNS ? REACHED : [...REACHED, ...RARE];
+  const missing = reached.filter((became) => !tally.has(became));
   t.deepEqual(missing, []);
 });
 
@@ -40,23 +41,28 @@ const REACHED: readonly string[] = [
   'to an appliance',
   'to a peered network',
   'InternetUnavailable',
-  'GatewayUnavailable',
   'RouteNone',
-  'NoRoute',
   'AclDenied',
   'ApplianceUnreachable',
   'PeeringAccessDenied',
-  'PeeringForwardedDenied',
-  'PolicyPending',
-  'InnerSourceImplausible',
-  'DhcpGuarded',
   'NoMapping',
   'PortUnknown',
   'PortDetached',
   'HairpinLoop',
-  'TtlExpired',
-  'FrameTooBig',
   'OuterSourceUnknown',
   'VniUnknown',
   'DestinationNotLocal',
 ];
+
+/** Few packets in a thousand: not certain to come in a short run. */
+const RARE: readonly string[] = [
+  'PeeringForwardedDenied',
+  'PolicyPending',
+  'GatewayUnavailable',
+  'NoRoute',
+  'InnerSourceImplausible',
+  'DhcpGuarded',
+  'TtlExpired',
+  'FrameTooBig',
+];
+const RARE_RUNS = 2000;
