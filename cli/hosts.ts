@@ -1,6 +1,6 @@
 /**
  * The hosts of the fabric on this machine, each behind its control socket, and what their ports are called: a switch knows a port by the
- * interface's instanceId, people know the interface's name. Called by commands/vm, port and flows.
+ * interface's instanceId, people know the interface's name. Called by commands/vm and port.
  */
 import { SdnError } from '../base/errors.ts';
 import { type HostControl, hostControl } from '../fabric/host-control.ts';

@@ -33,13 +33,15 @@ export interface FromHosts<T> {
   readonly missing: readonly { readonly host: string; readonly reason: string }[];
 }
 
-/** Asks every host that has something to say. */
+/** Asks every host, or the one of this name; names compare without case. */
 export async function askAll<M extends Method>(
   { realised, ask }: Explained,
   method: M,
   question: Question<M>,
+  only?: string,
 ): Promise<FromHosts<Answer<M>>> {
-  const hosts = realised.targets().filter(({ kind }) => kind === 'host');
+  const isAsked = (id: string) => only === undefined || id.toLowerCase() === only.toLowerCase();
+  const hosts = realised.targets().filter(({ kind, id }) => kind === 'host' && isAsked(id));
   const answers: { host: string; answer: Answer<M> }[] = [];
   const missing: { host: string; reason: string }[] = [];
   await Promise.all(

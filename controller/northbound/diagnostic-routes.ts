@@ -39,10 +39,15 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
   {
     method: 'GET',
     path: 'flows',
-    query: '?limit=',
-    summary: 'flows in the switches of all hosts, at most `limit` of each',
+    query: '?host=&limit=',
+    summary: 'flows in the switches of all hosts, or of one, at most `limit` of each',
     answer: async (context, { query }) => {
-      const { answers, missing } = await askAll(context, 'flows', { limit: limitOf(query) });
+      const host = query.get('host') ?? undefined;
+      const question = { limit: limitOf(query) };
+      const { answers, missing } = await askAll(context, 'flows', question, host);
+      if (host !== undefined && answers.length + missing.length === 0) {
+        throw fault('NotFound', `there is no host '${host}'`, 'host');
+      }
       const value = answers.flatMap(({ host, answer }) =>
         answer.flows.map((flow) => ({ host, ...named(context, flow) })),
       );

@@ -63,13 +63,18 @@ function actionOf(parts: ListingParts, view: FlowView): string {
   const id = view.transposition;
   if (id === NO_TRANSPOSITION) {
     // What a port of this host sends is delivered by the sender's entry.
-    const receiver = parts.ports.at(view.owner)?.id ?? `${view.owner}`;
-    return view.packets === 0 ? 'no packet yet' : `deliver to port ${receiver}`;
+    return view.packets === 0 ? 'no packet yet' : `deliver to ${portName(parts, view.owner)}`;
   }
   const port = parts.transpositions.port(id);
-  if (port !== NO_PORT) return `deliver to port ${parts.ports.at(port)?.id ?? port}`;
+  if (port !== NO_PORT) return `deliver to ${portName(parts, port)}`;
   const peer = parts.transpositions.peer(id);
   const address = parts.peers.addressOf(peer);
   const target = address === undefined ? `peer ${peer}` : formatIpWords(address);
   return `encapsulate VNI ${parts.transpositions.vni(id)} to ${target}`;
+}
+
+/** The interface, as a trace names it; the port's own identifier where goal state says nothing of it. */
+function portName({ ports }: ListingParts, index: number): string {
+  const record = ports.at(index);
+  return record?.configured?.policy.resourceRef ?? `port ${record?.id ?? index}`;
 }

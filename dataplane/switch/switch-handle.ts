@@ -70,7 +70,7 @@ export interface FlowEntry {
   readonly idleMs: number;
   /** TCP state or ''. */
   readonly state: string;
-  /** What happens to its packets: `deliver to port …`, `encapsulate VNI … to …`, `drop AclDenied`. */
+  /** What happens to its packets: `deliver to …`, `encapsulate VNI … to …`, `drop AclDenied`. */
   readonly action: string;
 }
 

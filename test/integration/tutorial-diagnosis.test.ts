@@ -16,7 +16,7 @@ const MUST_SAY: MustSay = [
     /^weft trace --from mill-wheel/,
     /next hop 10\.60\.9\.4[\s\S]*delivered to \/networkInterfaces\/mill-sluice/,
   ],
-  [/^weft flows --nic mill-sluice/, /inbound +icmp +10\.60\.1\.4 +10\.60\.2\.4/],
+  [/^weft flows mill-sluice/, /inbound +icmp +10\.60\.1\.4 +10\.60\.2\.4/],
 ];
 
 test('five broken networks', { timeout: PAGE_TIMEOUT_MS }, (t) =>

@@ -6,7 +6,7 @@ const MUST_SAY: MustSay = [
   [/^weft up/, /12 checks hold/],
   [/^curl/, /"virtualSubnetId":\d+/],
   [/^weft nic create shop-b/, /10\.1\.2\.80/],
-  [/^weft flows --nic shop-a/, /encapsulate VNI \d+ to 198\.51\.100\.\d+/],
+  [/^weft flows shop-a/, /encapsulate VNI \d+ to 198\.51\.100\.\d+/],
   [/^weft port counters/, /SpoofedIpv4 +2\n[\s\S]*NoMapping +2/],
   [/^weft subnet create extra/, /InvalidSubnet/],
   [/^weft revisions diff 19/, /^- \/networkInterfaces\/shop-b/],

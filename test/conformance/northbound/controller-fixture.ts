@@ -20,6 +20,7 @@ import {
 import type {
   ConfigurationState,
   RealisedState,
+  TargetState,
 } from '../../../controller/model/realised-state.ts';
 import { parseTokenFile } from '../../../controller/northbound/authentication.ts';
 import { createHttpServer } from '../../../controller/northbound/http-server.ts';
@@ -64,6 +65,8 @@ export interface Realised extends RealisedState {
   compiledRevision: number;
   readonly servers: Map<string, string>;
   readonly states: Map<string, ConfigurationState>;
+  /** What `targets` tells; none at first. */
+  readonly known: TargetState[];
 }
 
 export interface Controller {
@@ -162,7 +165,9 @@ async function openStore(options: ControllerOptions, directory: string): Promise
 function realisedByHand(): Realised {
   const servers = new Map<string, string>();
   const states = new Map<string, ConfigurationState>();
+  const known: TargetState[] = [];
   return {
+    known,
     // Everything is compiled as soon as it is committed, until a test says otherwise.
     compiledRevision: Number.MAX_SAFE_INTEGER,
     programmedRevision: 0,
@@ -171,7 +176,7 @@ function realisedByHand(): Realised {
     serverOf: (instanceId) => servers.get(instanceId),
     configurationState: (instanceId) => states.get(instanceId),
     programmed: () => ({ status: 'Programmed', waitingFor: [], programmedAfterMs: 0 }),
-    targets: () => [],
+    targets: () => known,
   };
 }
 

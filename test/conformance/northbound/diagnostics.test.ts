@@ -1,5 +1,6 @@
 /** Questions under /networking/weft/v1: put to the hosts that can answer, joined, and refused in words where nobody can. */
 import test, { type ExecutionContext } from 'ava';
+import type { TargetState } from '../../../controller/model/realised-state.ts';
 import type { AskTarget } from '../../../controller/southbound/ask-target.ts';
 import { QuestionFault } from '../../../controller/southbound/questions.ts';
 import { answerQuestion } from '../../../dataplane/host-agent/diagnostics.ts';
@@ -169,4 +170,17 @@ test('a flow to be verified is described by its ends; what is missing is named',
     const query = new URLSearchParams({ ...whole, [name]: value });
     t.is((await verify(query.toString())).at('error.target'), name);
   }
+});
+
+function hostTarget(id: string): TargetState {
+  const state = { connected: true, appliedRevision: 1, softwareVersion: '', since: 0 };
+  return { kind: 'host', id, ...state, resourceCount: 0, faults: [] };
+}
+
+test('flows of one host are asked of that host; a host that is none is said to be', async (t) => {
+  const { controller, id } = await withNic(t, 'host1');
+  controller.realised.known.push(hostTarget('host1'));
+  const one = await controller.client.get(`${WEFT}/flows?host=HOST1`);
+  t.is(one.at('value.0.portId'), id, one.text);
+  t.is((await controller.client.get(`${WEFT}/flows?host=host7`)).at('error.target'), 'host');
 });

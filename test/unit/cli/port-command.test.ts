@@ -1,4 +1,4 @@
-/** `weft port` and `weft flows` against a scripted host: what people see of ports, counters, drops and flows. */
+/** `weft port` against a scripted host: what people see of ports, counters and drops. */
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -28,20 +28,6 @@ const COUNTERS = {
   ],
   uplink: { name: 'uplink0', rxPackets: 5, rxBytes: 600, txPackets: 6, txBytes: 700, drops: {} },
 };
-const FLOW = {
-  ...{ portId: ONE, direction: 'outbound', state: '', packets: 3, bytes: 294, idleMs: 1500 },
-};
-const FLOWS = [
-  {
-    ...{ ...FLOW, protocol: 'icmp', src: '10.0.0.4', srcPort: 7, dst: '10.0.0.5', dstPort: 2048 },
-    action: `deliver to port ${TWO}`,
-  },
-  {
-    ...{ ...FLOW, protocol: 'tcp', src: '10.0.0.4', srcPort: 40000, dst: '10.0.1.5', dstPort: 80 },
-    ...{ state: 'established', action: `deliver to port ${ONE}` },
-  },
-];
-
 async function withHost(): Promise<ScriptedController> {
   const controller = await scriptedController({
     'GET /networkInterfaces/web1': { body: resource('/networkInterfaces/web1', {}) },
@@ -52,7 +38,6 @@ async function withHost(): Promise<ScriptedController> {
   const answers: Readonly<Record<string, unknown>> = {
     '/ports': { ports: PORTS },
     '/counters': COUNTERS,
-    '/flows': { flows: FLOWS },
   };
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '', 'http://host').pathname;
@@ -107,21 +92,6 @@ test('port counters shows what each port dropped, and why', async (t) => {
   t.notRegex(one.out, /uplink/);
   const missing = await controller.weft('port', 'counters', '--nic', 'nope');
   t.is(missing.code, 1);
-  await controller.close();
-});
-
-test('flows name interfaces, and give ports only where the protocol has them', async (t) => {
-  const controller = await withHost();
-  const { out } = await controller.weft('flows', '--nic', 'web1');
-  t.is(
-    out,
-    [
-      'HOST   NIC   DIRECTION  PROTO  FROM            TO           STATE        PACKETS  BYTES  IDLE  ACTION',
-      `host1  web1  outbound   icmp   10.0.0.4        10.0.0.5     -                  3    294   1 s  deliver to port ${TWO}`,
-      'host1  web1  outbound   tcp    10.0.0.4:40000  10.0.1.5:80  established        3    294   1 s  deliver to port web1',
-      '',
-    ].join('\n'),
-  );
   await controller.close();
 });
 
