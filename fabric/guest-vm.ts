@@ -10,64 +10,66 @@ import { SdnError } from '../base/errors.ts';
 import { parseMac } from '../base/mac.ts';
 import { hostControl } from './host-control.ts';
 import { createNamespace, deleteNamespace, namespaceName, namespacePath } from './namespaces.ts';
-import { createGuestTap, startGuest, stopGuest } from './qemu/guest.ts';
+import { createGuestTap, type GuestInterface, startGuest, stopGuest } from './qemu/guest.ts';
 import { connectAgent, type GuestAgent } from './qemu/guest-agent.ts';
 import { type GuestProgress, guestCacheDirectory, guestImage } from './qemu/guest-image.ts';
 import { GUEST_ADDRESS_TIMEOUT } from './qemu/limits.ts';
-import { type VmFabric, type VmRecord, type VmSpec, vmDirectory, writeVmRecord } from './vm.ts';
+import {
+  nicsOf,
+  type VmFabric,
+  type VmInterface,
+  type VmRecord,
+  type VmSpec,
+  vmDirectory,
+  vmInterface,
+  vmRecord,
+  writeVmRecord,
+} from './vm.ts';
 
-/** Opened by QEMU in the VM's namespace. */
-const TAP = 'tap0';
-
-/** Boots a guest on a TAP in a namespace of its own and attaches the switch to it. Undone wholly when a step fails. */
+/** Boots a guest on TAPs in a namespace of its own and attaches the switch to them. Undone wholly when a step fails. */
 export async function createGuestVm(
   fabric: VmFabric,
-  spec: Pick<VmSpec, 'name' | 'host' | 'nic'>,
+  spec: Pick<VmSpec, 'name' | 'host' | 'nic' | 'furtherNics'>,
   progress: GuestProgress = () => undefined,
   clock: Clock = systemClock,
 ): Promise<VmRecord> {
   const image = await guestImage(guestCacheDirectory(), progress);
   const namespace = namespaceName(fabric.name, `vm-${spec.name}`);
   const control = hostControl(fabric.state.role(spec.host).controlSocket);
-  const portId = spec.nic.instanceId;
+  const nics = nicsOf(spec);
   const directory = vmDirectory(fabric.state, spec.name);
   await deleteNamespace(namespace); // one that a crash left
   await createNamespace(namespace);
   try {
-    await createGuestTap(namespace, TAP);
-    const port = await control.attach({
-      portId,
-      device: 'netdev',
-      name: TAP,
-      netns: namespacePath(namespace),
-    });
-    const mac = parseMac(port.mac);
-    if (mac === undefined)
-      throw new SdnError('SDN_HOST_CONTROL', `${spec.host} gave the port no MAC: ${port.mac}`);
+    const interfaces: VmInterface[] = [];
+    for (const [index, { resourceRef, instanceId }] of nics.entries()) {
+      const tap = `tap${index}`;
+      await createGuestTap(namespace, tap);
+      const place = { device: 'netdev', name: tap, netns: namespacePath(namespace) } as const;
+      const port = await control.attach({ portId: instanceId, ...place });
+      interfaces.push(vmInterface(resourceRef, tap, port));
+    }
+    const { name, host } = spec;
+    const record = vmRecord({ name, kind: 'qemu', host, namespace }, interfaces);
     progress('booting the guest');
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     const agent = await startGuest(
-      { name: spec.name, directory, netns: namespace, tap: TAP, mac, image },
+      { name, directory, netns: namespace, image, interfaces: interfaces.map(guestInterface) },
       clock,
     );
     try {
       progress('waiting for its address');
-      await checkAddress(spec.name, agent, port.address, clock);
+      await checkAddress(name, agent, record.address, clock);
     } finally {
       agent.close();
     }
-    const { resourceRef: nic } = spec.nic;
-    const { name, host } = spec;
-    const { mac: macText, address, mtu } = port;
-    const record: VmRecord = {
-      ...{ name, kind: 'qemu', nic, portId, host, namespace },
-      ...{ device: TAP, mac: macText, address, mtu },
-    };
     writeVmRecord(fabric.state, record);
     return record;
   } catch (thrown) {
     await stopGuest(directory, clock);
-    await control.detach(portId).catch(() => undefined); // the first fault is the one to tell
+    for (const { instanceId } of nics) {
+      await control.detach(instanceId).catch(() => undefined); // the first fault is the one to tell
+    }
     await deleteNamespace(namespace);
     throw thrown;
   }
@@ -81,6 +83,12 @@ export function guestAgentOf(fabric: VmFabric, vm: VmRecord): Promise<GuestAgent
 /** The guest's serial console, a unix socket that takes one client at a time. */
 export function guestConsolePath(fabric: VmFabric, name: string): string {
   return `${vmDirectory(fabric.state, name)}/console.sock`;
+}
+
+function guestInterface({ device, mac }: VmInterface): GuestInterface {
+  const parsed = parseMac(mac);
+  if (parsed !== undefined) return { tap: device, mac: parsed };
+  throw new SdnError('SDN_HOST_CONTROL', `the host gave the port no MAC: ${mac}`);
 }
 
 async function checkAddress(

@@ -1,15 +1,16 @@
 /**
- * Namespace VMs: a network namespace whose only interface is a TAP of the host's switch, configured by DHCP like any guest. One
- * comes up in milliseconds and runs whatever command it is given. Each has a record in `DIR/vms`, so that another process can find
- * it, and its namespace bears the fabric's name, so that nothing survives the fabric.
+ * Namespace VMs: a network namespace whose interfaces are TAPs of the host's switch, configured by DHCP like any guest. One comes up in
+ * milliseconds and runs whatever command it is given. Each has a record in `DIR/vms`, so that another process can find it, and its
+ * namespace bears the fabric's name, so that nothing survives the fabric.
  *
  * Called by sample-tenant.ts, the CLI (`weft vm`) and the test kit.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { defined } from '../base/assert.ts';
 import { SdnError } from '../base/errors.ts';
 import { type Argv, attempt, run } from './command.ts';
-import { hostControl } from './host-control.ts';
+import { type AttachedPort, hostControl } from './host-control.ts';
 import { DHCP_TIMEOUT } from './limits.ts';
 import { ipBatch } from './links.ts';
 import {
@@ -22,16 +23,12 @@ import {
 import { sourcePath } from './roles.ts';
 import type { StateDirectory } from './state-directory.ts';
 
-export interface VmRecord {
-  readonly name: string;
-  /** `qemu`: a guest whose TAP is in the namespace (guest-vm.ts). */
-  readonly kind: 'namespace' | 'qemu';
+/** A network interface in a VM. */
+export interface VmInterface {
   /** resourceRef of its networkInterface. */
   readonly nic: string;
   /** instanceId of it. */
   readonly portId: string;
-  readonly host: string;
-  readonly namespace: string;
   /** Interface inside the namespace. */
   readonly device: string;
   readonly mac: string;
@@ -39,11 +36,26 @@ export interface VmRecord {
   readonly mtu: number;
 }
 
+/** A VM is known by its first interface. */
+export interface VmRecord extends VmInterface {
+  readonly name: string;
+  /** `qemu`: a guest whose TAPs are in the namespace (guest-vm.ts). */
+  readonly kind: 'namespace' | 'qemu';
+  readonly host: string;
+  readonly namespace: string;
+  /** Its interfaces beyond the first. */
+  readonly further: readonly VmInterface[];
+}
+
+type Nic = { readonly resourceRef: string; readonly instanceId: string };
+
 export interface VmSpec {
   /** Unique in the fabric; names the namespace. */
   readonly name: string;
   readonly host: string;
-  readonly nic: { readonly resourceRef: string; readonly instanceId: string };
+  readonly nic: Nic;
+  /** Of its interfaces beyond the first, in order. */
+  readonly furtherNics?: readonly Nic[];
   /** `none` leaves the interface up without an address; default `dhcp`. */
   readonly configure?: 'dhcp' | 'none';
 }
@@ -54,53 +66,84 @@ export interface VmFabric {
   readonly state: StateDirectory;
 }
 
-const DEVICE = 'eth0';
+/** Where a VM has several interfaces, each has a routing table of its own, numbered from here. */
+const INTERFACE_TABLES = 100;
 
-/** Makes the namespace, attaches a TAP in it to the host's switch and configures it. Undone wholly when a step fails. */
+/** Makes the namespace, attaches TAPs in it to the host's switch and configures them. Undone wholly when a step fails. */
 export async function createVm(fabric: VmFabric, spec: VmSpec): Promise<VmRecord> {
   const namespace = namespaceName(fabric.name, `vm-${spec.name}`);
   const control = hostControl(fabric.state.role(spec.host).controlSocket);
-  const portId = spec.nic.instanceId;
   await deleteNamespace(namespace); // one that a crash left
   await createNamespace(namespace);
+  const nics = nicsOf(spec);
   try {
-    const port = await control.attach({
-      portId,
-      device: 'tap',
-      name: DEVICE,
-      netns: namespacePath(namespace),
-    });
-    const record: VmRecord = {
-      name: spec.name,
-      kind: 'namespace',
-      nic: spec.nic.resourceRef,
-      portId,
-      host: spec.host,
-      namespace,
-      device: DEVICE,
-      mac: port.mac,
-      address: port.address,
-      mtu: port.mtu,
-    };
-    await configureVm(record, spec.configure ?? 'dhcp');
+    const interfaces: VmInterface[] = [];
+    for (const [index, { resourceRef, instanceId }] of nics.entries()) {
+      const place = {
+        device: 'tap',
+        name: `eth${index}`,
+        netns: namespacePath(namespace),
+      } as const;
+      const port = await control.attach({ portId: instanceId, ...place });
+      interfaces.push(vmInterface(resourceRef, place.name, port));
+    }
+    const { name, host } = spec;
+    const record = vmRecord({ name, kind: 'namespace', host, namespace }, interfaces);
+    for (const [index, each] of interfaces.entries()) {
+      await configureInterface(record, each, {
+        how: spec.configure ?? 'dhcp',
+        tables: tablesOf(index, interfaces.length),
+      });
+    }
     writeVmRecord(fabric.state, record);
     return record;
   } catch (thrown) {
-    await control.detach(portId).catch(() => undefined); // the first fault is the one to tell
+    for (const { instanceId } of nics) {
+      await control.detach(instanceId).catch(() => undefined); // the first fault is the one to tell
+    }
     await deleteNamespace(namespace);
     throw thrown;
   }
 }
 
-/** Detaches the port and removes the namespace with all that runs in it. A VM that is not there is fine. */
+/** The first one first. */
+export function nicsOf({ nic, furtherNics = [] }: Pick<VmSpec, 'nic' | 'furtherNics'>): Nic[] {
+  return [nic, ...furtherNics];
+}
+
+export function vmInterface(
+  nic: string,
+  device: string,
+  { portId, mac, address, mtu }: AttachedPort,
+): VmInterface {
+  return { nic, portId, device, mac, address, mtu };
+}
+
+/** `interfaces`: at least one. */
+export function vmRecord(
+  vm: Pick<VmRecord, 'name' | 'kind' | 'host' | 'namespace'>,
+  [first, ...further]: readonly VmInterface[],
+): VmRecord {
+  return { ...vm, ...defined(first, `interface of ${vm.name}`), further };
+}
+
+/** The first one first. */
+export function vmInterfaces(vm: VmRecord): readonly VmInterface[] {
+  const { nic, portId, device, mac, address, mtu } = vm;
+  return [{ nic, portId, device, mac, address, mtu }, ...vm.further];
+}
+
+/** Detaches its ports and removes the namespace with all that runs in it. A VM that is not there is fine. */
 export async function deleteVm(fabric: VmFabric, name: string): Promise<void> {
   const record = findVm(fabric.state, name);
   if (record !== undefined) {
     const control = hostControl(fabric.state.role(record.host).controlSocket);
-    await control.detach(record.portId).catch((thrown: unknown) => {
-      // A host that is down has no port to detach; it will not attach one whose namespace is gone.
-      if (!(thrown instanceof SdnError) || thrown.code !== 'SDN_UNREACHABLE') throw thrown;
-    });
+    for (const { portId } of vmInterfaces(record)) {
+      await control.detach(portId).catch((thrown: unknown) => {
+        // A host that is down has no port to detach; it will not attach one whose namespace is gone.
+        if (!(thrown instanceof SdnError) || thrown.code !== 'SDN_UNREACHABLE') throw thrown;
+      });
+    }
   }
   await deleteNamespace(namespaceName(fabric.name, `vm-${name}`));
   rmSync(recordPath(fabric.state, name), { force: true });
@@ -131,34 +174,52 @@ export function inVm(vm: VmRecord, argv: Argv): Argv {
   return inNamespace(vm.namespace, argv);
 }
 
-async function configureVm(vm: VmRecord, how: 'dhcp' | 'none'): Promise<void> {
+/**
+ * Routing tables that have an interface's routes. The switch takes from an interface its own addresses only, so what has an interface's address as
+ * source must leave by it; everything else leaves by the first.
+ */
+function tablesOf(index: number, count: number): readonly string[] {
+  const main = index === 0 ? ['main'] : [];
+  return count === 1 ? main : [...main, `${INTERFACE_TABLES + index}`];
+}
+
+async function configureInterface(
+  vm: VmRecord,
+  { device, mac, address }: VmInterface,
+  options: { readonly how: 'dhcp' | 'none'; readonly tables: readonly string[] },
+): Promise<void> {
   await ipBatch(vm.namespace, [
-    `link set ${vm.device} address ${linuxMac(vm.mac)}`,
-    `link set ${vm.device} up`,
+    `link set ${device} address ${linuxMac(mac)}`,
+    `link set ${device} up`,
   ]);
-  if (how === 'dhcp') await acquireLease(vm);
+  if (options.how === 'dhcp') await acquireLease(vm, { device, address }, options.tables);
 }
 
 /** One lease by busybox udhcpc; the address stays when the client ends. */
-async function acquireLease(vm: VmRecord): Promise<void> {
+async function acquireLease(
+  vm: VmRecord,
+  { device, address }: Pick<VmInterface, 'device' | 'address'>,
+  tables: readonly string[],
+): Promise<void> {
   const client: Argv = [
-    'busybox',
-    'udhcpc',
-    ...['-i', vm.device, '-s', sourcePath('fabric/dhcp-client.sh')],
+    'env',
+    `TABLES=${tables.join(' ')}`,
+    ...['busybox', 'udhcpc'],
+    ...['-i', device, '-s', sourcePath('fabric/dhcp-client.sh')],
     ...['-O', 'mtu', '-O', 'staticroutes', '-t', '10', '-T', '1', '-n', '-q', '-f'],
   ];
   const result = await attempt(inVm(vm, client), { timeout: DHCP_TIMEOUT });
   if (result.code !== 0)
     throw new SdnError(
       'SDN_DHCP_FAILED',
-      `${vm.name}: no lease on ${vm.device}: ${lastLine(result.stderr) || `exit code ${result.code}`}`,
+      `${vm.name}: no lease on ${device}: ${lastLine(result.stderr) || `exit code ${result.code}`}`,
       { remedy: 'see the drops of its port: weft port list' },
     );
-  const addresses = await run(['ip', '-n', vm.namespace, '-4', '-o', 'addr', 'show', vm.device]);
-  if (!addresses.includes(` ${vm.address}/`))
+  const addresses = await run(['ip', '-n', vm.namespace, '-4', '-o', 'addr', 'show', device]);
+  if (!addresses.includes(` ${address}/`))
     throw new SdnError(
       'SDN_DHCP_FAILED',
-      `${vm.name}: the lease is not ${vm.address}: ${addresses.trim()}`,
+      `${vm.name}: the lease is not ${address}: ${addresses.trim()}`,
     );
 }
 

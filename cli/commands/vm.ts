@@ -4,11 +4,21 @@
  *
  * In a fabric without root, VMs live in the fabric's own user namespace: the command line then runs itself again inside.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
 import { createGuestVm, guestAgentOf, guestConsolePath } from '../../fabric/guest-vm.ts';
 import { guestCacheDirectory, guestImage } from '../../fabric/qemu/guest-image.ts';
-import { createVm, deleteVm, findVm, inVm, listVms, type VmRecord } from '../../fabric/vm.ts';
+import {
+  createVm,
+  deleteVm,
+  findVm,
+  inVm,
+  listVms,
+  type VmInterface,
+  type VmRecord,
+  vmInterfaces,
+} from '../../fabric/vm.ts';
 import { UsageFault } from '../fault-report.ts';
 import { lastName, macAt } from '../fields.ts';
 import { attachConsole } from '../guest-console.ts';
@@ -26,7 +36,7 @@ export function addVmCommands(program: Command, session: Session): void {
   vm.command('run <name>')
     .description('start a VM on a network interface, then a shell or a command in it')
     .argument('[command...]', 'what to run in it, after --')
-    .requiredOption('--nic <name>', 'network interface')
+    .requiredOption('--nic <name>', 'network interface; of several the first is its primary', each)
     .option('--host <name>', 'host to run on (default: where it was, else the emptiest)')
     .option('--qemu', 'a real guest: Linux under QEMU, emulated')
     .option('--detach', 'start it and return')
@@ -53,7 +63,8 @@ export function addVmCommands(program: Command, session: Session): void {
 const NAME = /^[a-z0-9][a-z0-9.-]{0,31}$/i;
 
 interface RunOptions {
-  readonly nic: string;
+  /** At least one. */
+  readonly nic: readonly string[];
   readonly host?: string;
   readonly qemu?: boolean;
   readonly detach?: boolean;
@@ -82,9 +93,9 @@ async function prepareImage(session: Session): Promise<void> {
 const VM_COLUMNS: readonly Column<VmRecord>[] = [
   { heading: 'NAME', value: (vm) => vm.name },
   { heading: 'KIND', value: (vm) => vm.kind },
-  { heading: 'NIC', value: (vm) => lastName(vm.nic) },
-  { heading: 'ADDRESS', value: (vm) => vm.address },
-  { heading: 'MAC', value: (vm) => macAt(vm, 'mac') },
+  { heading: 'NIC', value: (vm) => ofEach(vm, ({ nic }) => lastName(nic)) },
+  { heading: 'ADDRESS', value: (vm) => ofEach(vm, ({ address }) => address) },
+  { heading: 'MAC', value: (vm) => ofEach(vm, (interface_) => macAt(interface_, 'mac')) },
   { heading: 'HOST', value: (vm) => vm.host },
   { heading: 'NAMESPACE', value: (vm) => vm.namespace },
 ];
@@ -123,21 +134,31 @@ async function run(
 
 /** The VM of that name if it runs already, else a new one. */
 async function started(session: Session, name: string, options: RunOptions): Promise<VmRecord> {
-  const nic = await session.northbound().get(`/networkInterfaces/${options.nic}`);
+  const [nic, ...furtherNics] = await Promise.all(
+    options.nic.map((each) => session.northbound().get(`/networkInterfaces/${each}`)),
+  );
+  if (nic === undefined) throw new UsageFault('a VM needs an interface', 'Name one: --nic NIC');
+  const nics = [nic, ...furtherNics];
   const existing = findVm(session.state, name);
   if (existing !== undefined) {
-    if (existing.portId === nic.instanceId) return existing;
-    throw new SdnError('SDN_VM_EXISTS', `VM ${name} runs already, on ${existing.nic}`, {
+    const ports = vmInterfaces(existing).map(({ portId }) => portId);
+    if (
+      isDeepStrictEqual(
+        ports,
+        nics.map(({ instanceId }) => instanceId),
+      )
+    )
+      return existing;
+    const names = vmInterfaces(existing).map((each) => each.nic);
+    throw new SdnError('SDN_VM_EXISTS', `VM ${name} runs already, on ${names.join(' and ')}`, {
       remedy: `Stop it first: weft vm stop ${name}`,
     });
   }
-  const holder = listVms(session.state).find((vm) => vm.portId === nic.instanceId);
-  if (holder !== undefined) {
-    throw new SdnError('SDN_VM_NIC_TAKEN', `${nic.resourceRef} is in use by VM ${holder.name}`, {
-      remedy: `Stop that first, weft vm stop ${holder.name}, or make another: weft nic create.`,
-    });
+  for (const { instanceId, resourceRef } of nics) refuseTaken(session, instanceId, resourceRef);
+  if (new Set(nics.map(({ instanceId }) => instanceId)).size < nics.length) {
+    throw new UsageFault('an interface is named twice', 'Name each interface once.');
   }
-  const spec = { name, host: chooseHost(session, nic, options.host), nic };
+  const spec = { name, host: chooseHost(session, nic, options.host), nic, furtherNics };
   if (options.qemu !== true) {
     return session.waiting(`starting ${name}`, createVm(vmFabric(session), spec));
   }
@@ -150,11 +171,32 @@ async function started(session: Session, name: string, options: RunOptions): Pro
   );
 }
 
-function reportStarted(session: Session, vm: VmRecord): void {
-  session.print(
-    vm,
-    () => `${vm.name} runs on ${vm.host} with ${vm.address} (${macAt(vm, 'mac')})\n`,
+/** One interface is in one VM. */
+function refuseTaken(session: Session, instanceId: string, resourceRef: string): void {
+  const holder = listVms(session.state).find((vm) =>
+    vmInterfaces(vm).some(({ portId }) => portId === instanceId),
   );
+  if (holder === undefined) return;
+  throw new SdnError('SDN_VM_NIC_TAKEN', `${resourceRef} is in use by VM ${holder.name}`, {
+    remedy: `Stop that first, weft vm stop ${holder.name}, or make another: weft nic create.`,
+  });
+}
+
+function each(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** Of the first interface first. */
+function ofEach(vm: VmRecord, text: (interface_: VmInterface) => string): string {
+  return vmInterfaces(vm).map(text).join(', ');
+}
+
+function reportStarted(session: Session, vm: VmRecord): void {
+  session.print(vm, () => `${vm.name} runs on ${vm.host} with ${ofEach(vm, addressAndMac)}\n`);
+}
+
+function addressAndMac(interface_: VmInterface): string {
+  return `${interface_.address} (${macAt(interface_, 'mac')})`;
 }
 
 async function execute(

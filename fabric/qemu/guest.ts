@@ -1,5 +1,5 @@
 /**
- * A real guest: Linux in QEMU (q35, TCG) on a TAP in the VM's own namespace. QEMU holds the TAP's file descriptor; the switch
+ * A real guest: Linux in QEMU (q35, TCG) on TAPs in the VM's own namespace. QEMU holds a TAP's file descriptor; the switch
  * attaches to the same interface from the other side as a `netdev` port, an AF_PACKET socket with virtio headers, so that the
  * guest's segmentation offload reaches the switch whole. The namespace's own stack has no address on that TAP and stays silent.
  *
@@ -31,10 +31,15 @@ export interface GuestSpec {
   readonly directory: string;
   /** Name under /run/netns. */
   readonly netns: string;
-  /** TAP in that namespace. */
+  /** In the guest they are eth0, eth1, … */
+  readonly interfaces: readonly GuestInterface[];
+  readonly image: GuestImage;
+}
+
+export interface GuestInterface {
+  /** TAP in the guest's namespace. */
   readonly tap: string;
   readonly mac: Mac;
-  readonly image: GuestImage;
 }
 
 /** The interface QEMU will open, up, without addresses of the namespace's own stack. Its MAC is not the guest's. */
@@ -56,8 +61,7 @@ export async function createGuestTap(netns: string, tap: string): Promise<void> 
 /** QEMU's arguments; relative paths are inside the guest's directory, which is QEMU's working directory. */
 export function qemuArguments(spec: {
   readonly name: string;
-  readonly tap: string;
-  readonly mac: Mac;
+  readonly interfaces: readonly GuestInterface[];
   readonly kernelPath: string;
 }): string[] {
   const serial = (id: string): string[] => [
@@ -72,9 +76,11 @@ export function qemuArguments(spec: {
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', spec.kernelPath, '-initrd', 'initramfs'],
     ...['-append', 'console=ttyS0 quiet nokaslr panic=-1'],
-    ...['-netdev', `tap,id=net0,ifname=${spec.tap},script=no,downscript=no`],
-    // romfile empty: no option ROM, which would try to boot from the network first.
-    ...['-device', `virtio-net-pci,netdev=net0,mac=${formatMac(spec.mac)},romfile=`],
+    ...spec.interfaces.flatMap(({ tap, mac }, index) => [
+      ...['-netdev', `tap,id=net${index},ifname=${tap},script=no,downscript=no`],
+      // romfile empty: no option ROM, which would try to boot from the network first.
+      ...['-device', `virtio-net-pci,netdev=net${index},mac=${formatMac(mac)},romfile=`],
+    ]),
     ...serial('console'),
     ...serial('agent'),
     ...['-qmp', 'unix:qmp.sock,server=on,wait=off', '-pidfile', 'qemu.pid'],

@@ -1,7 +1,7 @@
 /**
  * A real guest: Linux under QEMU on a TAP that the switch shares with it (fabric/guest-vm). Its own DHCP client must get what the
  * controller allocated, and its packets — super-frames too, which QEMU hands over through the TAP's virtio header — must arrive
- * as any other VM's. A boot takes seconds, so one guest serves all claims.
+ * as any other VM's. It has two interfaces. A boot takes seconds, so one guest serves all claims.
  */
 import { test } from 'tap';
 import { createGuestVm, guestAgentOf } from '../../fabric/guest-vm.ts';
@@ -49,23 +49,19 @@ test('a QEMU guest', {
   t.teardown(() => network.stop());
   const { fabric, client } = network;
   const place = { name: fabric.name, state: fabric.state };
-  const nic = await client.put('/networkInterfaces/guest', {
-    resourceId: 'guest',
-    properties: {
-      privateMacAllocationMethod: 'Dynamic',
-      ipConfigurations: [
-        {
-          resourceId: 'primary',
-          properties: {
-            privateIPAllocationMethod: 'Static',
-            privateIPAddress: '10.1.1.77',
-            subnet: { resourceRef: '/virtualNetworks/blue/subnets/web' },
-          },
-        },
-      ],
-    },
-  });
-  const vm = await createGuestVm(place, { name: 'guest', host: 'host1', nic });
+  const putInterface = (resourceId: string, privateIPAddress: string, subnet: string) => {
+    const resourceRef = `/virtualNetworks/blue/subnets/${subnet}`;
+    const address = {
+      ...{ privateIPAllocationMethod: 'Static', privateIPAddress },
+      subnet: { resourceRef },
+    };
+    const ipConfigurations = [{ resourceId: 'primary', properties: address }];
+    const properties = { privateMacAllocationMethod: 'Dynamic', ipConfigurations };
+    return client.put(`/networkInterfaces/${resourceId}`, { resourceId, properties });
+  };
+  const nic = await putInterface('guest', '10.1.1.77', 'web');
+  const furtherNics = [await putInterface('guest-1', '10.1.2.77', 'data')];
+  const vm = await createGuestVm(place, { name: 'guest', host: 'host1', nic, furtherNics });
   t.equal(vm.address, '10.1.1.77', 'createGuestVm resolves once DHCP gave the allocated address');
   const agent = await guestAgentOf(place, vm);
   t.teardown(() => agent.close());
@@ -81,13 +77,14 @@ test('a QEMU guest', {
   });
 
   await t.test(
-    'it reaches a VM on its host and one in another subnet on another host',
+    'it reaches a VM on its host and one in another subnet on another host, and is reached by both its interfaces',
     async (t) => {
       for (const address of [near.address, far.address]) {
         const { status, text } = await run(agent, `ping -c 3 -W 2 ${address}`);
         t.equal(status, 0, text);
       }
       await near.reaches(vm.address);
+      await near.reaches('10.1.2.77');
     },
   );
 
@@ -127,6 +124,9 @@ test('a QEMU guest', {
     await fabric.deleteVm('guest');
     t.equal(await guestPid(vmDirectory(fabric.state, 'guest')), undefined);
     const ports = await network.host('host1').ports();
-    t.notOk(ports.some((port) => port['portId'] === nic.instanceId));
+    t.same(
+      ports.map(({ address }) => address),
+      [near.address],
+    );
   });
 });

@@ -96,6 +96,7 @@ export async function addKernelHost(
     mac: port.mac,
     address,
     mtu,
+    further: [],
   });
   return { vm, close: () => agent.close() };
 }

@@ -22,6 +22,7 @@ import { type Fabric, startFabric } from '../../fabric/fabric.ts';
 import type { HostControl } from '../../fabric/host-control.ts';
 import type { NorthboundClient, Resource } from '../../fabric/northbound-client.ts';
 import { fabricSettings } from '../../fabric/settings.ts';
+import { vmInterfaces } from '../../fabric/vm.ts';
 import { eventually } from './eventually.ts';
 import { type Machine, machine } from './machine.ts';
 import { register, sweepStaleTopologies, uniqueFabricName, unregister } from './stale.ts';
@@ -42,15 +43,20 @@ export interface VnetSpec {
   readonly subnets: Readonly<Record<string, string | readonly [ipv4: string, ipv6: string]>>;
 }
 
-export interface MachineSpec {
-  readonly vnet: string;
-  readonly subnet: string;
+export interface MachineSpec extends InterfaceSpec {
   /** 1 for host1. */
   readonly host: number;
+  /** `none`: its interfaces get no address. Default `dhcp`. */
+  readonly configure?: 'dhcp' | 'none';
+  /** Interfaces beyond the first: the networkInterfaces are named NAME-1, NAME-2, … */
+  readonly further?: readonly InterfaceSpec[];
+}
+
+export interface InterfaceSpec {
+  readonly vnet: string;
+  readonly subnet: string;
   /** Static; default: the controller chooses. */
   readonly address?: string;
-  /** `none`: the interface gets no address. Default `dhcp`. */
-  readonly configure?: 'dhcp' | 'none';
   /** Further properties of the networkInterface. */
   readonly nic?: Readonly<Record<string, unknown>>;
 }
@@ -126,7 +132,7 @@ async function start(spec: TopologySpec): Promise<RunningTopology> {
 function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTopology {
   const machines = new Map<string, Machine>();
   const { client } = fabric;
-  return {
+  const running: RunningTopology = {
     fabric,
     client,
     vm: (name) => defined(machines.get(name), `VM ${name} of this topology`),
@@ -139,15 +145,16 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
       });
     },
     async addVm(name, spec) {
-      const subnet = await client.get<{ readonly dualStackSubnet?: object }>(subnetPath(spec));
-      const nic = await client.put(`/networkInterfaces/${name}`, {
-        resourceId: name,
-        properties: nicProperties(spec, subnet.properties.dualStackSubnet),
-      });
+      const nic = await putInterface(client, name, spec);
+      const furtherNics: Resource[] = [];
+      for (const [index, each] of (spec.further ?? []).entries()) {
+        furtherNics.push(await putInterface(client, `${name}-${index + 1}`, each));
+      }
       const record = await fabric.createVm({
         name,
         host: `host${spec.host}`,
-        nic: nic as Resource,
+        nic,
+        furtherNics,
         ...(spec.configure !== undefined && { configure: spec.configure }),
       });
       const made = machine(record);
@@ -155,9 +162,10 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
       return made;
     },
     async removeVm(name) {
+      const interfaces = vmInterfaces(running.vm(name).record);
       await fabric.deleteVm(name);
       machines.delete(name);
-      await client.delete(`/networkInterfaces/${name}`);
+      for (const { nic } of interfaces) await client.delete(nic);
     },
     drops: async (host, reason) => sumDrops(await fabric.host(host).counters(), reason),
     async stop() {
@@ -165,6 +173,17 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
       await remove();
     },
   };
+  return running;
+}
+
+async function putInterface(
+  client: NorthboundClient,
+  resourceId: string,
+  spec: InterfaceSpec,
+): Promise<Resource> {
+  const subnet = await client.get<{ readonly dualStackSubnet?: object }>(subnetPath(spec));
+  const properties = nicProperties(spec, subnet.properties.dualStackSubnet);
+  return client.put(`/networkInterfaces/${resourceId}`, { resourceId, properties });
 }
 
 function role(fabric: Fabric, name: string): Role {
@@ -209,11 +228,11 @@ function vnetProperties(name: string, spec: VnetSpec): object {
   };
 }
 
-function subnetPath({ vnet, subnet }: MachineSpec): string {
+function subnetPath({ vnet, subnet }: InterfaceSpec): string {
   return `/virtualNetworks/${vnet}/subnets/${subnet}`;
 }
 
-function nicProperties(spec: MachineSpec, ipv6Subnet: object | undefined): object {
+function nicProperties(spec: InterfaceSpec, ipv6Subnet: object | undefined): object {
   const { address } = spec;
   const ipv6 = { resourceId: 'ipv6', properties: { subnet: ipv6Subnet } };
   return {

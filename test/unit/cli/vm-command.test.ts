@@ -6,15 +6,20 @@ import { resource, type ScriptedController, scriptedController } from './scripte
 
 const INSTANCE = '00000000-0000-0000-0000-000000000001';
 
+const INSTANCE_2 = '00000000-0000-0000-0000-000000000002';
+
 async function withVm(nicInstance = INSTANCE): Promise<ScriptedController> {
   const controller = await scriptedController({
     'GET /networkInterfaces/nic1': { body: resource('/networkInterfaces/nic1', {}) },
+    'GET /networkInterfaces/nic2': {
+      body: { ...resource('/networkInterfaces/nic2', {}), instanceId: INSTANCE_2 },
+    },
   });
   await mkdir(join(controller.state, 'vms'));
   const record = {
     ...{ name: 'web1', kind: 'namespace', nic: '/networkInterfaces/nic1', portId: nicInstance },
     ...{ host: 'host1', namespace: 'weft-test-vm-web1', device: 'eth0' },
-    ...{ mac: '00-1D-D8-00-00-01', address: '10.0.0.4', mtu: 1450 },
+    ...{ mac: '00-1D-D8-00-00-01', address: '10.0.0.4', mtu: 1450, further: [] },
   };
   await writeFile(join(controller.state, 'vms', 'web1.json'), JSON.stringify(record));
   return controller;
@@ -66,6 +71,17 @@ test('one name is one VM, one interface is one VM', async (t) => {
   const sameNic = await controller.weft('vm', 'run', 'web2', '--nic', 'nic1');
   t.is(sameNic.code, 1);
   t.regex(sameNic.err, /in use by VM web1/);
+  await controller.close();
+});
+
+test('the interfaces of a VM are part of what it is', async (t) => {
+  const controller = await withVm();
+  const twice = await controller.weft('vm', 'run', 'web2', '--nic', 'nic2', '--nic', 'nic2');
+  t.is(twice.code, 2);
+  t.regex(twice.err, /named twice/);
+  const more = await controller.weft('vm', 'run', 'web1', '--nic', 'nic1', '--nic', 'nic2');
+  t.is(more.code, 1);
+  t.regex(more.err, /VM web1 runs already, on \/networkInterfaces\/nic1/);
   await controller.close();
 });
 

@@ -9,8 +9,10 @@ import {
 
 const arguments_ = qemuArguments({
   name: 'vm1',
-  tap: 'tap0',
-  mac: 0x001d_d800_0001,
+  interfaces: [
+    { tap: 'tap0', mac: 0x001d_d800_0001 },
+    { tap: 'tap1', mac: 0x001d_d800_0002 },
+  ],
   kernelPath: '/cache/vmlinuz',
 });
 
@@ -19,15 +21,23 @@ function after(flag: string): string | undefined {
   return arguments_[arguments_.indexOf(flag) + 1];
 }
 
+function allAfter(flag: string): string[] {
+  return arguments_.filter((_, index) => arguments_[index - 1] === flag);
+}
+
 test('the guest is emulated, never given to KVM, whatever /dev/kvm promises', (t) => {
   t.is(after('-accel'), 'tcg');
   t.is(after('-M'), 'q35');
   t.false(arguments_.join(' ').includes('kvm'));
 });
 
-test('the guest has the MAC of its network interface and the TAP of its namespace', (t) => {
-  t.true(after('-device')?.includes('mac=00:1d:d8:00:00:01'));
-  t.true(after('-netdev')?.includes('ifname=tap0'));
+test('each interface of the guest has the MAC of its network interface and a TAP of its namespace', (t) => {
+  const [first, second] = allAfter('-device');
+  t.regex(first ?? '', /netdev=net0,mac=00:1d:d8:00:00:01/);
+  t.regex(second ?? '', /netdev=net1,mac=00:1d:d8:00:00:02/);
+  const [tap0, tap1] = allAfter('-netdev');
+  t.regex(tap0 ?? '', /id=net0,ifname=tap0/);
+  t.regex(tap1 ?? '', /id=net1,ifname=tap1/);
 });
 
 test('virtio modules load after what they depend on', (t) => {
