@@ -59,6 +59,8 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'settings':
     case 'route-table':
     case 'service-insertion':
+    case 'edge-router':
+    case 'public-ip-address':
       return [];
   }
 }

@@ -6,7 +6,8 @@
  *     placements ─┘   (indices)  virtual-subnets ───┤   (goal-state/goal-states.ts)
  *                                ports, mappings ───┤
  *           access-control-lists, security-tags ────┤
- *                   route-tables, mirrors ──────────┘
+ *                   route-tables, mirrors ──────────┤
+ *  edges, edge-networks, public-addresses ──────────┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -20,10 +21,13 @@ import { type Document, readDocument } from './document.ts';
 import { Model, type ModelChange, type ModelView } from './model.ts';
 import { type CompilerNode, type CompilerSettings, DEFAULT_SETTINGS } from './node.ts';
 import { accessControlLists } from './nodes/access-control-lists.ts';
+import { edgeNetworks } from './nodes/edge-networks.ts';
+import { edges } from './nodes/edges.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
 import { mirrors } from './nodes/mirrors.ts';
 import { ports } from './nodes/ports.ts';
+import { publicAddresses } from './nodes/public-addresses.ts';
 import { routeTables } from './nodes/route-tables.ts';
 import { securityTags } from './nodes/security-tags.ts';
 import { virtualNetworks } from './nodes/virtual-networks.ts';
@@ -39,6 +43,9 @@ const NODES: readonly CompilerNode[] = [
   securityTags,
   routeTables,
   mirrors,
+  edges,
+  edgeNetworks,
+  publicAddresses,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -53,6 +60,9 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   auditingsettings: 'settings',
   routetables: 'route-table',
   serviceinsertions: 'service-insertion',
+  edgerouters: 'edge-router',
+  publicipaddresses: 'public-ip-address',
+  loadbalancermanager: 'settings',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */

@@ -4,13 +4,20 @@
  * them. Still nothing here trusts them: what cannot be read is left out, so that one document cannot stop the others, and
  * the caller counts it.
  *
- * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts and settings-document.ts read.
+ * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts, edge-document.ts and
+ * settings-document.ts read.
  * Other resources do not reach a goal state and are ignored. Addresses and prefixes of either family.
  */
 import { familyBits, formatIp, type IpPrefix, ipFromBytes } from '../../base/ip.ts';
 import { parseMac } from '../../base/mac.ts';
 import { parseAddressRanges } from '../model/address-ranges.ts';
 import type { JsonObject } from '../store/store.ts';
+import {
+  type EdgeRouter,
+  type PublicIpAddress,
+  readEdgeRouter,
+  readPublicIpAddress,
+} from './edge-document.ts';
 import {
   address,
   addresses,
@@ -36,6 +43,7 @@ import {
   readAuditing,
   readAuditingSettings,
   readCards,
+  readLoadBalancerManager,
   readPortSettings,
   readVirtualNetworkManager,
   readVirtualSwitchManager,
@@ -45,6 +53,8 @@ import {
 
 /** Resource paths and resourceIds compare case-insensitively: a Ref is lower-cased, `/virtualnetworks/blue/subnets/web`. */
 export type Ref = string;
+
+export type { EdgeRouter, PublicIpAddress } from './edge-document.ts';
 
 /** 4 or 16 bytes, network order. */
 export type AddressBytes = Uint8Array;
@@ -73,6 +83,8 @@ export interface LogicalSubnet {
   /** Of the prefix's family. */
   readonly gateway: AddressBytes | undefined;
   readonly dnsServers: readonly AddressBytes[];
+  /** Its addresses are of the outside. */
+  readonly isPublic: boolean;
 }
 
 export interface VirtualNetwork {
@@ -132,6 +144,7 @@ export interface IpConfiguration {
   readonly address: AddressBytes;
   readonly accessControlList: Ref | undefined;
   readonly serviceInsertion: Ref | undefined;
+  readonly publicAddress: Ref | undefined;
 }
 
 export type Document =
@@ -143,7 +156,9 @@ export type Document =
   | SecurityTag
   | Settings
   | RouteTable
-  | ServiceInsertion;
+  | ServiceInsertion
+  | EdgeRouter
+  | PublicIpAddress;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
@@ -157,6 +172,9 @@ const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Docume
   auditingsettings: readAuditingSettings,
   routetables: readRouteTable,
   serviceinsertions: readServiceInsertion,
+  edgerouters: readEdgeRouter,
+  publicipaddresses: readPublicIpAddress,
+  loadbalancermanager: readLoadBalancerManager,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -173,9 +191,9 @@ export function referencesOf(document: Document): readonly Ref[] {
     case 'network-interface':
       return [
         ...document.securityTags,
-        ...document.ipConfigurations.flatMap(({ subnet, accessControlList, serviceInsertion }) => [
-          subnet,
-          ...present(accessControlList, serviceInsertion),
+        ...document.ipConfigurations.flatMap((each) => [
+          each.subnet,
+          ...present(each.accessControlList, each.serviceInsertion, each.publicAddress),
         ]),
       ];
     case 'virtual-network':
@@ -196,11 +214,14 @@ export function referencesOf(document: Document): readonly Ref[] {
       ];
     case 'service-insertion':
       return [document.collector];
+    case 'edge-router':
+      return document.portForwards.flatMap(({ to }) => present(to));
     case 'server':
     case 'logical-network':
     case 'security-tag':
     case 'settings':
     case 'route-table':
+    case 'public-ip-address':
       return [];
   }
 }
@@ -245,7 +266,8 @@ function readLogicalNetwork(id: string, value: JsonObject): LogicalNetwork {
       ({ length }) => 8 * length === familyBits(prefix.family),
     );
     const dnsServers = addresses(properties['dnsServers']);
-    return [{ ref: refOf(resourceRef), prefix, gateway, dnsServers }];
+    const isPublic = properties['isPublic'] === true;
+    return [{ ref: refOf(resourceRef), prefix, gateway, dnsServers, isPublic }];
   });
   return { kind: 'logical-network', id, subnets };
 }
@@ -353,5 +375,6 @@ function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
     address: bytes,
     accessControlList: reference(properties['accessControlList']),
     serviceInsertion: reference(properties['serviceInsertion']),
+    publicAddress: reference(properties['publicIPAddress']),
   };
 }

@@ -3,18 +3,22 @@
  * constant time; nothing is ever searched for by walking all interfaces. `set` and `place` are the only ways to change it
  * and say what changed, in terms that nodes understand.
  */
+import { compareIpPrefixes, type IpPrefix } from '../../base/ip.ts';
 import {
   addressText,
   type Document,
+  type EdgeRouter,
   type LogicalNetwork,
   type LogicalSubnet,
   type NetworkInterface,
+  type PublicIpAddress,
   type Ref,
   referencesOf,
   type Server,
   type VirtualNetwork,
   type VirtualSubnet,
 } from './document.ts';
+import { partsOf } from './edge-document.ts';
 import type { ServiceInsertion } from './mirror-document.ts';
 import type { AccessControlList, RouteTable, SecurityTag } from './policy-document.ts';
 import type { Settings } from './settings-document.ts';
@@ -50,6 +54,12 @@ export type ModelChange =
       readonly before?: ServiceInsertion;
       readonly after?: ServiceInsertion;
     }
+  | { readonly kind: 'edge-router'; readonly before?: EdgeRouter; readonly after?: EdgeRouter }
+  | {
+      readonly kind: 'public-ip-address';
+      readonly before?: PublicIpAddress;
+      readonly after?: PublicIpAddress;
+    }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
 
 /** A virtual subnet with the network it is in. */
@@ -68,7 +78,11 @@ export interface ModelView {
   readonly settings: ReadonlyMap<string, Settings>;
   readonly routeTables: ReadonlyMap<string, RouteTable>;
   readonly serviceInsertions: ReadonlyMap<string, ServiceInsertion>;
+  readonly edgeRouters: ReadonlyMap<string, EdgeRouter>;
+  readonly publicIpAddresses: ReadonlyMap<string, PublicIpAddress>;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
+  /** Of logical subnets whose addresses are of the outside, in address order. */
+  publicPrefixes(): readonly IpPrefix[];
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined;
   /** Ids of interfaces with an ipConfiguration in the subnet, whether it exists or not. */
   interfacesInSubnet(ref: Ref): Iterable<string>;
@@ -82,7 +96,7 @@ export interface ModelView {
   placedOn(serverId: string): Iterable<string>;
   /** Id of the server an interface is attached to. */
   serverIdOf(interfaceInstanceId: string): string | undefined;
-  /** The document an instanceId belongs to; a virtual subnet is answered with its network. */
+  /** The document an instanceId belongs to; a virtual subnet is answered with its network, a part of an edge with the edge. */
   byInstanceId(instanceId: string): Document | undefined;
 }
 
@@ -95,6 +109,8 @@ export class Model implements ModelView {
   readonly settings: Map<string, Settings> = new Map();
   readonly routeTables: Map<string, RouteTable> = new Map();
   readonly serviceInsertions: Map<string, ServiceInsertion> = new Map();
+  readonly edgeRouters: Map<string, EdgeRouter> = new Map();
+  readonly publicIpAddresses: Map<string, PublicIpAddress> = new Map();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
@@ -109,6 +125,13 @@ export class Model implements ModelView {
 
   logicalSubnet(ref: Ref): LogicalSubnet | undefined {
     return this.#logicalSubnets.get(ref);
+  }
+
+  publicPrefixes(): readonly IpPrefix[] {
+    return [...this.#logicalSubnets.values()]
+      .filter(({ isPublic }) => isPublic)
+      .map(({ prefix }) => prefix)
+      .sort(compareIpPrefixes);
   }
 
   virtualSubnet(ref: Ref): SubnetInNetwork | undefined {
@@ -181,6 +204,16 @@ export class Model implements ModelView {
       case 'service-insertion':
         return this.#setServiceInsertion(
           this.serviceInsertions.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'edge-router':
+        return this.#setEdgeRouter(
+          this.edgeRouters.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'public-ip-address':
+        return this.#setPublicIpAddress(
+          this.publicIpAddresses.get(id),
           after?.kind === kind ? after : undefined,
         );
       case 'route-table':
@@ -284,6 +317,30 @@ export class Model implements ModelView {
     if (before === undefined && after === undefined) return undefined;
     this.#replace(this.serviceInsertions, before, after);
     return { kind: 'service-insertion', ...pair(before, after) };
+  }
+
+  #setEdgeRouter(
+    before: EdgeRouter | undefined,
+    after: EdgeRouter | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.edgeRouters, before, after);
+    for (const { instanceId } of before === undefined ? [] : partsOf(before)) {
+      this.#byInstanceId.delete(instanceId);
+    }
+    for (const { instanceId } of after === undefined ? [] : partsOf(after)) {
+      if (after !== undefined) this.#byInstanceId.set(instanceId, after);
+    }
+    return { kind: 'edge-router', ...pair(before, after) };
+  }
+
+  #setPublicIpAddress(
+    before: PublicIpAddress | undefined,
+    after: PublicIpAddress | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.publicIpAddresses, before, after);
+    return { kind: 'public-ip-address', ...pair(before, after) };
   }
 
   #setRouteTable(

@@ -60,6 +60,17 @@ export function mirrorScope(instanceId: string): string {
   return `mirror/${instanceId}`;
 }
 
+export function edgeScope(edgeId: string): string {
+  return `edge/${edgeId}`;
+}
+
+/** Public addresses, which every edge knows. */
+export const PUBLIC_SCOPE = 'public';
+
+export function edgeTarget(edgeId: string): string {
+  return `edge/${edgeId}`;
+}
+
 /** The target that realises a server: its switch. */
 export function hostTarget(serverId: string): string {
   return `host/${serverId}`;

@@ -2,8 +2,9 @@
  * Reads settings that documents carry beside what they are: the singletons that concern every switch (MS-NCNBI §3.1.5.19, .20, .26), the
  * portSettings of networkInterfaces (§3.1.5.11) and what servers say about their cards. Called by document.ts; as careful as it.
  */
+import type { IpPrefix } from '../../base/ip.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
-import { children, list, object, references, text } from './json-fields.ts';
+import { addressPrefix, children, list, object, references, text } from './json-fields.ts';
 
 /** One singleton; a field is absent where the singleton does not say it, or is another one. */
 export interface Settings {
@@ -13,6 +14,8 @@ export interface Settings {
   readonly qos?: GlobalQos;
   readonly metering?: boolean;
   readonly auditDirectory?: string;
+  /** Neither these sources nor these destinations are translated. */
+  readonly natExemptions?: readonly IpPrefix[];
 }
 
 export interface GlobalQos {
@@ -48,6 +51,15 @@ export interface ServerCard {
   readonly subnets: readonly string[];
   /** Mbit/s; 0: not known. */
   readonly mbps: number;
+}
+
+export function readLoadBalancerManager(_id: string, value: JsonObject): Settings {
+  const exemptions = list(object(value['properties'])['outboundNatIPExemptions']);
+  return {
+    kind: 'settings',
+    id: 'loadbalancermanager',
+    natExemptions: exemptions.flatMap((text) => addressPrefix(text) ?? []),
+  };
 }
 
 export function readVirtualSwitchManager(_id: string, value: JsonObject): Settings {

@@ -74,3 +74,29 @@ export function securityTagKey(vnetInstanceId: string, tagInstanceId: string): s
 export function routeTableKey(instanceId: string): string {
   return `routetable/${instanceId}`;
 }
+
+export const EDGE_KEY = 'edge';
+
+export function bgpRouterKey(instanceId: string): string {
+  return `bgprouter/${instanceId}`;
+}
+
+export function bgpPeerKey(instanceId: string): string {
+  return `bgppeer/${instanceId}`;
+}
+
+export function policyMapKey(instanceId: string): string {
+  return `policymap/${instanceId}`;
+}
+
+export function publicAddressKey(instanceId: string): string {
+  return `publicip/${instanceId}`;
+}
+
+export function natPoolKey(instanceId: string): string {
+  return `natpool/${instanceId}`;
+}
+
+export function portForwardKey(instanceId: string): string {
+  return `portforward/${instanceId}`;
+}

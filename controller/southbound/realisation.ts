@@ -7,15 +7,24 @@
  * cannot hold it; InProgress until its host has answered; Warning where the host itself has a fault; else Success. A
  * virtualNetwork and a virtual subnet sum up the hosts that hold it: Warning where some are away, Failure where all are or
  * where one refuses a part of it; so does an accessControlList and a routeTable, which warns also of routes that nothing serves. A
- * server is its host.
+ * server is its host, an edge router its edge; a public address that leads somewhere is the edges' that hold it.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { Compiler } from '../compiler/compiler.ts';
-import type { NetworkInterface, Server, VirtualNetwork } from '../compiler/document.ts';
+import type {
+  EdgeRouter,
+  NetworkInterface,
+  PublicIpAddress,
+  Server,
+  VirtualNetwork,
+} from '../compiler/document.ts';
+import { holderOf } from '../compiler/edges.ts';
 import {
   accessControlListScope,
+  edgeTarget,
   hostTarget,
+  PUBLIC_SCOPE,
   routeTableScope,
   virtualNetworkScope,
 } from '../compiler/node.ts';
@@ -23,8 +32,10 @@ import type { RouteTable } from '../compiler/policy-document.ts';
 import type { TargetKey } from '../goal-state/goal-states.ts';
 import {
   accessControlListKey,
+  EDGE_KEY,
   HOST_KEY,
   portKey,
+  publicAddressKey,
   routeTableKey,
   virtualNetworkKey,
   virtualSubnetKey,
@@ -60,6 +71,7 @@ interface Judgement {
 }
 
 const SWITCH = 'VirtualSwitch';
+const EDGE = 'EdgeRouter';
 const NETWORK_MANAGER = 'VirtualNetworkManager';
 
 export function realisedState(options: RealisationOptions): RealisedState {
@@ -104,7 +116,7 @@ class Realised implements RealisedState {
       softwareVersion: target.softwareVersion,
       since: target.since,
       resourceCount: this.#compiler.slice(target.key)?.resources.size ?? 0,
-      faults: [...target.faults.values()].map(detailOf),
+      faults: [...target.faults.values()].map((fault) => detailOf(fault, target)),
     }));
   }
 
@@ -139,6 +151,10 @@ class Realised implements RealisedState {
       }
       case 'route-table':
         return written(this.#judgeRouteTable(document));
+      case 'edge-router':
+        return written(this.#judgeEdge(document, instanceId));
+      case 'public-ip-address':
+        return written(this.#judgePublicAddress(document));
       case 'logical-network':
       case 'security-tag':
       case 'settings':
@@ -177,14 +193,14 @@ class Realised implements RealisedState {
     }
     const fault = target.faults.get(port);
     if (fault !== undefined) {
-      return { status: ConfigurationStatus.Failure, details: [detailOf(fault)], at };
+      return { status: ConfigurationStatus.Failure, details: [detailOf(fault, target)], at };
     }
     if (target.ledger.isOutstanding(port)) {
       return { status: ConfigurationStatus.InProgress, details: [], at };
     }
     const own = target.faults.get(HOST_KEY);
     if (own === undefined) return { status: ConfigurationStatus.Success, details: [], at };
-    return { status: ConfigurationStatus.Warning, details: [detailOf(own)], at };
+    return { status: ConfigurationStatus.Warning, details: [detailOf(own, target)], at };
   }
 
   #judgeServer(server: Server): Judgement {
@@ -199,13 +215,50 @@ class Realised implements RealisedState {
     if (target?.session === undefined) {
       return { status: ConfigurationStatus.Failure, details: [away(key, target)], at };
     }
-    const details = [...target.faults.values()].map(detailOf);
+    const details = [...target.faults.values()].map((fault) => detailOf(fault, target));
     if (target.faults.has(HOST_KEY)) return { status: ConfigurationStatus.Failure, details, at };
     if (target.ledger.isOutstanding(HOST_KEY)) {
       return { status: ConfigurationStatus.InProgress, details, at };
     }
     const status = details.length > 0 ? ConfigurationStatus.Warning : ConfigurationStatus.Success;
     return { status, details, at };
+  }
+
+  /** `instanceId`: of the edge, or of what belongs to it. */
+  #judgeEdge(edge: EdgeRouter, instanceId: string): Judgement {
+    const key = edgeTarget(edge.id);
+    const target = this.#hub.target(key);
+    const at = target?.heardAt ?? this.#startedAt;
+    if (target?.session === undefined) {
+      const details = [{ ...away(key, target), code: 'HostUnreachable' }];
+      return { status: ConfigurationStatus.Failure, details, at };
+    }
+    const isWhole = instanceId === edge.instanceId;
+    const belongs = (each: string) => isWhole || each.endsWith(`/${instanceId}`);
+    const faults = [...target.faults.values()].filter((fault) => belongs(fault.key));
+    const details = faults.map((fault) => detailOf(fault, target));
+    if (faults.some((fault) => !isWhole || fault.key === EDGE_KEY)) {
+      return { status: ConfigurationStatus.Failure, details, at };
+    }
+    const keys = target.ledger.outstandingKeys();
+    if (keys === undefined || keys.some(belongs)) {
+      return { status: ConfigurationStatus.InProgress, details, at };
+    }
+    const status = details.length > 0 ? ConfigurationStatus.Warning : ConfigurationStatus.Success;
+    return { status, details, at };
+  }
+
+  /** An address that nobody has leads nowhere, and nothing is wrong with that. */
+  #judgePublicAddress({ id, instanceId }: PublicIpAddress): Judgement {
+    const key = publicAddressKey(instanceId);
+    const judged = this.#judgeShared(PUBLIC_SCOPE, (each) => each === key);
+    if (holderOf(id, this.#compiler.model) === undefined) {
+      return { ...judged, status: ConfigurationStatus.Uninitialized };
+    }
+    if (judged.status !== ConfigurationStatus.Uninitialized) return judged;
+    const message = 'there is no edge router that leads to it: create /edgeRouters/{id}';
+    const details = [{ source: NETWORK_MANAGER, code: 'PolicyConfigurationFailure', message }];
+    return { ...judged, status: ConfigurationStatus.Failure, details };
   }
 
   /** `instanceId`: of the network, or of one of its subnets. */
@@ -243,7 +296,7 @@ class Realised implements RealisedState {
       for (const fault of target.faults.values()) {
         if (!belongs(fault.key)) continue;
         refused = true;
-        details.push({ ...detailOf(fault), source: `${SWITCH} ${target.id}` });
+        details.push({ ...detailOf(fault, target), source: `${sourceOf(target)} ${target.id}` });
       }
       const keys = target.ledger.outstandingKeys();
       outstanding ||= keys === undefined || keys.some(belongs);
@@ -279,14 +332,18 @@ function keyFilter(network: VirtualNetwork, instanceId: string): (key: string) =
 function away(key: TargetKey, target: Target | undefined): ConfigurationDetail {
   const since = target === undefined ? '' : ` since ${new Date(target.since).toISOString()}`;
   return {
-    source: SWITCH,
+    source: key.startsWith('edge/') ? EDGE : SWITCH,
     code: 'HostNotConnectedToController',
     message: `'${key}' is not connected to the controller${since}; it goes on with the goal state it has`,
   };
 }
 
-function detailOf(fault: ResourceError): ConfigurationDetail {
-  return { source: SWITCH, code: fault.code, message: `${fault.key}: ${fault.message}` };
+function detailOf(fault: ResourceError, target: Target): ConfigurationDetail {
+  return { source: sourceOf(target), code: fault.code, message: `${fault.key}: ${fault.message}` };
+}
+
+function sourceOf({ kind }: Target): string {
+  return kind === 'edge' ? EDGE : SWITCH;
 }
 
 function written({ status, details, at }: Judgement): ConfigurationState {

@@ -3,6 +3,7 @@
  * configurationState of a routeTable says beside what hosts answered; packets to such routes are dropped and counted there.
  */
 import { formatIp, formatIpPrefix } from '../../base/ip.ts';
+import { isServing } from '../compiler/edges.ts';
 import type { ModelView } from '../compiler/model.ts';
 import { connectedPeerings, networkRef } from '../compiler/peering.ts';
 import type { Route, RouteTable } from '../compiler/policy-document.ts';
@@ -43,7 +44,9 @@ function reason(
 ): string | undefined {
   switch (nextHopType) {
     case 'Internet':
-      return 'there is no edge to the Internet';
+      return [...model.edgeRouters.values()].some(isServing)
+        ? undefined
+        : 'there is no edge to the Internet';
     case 'VirtualNetworkGateway':
       return 'there is no gateway';
     case 'VnetLocal':

@@ -335,6 +335,7 @@ export interface EdgeSettings {
   readonly mac: number;
   readonly providerGateway: Uint8Array;
   readonly outside: readonly OutsideInterface[];
+  readonly natExemptions: readonly Prefix[];
 }
 
 export interface OutsideInterface {
@@ -1593,6 +1594,12 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "OutsideInterface",
                       "id": 7
+                    },
+                    "natExemptions": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 8,
+                      "protoName": "nat_exemptions"
                     }
                   }
                 },

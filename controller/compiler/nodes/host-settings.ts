@@ -3,15 +3,18 @@
  * that has no provider address yet gets nothing, and so is no target.
  */
 import {
+  type EdgeEndpoint,
   type FlowLogSettings,
   OutboundReservedMode,
   type SwitchQos,
 } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { HOST_KEY, resourceContent } from '../../goal-state/resource.ts';
-import type { Ref, Server } from '../document.ts';
+import type { AddressBytes, EdgeRouter, Ref, Server } from '../document.ts';
+import { edgeMac } from '../edges.ts';
 import type { ModelView } from '../model.ts';
 import { type CompilerNode, hostScope, hostTarget, KBPS_PER_MBPS, VXLAN_PORT } from '../node.ts';
+import type { Replaced } from '../policy.ts';
 import type { GlobalQos, ServerCard, Settings } from '../settings-document.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -34,12 +37,15 @@ export const hostSettings: CompilerNode = {
       case 'settings':
         // Rare, and as good as every server is concerned.
         return 'unhandled';
+      case 'edge-router':
+        return sameEndpoint(change) ? [] : 'unhandled';
       case 'virtual-network':
       case 'network-interface':
       case 'access-control-list':
       case 'security-tag':
       case 'route-table':
       case 'service-insertion':
+      case 'public-ip-address':
       case 'placement':
         return [];
     }
@@ -64,8 +70,7 @@ export const hostSettings: CompilerNode = {
         dnsForwarders: subnet?.dnsServers ?? [],
         ...(qos !== undefined && { qos: qosMessage(qos, server) }),
         metering: setting('metering', model) ?? false,
-        // No edge router exists yet: nothing leads out.
-        edges: [],
+        edges: edgesFor(providerAddress, model),
         ...(flowLog !== undefined && { flowLog }),
       },
     });
@@ -76,6 +81,24 @@ export const hostSettings: CompilerNode = {
     };
   },
 };
+
+/** Whether hosts see the edge as they saw it. */
+function sameEndpoint({ before, after }: Replaced<EdgeRouter>): boolean {
+  const seen = (edge: EdgeRouter | undefined) =>
+    `${edge?.resourceRef} ${edge?.providerAddress?.join('.')}`;
+  return seen(before) === seen(after);
+}
+
+/** Those that a host with this address can reach, by their names. */
+function edgesFor(own: AddressBytes, model: ModelView): EdgeEndpoint[] {
+  return [...model.edgeRouters.values()]
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .flatMap(({ providerAddress, resourceRef }) =>
+      providerAddress?.length === own.length
+        ? [{ providerAddress, mac: edgeMac(providerAddress), resourceRef }]
+        : [],
+    );
+}
 
 /** What the singletons say; no two of them say the same thing. */
 function setting<K extends keyof Settings>(name: K, model: ModelView): Settings[K] | undefined {

@@ -20,6 +20,7 @@ import {
   serviceInsertionDocument,
   virtualNetworkDocument,
 } from '../../../fixtures/desired-documents.ts';
+import { edgeRouterDocument, publicIpAddressDocument } from '../../../fixtures/edge-documents.ts';
 
 const HOSTS = ['h1', 'h2', 'h3'];
 const NETWORKS = ['blue', 'red', 'green'];
@@ -30,6 +31,11 @@ const TAGS = ['front', 'back'];
 const listRef = fc.constantFrom(undefined, ...LISTS.map((id) => `/accessControlLists/${id}`));
 const TABLES = ['via', 'none'];
 const tableRef = fc.constantFrom(undefined, ...TABLES.map((id) => `/routeTables/${id}`));
+const PUBLIC_ADDRESSES = ['a', 'b'];
+const publicRef = fc.constantFrom(
+  undefined,
+  ...PUBLIC_ADDRESSES.map((id) => `/publicIPAddresses/${id}`),
+);
 const mirrorRef = fc.constantFrom(undefined, '/serviceInsertions/tap');
 const tagRefs = fc.subarray(TAGS.map((id) => `/securityTags/${id}`));
 /** An optional property that is absent rather than undefined. */
@@ -129,6 +135,7 @@ const interfaceChange = fc
         address,
         list: listRef,
         mirror: mirrorRef,
+        publicAddress: publicRef,
       }),
       { minLength: 1, maxLength: 2 },
     ),
@@ -142,16 +149,67 @@ const interfaceChange = fc
             id,
             mac: '001DD8000001',
             instanceId: `nic-${id}${again}`,
-            addresses: addresses.map(({ list, mirror, ...rest }) => ({
+            addresses: addresses.map(({ list, mirror, publicAddress, ...rest }) => ({
               ...rest,
               ...some('accessControlList', list),
               ...some('serviceInsertion', mirror),
+              ...some('publicAddress', publicAddress),
             })),
             securityTags,
           })
         : undefined,
     ),
   );
+const edgeChange = fc
+  .record({
+    id: fc.constantFrom('e1', 'e2'),
+    present: fc.boolean(),
+    generation,
+    providerAddress: fc.constantFrom(undefined, '192.0.2.20', '2001:db8:ffff::20'),
+    asNumber: fc.constantFrom(undefined, '64600'),
+    networks: fc.constantFrom(undefined, ['198.51.100.0/24']),
+    peers: fc.subarray([{ address: '192.0.2.1', policyMapIn: 'in' }, { address: '192.0.2.9' }]),
+    policyMaps: fc.subarray(['in']),
+    natPools: fc.subarray([['203.0.113.240', '203.0.113.241']] as const),
+    forwards: fc.subarray(NICS.map((nic) => `/networkInterfaces/${nic}/ipConfigurations/ip0`)),
+  })
+  .map(({ id, present, generation: again, providerAddress, asNumber, networks, ...rest }) =>
+    document(
+      `edgerouters/${id}`,
+      present
+        ? edgeRouterDocument({
+            id,
+            instanceId: `edge-${id}${again}`,
+            ...some('providerAddress', providerAddress),
+            ...some('asNumber', asNumber),
+            ...some('networks', networks),
+            ...rest,
+          })
+        : undefined,
+    ),
+  );
+const publicAddressChange = fc
+  .record({ id: fc.constantFrom(...PUBLIC_ADDRESSES), present: fc.boolean(), generation })
+  .map(({ id, present, generation: again }) =>
+    document(
+      `publicipaddresses/${id}`,
+      present
+        ? publicIpAddressDocument(id, `203.0.113.${id === 'a' ? 1 : 2}`, `public-${id}${again}`)
+        : undefined,
+    ),
+  );
+const publicNetworkChange = fc.boolean().map((isPublic) =>
+  document('logicalnetworks/outside', {
+    properties: {
+      subnets: [
+        {
+          resourceRef: '/logicalNetworks/outside/subnets/s',
+          properties: { addressPrefix: '203.0.113.0/24', isPublic },
+        },
+      ],
+    },
+  }),
+);
 const mirrorChange = fc
   .record({ present: fc.boolean(), generation, collector: fc.constantFrom(...NICS) })
   .map(({ present, generation: again, collector }) =>
@@ -169,6 +227,8 @@ const settingsChange = fc
     ['virtualnetworkmanager', { enableMetering: true }],
     ['virtualnetworkmanager', undefined],
     ['auditingsettings', { outputDirectory: '/var/log/audit' }],
+    ['loadbalancermanager', { outboundNatIPExemptions: ['203.0.113.1/32'] }],
+    ['loadbalancermanager', { outboundNatIPExemptions: [] }],
   )
   .map(([collection, properties]) =>
     document(
@@ -303,10 +363,28 @@ const GROUND = {
               subnet: `/virtualNetworks/${NETWORKS[at % NETWORKS.length]}/subnets/web`,
               address: `10.0.0.${4 + at}`,
               accessControlList: '/accessControlLists/shut',
+              ...(at < PUBLIC_ADDRESSES.length && {
+                publicAddress: `/publicIPAddresses/${PUBLIC_ADDRESSES[at]}`,
+              }),
             },
           ],
         }),
       ),
+    ),
+    ...PUBLIC_ADDRESSES.map((id, at) =>
+      document(`publicipaddresses/${id}`, publicIpAddressDocument(id, `203.0.113.${1 + at}`)),
+    ),
+    document(
+      'edgerouters/e1',
+      edgeRouterDocument({
+        id: 'e1',
+        providerAddress: '192.0.2.20',
+        asNumber: '64600',
+        peers: [{ address: '192.0.2.1', policyMapIn: 'in' }],
+        policyMaps: ['in'],
+        natPools: [['203.0.113.240', '203.0.113.241']],
+        forwards: ['/networkInterfaces/n1/ipConfigurations/ip0'],
+      }),
     ),
   ],
   placements: NICS.map((id, at) => ({
@@ -330,6 +408,9 @@ const inputs = fc.array(
         listChange,
         tagChange,
         tableChange,
+        edgeChange,
+        publicAddressChange,
+        publicNetworkChange,
       ),
       { maxLength: 3 },
     ),
@@ -412,8 +493,8 @@ function onlyKnown(
       target,
       Object.fromEntries(
         Object.entries(slice).map(([key, resource]) => {
-          // Each host's own settings have the same key.
-          const isOne = key !== 'host' && !key.startsWith('mapping/');
+          // Each host's own settings have the same key, and each edge's.
+          const isOne = !['host', 'edge'].includes(key) && !key.startsWith('mapping/');
           const known = isOne ? previewed.get(key) : undefined;
           return [key, known ?? resource];
         }),
