@@ -9,5 +9,7 @@ export const PROGRESS_REDRAW_INTERVAL: Millis = millis(250);
 export const ROWS_DEFAULT = 50;
 /** Most rows one command asks a role for. */
 export const ROWS_MAX = 10_000;
+/** Between two looks at what has been logged, with --follow. */
+export const FLOW_LOG_POLL_INTERVAL: Millis = millis(1000);
 /** Between two looks at what a capture has recorded. */
 export const CAPTURE_POLL_INTERVAL: Millis = millis(100);

@@ -9,6 +9,7 @@ import { addCaptureCommand } from './commands/capture.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDropsCommand } from './commands/drops.ts';
 import { addFabricCommands } from './commands/fabric.ts';
+import { addFlowLogCommand } from './commands/flow-log.ts';
 import { addFlowsCommand } from './commands/flows.ts';
 import { addMirrorCommands } from './commands/mirror.ts';
 import { addNicCommands } from './commands/nic.ts';
@@ -65,6 +66,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addVmCommands(program, session);
   addPortCommands(program, session);
   addFlowsCommand(program, session);
+  addFlowLogCommand(program, session);
   addTraceCommand(program, session);
   addDropsCommand(program, session);
   addRouteQuestions(program, session);

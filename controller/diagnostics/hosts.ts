@@ -33,11 +33,11 @@ export interface FromHosts<T> {
   readonly missing: readonly { readonly host: string; readonly reason: string }[];
 }
 
-/** Asks every host, or the one of this name; names compare without case. */
+/** Asks every host, or the one of this name; names compare without case. All the same, or each its own. */
 export async function askAll<M extends Method>(
   { realised, ask }: Explained,
   method: M,
-  question: Question<M>,
+  question: Question<M> | ((host: string) => Question<M>),
   only?: string,
 ): Promise<FromHosts<Answer<M>>> {
   const isAsked = (id: string) => only === undefined || id.toLowerCase() === only.toLowerCase();
@@ -47,7 +47,8 @@ export async function askAll<M extends Method>(
   await Promise.all(
     hosts.map(async ({ id: host }) => {
       try {
-        answers.push({ host, answer: await ask(host, method, question) });
+        const own = typeof question === 'function' ? question(host) : question;
+        answers.push({ host, answer: await ask(host, method, own) });
       } catch (thrown) {
         missing.push({ host, reason: messageOf(thrown) });
       }

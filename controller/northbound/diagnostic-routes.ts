@@ -4,12 +4,14 @@
  */
 import type Type from 'typebox';
 import { messageOf } from '../../base/errors.ts';
+import { FLOW_LOG_PAGE_MAX } from '../../schema/southbound/diagnostics/flow-log.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
 import { mismatch, type Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { type FlowEnd, parseFlowEnd } from '../diagnostics/flow-end.ts';
+import { type JoinedFlowLog, joinedFlowLog, parsePositions } from '../diagnostics/flow-log.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
@@ -64,6 +66,26 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       const question = { portId: nic.instanceId, limit: limitOf(query) };
       const { flows } = await context.ask(host, 'flows', question);
       return { value: flows.map((flow) => ({ host, ...named(context, flow) })), missing: [] };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'flowLog',
+    query: '?limit=&after=',
+    summary:
+      'newest records of the flow logs of all hosts: what rules with logging have decided, what the flows that they allow have carried; ' +
+      '`after`: what has come since the answer that had it',
+    answer: (context, call) => flowLog(context, call),
+  },
+  {
+    method: 'GET',
+    path: 'networkInterfaces/{id}/flowLog',
+    query: '?limit=&after=',
+    summary: 'newest records of the flow logs about one network interface',
+    answer: (context, call) => {
+      const nic = findInterface(context, call.id);
+      if (nic === undefined) throw noInterface(call.id);
+      return flowLog(context, call, nic.instanceId);
     },
   },
   {
@@ -222,12 +244,27 @@ function idIn(pattern: string, segments: readonly string[]): string | undefined 
   return id;
 }
 
+function noInterface(id: string): NorthboundFault {
+  return fault('NotFound', `there is no network interface '${id}'`, id);
+}
+
+function flowLog(context: Explained, { query }: Call, portId?: string): Promise<JoinedFlowLog> {
+  const limit = limitOf(query, { usual: FLOWS_LIMIT.usual, max: FLOW_LOG_PAGE_MAX });
+  const after = query.get('after');
+  const positions = after === null ? undefined : parsePositions(after);
+  if (after !== null && positions === undefined) {
+    const message = `'${after}' is not what an earlier answer says in 'after'`;
+    throw fault('InvalidParameterValue', message, 'after');
+  }
+  return joinedFlowLog(context, limit, { portId, positions });
+}
+
 function attached(
   context: Explained,
   id: string,
 ): { readonly nic: Resource; readonly host: string } {
   const nic = findInterface(context, id);
-  if (nic === undefined) throw fault('NotFound', `there is no network interface '${id}'`, id);
+  if (nic === undefined) throw noInterface(id);
   const host = hostOf(context, nic);
   if (host !== undefined) return { nic, host };
   const message = `${nic.ref} is attached to no host, so no switch knows it`;

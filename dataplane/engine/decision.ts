@@ -31,9 +31,11 @@ export interface Decision {
 export class DecisionLog {
   readonly #notes: Note[] = Array.from({ length: DECISIONS_MAX }, () => ({ ...BLANK }));
   #count = 0;
+  #logged = 0;
 
   clear(): void {
     this.#count = 0;
+    this.#logged = 0;
   }
 
   note(port: number, direction: Direction, layer: string, group: string, rule: Rule): void {
@@ -45,6 +47,7 @@ export class DecisionLog {
     note.group = group;
     note.rule = rule;
     this.#count += 1;
+    if (rule.isLogged === true) this.#logged += 1;
   }
 
   /** Counts each decision at its rule. For packets that are really forwarded; a question what would happen leaves the counters alone. */
@@ -53,6 +56,21 @@ export class DecisionLog {
       const counter = this.#notes[index]?.rule.counter;
       if (counter !== undefined) counter.decisions += 1;
     }
+  }
+
+  /** Decisions at this port that belong into the flow log. */
+  loggedAt(port: number): readonly LoggedDecision[] {
+    if (this.#logged === 0) return NOTHING_LOGGED;
+    const notes = this.#notes.slice(0, this.#count);
+    return notes
+      .filter((note) => note.port === port && note.rule.isLogged === true)
+      .map(({ rule, direction }) => ({ rule, direction }));
+  }
+
+  /** Has a rule of this port ended the walk? */
+  isDeniedAt(port: number): boolean {
+    const note = this.#count === 0 ? undefined : this.#notes[this.#count - 1];
+    return note?.port === port && note.rule.action.kind === 'deny';
   }
 
   /** The notes in words, first decision first. Without names, ports and peers are told by number. */
@@ -74,6 +92,13 @@ export class DecisionLog {
     return this.#count === 0 ? undefined : this.#notes[this.#count - 1]?.rule;
   }
 }
+
+export interface LoggedDecision {
+  readonly rule: Rule;
+  readonly direction: Direction;
+}
+
+const NOTHING_LOGGED: readonly LoggedDecision[] = [];
 
 /** What people call the numbers that actions go by. */
 export interface Names {

@@ -69,6 +69,14 @@ export interface FlowBinding {
   readonly frame: Frame;
 }
 
+/** Told of the flows that it watches, before what they have counted is gone. */
+export interface FlowWatcher {
+  /** The entry is about to count from zero. */
+  onCleared(flow: FlowIndex): void;
+  /** The flow is about to be forgotten; it is watched no longer. */
+  onRemoved(flow: FlowIndex): void;
+}
+
 /** Where a frame has the upper two and the lower four octets of its source MAC. */
 const MAC_HIGH_AT = 6;
 const MAC_LOW_AT = 8;
@@ -82,6 +90,9 @@ export class FlowTable {
   readonly #owner: Uint16Array;
   /** Grows when a pair's number goes to another flow, or one of its entries to another key. */
   readonly #generation: Uint32Array;
+  /** By pair: 1 if somebody watches it. */
+  readonly #isWatched: Uint8Array;
+  #watcher: FlowWatcher | undefined;
   /** Pairs each owner may have. */
   readonly #ownedMax: Uint32Array;
   readonly #lists: PairLists;
@@ -112,6 +123,7 @@ export class FlowTable {
     this.#state = new Uint8Array(flowsMax);
     this.#owner = new Uint16Array(flowsMax);
     this.#generation = new Uint32Array(flowsMax);
+    this.#isWatched = new Uint8Array(flowsMax);
     this.#ownedMax = new Uint32Array(ownersMax).fill(parts.limits.flowsPerOwnerMax);
     this.#statistics =
       parts.statistics ?? new FlowStatistics(new Float64Array(ownersMax * FLOW_COUNTS));
@@ -132,6 +144,19 @@ export class FlowTable {
   /** Bounds the flows of one owner; undefined: by the limit of all. What it already has stays. */
   setOwnerLimit(owner: number, flowsMax: number | undefined): void {
     this.#ownedMax[owner] = flowsMax ?? this.#limits.flowsPerOwnerMax;
+  }
+
+  setWatcher(watcher: FlowWatcher): void {
+    this.#watcher = watcher;
+  }
+
+  /** The watcher is told what becomes of the flow. */
+  watch(flow: FlowIndex): void {
+    this.#isWatched[flow >> 1] = 1;
+  }
+
+  unwatch(flow: FlowIndex): void {
+    this.#isWatched[flow >> 1] = 0;
   }
 
   hash(scope: FlowScope, key: FlowKey): number {
@@ -195,6 +220,15 @@ export class FlowTable {
 
   transposition(flow: FlowIndex): TranspositionId {
     return this.#words[flow * STRIDE + Word.TRANSPOSITION] ?? NO_TRANSPOSITION;
+  }
+
+  /** Packets that the entry has counted. */
+  packets(flow: FlowIndex): number {
+    return this.#doubles[flow * DOUBLES + Double.PACKETS] ?? 0;
+  }
+
+  bytes(flow: FlowIndex): number {
+    return this.#doubles[flow * DOUBLES + Double.BYTES] ?? 0;
   }
 
   /** True for the reverse entry: its packets answer a flow that the other side opened. */
@@ -282,6 +316,7 @@ export class FlowTable {
     const base = counterpart * STRIDE;
     if (this.#words[base + Word.SCOPE] === scope && this.#words[base + Word.HASH] === hash) return;
     this.#removeKey(scope, key);
+    if (this.#isWatched[flow >> 1] === 1) this.#watcher?.onCleared(counterpart);
     this.#entries.remove(counterpart);
     const transposition = this.transposition(counterpart);
     if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
@@ -292,6 +327,10 @@ export class FlowTable {
   /** Forgets a flow and its reverse. */
   remove(flow: FlowIndex): void {
     const pair = flow >> 1;
+    if (this.#isWatched[pair] === 1) {
+      this.#isWatched[pair] = 0;
+      this.#watcher?.onRemoved(pair * 2);
+    }
     for (const entry of [pair * 2, pair * 2 + 1]) {
       const transposition = this.transposition(entry);
       if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
@@ -445,7 +484,6 @@ export class FlowTable {
   viewOf(flow: FlowIndex): FlowView {
     const words = (at: number) =>
       [0, 1, 2, 3].map((index) => this.#word(flow, at + index)) as [number, number, number, number];
-    const at = flow * DOUBLES;
     return {
       flow,
       scope: this.#word(flow, Word.SCOPE),
@@ -459,8 +497,8 @@ export class FlowTable {
       owner: this.#ownerOf(flow >> 1),
       transposition: this.transposition(flow),
       lastUsedSec: this.#word(flow, Word.LAST_USED),
-      packets: this.#doubles[at + Double.PACKETS] ?? 0,
-      bytes: this.#doubles[at + Double.BYTES] ?? 0,
+      packets: this.packets(flow),
+      bytes: this.bytes(flow),
     };
   }
 }

@@ -18,6 +18,7 @@ import { portUnknown } from './host-fault.ts';
 
 /** What the answers are made from. */
 export interface AnsweringHost {
+  flowLog(question: Question<'flowLog'>): Answer<'flowLog'>;
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
   /** Of the switch. */
   switchAnswer: SwitchHandle['answer'];
@@ -33,6 +34,7 @@ type Answers = {
 };
 
 const ANSWERS: Answers = {
+  flowLog: async (host, question) => host.flowLog(question),
   flows: async (host, { portId, limit }) => ({
     flows: [...(await host.flows(portId === undefined ? { limit } : { portId, limit }))],
   }),

@@ -11,12 +11,13 @@
  */
 import type { Agent, GoalChange, Observation, Role } from '../../agent/agent.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatMac } from '../../base/mac.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import type { FlowLog } from '../flow-log/flow-log.ts';
 import type { PlatformServices } from '../platform/platform-services.ts';
 import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
@@ -33,6 +34,8 @@ export interface HostAgentOptions extends Omit<PortTableOptions, 'handle' | 'onC
   readonly uplink: string;
   readonly handle: SwitchHandle;
   readonly interfaces: Interfaces;
+  /** What becomes of the records of rules with logging; without, they are lost. */
+  readonly flowLog?: Pick<FlowLog, 'note' | 'fault' | 'answer'>;
   /** Servers of platform addresses; none without. */
   readonly services?: Pick<PlatformServices, 'note' | 'fault'>;
   /** Is the interface there, up and with carrier? */
@@ -121,6 +124,7 @@ export class HostAgent implements Role {
     const refused = await this.#options.handle.applyGoal(rest);
     const errors = hostError === undefined ? refused : [hostError, ...refused];
     this.#goals.note(change, errors);
+    this.#options.flowLog?.note(rest);
     return { errors };
   }
 
@@ -185,6 +189,12 @@ export class HostAgent implements Role {
       return counters === undefined ? [] : [{ portId, name, ...counters }];
     });
     return { ports, uplink: { name: uplink, ...handle.uplinkCounters() } };
+  }
+
+  flowLog(question: Question<'flowLog'>): Answer<'flowLog'> {
+    const { flowLog } = this.#options;
+    if (flowLog !== undefined) return flowLog.answer(question);
+    throw new SdnError('SDN_QUESTION_UNKNOWN', 'this host keeps no flow log');
   }
 
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]> {
@@ -276,7 +286,11 @@ export class HostAgent implements Role {
     }));
     const observation: Observation = {
       ports,
-      health: [...(this.#isUplinkUp ? [] : [this.#downUplink()]), ...this.#servicesFault()],
+      health: [
+        ...(this.#isUplinkUp ? [] : [this.#downUplink()]),
+        ...this.#servicesFault(),
+        ...this.#flowLogFault(),
+      ],
     };
     this.#agent?.observe(observation);
   }
@@ -291,6 +305,18 @@ export class HostAgent implements Role {
     if (fault === undefined) return [];
     const message = `DNS and metadata are not served: ${fault}`;
     return [{ key: HOST_KEY, code: 'PortBlocked', message }];
+  }
+
+  /** What keeps the flow log from being written has changed. */
+  flowLogChanged(): void {
+    this.#observe();
+  }
+
+  #flowLogFault(): readonly ResourceError[] {
+    const fault = this.#options.flowLog?.fault;
+    if (fault === undefined) return [];
+    const message = `the flow log is not written: ${fault}`;
+    return [{ key: HOST_KEY, code: 'PolicyConfigurationFailure', message }];
   }
 
   #downUplink(): ResourceError {

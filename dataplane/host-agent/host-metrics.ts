@@ -3,12 +3,14 @@
  * idle host does nothing. Called by main.ts for GET /metrics.
  */
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { FlowLogCounters } from '../flow-log/flow-log.ts';
 import type { PlatformCounters } from '../platform/platform-services.ts';
 import type { CountersView } from './host-agent.ts';
 
 export interface HostReading {
   readonly counters: CountersView;
   readonly services: PlatformCounters;
+  readonly flowLog: FlowLogCounters;
   readonly appliedRevision: number;
   readonly goalRevision: number;
   readonly isConnected: boolean;
@@ -40,6 +42,7 @@ export function hostMetrics(host: string, read: () => HostReading): Registry {
   };
   addTraffic(totals, read);
   addServices(totals, read);
+  addFlowLog(totals, read);
   addGauges(registry, read);
   return registry;
 }
@@ -93,6 +96,14 @@ function addServices(totals: Totals, read: () => HostReading): void {
   }
 }
 
+function addFlowLog(totals: Totals, read: () => HostReading): void {
+  const help = 'What became of records of the flow log, and hours of it removed to make room.';
+  totals('weft_flow_log_events_total', help, ['event'], (add) => {
+    const { bytes: _, ...events } = read().flowLog;
+    for (const [event, count] of Object.entries(events)) add({ event }, count);
+  });
+}
+
 function addGauges(registry: Registry, read: () => HostReading): void {
   const gauge = (name: string, help: string, value: (reading: HostReading) => number) => {
     new Gauge({
@@ -104,6 +115,7 @@ function addGauges(registry: Registry, read: () => HostReading): void {
       },
     });
   };
+  gauge('weft_flow_log_bytes', 'Files of the flow log.', ({ flowLog }) => flowLog.bytes);
   gauge('weft_ports', 'Attached ports.', ({ counters }) => counters.ports.length);
   gauge('weft_applied_revision', 'Last revision in force.', (reading) => reading.appliedRevision);
   gauge('weft_goal_revision', 'Last revision received.', (reading) => reading.goalRevision);

@@ -11,6 +11,7 @@ import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { TargetKind } from '../../schema/southbound/messages.ts';
+import { FlowLog } from '../flow-log/flow-log.ts';
 import { PlatformServices } from '../platform/platform-services.ts';
 import type { StartSwitch, SwitchHandle } from '../switch/switch-handle.ts';
 import type { HostArguments } from './command-line.ts';
@@ -64,8 +65,17 @@ export async function startHost(
     rng: dependencies.rng,
     log,
   });
+  const flowLog = new FlowLog({
+    hostId: options.id,
+    defaultDirectory: join(options.stateDirectory, 'flow-log'),
+    fetch: () => handle.takeFlowRecords(),
+    onFault: () => host?.flowLogChanged(),
+    clock,
+    log,
+  });
   host = new HostAgent({
     services,
+    flowLog,
     uplink: options.uplink,
     portsPath: join(options.stateDirectory, 'ports.json'),
     handle,
@@ -91,7 +101,7 @@ export async function startHost(
     log,
   });
   host.report(agent);
-  return serve(options, { host, agent, handle, services, log });
+  return serve(options, { host, agent, handle, services, flowLog, log });
 }
 
 interface Parts {
@@ -99,14 +109,16 @@ interface Parts {
   readonly agent: Agent;
   readonly handle: SwitchHandle;
   readonly services: PlatformServices;
+  readonly flowLog: FlowLog;
   readonly log: Logger;
 }
 
 async function serve(options: HostArguments, parts: Parts): Promise<HostProcess> {
-  const { host, agent, handle, services, log } = parts;
+  const { host, agent, handle, services, flowLog, log } = parts;
   const metrics = hostMetrics(options.id, () => ({
     counters: host.counters(),
     services: services.counters(),
+    flowLog: flowLog.counters,
     appliedRevision: agent.status().appliedRevision,
     goalRevision: agent.status().goalRevision,
     isConnected: agent.status().controller.connected,
@@ -124,6 +136,7 @@ async function serve(options: HostArguments, parts: Parts): Promise<HostProcess>
       await control.close();
       await agent.close();
       await services.close();
+      await flowLog.close();
       await host.close();
       await handle.close();
     },

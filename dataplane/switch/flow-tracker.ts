@@ -63,6 +63,8 @@ export class FlowTracker implements Surroundings {
   /** Where it is delivered, and the receiver's entry for it: what isReplyAt has found. */
   #deliveryScope: FlowScope = 0;
   #received: FlowIndex = NO_FLOW;
+  /** The sender's entry. */
+  #sent: FlowIndex = NO_FLOW;
 
   constructor(parts: {
     readonly tables: SwitchTables;
@@ -77,11 +79,27 @@ export class FlowTracker implements Surroundings {
   }
 
   /** Starts the walk of a packet that came in at `port`. */
-  begin(port: number, scope: FlowScope, isFlow: boolean, nowSec: number): void {
+  begin(
+    entrance: Pick<Entrance, 'port' | 'scope' | 'known'>,
+    isFlow: boolean,
+    nowSec: number,
+  ): void {
+    const { port, scope, known } = entrance;
     this.#nowSec = nowSec;
     this.#tunnelScope = port === UPLINK_PORT ? scope : undefined;
     this.#isFlow = isFlow;
     this.#received = NO_FLOW;
+    this.#sent = port === UPLINK_PORT ? NO_FLOW : known;
+  }
+
+  /** Entry of the packet at hand among the flows of the port that sends it; NO_FLOW: it has none, or it comes from the uplink. */
+  get sent(): FlowIndex {
+    return this.#sent;
+  }
+
+  /** Among the flows of the port that receives it. */
+  get received(): FlowIndex {
+    return this.#received;
   }
 
   portAt(index: number): PipelinePort | undefined {
@@ -136,6 +154,7 @@ export class FlowTracker implements Surroundings {
       const answersAt = deliveryScope(this.#tables, port, packet.segment);
       reverseKey(between, this.#reverse);
       sent = this.#ensure(known, scope, key, answersAt, port);
+      this.#sent = sent;
       if (sent === NO_FLOW) return NO_FLOW;
     }
     if (resolution.outcome !== Outcome.FORWARD) return sent;
@@ -144,9 +163,13 @@ export class FlowTracker implements Surroundings {
     if (egress !== NO_PORT) {
       reverseKey(packet.key, this.#reverse);
       received = this.#ensureReceived(between, egress);
-      if (received === NO_FLOW) return NO_FLOW;
+      this.#received = received;
       // Making room may have cost the sender's pair.
-      if (sent !== NO_FLOW && flows.generation(sent) !== generation) return NO_FLOW;
+      if (sent !== NO_FLOW && flows.generation(sent) !== generation) {
+        this.#sent = NO_FLOW;
+        return NO_FLOW;
+      }
+      if (received === NO_FLOW) return NO_FLOW;
     }
     const flow = sent === NO_FLOW ? received : sent;
     const transposition = this.#transpositions.intern(composition);

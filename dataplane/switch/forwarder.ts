@@ -37,6 +37,7 @@ import {
   type TranspositionId,
   type Transpositions,
 } from '../engine/transposition.ts';
+import type { FlowRecorder } from '../flow-log/flow-recorder.ts';
 import { Service } from '../layers/services.ts';
 import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
@@ -67,6 +68,7 @@ export interface ForwarderParts {
   readonly learned: LearnedAddresses;
   readonly fragments: FragmentTable;
   readonly probes: Probes;
+  readonly recorder: FlowRecorder;
 }
 
 export class Forwarder {
@@ -87,6 +89,7 @@ export class Forwarder {
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
   readonly #knownHosts: KnownHosts;
+  readonly #recorder: FlowRecorder;
   /** Number of the switch's port by the frame I/O's number, and back. */
   readonly #portOfDevice: number[] = [];
   readonly #deviceOfPort: number[] = [];
@@ -131,6 +134,7 @@ export class Forwarder {
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
     this.#probes = parts.probes;
+    this.#recorder = parts.recorder;
     this.#knownHosts = new KnownHosts(parts.tables.peers.group);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
@@ -459,7 +463,7 @@ export class Forwarder {
       if (!this.#storms.mayPass(port, limit, this.#nowSec)) return this.#refuse(Drop.StormLimited);
     }
     const tracker = this.#tracker;
-    tracker.begin(port, scope, this.#isFlow, this.#nowSec);
+    tracker.begin({ port, scope, known: flow }, this.#isFlow, this.#nowSec);
     resolve(ingress, packet, tracker, this.#log, resolution);
     this.#log.count();
     const { outcome, egress } = resolution;
@@ -474,13 +478,25 @@ export class Forwarder {
       this.#learned.note(configured, isArp ? packet.key : this.#key, this.#nowSec);
     }
     const isOut = outcome === Outcome.FORWARD || egress !== NO_PORT;
-    if (!isOut || !this.#isFlow) return outcome;
-    const entrance = { port, scope, known: flow, key, frame: this.#frame };
-    this.#walked = tracker.remember(entrance, packet, resolution);
+    const isRemembered = isOut && this.#isFlow;
+    if (isRemembered) {
+      const entrance = { port, scope, known: flow, key, frame: this.#frame };
+      this.#walked = tracker.remember(entrance, packet, resolution);
+    }
+    if (this.#recorder.isActive) this.#logDecisions(port, egress);
+    if (!isRemembered) return outcome;
     if (outcome === Outcome.FORWARD && this.#walked === NO_FLOW) {
       return this.#refuse(Drop.FlowTableFull);
     }
     return outcome;
+  }
+
+  /** What the walk has decided belongs into the flow log, as far as rules say so. */
+  #logDecisions(port: number, egress: number): void {
+    const { key } = this.#packet;
+    const { sent, received } = this.#tracker;
+    this.#recorder.decided(this.#log, port, sent, key, this.#nowSec);
+    if (egress !== NO_PORT) this.#recorder.decided(this.#log, egress, received, key, this.#nowSec);
   }
 
   #refuse(drop: Drop): Outcome {

@@ -5,7 +5,7 @@
  *   requests  goal state, devices: between two bursts, so that a frame sees a change wholly or not at all
  *   forward   the burst
  *   close     devices that were detached a round ago: whatever was still queued for them has been sent
- *   age       idle flows, once a second, a bounded number a round
+ *   age       idle flows, and records of those that go on, once a second, a bounded number a round
  *   tick      once a second: lost frames, devices that have disappeared
  *
  * The devices are opened by whoever makes the loop, so a test runs it over memory. Called by worker.
@@ -88,7 +88,10 @@ export class ForwardingLoop {
       done();
     }
     const isTick = core.nowMs >= this.#nextTickMs;
-    if (isTick || this.#isAgeing) this.#isAgeing = core.expireFlows();
+    if (isTick || this.#isAgeing) {
+      const hasExpiring = core.expireFlows();
+      this.#isAgeing = core.recordFlows() || hasExpiring;
+    }
     if (isTick) this.#tick(core.nowMs);
   }
 
@@ -122,6 +125,9 @@ export class ForwardingLoop {
           break;
         case 'captureStop':
           reply(this.#parts.core.captures.stop(request.id));
+          break;
+        case 'takeFlowRecords':
+          reply(this.#parts.core.recorder.take());
           break;
         case 'captures':
           reply(this.#parts.core.captures.list());

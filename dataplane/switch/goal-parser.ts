@@ -42,7 +42,9 @@ export function hostState(settings: HostSettings): HostState | string {
   const overhead = providerAddress.length === 4 ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
   const innerMtu = providerMtu - overhead;
   if (innerMtu < INNER_MTU_MIN) return `provider MTU ${providerMtu} is too small for VXLAN`;
-  return { providerAddress, vxlanPort, innerMtu, hasMetering: settings.metering };
+  const { metering: hasMetering, flowLog } = settings;
+  const hasFlowLog = flowLog !== undefined && flowLog.intervalSec > 0;
+  return { providerAddress, vxlanPort, innerMtu, hasMetering, hasFlowLog };
 }
 
 export function prefixes(space: readonly Prefix[]): readonly IpPrefixWords[] | string {

@@ -30,6 +30,8 @@ export interface HostState {
   readonly innerMtu: number;
   /** Egress is counted as billed or unbilled. */
   readonly hasMetering: boolean;
+  /** What rules with logging decide is recorded. */
+  readonly hasFlowLog: boolean;
 }
 
 /** A routing domain. */

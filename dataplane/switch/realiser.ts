@@ -101,8 +101,10 @@ export class Realiser {
     const host = parse.hostState(settings);
     if (typeof host === 'string') return host;
     const hadMetering = this.#host?.hasMetering === true;
+    const hadFlowLog = this.#host?.hasFlowLog === true;
     this.#host = host;
-    if (hadMetering !== host.hasMetering) this.#touchAllPorts();
+    // The flow log learns of a flow when it is decided, so one that is open already is decided anew.
+    if (hadMetering !== host.hasMetering || hadFlowLog !== host.hasFlowLog) this.#touchAllPorts();
     this.#parts.peers.setUdpPort(host.vxlanPort);
     // What is local, and what fits a tunnel, may have changed for every address.
     for (const key of this.#mappings.keys()) this.#parts.touch(key);

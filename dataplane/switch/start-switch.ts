@@ -139,6 +139,10 @@ class WorkerSwitch implements SwitchHandle {
     return this.#ask({ kind: 'captures' });
   }
 
+  takeFlowRecords(): Promise<Results['takeFlowRecords']> {
+    return this.#ask({ kind: 'takeFlowRecords' });
+  }
+
   async answer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
     // Of the shape that the method promises: the worker runs the same code.
     return (await this.#ask({ kind: 'answer', method, question })) as Answer<M>;

@@ -20,6 +20,7 @@ import { Transpositions } from '../engine/transposition.ts';
 import { type SwitchAnswers, switchAnswers } from '../explain/answers.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
 import { Tracer, type TracerParts } from '../explain/tracer.ts';
+import { FlowRecorder } from '../flow-log/flow-recorder.ts';
 import {
   FLOW_EXPIRY_BURST,
   FLOWS_LISTED_MAX,
@@ -59,6 +60,8 @@ export class SwitchCore {
   readonly captures: Captures;
   /** Packets of the switch's own, sent as a VM's. */
   readonly probes: Probes;
+  /** What goes into the flow log. */
+  readonly recorder: FlowRecorder;
   /** Says what would happen to a frame. */
   readonly tracer: Tracer;
   readonly #io: FrameIo;
@@ -112,6 +115,16 @@ export class SwitchCore {
     const { view } = io;
     this.probes = new Probes({ view, tables: this.#tables, flows: this.flowTable, clock, rng });
     this.captures = new Captures(io, clock, capturedPorts(this.#tables));
+    const { ports } = this.#tables;
+    this.recorder = new FlowRecorder({
+      flows: this.flowTable,
+      clock,
+      portAt: (index) => {
+        const mac = ports.at(index)?.configured?.policy.mac;
+        const id = ports.at(index)?.id;
+        return id === undefined || mac === undefined ? undefined : { id, mac };
+      },
+    });
     const fragments = new FragmentTable(parts.rng.uint32());
     this.#forwarder = new Forwarder({
       io,
@@ -123,6 +136,7 @@ export class SwitchCore {
       learned: this.#learned,
       fragments,
       probes: this.probes,
+      recorder: this.recorder,
     });
     const explained: TracerParts = {
       tables: this.#tables,
@@ -163,7 +177,11 @@ export class SwitchCore {
   applyGoal(change: GoalChange): ResourceError[] {
     const errors = this.#tables.apply(change);
     this.#forwarder.forgetTrust();
-    for (const { host } of change.upserts) if (host !== undefined) this.#shaping.setHost(host);
+    for (const { host } of change.upserts) {
+      if (host === undefined) continue;
+      this.#shaping.setHost(host);
+      this.recorder.configure(host.flowLog?.intervalSec ?? 0);
+    }
     this.#shaping.update(this.#attached());
     return errors;
   }
@@ -225,6 +243,11 @@ export class SwitchCore {
   /** Forgets idle flows, a bounded number at a time: true if there are more. To be called once a second, and while there are. */
   expireFlows(): boolean {
     return this.flowTable.expire(this.#nowSec(), this.#expired);
+  }
+
+  /** Logs flows that go on, a bounded number at a time: true if there are more. To be called as expireFlows. */
+  recordFlows(): boolean {
+    return this.recorder.age(this.#nowSec());
   }
 
   /** Takes over into the counters what the devices have lost on their way in and out. */

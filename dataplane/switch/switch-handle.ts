@@ -15,6 +15,7 @@ import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { FlowCounts } from '../engine/flow-statistics.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import type { FlowRecordBatch } from '../flow-log/flow-record.ts';
 import type { ProbeMethod } from '../probe/probes.ts';
 
 /** What carries a port's frames. */
@@ -97,6 +98,8 @@ export interface SwitchHandle {
   /** Records nothing more; what is there can still be read. */
   stopCapture(id: number): Promise<CaptureStatus>;
   captures(): Promise<readonly CaptureStatus[]>;
+  /** Records of the flow log that have been made since the last call, at most RECORDS_PER_FETCH_MAX. */
+  takeFlowRecords(): Promise<FlowRecordBatch>;
   /** A question about what the switch does (schema/southbound/diagnostics). Rejects with an SdnError where it makes no sense. */
   answer<M extends SwitchMethod>(method: M, question: Question<M>): Promise<Answer<M>>;
   /** Sends a probe, or notes what comes of one. Rejects with an SdnError where that is not possible. */

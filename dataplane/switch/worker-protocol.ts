@@ -7,6 +7,7 @@ import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diag
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import type { FlowRecordBatch } from '../flow-log/flow-record.ts';
 import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowQuery } from './flow-listing.ts';
 import type { AddressBytes } from './learned-addresses.ts';
@@ -23,6 +24,7 @@ export type Request =
   | { readonly kind: 'captureRead'; readonly id: number }
   | { readonly kind: 'captureStop'; readonly id: number }
   | { readonly kind: 'captures' }
+  | { readonly kind: 'takeFlowRecords' }
   | { readonly kind: 'answer'; readonly method: SwitchMethod; readonly question: unknown }
   | { readonly kind: 'probe'; readonly method: ProbeMethod; readonly question: unknown }
   | { readonly kind: 'close' };
@@ -38,6 +40,7 @@ export interface Results {
   readonly captureRead: CaptureChunk;
   readonly captureStop: CaptureStatus;
   readonly captures: readonly CaptureStatus[];
+  readonly takeFlowRecords: FlowRecordBatch;
   /** Of the shape of the method's answer. */
   readonly answer: object;
   /** Of the shape of the method's answer. */

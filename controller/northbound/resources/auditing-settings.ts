@@ -16,8 +16,17 @@ export const auditingSettings: ResourceType = {
 
 function validate(node: ResourceNode): readonly FaultDetail[] {
   const { outputDirectory } = typed(AuditingSettingsSchema, node);
-  const isPlain = outputDirectory.startsWith('/') && !outputDirectory.split('/').includes('..');
-  if (isPlain && !outputDirectory.includes('\0')) return [];
-  const message = `'${outputDirectory}' is not an absolute path`;
-  return [detail('InvalidParameterValue', message, 'outputDirectory')];
+  const wrong = whyNot(outputDirectory);
+  if (wrong === undefined) return [];
+  return [detail('InvalidParameterValue', `'${outputDirectory}' ${wrong}`, 'outputDirectory')];
+}
+
+/** Each server writes to its own file system: a share is mounted there by whoever runs it, and named by where it is mounted. */
+function whyNot(path: string): string | undefined {
+  if (path.startsWith('\\\\') || path.startsWith('//') || /^[a-z]+:\/\//i.test(path)) {
+    return 'names a network share; name a directory of the server';
+  }
+  if (!path.startsWith('/')) return 'is not an absolute path of the server';
+  if (path.split('/').includes('..')) return "has a '..' in it";
+  return path.includes('\0') ? 'has a NUL in it' : undefined;
 }

@@ -8,6 +8,7 @@
 import type Type from 'typebox';
 import Value from 'typebox/value';
 import { CountersAnswer, CountersQuestion } from './counters.ts';
+import { FlowLogAnswer, FlowLogQuestion } from './flow-log.ts';
 import { FlowVerifyAnswer, FlowVerifyQuestion } from './flow-verify.ts';
 import { FlowsAnswer, FlowsQuestion } from './flows.ts';
 import {
@@ -31,6 +32,7 @@ export const DIAGNOSTICS = {
   counters: { question: CountersQuestion, answer: CountersAnswer },
   effectiveRoutes: { question: EffectiveRoutesQuestion, answer: EffectiveRoutesAnswer },
   effectiveRules: { question: EffectiveRulesQuestion, answer: EffectiveRulesAnswer },
+  flowLog: { question: FlowLogQuestion, answer: FlowLogAnswer },
   flowVerify: { question: FlowVerifyQuestion, answer: FlowVerifyAnswer },
   flows: { question: FlowsQuestion, answer: FlowsAnswer },
   nextHop: { question: NextHopQuestion, answer: NextHopAnswer },

@@ -25,6 +25,12 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown
       {
         flows: async ({ portId }) =>
           own.filter((id) => portId === undefined || id === portId).map((id) => flowOf(id)),
+        flowLog: ({ portId, after = 6 }) => ({
+          ...{ isOn: true, directory: '/var/log/weft', losses: NO_LOSSES, last: 8 },
+          records: own
+            .filter((id) => after < 8 && (portId === undefined || id === portId))
+            .map((id) => recordOf(id)),
+        }),
         switchAnswer: (asked, about) => {
           asks.push(about);
           return Promise.resolve(SWITCH_ANSWERS[asked] as never);
@@ -63,6 +69,17 @@ function flowOf(portId: string) {
     ...{ portId, direction: 'outbound' as const, protocol: 'tcp', state: 'established' },
     ...{ src: '10.1.1.4', srcPort: 4000, dst: '10.1.1.5', dstPort: 80 },
     ...{ packets: 2, bytes: 120, idleMs: 0, action: 'encapsulate' },
+  };
+}
+
+const NO_LOSSES = { queueFull: 0, unfollowed: 0, unwritten: 0, hoursRemoved: 0 };
+
+function recordOf(portId: string) {
+  return {
+    ...{ number: 8, time: '2026-11-21T15:00:00.000Z', portId, protocol: 'tcp' },
+    ...{ ruleRef: '/accessControlLists/web/aclRules/ssh', state: 'begin' as const },
+    ...{ src: '10.1.1.4', srcPort: 4000, dst: '10.1.1.5', dstPort: 22 },
+    ...{ direction: 'outbound' as const, decision: 'denied' as const },
   };
 }
 
@@ -109,6 +126,27 @@ test('a host that is away is 503, with its name', async (t) => {
   const flows = await controller.client.get(`${WEFT}/networkInterfaces/a/flows`);
   t.is(flows.status, 503);
   t.is(flows.at('error.target'), 'host/host9');
+});
+
+test('flow logs of all hosts are one, and each is asked from where it was last', async (t) => {
+  const { controller, id } = await withNic(t, 'host2');
+  controller.realised.known.push(hostTarget('host2'));
+  const all = await controller.client.get(`${WEFT}/flowLog`);
+  t.is(all.status, 200, all.text);
+  t.is(all.listAt('value').length, 1);
+  t.is(all.at('value.0.host'), 'host2');
+  t.is(all.at('value.0.resourceRef'), '/networkInterfaces/a');
+  t.is(all.at('value.0.ruleRef'), '/accessControlLists/web/aclRules/ssh');
+  t.is(all.at('hosts.0.directory'), '/var/log/weft');
+  t.is(all.at('after'), 'host2:8');
+  const next = await controller.client.get(`${WEFT}/flowLog?after=host2:8`);
+  t.is(next.listAt('value').length, 0);
+  const own = await controller.client.get(`${WEFT}/networkInterfaces/${id}/flowLog?limit=5`);
+  t.is(own.listAt('value').length, 1);
+  t.is((await controller.client.get(`${WEFT}/networkInterfaces/zz/flowLog`)).status, 404);
+  for (const query of ['limit=0', 'limit=1001', 'after=host1', 'after=host1:x', 'after=:1']) {
+    t.is((await controller.client.get(`${WEFT}/flowLog?${query}`)).status, 400, query);
+  }
 });
 
 test('wrong limits and methods are refused', async (t) => {

@@ -89,6 +89,11 @@ test('auditing: a directory for all servers, switched on server by server', asyn
   t.is((await client.get(path)).status, 404);
   const relative = await client.put(path, { outputDirectory: 'audit' });
   t.is(relative.textAt('error.code'), 'InvalidParameterValue');
+  for (const share of ['\\\\server\\share', '//server/share', 'smb://server/share', 'C:\\logs']) {
+    const refused = await client.put(path, { outputDirectory: share });
+    t.is(refused.textAt('error.code'), 'InvalidParameterValue', share);
+    t.is(refused.textAt('error.target'), 'outputDirectory');
+  }
   const climbing = await client.put(path, { outputDirectory: '/var/../etc' });
   t.is(climbing.textAt('error.code'), 'InvalidParameterValue');
   await expectCreated(client, path, { outputDirectory: '/var/log/weft' });

@@ -82,6 +82,7 @@ test('methods that a host does not know, and questions of another shape, are ref
     switchAnswer: () => Promise.reject(new Error('no switch')),
     probe: () => Promise.reject(new Error('no switch')),
     flows: async () => [],
+    flowLog: () => ({ isOn: false, losses: NO_LOSSES, last: 0, records: [] }),
     counters: () => ({ ports: [], uplink: UPLINK }),
   };
   const code = async (method: string, question: unknown) =>
@@ -94,6 +95,7 @@ test('methods that a host does not know, and questions of another shape, are ref
   t.deepEqual(await answerQuestion(host, 'flows', FLOWS), { flows: [] });
 });
 
+const NO_LOSSES = { queueFull: 0, unfollowed: 0, unwritten: 0, hoursRemoved: 0 };
 const UPLINK = { name: 'up0', rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {} };
 
 test('an answer that is not what the method promises is a fault, not a value', async (t) => {

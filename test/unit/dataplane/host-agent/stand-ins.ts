@@ -6,6 +6,7 @@ import type { Agent, AgentStatus, GoalChange, Observation } from '../../../../ag
 import { ManualClock } from '../../../../base/clock.ts';
 import { SdnError } from '../../../../base/errors.ts';
 import { silentLogger } from '../../../../base/log.ts';
+import type { FlowRecordBatch } from '../../../../dataplane/flow-log/flow-record.ts';
 import { HostAgent, type HostAgentOptions } from '../../../../dataplane/host-agent/host-agent.ts';
 import type { Interfaces } from '../../../../dataplane/host-agent/ip-command.ts';
 import type {
@@ -119,6 +120,14 @@ export class StandInSwitch implements SwitchHandle {
   captures(): Promise<readonly CaptureStatus[]> {
     return Promise.resolve([CAPTURE]);
   }
+
+  takeFlowRecords(): Promise<FlowRecordBatch> {
+    const none = { records: new Uint8Array(), sources: [], hasMore: false };
+    const losses = { queueFull: 0, unfollowed: 0 };
+    return Promise.resolve(this.flowRecords.shift() ?? { ...none, losses });
+  }
+
+  readonly flowRecords: FlowRecordBatch[] = [];
 
   close(): Promise<void> {
     return Promise.resolve();
