@@ -79,6 +79,8 @@ interface Addon {
   ): void;
   setTtl(fd: number, ttl: number): void;
   setTtlMin(fd: number, ttl: number): void;
+  /** Instructions of classic BPF, 8 bytes each, host order. */
+  setSocketFilter(fd: number, instructions: Uint8Array): void;
   closeFd(fd: number): void;
   wake(fd: number): void;
   checksum(bytes: Uint8Array): number;

@@ -6,6 +6,7 @@
 #define WEFT_DEVICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -37,6 +38,8 @@ enum { TAP_SUPER_TCP = 1, TAP_SUPER_UDP = 2 };
 int tap_probe(const char **failed);
 
 int packet_socket_open(const char *name, const char *namespace_path, const char **failed);
+/* Attaches `count` instructions of classic BPF (struct sock_filter) to a socket. */
+int socket_filter(int fd, const uint8_t *instructions, size_t count, const char **failed);
 
 /* Binds to `address`; receive: UDP_GRO on; send: UDP_SEGMENT is per message. */
 int uplink_receive_socket(const struct sockaddr *address, socklen_t len, const char **failed);

@@ -157,6 +157,19 @@ static napi_value set_ttl_min(napi_env env, napi_callback_info info)
 	return done(env, tcp_ttl_min(fd, (uint8_t)ttl, &failed), failed);
 }
 
+/* setSocketFilter(fd, instructions): classic BPF, 8 bytes each, host order */
+static napi_value set_socket_filter(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	const char *failed = "SO_ATTACH_FILTER";
+	size_t len = 0;
+	int fd = argument_int32(&arguments, 0);
+	const uint8_t *instructions = argument_bytes(&arguments, 1, &len);
+	if (arguments.is_wrong)
+		return NULL;
+	return done(env, socket_filter(fd, instructions, len / 8, &failed), failed);
+}
+
 /* closeFd(fd) */
 static napi_value close_fd(napi_env env, napi_callback_info info)
 {
@@ -205,6 +218,7 @@ NAPI_MODULE_INIT()
 	function_set(env, exports, "setTcpMd5Key", set_tcp_md5_key, NULL);
 	function_set(env, exports, "setTtl", set_ttl, NULL);
 	function_set(env, exports, "setTtlMin", set_ttl_min, NULL);
+	function_set(env, exports, "setSocketFilter", set_socket_filter, NULL);
 	function_set(env, exports, "closeFd", close_fd, NULL);
 	function_set(env, exports, "wake", wake, NULL);
 	function_set(env, exports, "checksum", checksum, NULL);

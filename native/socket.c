@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -29,6 +30,7 @@
 #define RECEIVE_BUFFER_BYTES (32 * 1024 * 1024)
 #define SEND_BUFFER_BYTES (8 * 1024 * 1024)
 #define SEND_PORTS_TRIED 1024
+#define FILTER_INSTRUCTIONS_MAX 256
 
 static int fail(int fd, const char *step, const char **failed)
 {
@@ -92,6 +94,19 @@ int packet_socket_open(const char *name, const char *namespace_path, const char 
 	int fd = packet_socket_here(name, failed);
 	namespace_leave(home);
 	return fd;
+}
+
+int socket_filter(int fd, const uint8_t *instructions, size_t count, const char **failed)
+{
+	struct sock_filter copy[FILTER_INSTRUCTIONS_MAX];
+	struct sock_fprog program = {.len = (unsigned short)count, .filter = copy};
+	*failed = "SO_ATTACH_FILTER";
+	if (count == 0 || count > FILTER_INSTRUCTIONS_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(copy, instructions, count * sizeof copy[0]);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 static int udp_socket(const struct sockaddr *address, const char **failed)

@@ -13,6 +13,22 @@ export function openPacketSocket(name: string, namespace?: string): number {
   );
 }
 
+/** An instruction of classic BPF (linux/filter.h): operation, jumps if true and if false, operand. */
+export type FilterInstruction = readonly [code: number, jt: number, jf: number, k: number];
+
+/** Lets a socket receive only what the program says: it returns how many bytes of a frame are wanted. At most 256 instructions. */
+export function setSocketFilter(fd: number, program: readonly FilterInstruction[]): void {
+  const bytes = new Uint8Array(program.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [index, [code, jt, jf, k]] of program.entries()) {
+    view.setUint16(index * 8, code, true);
+    view.setUint8(index * 8 + 2, jt);
+    view.setUint8(index * 8 + 3, jf);
+    view.setUint32(index * 8 + 4, k, true);
+  }
+  deviceCall('socket filter', () => addon.setSocketFilter(fd, bytes));
+}
+
 const BACKLOG = 511;
 
 /**

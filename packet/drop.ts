@@ -79,6 +79,19 @@ export const Drop = {
   MirrorCollectorAbsent: 83,
   MirrorLimited: 84,
   MirrorTooBig: 85,
+  // at the edge
+  NatNoPool: 90,
+  NatPortsExhausted: 91,
+  NatBlocksSpent: 92,
+  NatTableFull: 93,
+  NatProtocolUnsupported: 94,
+  NatNoMapping: 95,
+  PublicAddressUnbound: 96,
+  MartianSource: 97,
+  MartianDestination: 98,
+  NeighborUnresolved: 99,
+  NeighborQueueFull: 100,
+  InfrastructureProtected: 101,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 

@@ -18,3 +18,37 @@ export const NAT_EXPIRY_BURST = 256;
 export const NAT_PORTS_PER_BLOCK_MAX = 4_096;
 /** Public addresses of one pool. */
 export const NAT_POOL_ADDRESSES_MAX = 4_096;
+/** Flows the router remembers, each with its reverse: a cache in front of its tables; a packet of a flow without a place takes the slow path. */
+export const EDGE_FLOWS_MAX = 262_144;
+/** Of these, of one routing domain: half of all. */
+export const EDGE_FLOWS_PER_DOMAIN_MAX = 131_072;
+/** Routing domains that have flows of their own accounted; further ones share these accounts. */
+export const EDGE_FLOW_ACCOUNTS = 4_096;
+/** Interfaces of one edge router: the provider network and the outside. */
+export const EDGE_LINKS_MAX = 17;
+/** Neighbours on all links together. */
+export const NEIGHBOURS_MAX = 8_192;
+/** Requests for one address, a second apart, before it counts as unreachable (RFC 4861 §10, MAX_MULTICAST_SOLICIT). */
+export const NEIGHBOUR_TRIES_MAX = 3;
+/** A neighbour is asked again after this time (RFC 4861 §10, REACHABLE_TIME). */
+export const NEIGHBOUR_REACHABLE_SEC = 30;
+/** A next hop of routes is asked again after this time: one that dies silently loses its flows within five seconds. */
+export const GATEWAY_REACHABLE_SEC = 2;
+/** One that has not answered is not asked again for so long. */
+export const NEIGHBOUR_FAILED_SEC = 5;
+/** One that has not answered, and that nothing has been sent to for so long, is forgotten. */
+export const NEIGHBOUR_FAILED_UNUSED_SEC = 60;
+/** A neighbour that no new flow has needed for so long is forgotten. */
+export const NEIGHBOUR_UNUSED_SEC = 1_200;
+/** Frames that wait for one neighbour's MAC address (RFC 4861 §7.2.2: at least one). */
+export const NEIGHBOUR_PENDING_FRAMES_MAX = 3;
+/** Bytes of all frames that wait for neighbours. */
+export const PENDING_BYTES_MAX: number = 4 * 1024 * 1024;
+/** ICMP errors of the router's own in one second (RFC 1812 §4.3.2.8). */
+export const EDGE_ICMP_ERRORS_PER_SEC_MAX = 1_000;
+/** Of these, to one of 256 groups of senders, so that one cannot keep the others from hearing theirs. */
+export const EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX = 50;
+/** Bytes of one ICMP error, its IP header included (RFC 1812 §4.3.2.3 for IPv4). */
+export const EDGE_ICMP_ERROR_BYTES_MAX = 576;
+/** Hosts that the router tunnels to. */
+export const EDGE_PEERS_MAX = 65_536;

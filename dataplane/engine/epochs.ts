@@ -36,6 +36,14 @@ export class Epochs {
     return this.#used++;
   }
 
+  /** So many cells in a row, for good; returns the first. For what is numbered itself. */
+  reserve(count: number): EpochCell {
+    const first = this.#used;
+    this.#used += count;
+    while (this.#used > this.#cells.length) this.#grow();
+    return first;
+  }
+
   /** Gives the cell back; whatever was resolved against its owner is stale from now on. */
   release(cell: EpochCell): void {
     this.bump(cell);

@@ -2,7 +2,7 @@
  * What makes two packets one flow, and which flow answers which.
  *
  * A flow's identity is its scope, both addresses, both ports, the protocol and the IP version. Fragments after the first have the ports
- * of their datagram (dataplane/switch/fragment-table).
+ * of their datagram (fragment-table.ts).
  * The scope says whose it is and which way it goes:
  *
  *   port                     what the port sends

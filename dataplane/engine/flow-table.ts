@@ -21,7 +21,7 @@
 import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
-import { CELLS_MAX, type Epochs } from './epochs.ts';
+import { ALWAYS_CURRENT, CELLS_MAX, type EpochCell, type Epochs } from './epochs.ts';
 import {
   DOUBLES,
   Double,
@@ -234,6 +234,11 @@ export class FlowTable {
   /** True for the reverse entry: its packets answer a flow that the other side opened. */
   isReply(flow: FlowIndex): boolean {
     return (flow & 1) === 1;
+  }
+
+  /** The cell at `position` of those that the entry was bound with. */
+  cell(flow: FlowIndex, position: number): EpochCell {
+    return this.#words[flow * STRIDE + Word.CELLS + position] ?? ALWAYS_CURRENT;
   }
 
   /** Port whose flow it is. */

@@ -30,6 +30,8 @@ export interface HeaderAction {
   /** New ports, 0 … 65535. */
   readonly transport?: { readonly srcPort?: number; readonly dstPort?: number };
   readonly outer?: OuterPush | OuterPop;
+  /** No change: the largest IP packet that fits the way on, where it leads through no tunnel; bytes. */
+  readonly fit?: number;
   /** No change: the packet's bytes are counted as billed egress of its sender, or as unbilled. */
   readonly meter?: 'billed' | 'unbilled';
   /** No change: mirrors, a bit each, that get a copy of the packet as its sender sent it, or as it is delivered to its receiver. */
@@ -65,6 +67,8 @@ export const Op = {
   DST_PORT: 256,
   /** Identifier of an ICMP or ICMPv6 query. */
   QUERY_ID: 512,
+  /** The way on has an MTU, though nothing is pushed. */
+  FIT: 1024,
 } as const;
 
 /** All that makes the packet look like one of another flow. */
@@ -172,6 +176,10 @@ export function fold(composition: Composition, action: HeaderAction, key: FlowKe
   if (action.meter !== undefined) composition.ops |= METER_BITS[action.meter];
   if (action.mirror !== undefined) foldMirrors(composition, action.mirror);
   if (action.outer !== undefined) foldOuter(composition, action.outer);
+  if (action.fit !== undefined) {
+    composition.ops |= Op.FIT;
+    composition.mtu = action.fit;
+  }
 }
 
 function foldMirrors(

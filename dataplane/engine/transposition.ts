@@ -41,7 +41,7 @@ export const Applied = {
   DONE: 0,
   /** TTL or hop limit ran out. */
   TTL_EXPIRED: 1,
-  /** Does not fit the way to the peer and must not be fragmented. */
+  /** Does not fit the way to the peer and must not be fragmented; without a tunnel, is to be fragmented by whoever has it applied. */
   TOO_BIG: 2,
 } as const;
 export type Applied = (typeof Applied)[keyof typeof Applied];
@@ -142,17 +142,17 @@ export class Transpositions {
     return this.#words[id * STRIDE + VNI] ?? 0;
   }
 
-  /** Largest inner IP packet for the peer, bytes; 0 without one. */
+  /** Largest IP packet, within a tunnel the inner one, that the way takes, bytes; 0: not limited here. */
   mtu(id: TranspositionId): number {
     return this.#words[id * STRIDE + MTU] ?? 0;
   }
 
-  /** Does to the frame what the flow's layers decided. `key` is the frame's parse result. */
-  apply(id: TranspositionId, frame: Frame, key: FlowKey): Applied {
+  /** Does to the frame what the flow's layers decided. `key` is the frame's parse result. `isAnySize`: whoever asks will cut it. */
+  apply(id: TranspositionId, frame: Frame, key: FlowKey, isAnySize = false): Applied {
     const words = this.#words;
     const base = id * STRIDE;
     const ops = words[base + OPS] ?? 0;
-    if ((ops & Op.PUSH) !== 0 && isTooBig(frame, key, words[base + MTU] ?? 0)) {
+    if (!isAnySize && (ops & LIMITED) !== 0 && isTooBig(frame, key, words[base + MTU] ?? 0, ops)) {
       return Applied.TOO_BIG;
     }
     const view = frame.view;
@@ -268,9 +268,13 @@ export class Transpositions {
   }
 }
 
-/** Would this frame, or a segment of this super-frame, exceed `mtu` although it asks not to be fragmented? */
-function isTooBig(frame: Frame, key: FlowKey, mtu: number): boolean {
+/** Ways that have an MTU. */
+const LIMITED: number = Op.PUSH | Op.FIT;
+
+/** Does this frame, or a segment of this super-frame, exceed `mtu`, so that it cannot simply go on? */
+function isTooBig(frame: Frame, key: FlowKey, mtu: number, ops: number): boolean {
   if (packetBytes(frame, key) <= mtu) return false;
+  if ((ops & Op.FIT) !== 0) return true;
   // Without DF the outer packet may be fragmented; IPv6 is never fragmented on its way (RFC 8200 §5).
   return key.etherType !== EtherType.IPV4 || ipv4.dontFragment(frame.view, key.l3At);
 }

@@ -28,6 +28,8 @@ import {
 } from '../engine/flow-id.ts';
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
+import type { FragmentTable } from '../engine/fragment-table.ts';
+import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import {
@@ -50,8 +52,6 @@ import { Service } from '../layers/services.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import { Answers } from '../switch/answers.ts';
 import { deliveryScope, tunnelScope } from '../switch/flow-tracker.ts';
-import type { FragmentTable } from '../switch/fragment-table.ts';
-import { checkOffload, isPlain } from '../switch/frame-checks.ts';
 import { SERVICE_PORT, UPLINK_PORT } from '../switch/port-registry.ts';
 import type { SwitchTables } from '../switch/tables.ts';
 import { dropWords } from './drop-words.ts';

@@ -10,7 +10,7 @@ import { assert } from '../../base/assert.ts';
 import type { Mac } from '../../base/mac.ts';
 import { type Burst, openBurst, wake } from '../../native/burst.ts';
 import { deviceCall } from '../../native/device-error.ts';
-import { openPacketSocket } from '../../native/socket.ts';
+import { type FilterInstruction, openPacketSocket, setSocketFilter } from '../../native/socket.ts';
 import {
   namespacePath,
   openTap,
@@ -48,6 +48,8 @@ export interface AttachedTap {
 export interface NetdevPortOptions {
   readonly name: string;
   readonly namespace?: string;
+  /** What of the interface's frames is received; default: all. */
+  readonly filter?: readonly FilterInstruction[];
 }
 
 export interface UplinkPortOptions {
@@ -128,6 +130,7 @@ class BurstFrameIo implements NativeFrameIo {
 
   attachNetdev(options: NetdevPortOptions): number {
     const fd = openPacketSocket(options.name, options.namespace);
+    if (options.filter !== undefined) setSocketFilter(fd, options.filter);
     const port = this.#burst.attachPacketSocket(fd);
     this.#remember(port, options.namespace);
     return port;

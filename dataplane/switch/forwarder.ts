@@ -19,6 +19,8 @@ import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
+import type { FragmentTable } from '../engine/fragment-table.ts';
+import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { METERED, NO_PORT, Note } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
 import {
@@ -46,8 +48,6 @@ import { Answers } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { FlowTracker, tunnelScope } from './flow-tracker.ts';
-import type { FragmentTable } from './fragment-table.ts';
-import { checkOffload, isPlain } from './frame-checks.ts';
 import { KnownHosts } from './known-hosts.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import { MirrorCopies } from './mirror-copies.ts';

@@ -137,7 +137,8 @@ export class Nat44 {
   }
 
   /** Adds a port forward or replaces the one with its id. False: another forward has the public port, or the table is full. */
-  setForward(spec: PortForwardSpec): boolean {
+  setForward(spec: PortForwardSpec, nowSec: number): boolean {
+    this.#nowSec = nowSec;
     const { outside, outsidePort, protocol } = spec;
     const holder = this.table.findOutside(outside, outsidePort, protocol);
     const own = this.#forwards.get(spec.id);
@@ -147,7 +148,7 @@ export class Nat44 {
     }
     this.removeForward(spec.id);
     if (this.table.isFull) return false;
-    const mapping = this.table.add({ ...spec, block: NO_BLOCK }, this.#nowSec);
+    const mapping = this.table.add({ ...spec, block: NO_BLOCK }, nowSec);
     this.#created += 1;
     this.#forwards.set(spec.id, { spec, mapping });
     this.#findPublic();
@@ -195,6 +196,20 @@ export class Nat44 {
   /** The mapping that a packet to this public tuple is for, or NO_MAPPING. */
   inbound(outside: number, port: number, protocol: number): MappingIndex {
     return this.table.findOutside(outside, port, protocol);
+  }
+
+  /** May the provider network's own addresses be translated? */
+  get hasInfrastructurePool(): boolean {
+    for (const { spec } of this.#pools.values()) if (spec.isInfrastructure) return true;
+    return false;
+  }
+
+  /** Has another pool than `id` the address? */
+  poolWith(address: number, id: string): boolean {
+    for (const { spec } of this.#pools.values()) {
+      if (spec.id !== id && spec.addresses.includes(address)) return true;
+    }
+    return false;
   }
 
   /** Is it an address of a pool or of a port forward? Then what comes to it is for nobody else. */

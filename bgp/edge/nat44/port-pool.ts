@@ -37,7 +37,7 @@ export const Refusal = {
 export type Refusal = (typeof Refusal)[keyof typeof Refusal];
 
 /** Protocols that have ports of their own each. */
-const PROTOCOLS = [IpProtocol.TCP, IpProtocol.UDP, IpProtocol.ICMP] as const;
+const PROTOCOLS: readonly number[] = [IpProtocol.TCP, IpProtocol.UDP, IpProtocol.ICMP];
 const NAMESPACES = PROTOCOLS.length;
 const WORD_BITS = 32;
 
@@ -331,7 +331,7 @@ function keyOf({ domain, inside }: { readonly domain: number; readonly inside: n
 }
 
 function namespaceOf(protocol: number): number {
-  const space = PROTOCOLS.findIndex((known) => known === protocol);
+  const space = PROTOCOLS.indexOf(protocol);
   assert(space >= 0, 'a protocol with ports');
   return space;
 }

@@ -213,12 +213,12 @@ test('a port forward is a mapping both ways, without end, and displaces a leased
     inside: 9,
     insidePort: 80,
   };
-  t.true(nat.setForward(forward));
+  t.true(nat.setForward(forward, 0));
   const mapping = nat.inbound(outside, outsidePort, 17);
   t.is(nat.table.inside(mapping), 9);
   t.is(nat.outbound(tuple({ domain: 3, inside: 9, insidePort: 80 }), 0), mapping);
   t.not(nat.outbound(tuple(), 0), mapping);
-  t.false(nat.setForward({ ...forward, id: 'other' }));
+  t.false(nat.setForward({ ...forward, id: 'other' }, 0));
   expire(nat, 100_000);
   t.is(nat.inbound(outside, outsidePort, 17), mapping);
   nat.checkInvariants();

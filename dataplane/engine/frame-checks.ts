@@ -1,14 +1,14 @@
 /**
  * What is asked of a frame before anybody judges it: may its virtio_net_hdr be believed, and does its flow's key say all about it? Called by
- * forwarder and explain/tracer, which must agree.
+ * dataplane/switch/forwarder and explain/tracer, which must agree, and by the edge router.
  */
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as vnetHeader from '../../packet/vnet-header.ts';
-import type { Frame } from '../engine/transposition.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
+import type { Frame } from './transposition.ts';
 
 /** Untagged and to one station: what else the layers judge by, but a flow's key does not hold, takes the slow path every time. */
 export function isPlain(frame: Frame, key: FlowKey): boolean {

@@ -10,8 +10,8 @@
  * that floods pushes out its own. The oldest place of a full set is taken. Nothing is allocated. Called by forwarder.
  */
 import type { FlowKey } from '../../packet/flow-key.ts';
-import { type FlowScope, kindOf, portsOf } from '../engine/flow-id.ts';
 import { FRAGMENT_SEC_MAX, FRAGMENTED_DATAGRAMS_MAX, FRAGMENTED_PER_PORT_MAX } from '../limits.ts';
+import { type FlowScope, kindOf, portsOf } from './flow-id.ts';
 
 const WAYS = 4;
 const SETS = FRAGMENTED_DATAGRAMS_MAX / WAYS;

@@ -1,0 +1,627 @@
+/**
+ * The router: the burst loop's body, the code every frame passes.
+ *
+ *   fast path   parse → hash → one lookup in the flow table → one transposition → transmit descriptor
+ *   slow path   first packet of a flow, or first after a change: slow-path.ts decides, the flow table remembers
+ *   neighbours  ARP and Neighbour Discovery; frames to one that is not resolved wait with it and are taken up again
+ *   answers     ICMP errors about packets that cannot go on, fragments of those that may be cut
+ *
+ * The flow table is a cache: what a flow is translated to lies in NAT44's tables, whose rows the flow's epoch cells name. So a flow that finds
+ * no place in it is slower, never refused; and a mapping that goes takes its flows along. What fails is a Drop, counted at the link
+ * the frame came in by. Per frame nothing is allocated on the fast path. Called by router-core.ts.
+ */
+import type { IpWords } from '../../../base/ip-words.ts';
+import { prefixHasWords } from '../../../base/ip-words.ts';
+import { NONE } from '../../../base/lpm.ts';
+import { ALWAYS_CURRENT } from '../../../dataplane/engine/epochs.ts';
+import { type FlowIndex, NO_FLOW } from '../../../dataplane/engine/flow-entries.ts';
+import {
+  type FlowScope,
+  inboundScope,
+  isQuotingError,
+  isTrackable,
+  reverseKey,
+} from '../../../dataplane/engine/flow-id.ts';
+import type { FlowTable } from '../../../dataplane/engine/flow-table.ts';
+import type { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
+import { checkOffload, isPlain } from '../../../dataplane/engine/frame-checks.ts';
+import { NO_PORT } from '../../../dataplane/engine/header-action.ts';
+import {
+  flowOfError,
+  hasValidChecksum,
+  isFromFlow,
+} from '../../../dataplane/engine/quoted-packet.ts';
+import {
+  Applied,
+  type Frame,
+  NO_TRANSPOSITION,
+  type TranspositionId,
+  type Transpositions,
+} from '../../../dataplane/engine/transposition.ts';
+import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../../../dataplane/port/frame-io.ts';
+import { Drop } from '../../../packet/drop.ts';
+import * as ethernet from '../../../packet/ethernet.ts';
+import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
+import * as ipv4 from '../../../packet/ipv4.ts';
+import * as vnetHeader from '../../../packet/vnet-header.ts';
+import * as vxlan from '../../../packet/vxlan.ts';
+import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
+import { fragmentIpv4 } from './fragmentation.ts';
+import {
+  ERROR_FRAME_BYTES_MAX,
+  ErrorBudget,
+  emitError,
+  type Fault,
+  mayReport,
+} from './icmp-error.ts';
+import type { LinkCounters } from './link-counters.ts';
+import { type Link, OVERLAY_LINK, ownAddress } from './links.ts';
+import {
+  emitAnswer,
+  emitRequest,
+  type Heard,
+  hearArp,
+  hearNdp,
+  isNeighbourMessage,
+  MESSAGE_BYTES_MAX,
+} from './neighbour-messages.ts';
+import type { Neighbour, PendingFrame } from './neighbours.ts';
+import { networkOf, type RouterState } from './router-state.ts';
+import { NO_ROOM, Scratch, vnetAtOf } from './scratch.ts';
+import {
+  type Circumstances,
+  type Ingress,
+  Refused,
+  SlowPath,
+  SOURCE_MAPPING_CELL,
+  scopeOf,
+  TARGET_MAPPING_CELL,
+  type Verdict,
+} from './slow-path.ts';
+
+export interface RouterParts {
+  readonly io: FrameIo;
+  readonly state: RouterState;
+  readonly flows: FlowTable;
+  readonly transpositions: Transpositions;
+  readonly fragments: FragmentTable;
+  readonly counters: LinkCounters;
+}
+
+/** Room in the ring that one round of frames may fill, less what a single frame can make. */
+const TX_RESERVE = 64;
+
+export class Router {
+  readonly #io: FrameIo;
+  readonly #state: RouterState;
+  readonly #flows: FlowTable;
+  readonly #transpositions: Transpositions;
+  readonly #fragments: FragmentTable;
+  readonly #counters: LinkCounters;
+  readonly #slowPath: SlowPath;
+  readonly #scratch: Scratch;
+  readonly #errors = new ErrorBudget();
+  /** Link by the frame I/O's number; undefined: the tunnels', or none. */
+  #links: (Link | undefined)[] = [];
+  #deviceOfLink: number[] = [];
+  #overlayDevice = NONE;
+  // One of each, reused for every frame.
+  readonly #frame: Frame;
+  readonly #key: FlowKey = newFlowKey();
+  readonly #about: FlowKey = newFlowKey();
+  readonly #reverse: FlowKey = newFlowKey();
+  readonly #pieces: { at: number; end: number }[] = [];
+  /** Frames that have waited for a neighbour which is resolved now. */
+  #resumed: PendingFrame[] = [];
+  /** Requests for neighbours to be sent with this round. */
+  #requests: {
+    readonly link: number;
+    readonly words: IpWords;
+    readonly mac: number | undefined;
+  }[] = [];
+  #failed: PendingFrame[] = [];
+  #txCount = 0;
+  #nowSec = 0;
+  #slowPackets = 0;
+
+  constructor(parts: RouterParts) {
+    this.#io = parts.io;
+    this.#state = parts.state;
+    this.#flows = parts.flows;
+    this.#transpositions = parts.transpositions;
+    this.#fragments = parts.fragments;
+    this.#counters = parts.counters;
+    this.#slowPath = new SlowPath(parts.state);
+    this.#scratch = new Scratch(parts.io);
+    this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
+  }
+
+  /** Packets that took the slow path so far. */
+  get slowPackets(): number {
+    return this.#slowPackets;
+  }
+
+  /** Which of the frame I/O's ports are which links; `overlay` is the tunnels', or NONE. */
+  bind(links: readonly Link[], overlay: number): void {
+    this.#links = [];
+    this.#deviceOfLink = [];
+    for (const link of links) {
+      this.#links[link.device] = link;
+      this.#deviceOfLink[link.number] = link.device;
+    }
+    this.#overlayDevice = overlay;
+    this.#deviceOfLink[OVERLAY_LINK] = overlay;
+  }
+
+  /** A neighbour is to be asked for (neighbours.ts). */
+  ask(link: number, words: IpWords, mac: number | undefined): void {
+    this.#requests.push({ link, words, mac });
+  }
+
+  /** A neighbour does not answer: so hear those who have sent to it. */
+  failed(_neighbour: Neighbour, frames: readonly PendingFrame[]): void {
+    this.#failed.push(...frames);
+  }
+
+  /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
+  forward(received: number, nowSec: number): number {
+    this.#txCount = 0;
+    this.#nowSec = nowSec;
+    this.#scratch.clear();
+    for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    if (this.#resumed.length > 0 || this.#failed.length > 0) this.#resume();
+    if (this.#requests.length > 0) this.#sendRequests();
+    return this.#txCount;
+  }
+
+  #receive(rx: number): void {
+    const words = this.#io.rx;
+    const device = words[rx + Rx.PORT] ?? 0;
+    const frame = this.#frame;
+    frame.at = words[rx + Rx.AT] ?? 0;
+    frame.end = words[rx + Rx.END] ?? 0;
+    frame.vnetAt = words[rx + Rx.VNET] ?? 0;
+    if (device === this.#overlayDevice) {
+      this.#counters.received(OVERLAY_LINK, frame.end - frame.at);
+      const drop = this.#fromTunnel(rx);
+      if (drop !== Drop.None) this.#counters.dropped(OVERLAY_LINK, drop);
+      return;
+    }
+    const link = this.#links[device];
+    if (link === undefined) return;
+    this.#counters.received(link.number, frame.end - frame.at);
+    const drop = this.#fromLink(link);
+    if (drop !== Drop.None) this.#counters.dropped(link.number, drop);
+  }
+
+  #fromTunnel(rx: number): Drop {
+    const frame = this.#frame;
+    const drop = vxlan.check(frame.view, frame.at, frame.end);
+    if (drop !== Drop.None) return drop;
+    if (!this.#state.peers.isKnown(this.#io.rx, rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
+    const vni = vxlan.vni(frame.view, frame.at);
+    frame.at += vxlan.HEADER_LEN;
+    return this.#passTunnelled(vni);
+  }
+
+  /** From the inner Ethernet header on. */
+  #passTunnelled(vni: number): Drop {
+    const frame = this.#frame;
+    const parsed = parseFlow(frame.view, frame.at, frame.end, this.#key);
+    if (parsed !== Drop.None) return parsed;
+    return this.#pass(inboundScope(vni), OVERLAY_LINK, vni);
+  }
+
+  #fromLink(link: Link): Drop {
+    const frame = this.#frame;
+    const { view, at, end } = frame;
+    const key = this.#key;
+    const parsed = parseFlow(view, at, end, key);
+    if (parsed !== Drop.None) return parsed;
+    if (key.etherType === ethernet.EtherType.ARP) {
+      return this.#hear(link, hearArp(view, key.l3At, end));
+    }
+    if (isNeighbourMessage(key)) return this.#hear(link, hearNdp(view, key));
+    // Of what is for many, nothing is for the router; the kernel has its own copy.
+    if (ethernet.isToGroup(view, at)) return Drop.None;
+    if (ethernet.dst(view, at) !== link.mac) return Drop.NotForUs;
+    return this.#pass(scopeOf(ingressOf(link)), link.number, 0);
+  }
+
+  /** One packet through the router; it is parsed. */
+  #pass(scope: FlowScope, linkNumber: number, vni: number): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    const offload = checkOffload(frame, key);
+    if (offload !== Drop.None) return offload;
+    if (key.fragment !== Fragment.NONE) {
+      if (key.fragment === Fragment.FIRST) this.#fragments.note(scope, key, this.#nowSec);
+      else if (!this.#fragments.complete(scope, key, this.#nowSec))
+        return Drop.FragmentWithoutFirst;
+    }
+    if (!isTrackable(key) || !isPlain(frame, key)) {
+      if (isQuotingError(key)) return this.#passError(scope, linkNumber, vni);
+      if (key.protocol === 0) return Drop.EtherTypeUnsupported;
+      return this.#passSlowly(scope, linkNumber, vni, NO_FLOW, false);
+    }
+    const flows = this.#flows;
+    const hash = flows.hash(scope, key);
+    const flow = flows.findFor(hash, scope, key);
+    if (flow === NO_FLOW || !flows.isCurrent(flow, frame)) {
+      return this.#passSlowly(scope, linkNumber, vni, flow, true);
+    }
+    const drop = this.#transmit(flows.transposition(flow), linkNumber, vni, hash);
+    if (drop !== Drop.None) return drop;
+    this.#touch(flow, frame.end - frame.at);
+    return Drop.None;
+  }
+
+  /** The flow's packet has gone on: mappings live by it. */
+  #touch(flow: FlowIndex, bytes: number): void {
+    const { tcpFlags } = this.#key;
+    const flows = this.#flows;
+    flows.touch(flow, bytes, tcpFlags, this.#nowSec);
+    const source = flows.cell(flow, SOURCE_MAPPING_CELL);
+    const target = flows.cell(flow, TARGET_MAPPING_CELL);
+    this.#touchMappings(source, target);
+  }
+
+  #touchMappings(source: number, target: number): void {
+    const { tcpFlags } = this.#key;
+    const state = this.#state;
+    if (source !== ALWAYS_CURRENT) {
+      state.nat.table.touchInside(state.mappingOf(source), tcpFlags, this.#nowSec);
+    }
+    if (target !== ALWAYS_CURRENT) {
+      state.nat.table.touchOutside(state.mappingOf(target), tcpFlags, this.#nowSec);
+    }
+  }
+
+  #passSlowly(
+    scope: FlowScope,
+    linkNumber: number,
+    vni: number,
+    known: FlowIndex,
+    isFlow: boolean,
+  ): Drop {
+    this.#slowPackets += 1;
+    const frame = this.#frame;
+    const ingress = this.#ingress(linkNumber, vni);
+    if (ingress === undefined) return Drop.VniUnknown;
+    if (vni !== 0 && ethernet.dst(frame.view, frame.at) !== this.#state.settings.mac) {
+      return Drop.NotForUs;
+    }
+    const verdict = this.#slowPath.decide(ingress, this.#key, this.#circumstances(known, true));
+    if (verdict.drop !== Drop.None) {
+      this.#refuse(linkNumber, vni, verdict);
+      return verdict.drop;
+    }
+    if (verdict.awaits !== undefined) return this.#hold(verdict.awaits, linkNumber, vni);
+    const id = this.#transpositions.intern(verdict.composition);
+    if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
+    const { cells } = verdict.composition;
+    const source = cells[SOURCE_MAPPING_CELL] ?? ALWAYS_CURRENT;
+    const target = cells[TARGET_MAPPING_CELL] ?? ALWAYS_CURRENT;
+    const flow = isFlow ? this.#remember(scope, known, verdict, id) : NO_FLOW;
+    const hash = this.#flows.hash(scope, this.#key);
+    const bytes = frame.end - frame.at;
+    const drop = this.#transmit(id, linkNumber, vni, hash);
+    if (flow === NO_FLOW) this.#transpositions.release(id);
+    if (drop !== Drop.None) return drop;
+    if (flow !== NO_FLOW) this.#flows.touch(flow, bytes, this.#key.tcpFlags, this.#nowSec);
+    this.#touchMappings(source, target);
+    return Drop.None;
+  }
+
+  /** The flow's entry, bound to the transposition; NO_FLOW when there is no place for it. */
+  #remember(
+    scope: FlowScope,
+    known: FlowIndex,
+    verdict: Verdict,
+    transposition: TranspositionId,
+  ): FlowIndex {
+    const flows = this.#flows;
+    const { reverseScope, domain, composition } = verdict;
+    reverseKey(verdict.key, this.#reverse);
+    let flow = known;
+    if (known !== NO_FLOW && flows.isReply(known) && !this.#isAnswered(known, reverseScope)) {
+      // What it has answered is translated otherwise now: it is a flow of its own.
+      flows.remove(known);
+      flow = NO_FLOW;
+    }
+    if (flow === NO_FLOW) {
+      flow = flows.insert({
+        scope,
+        key: this.#key,
+        reverseScope,
+        reverse: this.#reverse,
+        owner: domain % EDGE_FLOW_ACCOUNTS,
+        nowSec: this.#nowSec,
+      });
+      if (flow === NO_FLOW) return NO_FLOW;
+    } else if (!flows.isReply(flow)) {
+      flows.moveCounterpart(flow, reverseScope, this.#reverse, this.#nowSec);
+    }
+    const { cells } = composition;
+    flows.bind(flow, { transposition, cells, link: NO_FLOW, frame: this.#frame });
+    return flow;
+  }
+
+  /** Is what the reply becomes, turned round, what its pair's initiator sends? */
+  #isAnswered(reply: FlowIndex, scope: FlowScope): boolean {
+    const flows = this.#flows;
+    const reverse = this.#reverse;
+    return flows.find(flows.hash(scope, reverse), scope, reverse) === (reply ^ 1);
+  }
+
+  /** An ICMP error: goes the way of the flow that would answer the packet it quotes, whether that is remembered or not. */
+  #passError(scope: FlowScope, linkNumber: number, vni: number): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    const about = this.#about;
+    const drop = flowOfError(frame.view, key, about);
+    if (drop !== Drop.None) return drop;
+    if (!hasValidChecksum(frame, key)) return Drop.IcmpBadChecksum;
+    if (!isPlain(frame, key)) return Drop.IcmpErrorUnrelated;
+    // A virtual network's inside is one hop: nobody but the addressed can have an error to tell.
+    if (vni !== 0 && !isFromFlow(key, about)) return Drop.InnerSourceImplausible;
+    const flows = this.#flows;
+    const hash = flows.hash(scope, about);
+    const flow = flows.find(hash, scope, about);
+    if (flow !== NO_FLOW && flows.isCurrent(flow, frame)) {
+      return this.#transmit(flows.transposition(flow), linkNumber, vni, hash);
+    }
+    const ingress = this.#ingress(linkNumber, vni);
+    if (ingress === undefined) return Drop.VniUnknown;
+    this.#slowPackets += 1;
+    const verdict = this.#slowPath.decide(ingress, about, this.#circumstances(flow, false));
+    if (verdict.drop !== Drop.None) return Drop.IcmpErrorUnrelated;
+    if (verdict.awaits !== undefined) return this.#hold(verdict.awaits, linkNumber, vni);
+    const id = this.#transpositions.intern(verdict.composition);
+    if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
+    const sent = this.#transmit(id, linkNumber, vni, hash);
+    this.#transpositions.release(id);
+    return sent;
+  }
+
+  #ingress(linkNumber: number, vni: number): Ingress | undefined {
+    if (linkNumber !== OVERLAY_LINK) {
+      const link = this.#state.link(linkNumber);
+      return link === undefined ? undefined : ingressOf(link);
+    }
+    const segment = this.#state.networks.segment(vni);
+    return segment === undefined ? undefined : { link: OVERLAY_LINK, kind: 'overlay', segment };
+  }
+
+  #circumstances(flow: FlowIndex, mayMap: boolean): Circumstances {
+    const isReply = flow !== NO_FLOW && this.#flows.isReply(flow);
+    const answers = isReply ? this.#flows.viewOf(flow ^ 1) : undefined;
+    return { answers, mayMap, nowSec: this.#nowSec };
+  }
+
+  #transmit(id: TranspositionId, linkNumber: number, vni: number, hash: number): Drop {
+    const frame = this.#frame;
+    const applied = this.#transpositions.apply(id, frame, this.#key);
+    if (applied !== Applied.DONE) return this.#cannotGoOn(applied, id, linkNumber, vni, hash);
+    return this.#emit(id, hash, frame.at, frame.end, frame.vnetAt);
+  }
+
+  #emit(id: TranspositionId, hash: number, at: number, end: number, vnetAt: number): Drop {
+    const transpositions = this.#transpositions;
+    const port = transpositions.port(id);
+    const link = port === NO_PORT ? OVERLAY_LINK : port;
+    const device = this.#deviceOfLink[link] ?? NONE;
+    if (device === NONE) return Drop.PortDetached;
+    if (this.#txCount >= this.#io.txMax) return Drop.TransmitQueueFull;
+    const tx = this.#txCount * TX_STRIDE;
+    const words = this.#io.tx;
+    words[tx + Tx.PORT] = device;
+    words[tx + Tx.AT] = at;
+    words[tx + Tx.END] = end;
+    words[tx + Tx.VNET] = vnetAt;
+    words[tx + Tx.PEER] = transpositions.peer(id);
+    words[tx + Tx.VNI] = transpositions.vni(id);
+    words[tx + Tx.HASH] = hash;
+    this.#txCount += 1;
+    this.#counters.sent(link, end - at);
+    return Drop.None;
+  }
+
+  /** The packet is too old, or too big: its sender is told, or it is cut. */
+  #cannotGoOn(
+    applied: Applied,
+    id: TranspositionId,
+    linkNumber: number,
+    vni: number,
+    hash: number,
+  ): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    if (applied === Applied.TTL_EXPIRED) {
+      this.#report(linkNumber, vni, { kind: 'expired' });
+      return Drop.TtlExpired;
+    }
+    const mtu = this.#transpositions.mtu(id);
+    const mayCut =
+      key.etherType === ethernet.EtherType.IPV4 &&
+      !ipv4.dontFragment(frame.view, key.l3At) &&
+      vnetHeader.gsoType(frame.view, frame.vnetAt) === vnetHeader.Gso.NONE;
+    if (!mayCut) {
+      this.#report(linkNumber, vni, { kind: 'too-big', mtu });
+      return Drop.FrameTooBig;
+    }
+    // In two steps: whole as it leaves, then cut.
+    const whole = this.#transpositions.apply(id, frame, key, true);
+    if (whole !== Applied.DONE) {
+      this.#report(linkNumber, vni, { kind: 'expired' });
+      return Drop.TtlExpired;
+    }
+    const pieces = this.#pieces;
+    pieces.length = 0;
+    const isCut = fragmentIpv4(frame.view, frame, key, mtu, this.#scratch, (at, end) => {
+      pieces.push({ at, end });
+    });
+    if (!isCut) return Drop.FrameTooBig;
+    for (const { at, end } of pieces) {
+      const drop = this.#emit(id, hash, at, end, vnetAtOf(at));
+      if (drop !== Drop.None) return drop;
+    }
+    return Drop.None;
+  }
+
+  #refuse(linkNumber: number, vni: number, { refused }: Verdict): void {
+    if (refused === Refused.SILENTLY) return;
+    this.#report(linkNumber, vni, { kind: 'unreachable', refused });
+  }
+
+  /** Tells the sender of the frame at hand what is wrong with it, if that is allowed, the way it came. */
+  #report(linkNumber: number, vni: number, fault: Fault): void {
+    const { view, at } = this.#frame;
+    const key = this.#key;
+    if (!mayReport(view, at, key)) return;
+    const isIpv4 = key.etherType === ethernet.EtherType.IPV4;
+    const { links } = this.#state;
+    const own = links.find(({ number }) => number === linkNumber);
+    const outside = links.find(({ kind }) => kind === 'outside');
+    const from =
+      (own === undefined ? undefined : ownAddress(own, isIpv4)) ??
+      (outside === undefined ? undefined : ownAddress(outside, isIpv4)) ??
+      links.map((link) => ownAddress(link, isIpv4)).find((words) => words !== undefined);
+    if (from === undefined || this.#txCount + TX_RESERVE > this.#io.txMax) return;
+    if (!this.#errors.take(key, this.#nowSec)) return;
+    const to = this.#scratch.take(ERROR_FRAME_BYTES_MAX);
+    if (to === NO_ROOM) return;
+    if (own !== undefined) {
+      const addressing = { dstMac: ethernet.src(view, at), srcMac: own.mac, from };
+      this.#sendOwn(own.number, to, emitError(view, key, fault, addressing, to));
+      return;
+    }
+    const domain = this.#state.networks.segment(vni)?.domain;
+    if (domain === undefined) return;
+    const { networks, settings } = this.#state;
+    const sender = networks.location(domain, key.src0, key.src1, key.src2, key.src3);
+    const segment = sender === undefined ? undefined : networks.subnet(sender.subnetId);
+    if (sender === undefined || segment === undefined) return;
+    const addressing = { dstMac: sender.mac, srcMac: settings.mac, from };
+    const end = emitError(view, key, fault, addressing, to);
+    const tx = this.#txCount * TX_STRIDE;
+    this.#io.tx[tx + Tx.PEER] = sender.peer;
+    this.#io.tx[tx + Tx.VNI] = segment.vni;
+    this.#io.tx[tx + Tx.HASH] = 0;
+    this.#sendOwn(OVERLAY_LINK, to, end);
+  }
+
+  /** Sends a frame that was made in scratch. */
+  #sendOwn(link: number, at: number, end: number): void {
+    const device = this.#deviceOfLink[link] ?? NONE;
+    if (device === NONE || this.#txCount >= this.#io.txMax) return;
+    const vnetAt = vnetAtOf(at);
+    vnetHeader.clear(this.#io.view, vnetAt);
+    const tx = this.#txCount * TX_STRIDE;
+    const words = this.#io.tx;
+    words[tx + Tx.PORT] = device;
+    words[tx + Tx.AT] = at;
+    words[tx + Tx.END] = end;
+    words[tx + Tx.VNET] = vnetAt;
+    this.#txCount += 1;
+    this.#counters.sent(link, end - at);
+  }
+
+  /** ARP or Neighbour Discovery: notes who says where it is, and answers for public addresses. */
+  #hear(link: Link, { drop, sender, target }: Heard): Drop {
+    if (drop !== Drop.None) return drop;
+    const { neighbours } = this.#state;
+    if (sender !== undefined) {
+      const frames = neighbours.learn(link.number, sender.words, sender.mac, this.#nowSec);
+      this.#resumed.push(...frames);
+    }
+    if (target === undefined || sender === undefined || !this.#answersFor(link, target)) {
+      return Drop.None;
+    }
+    const to = this.#scratch.take(MESSAGE_BYTES_MAX);
+    if (to === NO_ROOM) return Drop.RateLimited;
+    const { view } = this.#io;
+    this.#sendOwn(link.number, to, emitAnswer(view, link.mac, target, sender, to));
+    return Drop.None;
+  }
+
+  /** A public address within a network of the link, which nobody there has. */
+  #answersFor(link: Link, target: IpWords): boolean {
+    const { networks, nat } = this.#state;
+    if (this.#state.isOwn(target)) return false;
+    const isOnLink = link.addresses.some((own) => prefixHasWords(networkOf(own), target));
+    if (!isOnLink) return false;
+    if (networks.insideOf(...target) !== undefined) return true;
+    return target[0] === 0 && target[1] === 0 && target[2] === 0xffff && nat.isPublic(target[3]);
+  }
+
+  #sendRequests(): void {
+    const requests = this.#requests;
+    this.#requests = [];
+    for (const { link: number, words, mac } of requests) {
+      const link = this.#state.link(number);
+      const isIpv4 = words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
+      const own = link === undefined ? undefined : sourceFor(link, words, isIpv4);
+      const to = this.#scratch.take(MESSAGE_BYTES_MAX);
+      if (link === undefined || own === undefined || to === NO_ROOM) continue;
+      const asker = { mac: link.mac, words: own };
+      this.#sendOwn(number, to, emitRequest(this.#io.view, asker, words, mac, to));
+    }
+  }
+
+  #hold(neighbour: Neighbour, linkNumber: number, vni: number): Drop {
+    const { at, end, vnetAt } = this.#frame;
+    const header = this.#io.bytes.slice(vnetAt, vnetAt + vnetHeader.VNET_HEADER_LEN);
+    const bytes = new Uint8Array(header.length + end - at);
+    bytes.set(header);
+    bytes.set(this.#io.bytes.subarray(at, end), header.length);
+    const device = linkNumber === OVERLAY_LINK ? this.#overlayDevice : this.#deviceOf(linkNumber);
+    const isHeld = this.#state.neighbours.hold(neighbour, { device, vni, bytes });
+    return isHeld ? Drop.None : Drop.NeighborQueueFull;
+  }
+
+  #deviceOf(linkNumber: number): number {
+    return this.#deviceOfLink[linkNumber] ?? NONE;
+  }
+
+  /** Takes up the frames that have waited; those whose neighbour has failed so learn of it. */
+  #resume(): void {
+    const frames = [...this.#resumed, ...this.#failed];
+    this.#resumed = [];
+    this.#failed = [];
+    for (const { device, vni, bytes } of frames) {
+      const room = this.#scratch.take(bytes.length);
+      if (room === NO_ROOM) return;
+      const frame = this.#frame;
+      this.#io.bytes.set(bytes, vnetAtOf(room));
+      frame.vnetAt = vnetAtOf(room);
+      frame.at = room;
+      frame.end = room + bytes.length - vnetHeader.VNET_HEADER_LEN;
+      const link = this.#links[device];
+      if (device === this.#overlayDevice) {
+        const drop = this.#passTunnelled(vni);
+        if (drop !== Drop.None) this.#counters.dropped(OVERLAY_LINK, drop);
+      } else if (link !== undefined) {
+        const drop = this.#fromLink(link);
+        if (drop !== Drop.None) this.#counters.dropped(link.number, drop);
+      }
+    }
+  }
+}
+
+/** The link's address in the network that `words` is of, else any of the family. */
+function sourceFor(link: Link, words: IpWords, isIpv4: boolean): IpWords | undefined {
+  const near = link.addresses.find((own) => prefixHasWords(networkOf(own), words));
+  return near?.words ?? ownAddress(link, isIpv4);
+}
+
+const ingresses = new WeakMap<Link, Ingress>();
+
+/** One object per link, since every frame asks. */
+function ingressOf(link: Link): Ingress {
+  const known = ingresses.get(link);
+  if (known !== undefined) return known;
+  const ingress: Ingress = { link: link.number, kind: link.kind, segment: undefined };
+  ingresses.set(link, ingress);
+  return ingress;
+}
