@@ -56,8 +56,10 @@ export function tagListsOf(
   );
 }
 
+/** By their names: in which order they came to be must not show. */
 function listsAppliedTo(tag: Ref, model: ModelView): readonly AccessControlList[] {
   return [...model.referring('access-control-list', tag)]
+    .sort()
     .flatMap((id) => model.accessControlLists.get(id) ?? [])
     .filter(({ securityTags }) => securityTags.includes(tag));
 }
