@@ -1,6 +1,9 @@
 /** Limits of the BGP speaker: every one is a counted outcome. Called by everything in bgp/. */
 import { type Millis, minutes, seconds } from '../base/units.ts';
 
+/** BFD packets come no more often than this: a stall of the process must not look like a broken path. */
+export const BFD_INTERVAL_MS_MIN = 10;
+export const BFD_INTERVAL_MS_MAX = 60_000;
 /** BGP port (RFC 4271 §4). */
 export const BGP_PORT = 179;
 /** Time between two tries to connect (RFC 4271 §10 suggests 120 s; a data centre has no reason to wait that long). */

@@ -1,6 +1,6 @@
 /**
  * TCP sockets with signatures (RFC 2385) and TTL security (RFC 5082), for which Node has no options. The functions take descriptors, also
- * those of sockets that Node owns. Called by the roles that speak BGP.
+ * those of sockets that Node owns. And the check of the TTL of datagrams that BFD asks for (RFC 5881 §5). Called by the roles that speak BGP.
  */
 import { addon } from './addon.ts';
 import { deviceCall } from './device-error.ts';
@@ -30,4 +30,9 @@ export function setTtl(fd: number, ttl: number): void {
 /** Segments that arrive with a smaller TTL, or hop limit, are dropped by the kernel; 0: none are. */
 export function setTtlMin(fd: number, ttl: number): void {
   deviceCall('least TTL', () => addon.setTtlMin(fd, ttl));
+}
+
+/** Datagrams with another TTL, or hop limit, do not reach the UDP socket from now on. */
+export function acceptTtlOnly(fd: number, ttl: number): void {
+  deviceCall('accepted TTL', () => addon.acceptTtlOnly(fd, ttl));
 }

@@ -113,5 +113,6 @@ const CEASE_REMEDIES: Readonly<Record<number, string>> = {
   1: 'More prefixes were announced than are allowed: raise the maximum or filter.',
   2: 'An administrator has shut it down.',
   3: 'The neighbour was removed from the configuration.',
+  10: 'BFD heard nothing from the other side in time, or was told that the path is down: look at the link.',
   5: 'The peer is not willing to talk: look at its configuration of this neighbour.',
 };

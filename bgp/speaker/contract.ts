@@ -1,5 +1,7 @@
 /** What a speaker is made from, what it does and what it tells: the interface of ../speaker.ts, which has the essay. */
 import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { BfdTransport } from '../bfd/transport.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
 import type { StepName } from '../rib/decision.ts';
 import type { Transport } from '../session/transport.ts';
@@ -15,6 +17,10 @@ export interface SpeakerOptions {
   readonly listen?: { readonly addresses: readonly string[]; readonly port?: number };
   /** The kernel's TCP unless another is given. */
   readonly transport?: Transport;
+  /** Without one no neighbour can ask for BFD. */
+  readonly bfdTransport?: BfdTransport;
+  /** Default: the kernel's. */
+  readonly rng?: Rng;
   /** Default: the router identifier (RFC 4456 §7). */
   readonly clusterId?: string;
   /** Paths used side by side; default 1. */

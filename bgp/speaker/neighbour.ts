@@ -4,6 +4,7 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { millis, seconds } from '../../base/units.ts';
+import type { Bfd } from '../bfd/bfd.ts';
 import {
   BGP_PORT,
   COMPLAINTS_MAX,
@@ -42,6 +43,8 @@ import { newRouteCounts, type RouteCounts } from './route-counts.ts';
 export interface NeighbourHost extends RibInHost, RibOutHost {
   readonly clock: Clock;
   readonly transport: Transport;
+  /** Undefined: no neighbour asks for it. */
+  readonly bfd: Bfd | undefined;
   isRestarting(): boolean;
   onStateChange(neighbour: Neighbour): void;
 }
@@ -157,7 +160,9 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
 
   /** Other policies and limits; the session stands. */
   reconfigure(checked: CheckedNeighbour): void {
+    const before = this.#checked.options.bfd;
     this.#checked = checked;
+    this.#watch(JSON.stringify(before) !== JSON.stringify(checked.options.bfd));
     this.#ribIn.reimport();
     const { negotiated } = this.session;
     if (negotiated !== undefined) this.#ribOut.rejoin(negotiated);
@@ -177,6 +182,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   remove(fault: NotificationFault): void {
     this.#staleTimer?.cancel();
     this.#restartTimer?.cancel();
+    this.#host.bfd?.unwatch(this.#checked.options.address);
     this.session.stop(fault);
     this.session.dispose();
     this.#ribOut.leave();
@@ -215,6 +221,26 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
       } else this.#ribIn.sweep(afi, 'all');
     }
     this.#ribOut.join(negotiated);
+    this.#watch(false);
+  }
+
+  /** From the first session on the path is watched, whether the session stands or not; it ends the session when it goes down. */
+  #watch(isAnew: boolean): void {
+    const { bfd } = this.#host;
+    const { address: remoteAddress, bfd: wanted } = this.#checked.options;
+    const { localAddress } = this.session.status;
+    const isWatched = bfd?.status(remoteAddress) !== undefined;
+    if (isWatched && (isAnew || wanted === undefined)) bfd?.unwatch(remoteAddress);
+    else if (isWatched) return;
+    if (wanted === undefined || localAddress === undefined || localAddress === '') return;
+    bfd?.watch({ localAddress, remoteAddress }, wanted, {
+      onUp: () => this.#host.onStateChange(this),
+      onDown: ({ isOrderly }) => {
+        // RFC 5882 §3.2: a peer that stops BFD on purpose says nothing about the path.
+        if (isOrderly) this.#host.onStateChange(this);
+        else this.session.reset(notificationFault(NotificationCode.Cease, CeaseSubcode.BfdDown));
+      },
+    });
   }
 
   #down(failure: SessionFailure, negotiated: Negotiated | undefined): void {
@@ -337,6 +363,8 @@ function keepsRoutes(failure: SessionFailure, hasNotificationBit: boolean): bool
         (subcode === CeaseSubcode.HardReset ||
           subcode === CeaseSubcode.AdministrativeShutdown ||
           subcode === CeaseSubcode.PeerDeconfigured ||
+          // The path is down, not only the speaker: what it forwarded is lost (RFC 5882 §4.3.2).
+          subcode === CeaseSubcode.BfdDown ||
           subcode === CeaseSubcode.MaximumNumberOfPrefixesReached);
       return hasNotificationBit && !isHard;
     }

@@ -11,8 +11,11 @@ import {
   parseIpWords,
 } from '../../base/ip-words.ts';
 import { parseIpv4 } from '../../base/ipv4.ts';
+import type { BfdOptions } from '../bfd/bfd.ts';
 import {
   ADD_PATHS_MAX,
+  BFD_INTERVAL_MS_MAX,
+  BFD_INTERVAL_MS_MIN,
   HOLD_TIME,
   LONG_LIVED_STALE_SEC_MAX,
   PREFIXES_PER_PEER_MAX,
@@ -71,6 +74,8 @@ export interface PeerOptions {
   readonly addPathSend?: number;
   /** Every segment is signed with this key (RFC 2385), 1 to 80 bytes as UTF-8; unsigned ones are not heard. */
   readonly md5Key?: string;
+  /** The path to it is watched once its session is up (RFC 5880, single hop), and the session ends when the path is down; the link's own speaker only. */
+  readonly bfd?: BfdOptions;
   /** It is at most so many hops away (RFC 5082); 1: on this link. Both sides must want it. */
   readonly ttlSecurityHops?: number;
 }
@@ -122,6 +127,7 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
   if (!(Number.isInteger(addPathSend) && addPathSend >= 2 && addPathSend <= ADD_PATHS_MAX)) {
     throw fault(`${addPathSend} paths of a prefix`, `Use 2 … ${ADD_PATHS_MAX}, or leave it out.`);
   }
+  checkBfd(options.bfd ?? {});
   if (families.length === 0) throw fault('neighbour without family', 'Name at least one.');
   if (options.localAddress !== undefined) addressOf(options.localAddress);
   return {
@@ -135,6 +141,16 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
     },
     security: securityOf(options),
   };
+}
+
+function checkBfd({ intervalMs = BFD_INTERVAL_MS_MAX, multiplier = 3 }: BfdOptions): void {
+  if (!(intervalMs >= BFD_INTERVAL_MS_MIN && intervalMs <= BFD_INTERVAL_MS_MAX)) {
+    const range = `${BFD_INTERVAL_MS_MIN} … ${BFD_INTERVAL_MS_MAX} milliseconds`;
+    throw fault(`BFD interval of ${intervalMs} ms`, `Use ${range}.`);
+  }
+  if (!(Number.isInteger(multiplier) && multiplier >= 1 && multiplier <= 255)) {
+    throw fault(`BFD multiplier ${multiplier}`, 'Use 1 … 255.');
+  }
 }
 
 /** What connections of this peer, or of these peers, must prove. */

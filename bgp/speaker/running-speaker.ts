@@ -5,6 +5,8 @@ import { assert, defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpPrefixWords, formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
+import { systemRng } from '../../base/rng.ts';
+import { Bfd } from '../bfd/bfd.ts';
 import { BGP_PORT, MULTIPATH_MAX } from '../limits.ts';
 import { Afi } from '../message/capability.ts';
 import {
@@ -33,6 +35,7 @@ import {
   checkNeighbour,
   type DynamicNeighbourOptions,
   type NeighbourOptions,
+  type PeerOptions,
   prefixOf,
   routerIdOf,
   securityOf,
@@ -56,6 +59,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly bgpIdentifier: number;
   readonly clusterId: number;
   readonly attributes: AttributeTable = new AttributeTable();
+  readonly bfd: Bfd | undefined;
   readonly #options: SpeakerOptions;
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
@@ -76,6 +80,8 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
       options.clusterId === undefined ? this.bgpIdentifier : routerIdOf(options.clusterId);
     this.transport = options.transport ?? tcpTransport(options.clock);
     this.work = new WorkQueue(options.clock);
+    const { bfdTransport, rng = systemRng } = options;
+    this.bfd = bfdTransport === undefined ? undefined : new Bfd(this.clock, rng, bfdTransport);
     this.#neighbours = new NeighbourSet(this);
     this.#isRestarting = options.isRestarting === true;
     const { multipath = {}, compareMedAcrossAs = false } = options;
@@ -115,6 +121,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
   async start(): Promise<void> {
     if (this.#isRunning) return;
+    await this.bfd?.start();
     const { listen } = this.#options;
     if (listen !== undefined) {
       this.#listener = await startListener({
@@ -134,6 +141,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     const data = reason === undefined ? undefined : shutdownCommunication(reason);
     const fault = cease(CeaseSubcode.AdministrativeShutdown, data);
     for (const neighbour of this.#neighbours.all()) neighbour.session.stop(fault);
+    await this.bfd?.stop();
     await this.#listener?.close();
     this.#listener = undefined;
   }
@@ -141,6 +149,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   setNeighbour(options: NeighbourOptions): void {
     const checked = checkNeighbour(options);
     this.#checkSecurable(checked.security);
+    this.#checkWatchable(options);
     const present = this.#neighbours.get(formatIpWords(checked.words));
     if (present !== undefined && isSameSession(present.checked.options, options)) {
       present.reconfigure(checked);
@@ -160,7 +169,10 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   }
 
   setDynamicNeighbours(entries: readonly DynamicNeighbourOptions[]): void {
-    for (const entry of entries) this.#checkSecurable(securityOf(entry));
+    for (const entry of entries) {
+      this.#checkSecurable(securityOf(entry));
+      this.#checkWatchable(entry);
+    }
     for (const neighbour of this.#neighbours.setDynamicEntries(entries)) {
       this.#neighbours.remove(neighbour, cease(CeaseSubcode.PeerDeconfigured));
     }
@@ -238,7 +250,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
   neighbours(): readonly NeighbourStatus[] {
     return [...this.#neighbours.all()].map((neighbour) =>
-      statusOf(neighbour, this.#neighbours.isDynamic(neighbour), this.clock.wallNow()),
+      statusOf(neighbour, this.#neighbours.isDynamic(neighbour), this.clock.wallNow(), this.bfd),
     );
   }
 
@@ -308,6 +320,13 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     const what = 'this speaker’s transport can set neither MD5 keys nor TTL security';
     throw new SdnError('SDN_BGP_CONFIG', what, {
       remedy: 'Give it a transport with socket options, or leave out md5Key and ttlSecurityHops.',
+    });
+  }
+
+  #checkWatchable({ bfd }: PeerOptions): void {
+    if (bfd === undefined || this.bfd !== undefined) return;
+    throw new SdnError('SDN_BGP_CONFIG', 'this speaker has no transport for BFD', {
+      remedy: 'Give it one, or leave out bfd.',
     });
   }
 

@@ -1,6 +1,7 @@
 /** What there is to see of a neighbour, for people and for MS-NCNBI bgpPeers (§3.1.5.17.2.2). Called by running-speaker.ts. */
 import { defined } from '../../base/assert.ts';
 import { formatIpWords } from '../../base/ip-words.ts';
+import type { Bfd, BfdStatus } from '../bfd/bfd.ts';
 import { Afi } from '../message/capability.ts';
 import { MessageType } from '../message/framing.ts';
 import { type FailureWords, failureWords } from '../session/failure.ts';
@@ -22,6 +23,8 @@ export interface NeighbourStatus {
     readonly received: number;
     readonly announced: number;
   }[];
+  /** Undefined: the path is not watched, or not yet. */
+  readonly bfd: BfdStatus | undefined;
   readonly malformedUpdateCount: number;
   readonly complaints: readonly string[];
   readonly statistics: NeighbourStatistics;
@@ -45,6 +48,7 @@ export function statusOf(
   neighbour: Neighbour,
   isDynamic: boolean,
   wallNow: number,
+  bfd: Bfd | undefined,
 ): NeighbourStatus {
   const { session } = neighbour;
   const { state, failure, failedAtWall } = session.status;
@@ -64,6 +68,7 @@ export function statusOf(
       received: neighbour.pathCount(afi),
       announced: neighbour.announcedCount(afi),
     })),
+    bfd: bfd?.status(neighbour.checked.options.address),
     malformedUpdateCount: neighbour.malformedUpdateCount,
     complaints: [...neighbour.complaints],
     statistics: statisticsOf(neighbour, wallNow),

@@ -8,21 +8,37 @@ const ZEBRA = '/usr/lib/frr/zebra';
 const BGPD = '/usr/lib/frr/bgpd';
 export const FRR_PROGRAMS: readonly string[] = [ZEBRA, BGPD, '/usr/bin/vtysh'];
 
-/** Resolves with bgpd and zebra. */
-export async function startFrr(lab: BgpLab, config: string): Promise<readonly [Program, Program]> {
+const BFDD = '/usr/lib/frr/bfdd';
+
+/** Resolves with bgpd and zebra. `before`: what starts between the two. */
+export async function startFrr(
+  lab: BgpLab,
+  config: string,
+  before?: () => Promise<Program>,
+): Promise<readonly [Program, Program]> {
   await mkdir('/var/tmp/frr', { recursive: true });
   const path = await lab.write('bgpd.conf', config);
   const zebraConfig = await lab.write('zebra.conf', '');
-  const common = (name: string): string[] => [
-    ...['-z', `${lab.directory}/zserv`, '--log', 'stdout'],
-    ...['--vty_socket', lab.directory, '-A', '127.0.0.1', '-i', `${lab.directory}/${name}.pid`],
-  ];
-  const zebra = await lab.start([ZEBRA, '-f', zebraConfig, ...common('zebra')]);
+  const zebra = await lab.start([ZEBRA, '-f', zebraConfig, ...common(lab, 'zebra')]);
   await eventually('zebra serves', async () =>
     (await lab.ask(['ls', lab.directory])).includes('zserv'),
   );
-  const bgpd = await lab.start([BGPD, '-f', path, ...common('bgpd')]);
+  await before?.();
+  const bgpd = await lab.start([BGPD, '-f', path, ...common(lab, 'bgpd')]);
   return [bgpd, zebra];
+}
+
+export async function startBfdd(lab: BgpLab, config: string): Promise<Program> {
+  const path = await lab.write('bfdd.conf', config);
+  const socket = ['--bfdctl', `${lab.directory}/bfdd.sock`];
+  return lab.start([BFDD, '-f', path, ...socket, ...common(lab, 'bfdd')]);
+}
+
+function common({ directory }: BgpLab, name: string): string[] {
+  return [
+    ...['-z', `${directory}/zserv`, '--log', 'stdout'],
+    ...['--vty_socket', directory, '-A', '127.0.0.1', '-i', `${directory}/${name}.pid`],
+  ];
 }
 
 export function vtysh(lab: BgpLab, ...commands: readonly string[]): Promise<string> {

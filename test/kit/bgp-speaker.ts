@@ -5,14 +5,23 @@
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
+import { systemRng } from '../../base/rng.ts';
+import { udpTransport } from '../../bgp/bfd/udp-transport.ts';
 import { tcpTransport } from '../../bgp/session/tcp-transport.ts';
 import type { Speaker, SpeakerOptions } from '../../bgp/speaker/contract.ts';
 import { createSpeaker } from '../../bgp/speaker.ts';
-import { openTcpSocket, setTcpMd5Key, setTtl, setTtlMin } from '../../native/tcp-security.ts';
+import {
+  acceptTtlOnly,
+  openTcpSocket,
+  setTcpMd5Key,
+  setTtl,
+  setTtlMin,
+} from '../../native/tcp-security.ts';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as Omit<SpeakerOptions, 'clock'>;
 const transport = tcpTransport(systemClock, { openTcpSocket, setTcpMd5Key, setTtl, setTtlMin });
-const speaker = createSpeaker({ ...options, clock: systemClock, transport });
+const bfdTransport = udpTransport(systemRng, { acceptTtlOnly });
+const speaker = createSpeaker({ ...options, clock: systemClock, transport, bfdTransport });
 
 interface Call {
   readonly id: number;
