@@ -76,8 +76,8 @@ export const TAG_LISTS_PER_PORT_MAX = 8;
 export const MIRROR_COPIES_PER_BURST_MAX = 128;
 /** Of these, bytes of frames copied as they were sent: as many super-frames as a burst has frames. */
 export const MIRROR_BYTES_PER_BURST_MAX: number = 64 * 65_600;
-/** Learned addresses of one port; others are accepted but not reported. */
-export const LEARNED_ADDRESSES_PER_PORT_MAX = 256;
+/** Addresses that one port shares with others; the northbound allows one. */
+export const LEARNED_ADDRESSES_PER_PORT_MAX = 16;
 /** A learned address that opens no flow and is in no ARP or ND message for this long is forgotten. */
 export const LEARNED_ADDRESS_IDLE_SEC_MAX = 3600;
 /** Probes of one host that wait for their answers. */

@@ -38,8 +38,13 @@ export function claimsOf(root: Resource): Claim[] {
 const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
   networkinterfaces: ({ key, properties }) =>
     claim(MAC_SPACE, parseMac(textOf(properties['privateMacAddress'])), key),
+  // A learned address is taken by what it is shared through.
   'networkinterfaces/ipconfigurations': ({ key, properties }) =>
-    addressClaim(properties['subnet'], properties['privateIPAddress'], key),
+    properties['privateIPAllocationMethod'] === 'Learned'
+      ? []
+      : addressClaim(properties['subnet'], properties['privateIPAddress'], key),
+  learnedipaddresses: ({ key, properties }) =>
+    addressClaim(properties['virtualSubnet'], properties['ipAddress'], key),
   'virtualnetworks/subnets': ({ key, properties }) => {
     const vni = properties['virtualSubnetId'];
     return claim(VNI_SPACE, typeof vni === 'number' ? vni : undefined, key);

@@ -14,7 +14,7 @@ export interface Attachment {
   readonly networkInterface: NetworkInterface;
   readonly serverId: string;
   readonly providerAddress: AddressBytes;
-  /** Those whose virtual subnet exists, primary first; never empty. */
+  /** Those whose virtual subnet exists, primary first, learned ones last; one at least is its own. */
   readonly addresses: readonly (SubnetInNetwork & { readonly ipConfiguration: IpConfiguration })[];
 }
 
@@ -30,7 +30,9 @@ export function attachmentOf(id: string, model: ModelView): Attachment | undefin
     const found = model.virtualSubnet(ipConfiguration.subnet);
     return found === undefined ? [] : [{ ...found, ipConfiguration }];
   });
-  if (addresses.length === 0) return undefined;
+  if (addresses.every(({ ipConfiguration }) => ipConfiguration.learnedIp !== undefined)) {
+    return undefined;
+  }
   return { networkInterface, serverId, providerAddress, addresses };
 }
 
@@ -43,6 +45,11 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
       const document = model.byInstanceId(change.interfaceInstanceId);
       return document?.kind === 'network-interface' ? [document.id] : [];
     }
+    case 'holder':
+      return change.interfaceInstanceIds.flatMap((instanceId) => {
+        const document = model.byInstanceId(instanceId);
+        return document?.kind === 'network-interface' ? [document.id] : [];
+      });
     case 'server': {
       const { before, after } = change;
       if (sameAddress(before?.providerAddress, after?.providerAddress)) return [];

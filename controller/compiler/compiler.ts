@@ -18,7 +18,7 @@ import type { Slice } from '../goal-state/slice.ts';
 import type { JsonObject, Revision } from '../store/store.ts';
 import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
-import { Model, type ModelChange, type ModelView } from './model.ts';
+import { type AddressInNetwork, Model, type ModelChange, type ModelView } from './model.ts';
 import { type CompilerNode, type CompilerSettings, DEFAULT_SETTINGS } from './node.ts';
 import { accessControlLists } from './nodes/access-control-lists.ts';
 import { edgeNetworks } from './nodes/edge-networks.ts';
@@ -78,10 +78,16 @@ export interface PlacementInput {
   readonly serverId: string | undefined;
 }
 
+/** Which interface has a learned address from now on; undefined: none. */
+export interface HolderInput extends AddressInNetwork {
+  readonly interfaceInstanceId: string | undefined;
+}
+
 export interface CompilerInput {
   readonly revision: Revision;
   readonly documents: readonly DocumentInput[];
   readonly placements: readonly PlacementInput[];
+  readonly holders?: readonly HolderInput[];
 }
 
 /** What the compiler has done since it was made. */
@@ -161,7 +167,7 @@ export class Compiler {
       after = look(new CompiledState({ ...common, dirty }));
     } finally {
       for (const change of [...changes].reverse()) {
-        if (change.kind === 'placement') continue;
+        if (change.kind === 'placement' || change.kind === 'holder') continue;
         const id = change.before?.id ?? change.after?.id ?? '';
         this.#model.set(change.kind, id, change.before);
       }
@@ -192,7 +198,10 @@ export class Compiler {
     const placements = input.placements.flatMap(
       ({ interfaceInstanceId, serverId }) => this.#model.place(interfaceInstanceId, serverId) ?? [],
     );
-    return [...documents, ...placements];
+    const holders = (input.holders ?? []).flatMap(
+      (holder) => this.#model.hold(holder, holder.interfaceInstanceId) ?? [],
+    );
+    return [...documents, ...placements, ...holders];
   }
 
   #read(key: string, value: JsonObject | undefined): Document | undefined {

@@ -133,13 +133,15 @@ export interface NetworkInterface {
   readonly hostName: string;
   readonly portSettings: PortSettings;
   readonly dnsServers: readonly AddressBytes[];
-  /** Primary first. */
+  /** Primary first, learned ones last. */
   readonly ipConfigurations: readonly IpConfiguration[];
   readonly securityTags: readonly Ref[];
 }
 
 export interface IpConfiguration {
   readonly resourceRef: string;
+  /** The learnedIpAddress whose address it is: the interface shares it with others. */
+  readonly learnedIp: Ref | undefined;
   readonly subnet: Ref;
   readonly address: AddressBytes;
   readonly accessControlList: Ref | undefined;
@@ -193,7 +195,12 @@ export function referencesOf(document: Document): readonly Ref[] {
         ...document.securityTags,
         ...document.ipConfigurations.flatMap((each) => [
           each.subnet,
-          ...present(each.accessControlList, each.serviceInsertion, each.publicAddress),
+          ...present(
+            each.learnedIp,
+            each.accessControlList,
+            each.serviceInsertion,
+            each.publicAddress,
+          ),
         ]),
       ];
     case 'virtual-network':
@@ -344,7 +351,7 @@ function readNetworkInterface(id: string, value: JsonObject): NetworkInterface |
   const primaryFirst = [
     ...configurations.filter(isPrimary),
     ...configurations.filter((child) => !isPrimary(child)),
-  ];
+  ].flatMap((child) => readIpConfiguration(child) ?? []);
   return {
     kind: 'network-interface',
     id,
@@ -354,7 +361,10 @@ function readNetworkInterface(id: string, value: JsonObject): NetworkInterface |
     hostName: text(properties['internalDnsNameLabel']) ?? '',
     portSettings: readPortSettings(properties['portSettings']),
     dnsServers: addresses(object(properties['dnsSettings'])['dnsServers']),
-    ipConfigurations: primaryFirst.flatMap((child) => readIpConfiguration(child) ?? []),
+    ipConfigurations: [
+      ...primaryFirst.filter(({ learnedIp }) => learnedIp === undefined),
+      ...primaryFirst.filter(({ learnedIp }) => learnedIp !== undefined),
+    ],
     securityTags: references(properties['securityTags']),
   };
 }
@@ -371,6 +381,7 @@ function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
   if (resourceRef === undefined || subnet === undefined || bytes === undefined) return undefined;
   return {
     resourceRef,
+    learnedIp: reference(properties['learnedIp']),
     subnet,
     address: bytes,
     accessControlList: reference(properties['accessControlList']),

@@ -60,12 +60,20 @@ export type ModelChange =
       readonly before?: PublicIpAddress;
       readonly after?: PublicIpAddress;
     }
-  | { readonly kind: 'placement'; readonly interfaceInstanceId: string };
+  | { readonly kind: 'placement'; readonly interfaceInstanceId: string }
+  /** A learned address is had by another interface; who had it and who has it. */
+  | { readonly kind: 'holder'; readonly interfaceInstanceIds: readonly string[] };
 
 /** A virtual subnet with the network it is in. */
 export interface SubnetInNetwork {
   readonly network: VirtualNetwork;
   readonly subnet: VirtualSubnet;
+}
+
+/** An address, as canonical text, of the virtual network with this instanceId. */
+export interface AddressInNetwork {
+  readonly vnetId: string;
+  readonly address: string;
 }
 
 /** What nodes may read. */
@@ -96,6 +104,10 @@ export interface ModelView {
   placedOn(serverId: string): Iterable<string>;
   /** Id of the server an interface is attached to. */
   serverIdOf(interfaceInstanceId: string): string | undefined;
+  /** instanceId of the interface that has a learned address, whether it may or not. */
+  holderOf(vnetId: string, address: string): string | undefined;
+  /** Learned addresses that the interface has. */
+  heldBy(interfaceInstanceId: string): readonly AddressInNetwork[];
   /** The document an instanceId belongs to; a virtual subnet is answered with its network, a part of an edge with the edge. */
   byInstanceId(instanceId: string): Document | undefined;
 }
@@ -121,6 +133,9 @@ export class Model implements ModelView {
   readonly #placements = new Map<string, string>();
   /** By server id: instanceIds of the interfaces placed there. */
   readonly #placedOn = new Map<string, Set<string>>();
+  /** By network and address: who has a learned address. */
+  readonly #holders = new Map<string, string>();
+  readonly #heldBy = new Map<string, Set<string>>();
   readonly #byInstanceId = new Map<string, Document>();
 
   logicalSubnet(ref: Ref): LogicalSubnet | undefined {
@@ -159,6 +174,17 @@ export class Model implements ModelView {
 
   serverIdOf(interfaceInstanceId: string): string | undefined {
     return this.#placements.get(interfaceInstanceId);
+  }
+
+  holderOf(vnetId: string, address: string): string | undefined {
+    return this.#holders.get(`${vnetId} ${address}`);
+  }
+
+  heldBy(interfaceInstanceId: string): readonly AddressInNetwork[] {
+    return Array.from(this.#heldBy.get(interfaceInstanceId) ?? [], (key) => {
+      const [vnetId = '', address = ''] = key.split(' ');
+      return { vnetId, address };
+    });
   }
 
   byInstanceId(instanceId: string): Document | undefined {
@@ -236,6 +262,24 @@ export class Model implements ModelView {
       addTo(this.#placedOn, serverId, interfaceInstanceId);
     }
     return { kind: 'placement', interfaceInstanceId };
+  }
+
+  /** Records which interface has a learned address; undefined: none. */
+  hold(
+    { vnetId, address }: AddressInNetwork,
+    interfaceInstanceId: string | undefined,
+  ): ModelChange | undefined {
+    const key = `${vnetId} ${address}`;
+    const before = this.#holders.get(key);
+    if (before === interfaceInstanceId) return undefined;
+    if (before !== undefined) removeFrom(this.#heldBy, before, key);
+    if (interfaceInstanceId === undefined) this.#holders.delete(key);
+    else {
+      this.#holders.set(key, interfaceInstanceId);
+      addTo(this.#heldBy, interfaceInstanceId, key);
+    }
+    const both = [before, interfaceInstanceId].filter((id) => id !== undefined);
+    return { kind: 'holder', interfaceInstanceIds: both };
   }
 
   #setServer(before: Server | undefined, after: Server | undefined): ModelChange | undefined {

@@ -12,7 +12,7 @@ import type { AskTarget } from '../southbound/ask-target.ts';
 /** What the answers are made from. */
 export interface Explained {
   readonly desired: DesiredState;
-  readonly realised: Pick<RealisedState, 'serverOf' | 'targets'>;
+  readonly realised: Pick<RealisedState, 'serverOf' | 'targets' | 'holderOf'>;
   readonly ask: AskTarget;
 }
 

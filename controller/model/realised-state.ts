@@ -64,6 +64,8 @@ export interface RealisedState {
   programmed(revision: Revision): Realisation;
   /** resourceId of the server a networkInterface is attached to. */
   serverOf(networkInterfaceInstanceId: string): string | undefined;
+  /** instanceId of the networkInterface that has a learned address (canonical text) of a virtualNetwork; undefined: none has it. */
+  holderOf(virtualNetworkInstanceId: string, address: string): string | undefined;
   /** Latest revision the compiler has turned into goal states. */
   readonly compiledRevision: Revision;
   /** Revision that is in force on every connected target. */

@@ -13,6 +13,7 @@ import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { type FlowEnd, parseFlowEnd } from '../diagnostics/flow-end.ts';
 import { type JoinedFlowLog, joinedFlowLog, parsePositions } from '../diagnostics/flow-log.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
+import { learnedAddresses } from '../diagnostics/learned-addresses.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
@@ -112,6 +113,14 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       const { ports } = await context.ask(host, 'counters', { portId: nic.instanceId });
       return { value: ports.map((port) => ({ host, ...named(context, port) })), missing: [] };
     },
+  },
+  {
+    method: 'GET',
+    path: 'learnedIpAddresses',
+    query: '',
+    summary:
+      'every learned address: the interfaces that share it, the one that has it now and its host; both are absent while none has it',
+    answer: async (context) => ({ value: learnedAddresses(context) }),
   },
   {
     method: 'GET',

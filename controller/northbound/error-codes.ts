@@ -226,6 +226,7 @@ const STATUS_OF: Partial<Record<ErrorCode, number>> = {
   ResourceInUse: 409,
   NicInUse: 409,
   VnetInUse: 409,
+  LearnedIpSubnetInUse: 409,
   SubnetsOldReferencesNotCleanedUp: 409,
   ReferencedResourceNotProvisioned: 409,
   ServiceUnavailable: 503,

@@ -4,6 +4,7 @@ import { accessControlLists } from './resources/access-control-lists.ts';
 import { auditingSettings } from './resources/auditing-settings.ts';
 import { credentials } from './resources/credentials.ts';
 import { edgeRouters } from './resources/edge-routers.ts';
+import { learnedIpAddresses } from './resources/learned-ip-addresses.ts';
 import { loadBalancerManager } from './resources/load-balancer-manager.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
@@ -22,6 +23,7 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   auditingSettings,
   credentials,
   edgeRouters,
+  learnedIpAddresses,
   loadBalancerManager,
   logicalNetworks,
   macPools,

@@ -1,12 +1,13 @@
 /**
  * Takes a target's Report in: its standing faults, and for a host the ports of its switch, from which placements follow
- * (placement-policy.ts). Placements go to the compiler at once and to the store's observations behind it: where an interface
- * is survives a restart of the controller and the host's absence. Called by target-hub.ts.
+ * (placement-policy.ts), and who has which learned address (learned-addresses.ts). Both go to the compiler at once and to the
+ * store's observations behind it: they survive a restart of the controller and the host's absence. Called by target-hub.ts.
  */
 import type { Clock } from '../../base/clock.ts';
 import type { AttachedPort, Report } from '../../schema/southbound/messages.ts';
-import type { Compiler, PlacementInput } from '../compiler/compiler.ts';
+import type { Compiler, HolderInput, PlacementInput } from '../compiler/compiler.ts';
 import type { JsonObject } from '../store/store.ts';
+import { holdersAfter } from './learned-addresses.ts';
 import { REPORT_PORTS_MAX } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
 import { placementsAfter } from './placement-policy.ts';
@@ -20,9 +21,14 @@ export interface PortReportsOptions {
   host(serverId: string): Target | undefined;
   /** Compiles placements and sends what follows. */
   place(placements: readonly PlacementInput[]): void;
+  /** Likewise who has learned addresses. */
+  hold(holders: readonly HolderInput[]): void;
   /** Stores an observation; `value` undefined deletes. */
   observe(key: string, value: JsonObject | undefined): void;
 }
+
+/** Of the observations that say who has a learned address: `learned/<instanceId of the network>/<address>`. */
+export const LEARNED_PREFIX = 'learned/';
 
 type Ports = ReadonlyMap<string, AttachedPort>;
 
@@ -48,6 +54,35 @@ export class PortReports {
       );
     }
     this.#record(target, before, moves);
+    this.#takeHolders(target, before, moves);
+  }
+
+  #takeHolders(
+    target: Target,
+    portsBefore: Ports,
+    moves: ReadonlyMap<string, string | undefined>,
+  ): void {
+    const { clock, compiler, hold, host, observe } = this.#options;
+    const { model } = compiler;
+    const holders = holdersAfter({
+      serverId: target.id,
+      ports: target.ports,
+      portsBefore,
+      detached: [...moves].flatMap(([id, serverId]) => (serverId === undefined ? [id] : [])),
+      model,
+      reported(interfaceInstanceId) {
+        const at = host(model.serverIdOf(interfaceInstanceId) ?? '');
+        if (at?.session === undefined) return [];
+        return at.ports.get(interfaceInstanceId)?.learnedAddresses ?? [];
+      },
+    });
+    if (holders.length === 0) return;
+    hold(holders);
+    for (const { vnetId, address, interfaceInstanceId } of holders) {
+      const key = `${LEARNED_PREFIX}${vnetId}/${address}`;
+      const value = { interface: interfaceInstanceId ?? '', since: clock.wallNow() };
+      observe(key, interfaceInstanceId === undefined ? undefined : value);
+    }
   }
 
   #moves(target: Target, portsBefore: Ports): ReadonlyMap<string, string | undefined> {

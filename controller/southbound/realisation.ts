@@ -107,6 +107,10 @@ class Realised implements RealisedState {
     return this.#compiler.model.serverIdOf(networkInterfaceInstanceId);
   }
 
+  holderOf(virtualNetworkInstanceId: string, address: string): string | undefined {
+    return this.#compiler.model.holderOf(virtualNetworkInstanceId, address);
+  }
+
   targets(): readonly TargetState[] {
     return Array.from(this.#hub.targets(), (target) => ({
       kind: target.kind,

@@ -9,7 +9,12 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { Compiler, type DocumentInput, type PlacementInput } from '../compiler/compiler.ts';
+import {
+  Compiler,
+  type DocumentInput,
+  type HolderInput,
+  type PlacementInput,
+} from '../compiler/compiler.ts';
 import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
@@ -17,6 +22,7 @@ import { type WhatIf, whatIf } from '../what-if/answer.ts';
 import { type AskTarget, askTarget } from './ask-target.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
+import { LEARNED_PREFIX } from './port-reports.ts';
 import { realisedState } from './realisation.ts';
 import { RevisionProgress } from './revision-progress.ts';
 import { type SouthboundServer, serveSouthbound, type TlsMaterial } from './server.ts';
@@ -105,7 +111,12 @@ async function loadInto(hub: TargetHub, store: Store): Promise<Revision> {
     const serverId = text(value['server'])?.toLowerCase();
     placements.push({ interfaceInstanceId: key.slice(PLACEMENT_PREFIX.length), serverId });
   }
-  hub.apply({ revision, documents, placements, committedAt: undefined });
+  const holders: HolderInput[] = [];
+  for await (const { key, value } of store.range('observed', LEARNED_PREFIX)) {
+    const [vnetId = '', address = ''] = key.slice(LEARNED_PREFIX.length).split('/');
+    holders.push({ vnetId, address, interfaceInstanceId: text(value['interface']) });
+  }
+  hub.apply({ revision, documents, placements, holders, committedAt: undefined });
   for await (const { key, value } of store.range('observed', 'target/')) {
     const [, kind, id] = TARGET_RECORD.exec(key) ?? [];
     if (id !== undefined && isKind(kind)) hub.remember(kind, id, Number(value['appliedRevision']));

@@ -79,6 +79,10 @@ export class TargetHub {
         const { revision } = options.compiler;
         this.apply({ revision, documents: [], placements, committedAt: undefined });
       },
+      hold: (holders) => {
+        const { revision } = options.compiler;
+        this.apply({ revision, documents: [], placements: [], holders, committedAt: undefined });
+      },
     });
   }
 

@@ -81,7 +81,8 @@ function listGroup(
   direction: 'outbound' | 'inbound',
   listOf: (address: PortAddress) => AccessList | undefined,
 ): Group {
-  const [primary, ...others] = port.addresses;
+  const [primary, ...more] = port.addresses;
+  const others = [...more, ...port.learnable];
   const list = primary === undefined ? undefined : listOf(primary);
   const exceptions = others.filter((own) => listOf(own) !== list);
   if (list === undefined && exceptions.length === 0) return orderedGroup(name, [], NO_LIST);

@@ -10,7 +10,8 @@ import { Drop } from '../../packet/drop.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { type Group, orderedGroup } from '../engine/group.ts';
-import { equals, type Predicate } from '../engine/predicate.ts';
+import type { Packet } from '../engine/packet.ts';
+import { equals, matchesAll, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import type { Learning, PortAddress, PortPolicy } from './port-policy.ts';
@@ -21,7 +22,8 @@ export const antiSpoof: LayerDefinition = {
   purpose: 'A port sends with its own addresses and with no others.',
   outbound:
     'Source MAC is the port’s (unless MAC spoofing is allowed); source address, and the sender fields of ARP, are one of its IP ' +
-    'configurations, or, where the port learns, a free address of its subnets. It answers no DHCP requests, unless the DHCP guard is off. ' +
+    'configurations, or one that it shares with others and that no other port has now; who says in ARP or ND that it has such an address ' +
+    'takes it over. It answers no DHCP requests, unless the DHCP guard is off. ' +
     'DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
     'a VLAN tag and other EtherTypes are refused. A port that forwards for others may send from any address, but not in ARP. Notes the ' +
     'subnet of the source address.',
@@ -116,13 +118,18 @@ const UNGUARDED: readonly Rule[] = [
 
 const FOREIGN: ReadonlySet<Drop> = new Set([Drop.SpoofedIpv4, Drop.SpoofedIpv6, Drop.SpoofedArp]);
 
+/** Does the packet say that its sender has the address it comes from? */
+export function isClaim(packet: Packet): boolean {
+  return packet.key.etherType === EtherType.ARP || matchesAll(IS_NEIGHBOR_DISCOVERY, packet);
+}
+
 /** A source that `group` calls foreign may be one that the port learns. */
 function learningGroup(group: Group, port: PortPolicy, learning: Learning): Group {
   const learned = new Map<number, Rule>();
-  for (const { segment } of port.addresses) {
+  for (const { segment, resourceRef } of port.learnable) {
     learned.set(segment, {
       id: 'learned address',
-      resourceRef: port.resourceRef,
+      resourceRef,
       priority: 25,
       predicates: [],
       action: { kind: 'allow', steering: { segment } },
@@ -136,7 +143,8 @@ function learningGroup(group: Group, port: PortPolicy, learning: Learning): Grou
       const { key } = packet;
       const isArp = key.etherType === EtherType.ARP;
       if (isArp && packet.arpSenderMac !== port.mac && !port.macSpoofing) return rule;
-      const segment = learning.segmentOf(key.src0, key.src1, key.src2, key.src3);
+      const how = isClaim(packet) ? 'claim' : 'traffic';
+      const segment = learning.segmentOf(key.src0, key.src1, key.src2, key.src3, how);
       return segment === undefined ? rule : (learned.get(segment) ?? rule);
     },
     rules: () => [...learned.values(), ...group.rules()],

@@ -20,6 +20,8 @@ export interface PortPolicy {
   readonly dhcpGuardOff: boolean;
   /** Undefined: the port speaks with its own addresses only. */
   readonly learning: Learning | undefined;
+  /** Addresses it shares with other ports, which it has while it speaks with them. */
+  readonly learnable: readonly PortAddress[];
   /** Decides about billed and unbilled egress; undefined: nobody asks. */
   readonly meter: Group | undefined;
   /** The lists of its security tags, in the order of evaluation outbound. */
@@ -47,10 +49,19 @@ export interface PortAddress {
   readonly accessLists: AddressLists;
 }
 
-/** Source addresses that a port may have besides its own ones. */
+/** Which of the addresses that a port shares with others it may speak with now. */
 export interface Learning {
-  /** Segment that the address belongs to if the port may have it, undefined if not: it is in none of its subnets, or somebody else's. */
-  segmentOf(w0: number, w1: number, w2: number, w3: number): number | undefined;
+  /**
+   * Segment that the address belongs to if the port may speak with it; undefined: it is none of those it shares, or another port has it.
+   * Who has it does not matter to a claim: in ARP and ND a VM says that the address is its own from now on.
+   */
+  segmentOf(
+    w0: number,
+    w1: number,
+    w2: number,
+    w3: number,
+    how: 'traffic' | 'claim',
+  ): number | undefined;
 }
 
 /** The access control lists that apply to an address; undefined: none does. */

@@ -13,7 +13,7 @@ export type Json = string | number | boolean | readonly Json[] | { readonly [nam
 /** The document of one VM; `hostId` is the resourceId of this host's server. */
 export function instanceMetadata(asker: Asker, hostId: string): Json {
   const { port, network, names } = asker;
-  const own = port.ipConfigurations;
+  const own = port.ipConfigurations.filter(({ learned }) => !learned);
   return {
     compute: {
       azEnvironment: 'Weft',

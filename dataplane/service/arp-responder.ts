@@ -3,7 +3,8 @@
  *
  *   gateway of the subnet             → the virtual router's MAC
  *   a mapped address in the subnet    → the MAC of the NIC that has it
- *   the guest's own address           → silence, so that its duplicate address detection finds it free
+ *   the guest's own address           → silence, so that its duplicate address detection finds it free; so too one that
+ *                                       it has learned, or announces (RFC 5227 §2.3)
  *   anything else                     → Drop.ArpUnanswered
  *
  * Whoever claims a MAC or an address that is not the port's is dropped as SpoofedArp and learns nothing.
@@ -35,7 +36,8 @@ export function answerArp(
     arp.opcode(view, request) === arp.Opcode.REQUEST && !port.settings.addresses.includes(target);
   if (!isQuestion) return Drop.ArpUnanswered;
   const mac = target === port.settings.gateway ? VIRTUAL_ROUTER_MAC : port.neighborMac(target);
-  if (mac === 0) return Drop.ArpUnanswered;
+  const isOwn = mac === port.settings.mac || target === arp.senderAddress(view, request);
+  if (mac === 0 || isOwn) return Drop.ArpUnanswered;
   const targetMac = arp.senderMac(view, request);
   const etherType = ethernet.EtherType.ARP;
   ethernet.emit({ dst: targetMac, src: mac, etherType }, view, answer.at);

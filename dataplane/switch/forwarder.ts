@@ -40,6 +40,7 @@ import {
   type Transpositions,
 } from '../engine/transposition.ts';
 import type { FlowRecorder } from '../flow-log/flow-recorder.ts';
+import { isClaim } from '../layers/anti-spoof.ts';
 import { Service } from '../layers/services.ts';
 import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
@@ -475,7 +476,8 @@ export class Forwarder {
     } else if (configured?.policy.learning !== undefined) {
       // An ARP packet's addresses are in what the layers saw, all others as the VM sent them in the frame's own key.
       const isArp = this.#key.etherType === ethernet.EtherType.ARP;
-      this.#learned.note(configured, isArp ? packet.key : this.#key, this.#nowSec);
+      const how = isClaim(packet) ? 'claim' : 'traffic';
+      this.#learned.note(configured, isArp ? packet.key : this.#key, how, this.#nowSec);
     }
     const isOut = outcome === Outcome.FORWARD || egress !== NO_PORT;
     const isRemembered = isOut && this.#isFlow;

@@ -25,8 +25,8 @@ import type {
 import { NextHopType as NextHop } from '../../schema/southbound/messages.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
 import type { NextHopType, Route } from '../layers/route.ts';
-import { ROUTES_PER_TABLE_MAX } from '../limits.ts';
-import { learningIn } from './learned-addresses.ts';
+import { LEARNED_ADDRESSES_PER_PORT_MAX, ROUTES_PER_TABLE_MAX } from '../limits.ts';
+import { learningOf } from './learned-addresses.ts';
 import type { HostState, MappingState, Network, PeeringState, Subnet } from './network-state.ts';
 
 /** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
@@ -131,11 +131,12 @@ export function subnetShape(
 
 /** A port's policy, its access control lists and mirrors still by their ids. */
 export interface PortShape
-  extends Omit<PortPolicy, 'addresses' | 'meter' | 'mirrors' | 'tagLists'> {
+  extends Omit<PortPolicy, 'addresses' | 'learnable' | 'meter' | 'mirrors' | 'tagLists'> {
   readonly addresses: readonly AddressShape[];
+  readonly learnable: readonly AddressShape[];
 }
 
-interface AddressShape extends Omit<PortAddress, 'accessLists'> {
+export interface AddressShape extends Omit<PortAddress, 'accessLists'> {
   /** '': none. */
   readonly interfaceListId: string;
   readonly subnet: Subnet;
@@ -144,18 +145,22 @@ interface AddressShape extends Omit<PortAddress, 'accessLists'> {
 export function portShape(settings: Port, network: Network): PortShape | string {
   const { resourceRef, mac, macSpoofing, ipForwarding } = settings;
   if (!isUnicastMac(mac)) return 'the MAC address is no unicast address';
-  if (settings.ipConfigurations.length === 0) return 'the port has no IP configuration';
   const addresses: AddressShape[] = [];
+  const learnable: AddressShape[] = [];
   for (const configuration of settings.ipConfigurations) {
     const address = portAddress(configuration, network);
     if (typeof address === 'string') return address;
-    addresses.push(address);
+    (configuration.learned ? learnable : addresses).push(address);
+  }
+  if (addresses.length === 0) return 'the port has no IP configuration of its own';
+  if (learnable.length > LEARNED_ADDRESSES_PER_PORT_MAX) {
+    return `${learnable.length} learned addresses are more than the ${LEARNED_ADDRESSES_PER_PORT_MAX} of one port`;
   }
   const { arpGuardOff, dhcpGuardOff } = settings;
-  const subnets = [...new Set(addresses.map(({ subnet }) => subnet))];
-  const learning = settings.learnsAddresses ? learningIn(subnets, network, mac) : undefined;
+  const learning = learningOf(learnable, network, mac);
   const guards = { macSpoofing, arpGuardOff, dhcpGuardOff, learning };
-  return { resourceRef, mac, ipForwarding, ...guards, addresses, network: network.groups };
+  const all = { addresses, learnable };
+  return { resourceRef, mac, ipForwarding, ...guards, ...all, network: network.groups };
 }
 
 function portAddress(settings: IpConfiguration, network: Network): AddressShape | string {

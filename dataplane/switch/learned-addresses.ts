@@ -1,32 +1,33 @@
 /**
- * Addresses that ports speak with besides their own, where goal state lets them (Port.learns_addresses; MS-NCNBI learnedIpAddresses): a VM
- * whose addresses nobody configured, such as a container host or a cluster's floating address. Accepted are those of the port's subnets
- * that no other interface has; what is seen is reported up, and the controller then maps it, so that others reach it.
+ * Addresses that ports share (IpConfiguration.learned; MS-NCNBI §3.1.5.32 learnedIpAddresses): the floating address of a cluster, which one
+ * of its VMs has at a time. Which one, the VMs say themselves: by ARP or ND whoever had it before, by other packets only while nobody has
+ * it. What is seen is reported up, and the controller then maps the address to the port, so that others reach it there.
  *
- * An address is noted by the first packet of each flow and by every ARP or ND message; one that has not been seen for long is forgotten.
- * Called by goal-parser (who may), forwarder (notes), switch-core (reports).
+ * An address is noted by the first packet of each flow and by every ARP or ND message; one that has not been seen for long is forgotten, and
+ * at once when a mapping says that another port has it now, so that this one must claim it anew.
+ * Called by goal-parser (who may), forwarder (notes), realiser (another has it), switch-core (reports).
  */
-import { type IpWords, isIpv4Words, prefixHasWords } from '../../base/ip-words.ts';
+import { equalIpWords, type IpWords, isIpv4Words } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
-import type { Learning } from '../layers/port-policy.ts';
-import { LEARNED_ADDRESS_IDLE_SEC_MAX, LEARNED_ADDRESSES_PER_PORT_MAX } from '../limits.ts';
-import {
-  type AddressKey,
-  addressKey,
-  type ConfiguredPort,
-  type Network,
-  type Subnet,
-} from './network-state.ts';
+import type { Learning, PortAddress } from '../layers/port-policy.ts';
+import { LEARNED_ADDRESS_IDLE_SEC_MAX } from '../limits.ts';
+import { type AddressKey, addressKey, type ConfiguredPort, type Network } from './network-state.ts';
 
-/** What a port with this MAC address, in these subnets, may learn. */
-export function learningIn(subnets: readonly Subnet[], network: Network, mac: Mac): Learning {
+/** What a port with this MAC address may say it has; undefined where it shares nothing. */
+export function learningOf(
+  learnable: readonly Pick<PortAddress, 'address' | 'segment'>[],
+  network: Network,
+  mac: Mac,
+): Learning | undefined {
+  if (learnable.length === 0) return undefined;
   return {
-    segmentOf(...address) {
-      const subnet = subnets.find(({ prefix }) => prefixHasWords(prefix, address));
-      if (subnet === undefined || address.join() === subnet.gateway.join()) return undefined;
+    segmentOf(w0, w1, w2, w3, how) {
+      const address: IpWords = [w0, w1, w2, w3];
+      const own = learnable.find((candidate) => equalIpWords(candidate.address, address));
+      if (own === undefined || how === 'claim') return own?.segment;
       const holder = network.mappings.get(addressKey(address));
-      return holder === undefined || holder.mac === mac ? subnet.vni : undefined;
+      return holder === undefined || holder.mac === mac ? own.segment : undefined;
     },
   };
 }
@@ -45,11 +46,15 @@ export class LearnedAddresses {
   readonly #changed = new Set<number>();
 
   /** A port that learns has sent a packet, which its layers have let pass. */
-  note(port: ConfiguredPort, { src0, src1, src2, src3 }: FlowKey, nowSec: number): void {
-    if (port.policy.learning?.segmentOf(src0, src1, src2, src3) === undefined) return;
+  note(
+    port: ConfiguredPort,
+    { src0, src1, src2, src3 }: FlowKey,
+    how: 'traffic' | 'claim',
+    nowSec: number,
+  ): void {
+    if (port.policy.learning?.segmentOf(src0, src1, src2, src3, how) === undefined) return;
     const address: IpWords = [src0, src1, src2, src3];
     const key = addressKey(address);
-    if (port.policy.addresses.some((own) => addressKey(own.address) === key)) return;
     let seen = this.#ports.get(port.index);
     if (seen === undefined) {
       seen = new Map();
@@ -57,9 +62,22 @@ export class LearnedAddresses {
     }
     const known = seen.get(key);
     if (known !== undefined) known.lastSec = nowSec;
-    else if (seen.size < LEARNED_ADDRESSES_PER_PORT_MAX) {
+    else {
       seen.set(key, { address, lastSec: nowSec });
       this.#changed.add(port.index);
+    }
+  }
+
+  /** Another port has the address now. */
+  lose(port: number, address: IpWords): void {
+    if (this.#ports.get(port)?.delete(addressKey(address)) === true) this.#changed.add(port);
+  }
+
+  /** Keeps of what the port has said it has only what it still shares. */
+  keep(port: number, learnable: readonly Pick<PortAddress, 'address'>[]): void {
+    const kept = new Set(learnable.map(({ address }) => addressKey(address)));
+    for (const [key, { address }] of this.#ports.get(port) ?? []) {
+      if (!kept.has(key)) this.lose(port, address);
     }
   }
 
@@ -74,7 +92,7 @@ export class LearnedAddresses {
     }
   }
 
-  /** The port has gone, or does not learn any more. */
+  /** The port has gone. */
   forget(port: number): void {
     if (this.#ports.delete(port)) this.#changed.add(port);
   }

@@ -30,6 +30,7 @@ import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
+import type { LearnedAddresses } from './learned-addresses.ts';
 import { Mirrors } from './mirrors.ts';
 import {
   addressKey,
@@ -64,6 +65,7 @@ export interface RealiserParts {
   readonly forwarding: ForwardingPorts;
   /** Flows a port may have; undefined: as many as any. */
   readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
+  readonly learned: Pick<LearnedAddresses, 'lose' | 'keep'>;
   /** This resource depends on what has just changed: realise it again. */
   readonly touch: (key: string) => void;
   /** Is this resource still to be realised within the change at hand? Then what it holds now may be taken from it. */
@@ -264,6 +266,7 @@ export class Realiser {
       lists,
     };
     record.configured = configured;
+    this.#parts.learned.keep(index, policy.learnable);
     network.ports.add(record);
     this.#parts.setFlowLimit(index, settings.flowsMax === 0 ? undefined : settings.flowsMax);
     if (policy.ipForwarding) {
@@ -289,6 +292,7 @@ export class Realiser {
     if (record === undefined || old === undefined) return;
     this.#disown(record, old, NO_LISTS);
     this.mirrors.hold(record, []);
+    this.#parts.learned.keep(record.index, []);
     record.configured = undefined;
     this.#parts.epochs.bump(record.cell);
     this.#placeAddresses(old);
@@ -324,7 +328,7 @@ export class Realiser {
     subnet.network.mappings.set(addressKey(mapping.address), mapping);
     this.#place(mapping);
     // Whoever has spoken with this address so far does so no longer, unless it is the owner.
-    if (old?.mac !== mapping.mac) this.#bumpLearners(subnet.network);
+    if (old?.mac !== mapping.mac) this.#bumpLearners(mapping);
     return undefined;
   }
 
@@ -391,21 +395,25 @@ export class Realiser {
       return list;
     };
     const listOf = (id: string) => (id === '' ? undefined : hold(id));
-    const addresses = shape.addresses.map(({ interfaceListId, subnet, ...own }) => ({
+    const withLists = ({ interfaceListId, subnet, ...own }: parse.AddressShape) => ({
       ...own,
       accessLists: { interface: listOf(interfaceListId), subnet: listOf(subnet.accessListId) },
-    }));
+    });
+    const addresses = shape.addresses.map(withLists);
+    const learnable = shape.learnable.map(withLists);
     const tagLists = ofTags.map(({ securityTagRef, accessControlListId }) => ({
       securityTagRef,
       list: hold(accessControlListId),
     }));
     const meter = this.#host?.hasMetering === true ? network.meter : undefined;
-    return { policy: { ...shape, addresses, tagLists, meter }, lists };
+    return { policy: { ...shape, addresses, learnable, tagLists, meter }, lists };
   }
 
-  #bumpLearners(network: Network): void {
-    for (const { cell, configured } of network.ports) {
-      if (configured?.policy.learning !== undefined) this.#parts.epochs.bump(cell);
+  #bumpLearners({ address, mac, subnet }: MappingState): void {
+    for (const { index, cell, configured } of subnet.network.ports) {
+      if (configured?.policy.learning === undefined) continue;
+      if (configured.policy.mac !== mac) this.#parts.learned.lose(index, address);
+      this.#parts.epochs.bump(cell);
     }
   }
 
@@ -444,7 +452,8 @@ export class Realiser {
   }
 
   #placeAddresses(configured: ConfiguredPort): void {
-    for (const own of configured.policy.addresses) {
+    const { addresses, learnable } = configured.policy;
+    for (const own of [...addresses, ...learnable]) {
       const mapping = configured.network.mappings.get(addressKey(own.address));
       if (mapping !== undefined) this.#place(mapping);
     }
@@ -487,11 +496,12 @@ function subnetsOf({ network, policy }: ConfiguredPort): readonly Subnet[] {
   return [...network.subnets].filter(({ vni }) => segments.includes(vni));
 }
 
-/** Ports with an address in the subnet. */
+/** Ports with an address in the subnet, be it a learned one. */
 function portsIn({ network, vni }: Subnet): readonly PortRecord[] {
-  return [...network.ports].filter(({ configured }) =>
-    configured?.policy.addresses.some(({ segment }) => segment === vni),
-  );
+  return [...network.ports].filter(({ configured }) => {
+    const { addresses = [], learnable = [] } = configured?.policy ?? {};
+    return [...addresses, ...learnable].some(({ segment }) => segment === vni);
+  });
 }
 
 /** Has nothing changed that addresses, ports and tunnels of the subnet go by? */

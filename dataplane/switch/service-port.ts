@@ -30,7 +30,7 @@ export function servicePort(goal: Port, policy: PortPolicy, network: Network): S
     macSpoofing: policy.macSpoofing,
     arpGuardOff: policy.arpGuardOff,
     ...(learning !== undefined && {
-      mayLearn: (words) => learning.segmentOf(...words) !== undefined,
+      mayLearn: (words) => learning.segmentOf(...words, 'claim') !== undefined,
     }),
   };
   const named = parse.addresses(goal.dnsServers);

@@ -109,6 +109,7 @@ export class SwitchCore {
         this.probes.forget(index);
       },
       setFlowLimit: (index, flowsMax) => this.flowTable.setOwnerLimit(index, flowsMax),
+      learned: this.#learned,
     });
     this.#shaping = new PortShaping(io);
     const { rng } = parts;

@@ -14,6 +14,7 @@ import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import { uplinkPipeline } from '../layers/order.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
+import type { LearnedAddresses } from './learned-addresses.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { PortRecord } from './network-state.ts';
 import { Peers, type SetPeer } from './peers.ts';
@@ -64,6 +65,7 @@ export class SwitchTables {
     readonly onPortRemoved: (index: number) => void;
     /** Flows a port may have; undefined: as many as any. */
     readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
+    readonly learned: Pick<LearnedAddresses, 'lose' | 'keep'>;
   }) {
     const { epochs } = parts;
     const destinations = new Map<number, Group>();
@@ -80,6 +82,7 @@ export class SwitchTables {
       sources,
       forwarding: this.forwarding,
       setFlowLimit: parts.setFlowLimit,
+      learned: parts.learned,
       touch: (key) => this.#touch(key),
       isPending: (key) => KINDS.some((kind) => this.#pending[kind].has(key)),
     });

@@ -81,6 +81,9 @@ export const IpConfigurationSchema = Type.Object({
   privateIPAddress: Type.Optional(IpText),
   privateIPAllocationMethod: Type.Optional(Words(['Static', 'Dynamic', 'Unmanaged', 'Learned'])),
   subnet: Type.Optional(Reference(['virtualNetworks/subnets', 'logicalNetworks/subnets'])),
+  learnedIp: Type.Optional(
+    Reference(['learnedIpAddresses'], 'of a Learned one: the address that it shares with others'),
+  ),
   isPrimary: Type.Optional(Type.Boolean()),
   accessControlList: Type.Optional(Reference(['accessControlLists'])),
   publicIPAddress: Type.Optional(Reference(['publicIPAddresses'])),

@@ -41,6 +41,7 @@ export const VirtualSubnetSchema = Type.Object({
   ),
   encryptionEnabled: NotBuilt(Type.Boolean(), false),
   ipConfigurations: BackReferences,
+  learnedIpAddresses: BackReferences,
   virtualSubnetId: ReadOnly(Type.Integer(), 'VXLAN network identifier, 24 bits'),
   billedEgressBytes: ReadOnly(LooseText),
   unbilledEgressBytes: ReadOnly(LooseText),

@@ -41,15 +41,15 @@ export const PORT_DEFAULTS: Omit<
   ipForwarding: false,
   arpGuardOff: false,
   dhcpGuardOff: false,
-  learnsAddresses: false,
   flowsMax: 0,
   broadcastPerSecMax: 0,
   mirrorIds: [],
   tagLists: [],
 };
 
-export const IP_CONFIGURATION_DEFAULTS: Pick<IpConfiguration, 'accessControlListId'> = {
+export const IP_CONFIGURATION_DEFAULTS: Pick<IpConfiguration, 'accessControlListId' | 'learned'> = {
   accessControlListId: '',
+  learned: false,
 };
 
 export const MAPPING_DEFAULTS: Pick<Mapping, 'dnsName'> = { dnsName: '' };

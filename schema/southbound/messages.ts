@@ -219,7 +219,6 @@ export interface Port {
   readonly ipForwarding: boolean;
   readonly arpGuardOff: boolean;
   readonly dhcpGuardOff: boolean;
-  readonly learnsAddresses: boolean;
   readonly qos?: PortQos;
   readonly flowsMax: number;
   readonly broadcastPerSecMax: number;
@@ -243,6 +242,7 @@ export interface IpConfiguration {
   readonly subnetId: string;
   readonly address: Uint8Array;
   readonly accessControlListId: string;
+  readonly learned: boolean;
 }
 
 export interface Mapping {
@@ -1117,11 +1117,6 @@ export const DESCRIPTOR = {
                       "id": 13,
                       "protoName": "dhcp_guard_off"
                     },
-                    "learnsAddresses": {
-                      "type": "bool",
-                      "id": 14,
-                      "protoName": "learns_addresses"
-                    },
                     "qos": {
                       "type": "PortQos",
                       "id": 15,
@@ -1206,6 +1201,10 @@ export const DESCRIPTOR = {
                       "type": "string",
                       "id": 4,
                       "protoName": "access_control_list_id"
+                    },
+                    "learned": {
+                      "type": "bool",
+                      "id": 5
                     }
                   }
                 },

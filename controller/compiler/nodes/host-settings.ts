@@ -47,6 +47,7 @@ export const hostSettings: CompilerNode = {
       case 'service-insertion':
       case 'public-ip-address':
       case 'placement':
+      case 'holder':
         return [];
     }
   },

@@ -1,10 +1,12 @@
 /**
  * Node `mappings`: where each customer address is, CA → (MAC, PA), told to every host that has a port in the virtual network. One
- * unit per networkInterface, one resource per ipConfiguration.
+ * unit per networkInterface, one resource per ipConfiguration. A learned address is where the interface is that says it has it; names of
+ * interfaces do not stand for such addresses.
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { mappingKey, resourceContent } from '../../goal-state/resource.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
+import { addressText } from '../document.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 
 export const mappings: CompilerNode = {
@@ -15,18 +17,25 @@ export const mappings: CompilerNode = {
     const attachment = attachmentOf(id, model);
     if (attachment === undefined) return NO_OUTPUT;
     const { networkInterface, providerAddress, addresses } = attachment;
-    const published = addresses.map(({ network, subnet, ipConfiguration: { address } }) => ({
+    const { instanceId, hostName } = networkInterface;
+    const has = ({
+      network,
+      ipConfiguration: { learnedIp, address },
+    }: (typeof addresses)[number]) =>
+      learnedIp === undefined ||
+      model.holderOf(network.instanceId, addressText(address)) === instanceId;
+    const published = addresses.filter(has).map(({ network, subnet, ipConfiguration }) => ({
       scope: virtualNetworkScope(network.instanceId),
       content: resourceContent({
-        key: mappingKey(network.instanceId, address),
+        key: mappingKey(network.instanceId, ipConfiguration.address),
         mapping: {
           vnetId: network.instanceId,
-          address,
+          address: ipConfiguration.address,
           subnetId: subnet.instanceId,
           mac: networkInterface.mac,
           providerAddress,
           portRef: networkInterface.resourceRef,
-          dnsName: networkInterface.hostName,
+          dnsName: ipConfiguration.learnedIp === undefined ? hostName : '',
         },
       }),
     }));

@@ -1,22 +1,12 @@
 /**
  * ipConfigurations of networkInterfaces — MS-NCNBI §3.1.5.11.2. In a virtual subnet every address but the platform's may be given; in a
- * logical one those of its ipPools. A Dynamic address is chosen at the first PUT and stays while the subnet does.
+ * logical one those of its ipPools. A Dynamic address is chosen at the first PUT and stays while the subnet does; a Learned one is
+ * shared (learned-ip-configurations.ts).
  */
-import {
-  formatIp,
-  type Ip,
-  type IpPrefix,
-  ipPrefixHas,
-  ipPrefixLast,
-  parseIp,
-  parseIpPrefix,
-} from '../../../base/ip.ts';
-import { LogicalSubnetSchema } from '../../../schema/northbound/logical-networks.ts';
+import { formatIp, type Ip, parseIp } from '../../../base/ip.ts';
 import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
-import { addressSpaceOf } from '../../allocation/claims.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import { refKey, typeKeyOf } from '../../model/resource-ref.ts';
-import { dynamicRange, type IpRange, usableRange } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { typed } from '../resource-node.ts';
 import type {
@@ -25,10 +15,18 @@ import type {
   ReadContext,
   ResourceNode,
   ResourceType,
+  WriteContext,
 } from '../resource-type.ts';
 import { tagsOnLogicalNetworkFault, usesAddressTags } from './access-control-lists.ts';
-import { gatewaysOf, poolRangesOf } from './logical-networks.ts';
+import { learnedFaults, showLearned } from './learned-ip-configurations.ts';
 import { publicAddressFaults } from './public-ip-addresses.ts';
+import {
+  type AddressRules,
+  addressRulesOf,
+  takeLowest,
+  unusableAddress,
+  VIRTUAL_SUBNET,
+} from './subnet-addresses.ts';
 
 export const ipConfigurations: ResourceType = {
   collection: 'ipConfigurations',
@@ -41,6 +39,12 @@ export const ipConfigurations: ResourceType = {
       property: 'accessControlList',
       backReference: 'ipConfigurations',
       inUse: 'InUseAccessControlListCannotBeDeleted',
+    },
+    {
+      property: 'learnedIp',
+      backReference: 'ipConfiguration',
+      inUse: 'ResourceInUse',
+      dangling: 'LearnedIpConfigInvalidConfiguration',
     },
     { property: 'publicIPAddress', backReference: 'ipConfiguration', inUse: 'ResourceInUse' },
     {
@@ -60,14 +64,12 @@ export const ipConfigurations: ResourceType = {
   ],
   normalise,
   validate: (node, context) => [
-    ...validate(node),
+    ...validate(node, context),
     ...listFaults(node, context),
     ...publicAddressFaults(node, context),
   ],
   allocate,
 };
-
-const VIRTUAL_SUBNET = 'virtualnetworks/subnets';
 
 /** Absent, the method follows from whether there is an address. */
 function normalise(properties: Properties): Properties {
@@ -76,11 +78,13 @@ function normalise(properties: Properties): Properties {
   return properties;
 }
 
-function validate(node: ResourceNode): readonly FaultDetail[] {
+function validate(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
   const { subnet, privateIPAddress, privateIPAllocationMethod, serviceInsertion } = typed(
     IpConfigurationSchema,
     node,
   );
+  const learned = learnedFaults(node, context);
+  if (learned.length > 0) return learned;
   if (subnet === undefined) {
     return [detail('SubnetIsRequired', `${node.ref} refers to no subnet`, node.ref)];
   }
@@ -93,10 +97,8 @@ function validate(node: ResourceNode): readonly FaultDetail[] {
       const message = 'the controller gives every address';
       return [detail('UnmanagedAllocationMethodNotSupported', message, node.ref)];
     }
-    case 'Learned': {
-      const message = 'addresses are not learned';
-      return [detail('LearnedIpConfigurationNotSupported', message, node.ref)];
-    }
+    case 'Learned':
+      return [];
     case 'Static':
       return staticFaults(node, privateIPAddress);
     case 'Dynamic':
@@ -126,78 +128,53 @@ function allocate(node: ResourceNode, context: AllocateContext): readonly FaultD
   const { subnet, privateIPAllocationMethod } = typed(IpConfigurationSchema, node);
   const target = context.desired.byRef(subnet?.resourceRef ?? '');
   if (target === undefined) return [];
+  // Its address is that of the learnedIpAddress, which has taken it.
+  if (privateIPAllocationMethod === 'Learned') return showLearned(node, context);
   const rules = addressRulesOf(target, context);
   return privateIPAllocationMethod === 'Static'
     ? takeStatic(node, rules, context)
     : takeDynamic(node, rules, context);
 }
 
-interface AddressRules {
-  readonly subnet: Resource;
-  readonly space: string;
-  readonly prefix: IpPrefix | undefined;
-  /** From which a Dynamic address comes, in this order. */
-  readonly ranges: readonly IpRange[];
-  readonly isReserved: (address: Ip) => boolean;
-}
-
-function addressRulesOf(subnet: Resource, context: ReadContext): AddressRules {
-  const space = addressSpaceOf(subnet.ref);
-  const { addressPrefix } = typed(LogicalSubnetSchema, subnet);
-  const prefix = parseIpPrefix(addressPrefix ?? '');
-  if (subnet.type === VIRTUAL_SUBNET && prefix !== undefined) {
-    const range = usableRange(prefix);
-    const isReserved = (address: Ip) => address < range.first || address > range.last;
-    return { subnet, space, prefix, ranges: [range], isReserved };
-  }
-  const gateways = gatewaysOf(subnet);
-  const isReserved = (address: Ip) =>
-    gateways.has(address) ||
-    (prefix !== undefined && (address === prefix.first || isBroadcast(address, prefix)));
-  return { subnet, space, prefix, ranges: poolRangesOf(subnet, context), isReserved };
-}
-
-function isBroadcast(address: Ip, prefix: IpPrefix): boolean {
-  return prefix.family === 4 && address === ipPrefixLast(prefix);
-}
-
 function takeStatic(
   node: ResourceNode,
-  { subnet, space, prefix, isReserved }: AddressRules,
+  rules: AddressRules,
   { draft }: AllocateContext,
 ): readonly FaultDetail[] {
+  const { subnet } = rules;
   const text = typed(IpConfigurationSchema, node).privateIPAddress ?? '';
   const address = parseIp(text);
   if (address === undefined) return [];
-  if (prefix === undefined || !ipPrefixHas(prefix, address)) {
+  const unusable = unusableAddress(address, rules);
+  if (unusable === 'outside') {
     return [detail('PrivateIPAddressNotInSubnet', `${text} is not in ${subnet.ref}`, node.ref)];
   }
-  if (isReserved(address)) {
+  if (unusable === 'reserved') {
     const message = `${text} is one of the reserved addresses of ${subnet.ref}`;
     return [detail('PrivateIPAddressInReservedRange', message, node.ref)];
   }
-  const owner = draft.take(space, address, node.key);
+  const owner = draft.take(rules.space, address, node.key);
   if (owner === undefined) return [];
   return [detail('PrivateIPAddressInUse', `${text} is in use by ${owner}`, node.ref)];
 }
 
 function takeDynamic(
   node: ResourceNode,
-  { subnet, space, ranges, isReserved }: AddressRules,
+  rules: AddressRules,
   { draft, previous }: AllocateContext,
 ): readonly FaultDetail[] {
+  const { subnet, space, isReserved } = rules;
   const kept = keptAddress(previous, subnet);
   if (kept !== undefined && !isReserved(kept) && draft.take(space, kept, node.key) === undefined) {
     node.properties['privateIPAddress'] = formatIp(kept);
     return [];
   }
-  for (const range of ranges) {
-    const given = draft.takeLowest(space, dynamicRange(range), node.key, isReserved);
-    if (given === undefined) continue;
-    node.properties['privateIPAddress'] = formatIp(given);
-    return [];
+  const given = takeLowest(node.key, rules, draft);
+  if (given === undefined) {
+    return [detail('SubnetIsFull', `${subnet.ref} has no free address`, subnet.ref)];
   }
-  return [detail('SubnetIsFull', `${subnet.ref} has no free address`, subnet.ref)];
+  node.properties['privateIPAddress'] = formatIp(given);
+  return [];
 }
 
 function keptAddress(previous: ResourceNode | undefined, subnet: Resource): Ip | undefined {

@@ -25,6 +25,7 @@ import type {
 import { carriedListFaults } from './access-control-lists.ts';
 import { familyFaults } from './dual-stack.ts';
 import { ipConfigurations } from './ip-configurations.ts';
+import { sharedConfigurationFaults } from './learned-ip-configurations.ts';
 import { macPoolRanges } from './mac-pools.ts';
 import { interfaceQosFaults } from './virtual-switch-manager.ts';
 
@@ -75,6 +76,7 @@ function validate(node: ResourceNode, context: WriteContext): readonly FaultDeta
     ...interfaceQosFaults(node, context),
     ...carriedListFaults(node, context),
     ...configurationFaults(node),
+    ...sharedConfigurationFaults(node, childrenIn(node, ipConfigurations.collection)),
     ...familyFaults(node, childrenIn(node, ipConfigurations.collection), context),
   ];
 }

@@ -64,6 +64,8 @@ export interface Client {
 export interface Realised extends RealisedState {
   compiledRevision: number;
   readonly servers: Map<string, string>;
+  /** instanceId of the interface by `instanceId-of-network address`. */
+  readonly holders: Map<string, string>;
   readonly states: Map<string, ConfigurationState>;
   /** What `targets` tells; none at first. */
   readonly known: TargetState[];
@@ -166,6 +168,7 @@ function realisedByHand(): Realised {
   const servers = new Map<string, string>();
   const states = new Map<string, ConfigurationState>();
   const known: TargetState[] = [];
+  const holders = new Map<string, string>();
   return {
     known,
     // Everything is compiled as soon as it is committed, until a test says otherwise.
@@ -173,7 +176,9 @@ function realisedByHand(): Realised {
     programmedRevision: 0,
     servers,
     states,
+    holders,
     serverOf: (instanceId) => servers.get(instanceId),
+    holderOf: (networkInstanceId, address) => holders.get(`${networkInstanceId} ${address}`),
     configurationState: (instanceId) => states.get(instanceId),
     programmed: () => ({ status: 'Programmed', waitingFor: [], programmedAfterMs: 0 }),
     targets: () => known,

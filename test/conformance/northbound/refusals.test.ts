@@ -126,11 +126,6 @@ const REFUSALS: readonly Refusal[] = [
     code: 'OperationNotSupported',
   },
   {
-    what: 'a learned address',
-    request: ['PUT', NIC, nicProperties({ privateIPAllocationMethod: 'Learned' })],
-    code: 'LearnedIpConfigurationNotSupported',
-  },
-  {
     what: 'an unmanaged address',
     request: ['PUT', NIC, nicProperties({ privateIPAllocationMethod: 'Unmanaged' })],
     code: 'UnmanagedAllocationMethodNotSupported',

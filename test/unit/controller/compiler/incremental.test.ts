@@ -6,7 +6,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { formatIpv4 } from '../../../../base/ipv4.ts';
 import type { CompiledState } from '../../../../controller/compiler/compiled-state.ts';
-import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
+import {
+  Compiler,
+  type CompilerInput,
+  type HolderInput,
+} from '../../../../controller/compiler/compiler.ts';
 import type { SliceChanges } from '../../../../controller/goal-state/goal-states.ts';
 import type { JsonObject } from '../../../../controller/store/store.ts';
 import { resourceCodec } from '../../../../schema/southbound/codec.ts';
@@ -136,6 +140,7 @@ const interfaceChange = fc
         list: listRef,
         mirror: mirrorRef,
         publicAddress: publicRef,
+        learnedIp: fc.constantFrom(undefined, '/learnedIpAddresses/floating'),
       }),
       { minLength: 1, maxLength: 2 },
     ),
@@ -149,8 +154,9 @@ const interfaceChange = fc
             id,
             mac: '001DD8000001',
             instanceId: `nic-${id}${again}`,
-            addresses: addresses.map(({ list, mirror, publicAddress, ...rest }) => ({
+            addresses: addresses.map(({ list, mirror, learnedIp, publicAddress, ...rest }) => ({
               ...rest,
+              ...some('learnedIp', learnedIp),
               ...some('accessControlList', list),
               ...some('serviceInsertion', mirror),
               ...some('publicAddress', publicAddress),
@@ -305,6 +311,11 @@ const placementChange = fc.record({
     .map(([id, again]) => `nic-${id}${again}`),
   serverId: fc.constantFrom(undefined, ...HOSTS),
 });
+const holderChange = fc.record({
+  vnetId: fc.tuple(fc.constantFrom(...NETWORKS), generation).map(([id, n]) => `vnet-${id}${n}`),
+  address,
+  interfaceInstanceId: fc.constantFrom(undefined, ...NICS.map((id) => `nic-${id}`)),
+});
 /** Where each sequence begins: networks connected with each other, interfaces at hosts, policy in use. */
 const GROUND = {
   documents: [
@@ -391,6 +402,7 @@ const GROUND = {
     interfaceInstanceId: `nic-${id}`,
     serverId: HOSTS[at % HOSTS.length],
   })),
+  holders: [],
 };
 
 const inputs = fc.array(
@@ -415,6 +427,7 @@ const inputs = fc.array(
       { maxLength: 3 },
     ),
     placements: fc.array(placementChange, { maxLength: 3 }),
+    holders: fc.array(holderChange, { maxLength: 2 }),
   }),
   { minLength: 1, maxLength: 25 },
 );
@@ -426,6 +439,7 @@ test('incremental = recompute: after any sequence of changes, and the changes na
       const incremental = new Compiler();
       const documents = new Map<string, JsonObject | undefined>();
       const placements = new Map<string, string | undefined>();
+      const holders = new Map<string, HolderInput>();
       let before = contents(incremental);
       sequence.forEach((input, at) => {
         const made = incremental.apply({ revision: at + 1, ...input });
@@ -433,6 +447,9 @@ test('incremental = recompute: after any sequence of changes, and the changes na
         for (const { key, value } of input.documents) documents.set(key, value);
         for (const placed of input.placements)
           placements.set(placed.interfaceInstanceId, placed.serverId);
+        for (const holder of input.holders) {
+          holders.set(`${holder.vnetId} ${holder.address}`, holder);
+        }
         const after = contents(incremental);
         t.deepEqual(named(made), difference(before, after));
         before = after;
@@ -445,6 +462,7 @@ test('incremental = recompute: after any sequence of changes, and the changes na
           interfaceInstanceId,
           serverId,
         })),
+        holders: [...holders.values()],
       });
       t.deepEqual(before, contents(whole));
       t.is(incremental.recompute().size, 0);
@@ -468,7 +486,12 @@ test('a preview changes nothing, and is what applying the same documents then te
     fc.property(inputs, (sequence) => {
       const compiler = new Compiler();
       sequence.forEach((input, at) => {
-        compiler.apply({ revision: at + 1, documents: [], placements: input.placements });
+        compiler.apply({
+          revision: at + 1,
+          documents: [],
+          placements: input.placements,
+          holders: input.holders,
+        });
         const before = contents(compiler);
         const preview = compiler.preview(input.documents, look);
         t.is(compiler.recompute().size, 0);
