@@ -81,7 +81,6 @@ interface Addon {
   setTtlMin(fd: number, ttl: number): void;
   /** Instructions of classic BPF, 8 bytes each, host order. */
   setSocketFilter(fd: number, instructions: Uint8Array): void;
-  acceptTtlOnly(fd: number, ttl: number): void;
   closeFd(fd: number): void;
   wake(fd: number): void;
   checksum(bytes: Uint8Array): number;

@@ -56,7 +56,5 @@ int tcp_md5_key(int fd, const struct sockaddr *peer, socklen_t peer_len, uint8_t
 /* Of what is sent, and the least that is accepted: TTL or hop limit. */
 int tcp_ttl(int fd, uint8_t ttl, const char **failed);
 int tcp_ttl_min(int fd, uint8_t ttl, const char **failed);
-/* Datagrams of another TTL do not reach the socket (RFC 5881 section 5): IP_MINTTL is TCP's alone. */
-int udp_accept_ttl(int fd, uint8_t ttl, const char **failed);
 
 #endif

@@ -168,16 +168,6 @@ static napi_value set_socket_filter(napi_env env, napi_callback_info info)
 	if (arguments.is_wrong)
 		return NULL;
 	return done(env, socket_filter(fd, instructions, len / 8, &failed), failed);
-/* acceptTtlOnly(fd, ttl) */
-static napi_value accept_ttl_only(napi_env env, napi_callback_info info)
-{
-	struct arguments arguments = arguments_read(env, info);
-	const char *failed = "SO_ATTACH_FILTER";
-	int fd = argument_int32(&arguments, 0);
-	uint32_t ttl = argument_uint32(&arguments, 1);
-	if (arguments.is_wrong)
-		return NULL;
-	return done(env, udp_accept_ttl(fd, (uint8_t)ttl, &failed), failed);
 }
 
 /* closeFd(fd) */
@@ -229,7 +219,6 @@ NAPI_MODULE_INIT()
 	function_set(env, exports, "setTtl", set_ttl, NULL);
 	function_set(env, exports, "setTtlMin", set_ttl_min, NULL);
 	function_set(env, exports, "setSocketFilter", set_socket_filter, NULL);
-	function_set(env, exports, "acceptTtlOnly", accept_ttl_only, NULL);
 	function_set(env, exports, "closeFd", close_fd, NULL);
 	function_set(env, exports, "wake", wake, NULL);
 	function_set(env, exports, "checksum", checksum, NULL);

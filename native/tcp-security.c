@@ -3,7 +3,6 @@
  * them.
  */
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -64,25 +63,6 @@ int tcp_ttl(int fd, uint8_t ttl, const char **failed)
 {
 	*failed = "IP_TTL";
 	return hop_option(fd, IP_TTL, IPV6_UNICAST_HOPS, ttl);
-}
-
-/* The version of the header that came tells where its TTL, or hop limit, is: a socket may serve both families. */
-int udp_accept_ttl(int fd, uint8_t ttl, const char **failed)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF),
-		BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 2),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF + 8),
-		BPF_STMT(BPF_JMP | BPF_JA, 1),
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)SKF_NET_OFF + 7),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ttl, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0xffff),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
-	*failed = "SO_ATTACH_FILTER";
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
 int tcp_ttl_min(int fd, uint8_t ttl, const char **failed)
