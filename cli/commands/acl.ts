@@ -9,7 +9,7 @@ import { UsageFault } from '../fault-report.ts';
 import { type Json, lastName, listAt, textAt } from '../fields.ts';
 import { formatResource, inline, STATE_COLUMNS } from '../resources.ts';
 import type { Session } from '../session.ts';
-import { type Column, formatTable } from '../table.ts';
+import { type Column, formatTable, printable } from '../table.ts';
 import { userNames } from '../users.ts';
 import { create, remove, WHAT_IF, type WriteOptions } from '../writes.ts';
 
@@ -141,31 +141,55 @@ function defaultAction(acl: unknown, direction: Direction): string {
 }
 
 async function show(session: Session, name: string): Promise<void> {
-  const acl = await session.northbound().get(path(name));
+  const northbound = session.northbound();
+  const acl = await northbound.get(path(name));
+  if (session.json) {
+    session.print(acl, () => '');
+    return;
+  }
+  const counters = await northbound.ask('GET', `/networking/weft/v1${path(name)}/counters`);
   session.print(acl, () => {
     const text = formatResource(acl, [
       ['name', acl.resourceId],
       ['used by', userNames(acl).join(', ')],
     ]);
     const tables = (['inbound', 'outbound'] as const).map(
-      (direction) => `\n${direction}:\n${formatTable(RULE_COLUMNS, evaluation(acl, direction))}`,
+      (direction) =>
+        `\n${direction}:\n${formatTable(RULE_COLUMNS, evaluation(acl, direction, counters))}`,
     );
-    return text + tables.join('');
+    const gaps = listAt(counters, 'missing').map(
+      (each) =>
+        `\n${printable(textAt(each, 'host'))} did not answer: ${printable(textAt(each, 'reason'))}\n`,
+    );
+    return [text, ...tables, ...gaps].join('');
   });
 }
 
 /** A rule, or what holds when none matches. */
-type Line = { readonly rule: Json } | { readonly defaultAction: string };
+type Line = ({ readonly rule: Json } | { readonly defaultAction: string }) & {
+  /** Over all hosts. */
+  readonly decisions: string;
+};
 
 /** What is tried, first to last; the default is always the last. */
-function evaluation(acl: unknown, direction: Direction): Line[] {
+function evaluation(acl: unknown, direction: Direction, counters: unknown): Line[] {
+  const counted = listAt(counters, 'value').filter((row) => textAt(row, 'direction') === direction);
+  const decisionsOf = (isWanted: (row: unknown) => boolean) =>
+    textAt(counted.find(isWanted), 'decisions');
   const rules = inline(acl, 'aclRules')
     .filter((rule) => textAt(rule, 'properties', 'type').toLowerCase() === direction)
     .sort((a, b) => priority(a) - priority(b));
   // The API says Permit of a list and Allow of a rule; in one column the same is one word.
   const permits = defaultAction(acl, direction).toLowerCase() !== 'deny';
-  const last = { defaultAction: permits ? 'Allow' : 'Deny' };
-  return [...rules.map((rule) => ({ rule })), last];
+  const last = {
+    defaultAction: permits ? 'Allow' : 'Deny',
+    decisions: decisionsOf((row) => textAt(row, 'isDefault') === 'true'),
+  };
+  const lines = rules.map((rule) => ({
+    rule,
+    decisions: decisionsOf((row) => textAt(row, 'resourceRef') === textAt(rule, 'resourceRef')),
+  }));
+  return [...lines, last];
 }
 
 function priority(rule: unknown): number {
@@ -185,6 +209,7 @@ const RULE_COLUMNS: readonly Column<Line>[] = [
   { heading: 'TO', value: (line) => endOf(line, 'destination') },
   { heading: 'TO PORT', value: (line) => ruleText(line, 'destinationPortRange') },
   { heading: 'LOG', value: (line) => ruleText(line, 'logging') },
+  { heading: 'DECISIONS', align: 'right', value: ({ decisions }) => decisions },
 ];
 
 function ruleText(line: Line, property: string): string {

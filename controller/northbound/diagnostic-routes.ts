@@ -8,12 +8,14 @@ import { FLOW_LOG_PAGE_MAX } from '../../schema/southbound/diagnostics/flow-log.
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
 import { mismatch, type Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
+import { RULE_COUNTERS_MAX } from '../../schema/southbound/diagnostics/rule-counters.ts';
 import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import { type FlowEnd, parseFlowEnd } from '../diagnostics/flow-end.ts';
 import { type JoinedFlowLog, joinedFlowLog, parsePositions } from '../diagnostics/flow-log.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { learnedAddresses } from '../diagnostics/learned-addresses.ts';
+import { countedRules } from '../diagnostics/list-counters.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
@@ -22,7 +24,7 @@ import type { ApiPath } from './resource-path.ts';
 
 export interface DiagnosticRoute {
   readonly method: 'GET' | 'POST';
-  /** Relative to `/networking/weft/v1/`; `{id}`: resourceId or instanceId of a network interface. */
+  /** Relative to `/networking/weft/v1/`; `{id}`: resourceId or instanceId of the resource. */
   readonly path: string;
   /** Its query, as documentation shows it. */
   readonly query: string;
@@ -121,6 +123,19 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
     summary:
       'every learned address: the interfaces that share it, the one that has it now and its host; both are absent while none has it',
     answer: async (context) => ({ value: learnedAddresses(context) }),
+  },
+  {
+    method: 'GET',
+    path: 'accessControlLists/{id}/counters',
+    query: '',
+    summary:
+      'what each rule of an access control list has decided, over all hosts: first packets of flows, and packets refused',
+    answer: async (context, { id }) => {
+      const list = findList(context, id);
+      const question = { listId: list.instanceId, limit: RULE_COUNTERS_MAX };
+      const { answers, missing } = await askAll(context, 'ruleCounters', question);
+      return { value: countedRules(list, answers), missing };
+    },
   },
   {
     method: 'GET',
@@ -278,6 +293,14 @@ function attached(
   if (host !== undefined) return { nic, host };
   const message = `${nic.ref} is attached to no host, so no switch knows it`;
   throw fault('ReferencedResourceNotProvisioned', message, nic.ref);
+}
+
+function findList({ desired }: Explained, id: string): Resource {
+  const byId = desired.byInstanceId(id);
+  const list =
+    byId?.type === 'accesscontrollists' ? byId : desired.byRef(`/accessControlLists/${id}`);
+  if (list !== undefined) return list;
+  throw fault('NotFound', `there is no access control list '${id}'`, id);
 }
 
 /** Beside the port's identifier, what people call it. */

@@ -9,6 +9,7 @@ import { invalid, portAt } from './asked-port.ts';
 import { answerFlowVerify } from './flow-verify.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
 import { answerEffectiveRules } from './rule-answers.ts';
+import { answerRuleCounters } from './rule-counters.ts';
 import { senderOf } from './sender.ts';
 import type { SwitchMethod } from './switch-method.ts';
 import { frameOf } from './traced-frame.ts';
@@ -29,6 +30,7 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
       return answerFlowVerify(port, senderOf(port), question);
     },
     nextHop: (question) => answerNextHop(portAt(tables, question.portId), question),
+    ruleCounters: (question) => answerRuleCounters(tables, question),
     trace: (question) => answerTrace(parts, tracer, question),
   };
 }

@@ -4,4 +4,5 @@ export type SwitchMethod =
   | 'effectiveRules'
   | 'flowVerify'
   | 'nextHop'
+  | 'ruleCounters'
   | 'trace';

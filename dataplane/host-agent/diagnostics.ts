@@ -52,6 +52,7 @@ const ANSWERS: Answers = {
   probe: (host, question) => host.probe('probe', question),
   probeSeen: (host, question) => host.probe('probeSeen', question),
   probeWatch: (host, question) => host.probe('probeWatch', question),
+  ruleCounters: (host, question) => host.switchAnswer('ruleCounters', question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };
 

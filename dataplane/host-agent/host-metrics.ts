@@ -3,12 +3,18 @@
  * idle host does nothing. Called by main.ts for GET /metrics.
  */
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type { RuleCountersAnswer } from '../../schema/southbound/diagnostics/rule-counters.ts';
 import type { FlowLogCounters } from '../flow-log/flow-log.ts';
+import { FLOWS_MAX } from '../limits.ts';
 import type { PlatformCounters } from '../platform/platform-services.ts';
-import type { CountersView } from './host-agent.ts';
+import type { CountersView, PortView } from './host-agent.ts';
+import { RULE_SERIES_MAX } from './limits.ts';
 
 export interface HostReading {
   readonly counters: CountersView;
+  /** The interface behind each port, where goal state has named it. */
+  readonly ports: readonly Pick<PortView, 'portId' | 'name' | 'resourceRef'>[];
   readonly services: PlatformCounters;
   readonly flowLog: FlowLogCounters;
   readonly appliedRevision: number;
@@ -24,8 +30,12 @@ type Totals = (
   fill: (add: (labels: Record<string, string>, value: number) => void) => void,
 ) => void;
 
-/** One registry for a process; `read` is asked on every collection. */
-export function hostMetrics(host: string, read: () => HostReading): Registry {
+/** One registry for a process; `read`, and `rules` of the switch, are asked on every collection. */
+export function hostMetrics(
+  host: string,
+  read: () => HostReading,
+  rules: (question: Question<'ruleCounters'>) => Promise<RuleCountersAnswer>,
+): Registry {
   const registry = new Registry();
   registry.setDefaultLabels({ host });
   const totals: Totals = (name, help, labels, fill) => {
@@ -41,6 +51,8 @@ export function hostMetrics(host: string, read: () => HostReading): Registry {
     });
   };
   addTraffic(totals, read);
+  addFlows(registry, totals, read);
+  addRules(registry, read, rules);
   addServices(totals, read);
   addFlowLog(totals, read);
   addGauges(registry, read);
@@ -76,6 +88,93 @@ function addTraffic(totals: Totals, read: () => HostReading): void {
         add({ port: row.portId, device: row.name, reason }, count);
       }
     }
+  });
+}
+
+const FLOW_TOTALS = [
+  ['weft_flows_created_total', 'Flows of the port that were made.', 'created'],
+  ['weft_flows_expired_total', 'Flows forgotten in their time.', 'expired'],
+  ['weft_flows_evicted_total', 'Flows forgotten before their time, to make room.', 'evicted'],
+  ['weft_flows_refused_total', 'Flows for which there was no room.', 'refused'],
+] as const;
+
+/** The flow table: each flow belongs to one port, the receiver's own of the same conversation to the receiver. */
+function addFlows(registry: Registry, totals: Totals, read: () => HostReading): void {
+  for (const [name, help, field] of FLOW_TOTALS) {
+    totals(name, help, ['port'], (add) => {
+      for (const { portId, flows } of read().counters.ports) add({ port: portId }, flows[field]);
+    });
+  }
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    fill: (set: (labels: Record<string, string>, value: number) => void) => void,
+  ) => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        fill((labels, value) => this.set(labels, value));
+      },
+    });
+  };
+  gauge('weft_flows', 'Flows of the port, each with its reverse.', ['port'], (set) => {
+    for (const { portId, flows } of read().counters.ports) set({ port: portId }, flows.current);
+  });
+  gauge('weft_flows_half_open', 'Of these, not answered yet.', ['port'], (set) => {
+    for (const { portId, flows } of read().counters.ports) set({ port: portId }, flows.halfOpen);
+  });
+  gauge('weft_flows_max', 'Flows that this host has room for.', [], (set) => set({}, FLOWS_MAX));
+  const help = 'The network interface behind the port; always 1.';
+  gauge('weft_port_info', help, ['port', 'device', 'nic'], (set) => {
+    for (const { portId, name, resourceRef = '' } of read().ports) {
+      set({ port: portId, device: name, nic: resourceRef }, 1);
+    }
+  });
+}
+
+const NO_RULES: RuleCountersAnswer = { rules: [], total: 0 };
+
+/** Rules come and go with policy and are many, so only so many have a series; how many do not is counted. */
+function addRules(
+  registry: Registry,
+  read: () => HostReading,
+  ask: (question: Question<'ruleCounters'>) => Promise<RuleCountersAnswer>,
+): void {
+  let asked: Promise<RuleCountersAnswer> | undefined;
+  /** One question for both metrics of a collection. A switch that does not answer takes none of the others with it. */
+  const current = () => {
+    if (!read().isWorkerHealthy) return Promise.resolve(NO_RULES);
+    asked ??= ask({ limit: RULE_SERIES_MAX }).finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
+  new Counter({
+    name: 'weft_rule_decisions_total',
+    help: 'First packets of flows, and refused packets, that an access control rule has decided about.',
+    labelNames: ['rule', 'direction', 'action'],
+    registers: [registry],
+    async collect() {
+      const { rules } = await current();
+      this.reset();
+      for (const { resourceRef: rule, direction, action, decisions } of rules) {
+        this.inc({ rule, direction, action }, decisions);
+      }
+    },
+  });
+  new Gauge({
+    name: 'weft_rule_series_left_out',
+    help: 'Access control rules that have decided something and have no series of their own.',
+    registers: [registry],
+    async collect() {
+      const { rules, total } = await current();
+      this.set(total - rules.length);
+    },
   });
 }
 

@@ -115,15 +115,19 @@ interface Parts {
 
 async function serve(options: HostArguments, parts: Parts): Promise<HostProcess> {
   const { host, agent, handle, services, flowLog, log } = parts;
-  const metrics = hostMetrics(options.id, () => ({
+  const read = () => ({
     counters: host.counters(),
+    ports: host.ports(),
     services: services.counters(),
     flowLog: flowLog.counters,
     appliedRevision: agent.status().appliedRevision,
     goalRevision: agent.status().goalRevision,
     isConnected: agent.status().controller.connected,
     isWorkerHealthy: handle.isHealthy,
-  }));
+  });
+  const metrics = hostMetrics(options.id, read, (question) =>
+    handle.answer('ruleCounters', question),
+  );
   const control = await serveControl({
     path: options.controlPath,
     host,

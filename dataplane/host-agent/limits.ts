@@ -23,3 +23,5 @@ export const REATTACH_INTERVAL: Millis = millis(100);
 export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);
 /** Every so many looks the uplink's settings are applied again, if they could not be before. */
 export const UPLINK_RETRY_CHECKS = 5;
+/** Rules of access control lists that have a series of their own in the metrics: those that have decided most often. */
+export const RULE_SERIES_MAX = 1000;

@@ -25,6 +25,7 @@ import {
   NextHopAnswer,
   NextHopQuestion,
 } from './routes.ts';
+import { RuleCountersAnswer, RuleCountersQuestion } from './rule-counters.ts';
 import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
@@ -39,6 +40,7 @@ export const DIAGNOSTICS = {
   probe: { question: ProbeQuestion, answer: ProbeAnswer },
   probeSeen: { question: ProbeSeenQuestion, answer: ProbeSeenAnswer },
   probeWatch: { question: ProbeWatchQuestion, answer: ProbeWatchAnswer },
+  ruleCounters: { question: RuleCountersQuestion, answer: RuleCountersAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 

@@ -52,8 +52,19 @@ const ROUTE = {
   ...{ prefix: '10.1.0.0/16', origin: 'System', nextHopType: 'VnetLocal' },
   ...{ resourceRef: '/virtualNetworks/blue', isActive: true },
 };
+function countedRule(resourceRef: string, decisions: number) {
+  return { resourceRef, direction: 'inbound', isDefault: false, action: 'Allow', decisions };
+}
+
 const SWITCH_ANSWERS: Readonly<Record<string, unknown>> = {
   effectiveRoutes: { subnets: [{ resourceRef: '/s', routes: [ROUTE], total: 1 }] },
+  ruleCounters: {
+    rules: [
+      countedRule('/accessControlLists/WEB/aclRules/http', 5),
+      { ...countedRule('/accessControlLists/web', 2), isDefault: true },
+    ],
+    total: 2,
+  },
   effectiveRules: { addresses: [{ ipConfigurations: [], lists: [] }] },
   flowVerify: {
     ...{ direction: 'inbound', protocol: 'tcp', access: 'Allow', lists: [] },
@@ -221,4 +232,34 @@ test('flows of one host are asked of that host; a host that is none is said to b
   const one = await controller.client.get(`${WEFT}/flows?host=HOST1`);
   t.is(one.at('value.0.portId'), id, one.text);
   t.is((await controller.client.get(`${WEFT}/flows?host=host7`)).at('error.target'), 'host');
+});
+
+test('counters of a list are summed over hosts; rules that nobody has used are there too', async (t) => {
+  const { controller } = await withNic(t, 'host1');
+  const { client, realised } = controller;
+  for (const id of ['host1', 'host2', 'host9']) realised.known.push(hostTarget(id));
+  await expectCreated(client, '/accessControlLists/web', { inboundDefaultAction: 'Deny' });
+  const rule = (priority: number, type: string) => ({
+    ...{ action: 'Allow', protocol: 'TCP', priority, type },
+    ...{ sourceAddressPrefix: '*', sourcePortRange: '*' },
+    ...{ destinationAddressPrefix: '*', destinationPortRange: '443' },
+  });
+  const rules = '/accessControlLists/web/aclRules';
+  await expectCreated(client, `${rules}/late`, rule(300, 'Inbound'));
+  await expectCreated(client, `${rules}/http`, rule(200, 'Inbound'));
+  await expectCreated(client, `${rules}/out`, rule(100, 'Outbound'));
+  const counters = await client.get(`${WEFT}/AccessControlLists/Web/counters`);
+  t.is(counters.status, 200, counters.text);
+  t.deepEqual(
+    counters.listAt('value').map((row) => Object.values(row as object).join(' ')),
+    [
+      `${rules}/http inbound 200 false Allow 10`,
+      `${rules}/late inbound 300 false Allow 0`,
+      '/accessControlLists/web inbound true Deny 4',
+      `${rules}/out outbound 100 false Allow 0`,
+      '/accessControlLists/web outbound true Allow 0',
+    ],
+  );
+  t.is(counters.at('missing.0.host'), 'host9');
+  t.is((await client.get(`${WEFT}/accessControlLists/none/counters`)).status, 404);
 });

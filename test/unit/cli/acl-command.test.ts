@@ -56,22 +56,40 @@ test('an empty list says how to make the first one', async (t) => {
 });
 
 test('acl show prints the rules in the order they are tried, by direction, the default last', async (t) => {
-  const controller = await scriptedController({ [`GET ${LIST}`]: { body: WEB } });
+  const counted = (name: string, decisions: number) => ({
+    ...{ resourceRef: `${LIST}/aclRules/${name}`, direction: 'inbound', isDefault: false },
+    decisions,
+  });
+  const byDefault = { resourceRef: LIST, isDefault: true, decisions: 1 };
+  const counters = {
+    value: [
+      ...[counted('early', 7), counted('late', 0), { ...byDefault, direction: 'inbound' }],
+      ...[{ ...counted('out', 12), direction: 'outbound' }],
+      { ...byDefault, direction: 'outbound', decisions: 250 },
+    ],
+    missing: [{ host: 'host2', reason: 'no connection' }],
+  };
+  const controller = await scriptedController({
+    [`GET ${LIST}`]: { body: WEB },
+    [`GET /networking/weft/v1${LIST}/counters`]: { body: counters },
+  });
   const { out } = await controller.weft('acl', 'show', 'web');
   t.true(
     out.endsWith(
       [
         '',
         'inbound:',
-        'PRIORITY  RULE   ACTION  PROTOCOL  FROM         FROM PORT  TO  TO PORT  LOG',
-        '     200  early  Allow   TCP       tag:clients  *          *   80,443   Enabled',
-        '    1000  late   Deny    All       *            *          *   *        Enabled',
-        ' default  -      Deny    -         -            -          -   -        -',
+        'PRIORITY  RULE   ACTION  PROTOCOL  FROM         FROM PORT  TO  TO PORT  LOG      DECISIONS',
+        '     200  early  Allow   TCP       tag:clients  *          *   80,443   Enabled          7',
+        '    1000  late   Deny    All       *            *          *   *        Enabled          0',
+        ' default  -      Deny    -         -            -          -   -        -                1',
         '',
         'outbound:',
-        'PRIORITY  RULE  ACTION  PROTOCOL  FROM  FROM PORT  TO  TO PORT  LOG',
-        '     100  out   Deny    TCP       *     *          *   25       Enabled',
-        ' default  -     Allow   -         -     -          -   -        -',
+        'PRIORITY  RULE  ACTION  PROTOCOL  FROM  FROM PORT  TO  TO PORT  LOG      DECISIONS',
+        '     100  out   Deny    TCP       *     *          *   25       Enabled         12',
+        ' default  -     Allow   -         -     -          -   -        -              250',
+        '',
+        'host2 did not answer: no connection',
         '',
       ].join('\n'),
     ),

@@ -14,6 +14,7 @@ import {
   networkResource,
   portId,
   portResource,
+  RED,
   subnetResource,
   type TenantRig,
   tenantRig,
@@ -137,6 +138,38 @@ test('a rule counts the flows it lets in and each packet it refuses', (t) => {
     ['default deny', 0],
   ]);
   t.deepEqual(counts(subnet), [['default permit', 4]]);
+});
+
+test('counters of rules: the busiest first, of one list or of all, over all its interfaces', (t) => {
+  const net = ruled({ no: { deny: true, protocol: 17, ports: [[7, 7]] } }, {});
+  net.core.applyGoal({ upserts: [withList(portResource(RED, VM), 'nic')], removes: [] });
+  for (const [tenant, count] of [
+    [BLUE, 3],
+    [RED, 2],
+  ] as const) {
+    const frame = udpFrame(between(tenant, '10.0.0.5', VM), { src: 1000, dst: 7 });
+    for (let n = 0; n < count; n += 1) net.pass(net.device(tenant, '10.0.0.5'), [frame]);
+  }
+  const no = {
+    ...{ resourceRef: '/accessControlLists/nic/aclRules/no', direction: 'inbound' as const },
+    ...{ isDefault: false, action: 'Deny' as const, decisions: 5 },
+  };
+  const web = { resourceRef: '/accessControlLists/web', isDefault: true, action: 'Allow' as const };
+  const all = net.core.answer('ruleCounters', { limit: 10 });
+  t.deepEqual(all, {
+    rules: [
+      no,
+      { ...web, direction: 'inbound', decisions: 3 },
+      { ...web, direction: 'outbound', decisions: 3 },
+    ],
+    total: 3,
+  });
+  t.deepEqual(net.core.answer('ruleCounters', { limit: 1 }), { rules: [no], total: 3 });
+  t.deepEqual(net.core.answer('ruleCounters', { listId: 'nic', limit: 9 }), {
+    rules: [no],
+    total: 1,
+  });
+  t.deepEqual(net.core.answer('ruleCounters', { listId: 'x', limit: 9 }), { rules: [], total: 0 });
 });
 
 test('without a list everything passes; a list that has not arrived lets nothing pass and says so', (t) => {

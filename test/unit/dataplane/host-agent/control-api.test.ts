@@ -6,6 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { silentLogger } from '../../../../base/log.ts';
 import { claimControlPath, serveControl } from '../../../../dataplane/host-agent/control-server.ts';
 import { hostMetrics } from '../../../../dataplane/host-agent/host-metrics.ts';
+import { RULE_SERIES_MAX } from '../../../../dataplane/host-agent/limits.ts';
+import { FLOWS_MAX } from '../../../../dataplane/limits.ts';
 import { hostControl } from '../../../../fabric/host-control.ts';
 import { type Bench, bench, CAPTURE, changeOf, portGoal, temporaryDirectory } from './stand-ins.ts';
 
@@ -18,11 +20,19 @@ interface Served extends Bench {
   ): Promise<{ status: number; body: unknown; text: string }>;
 }
 
+/** More than have a series of their own. */
+const RULES = Array.from({ length: RULE_SERIES_MAX + 5 }, (_, index) => ({
+  resourceRef: `/accessControlLists/web/aclRules/r${index}`,
+  ...{ direction: 'inbound' as const, isDefault: false, action: 'Deny' as const },
+  decisions: 5000 - index,
+}));
+
 async function served(t: ExecutionContext): Promise<Served> {
   const made = bench();
   const path = join(temporaryDirectory(), 'control.sock');
-  const metrics = hostMetrics('host1', () => ({
+  const read = () => ({
     counters: made.host.counters(),
+    ports: made.host.ports(),
     services: {
       dns: {
         queries: 5,
@@ -51,7 +61,10 @@ async function served(t: ExecutionContext): Promise<Served> {
     goalRevision: 8,
     isConnected: true,
     isWorkerHealthy: true,
-  }));
+  });
+  const metrics = hostMetrics('host1', read, ({ limit }) =>
+    Promise.resolve({ rules: RULES.slice(0, limit), total: RULES.length }),
+  );
   await claimControlPath(path);
   const server = await serveControl({
     path,
@@ -156,6 +169,14 @@ test('GET /metrics: counters of ports and uplink, drops by reason, revisions', a
     'weft_port_received_packets_total{port="p1",device="eth0",host="host1"} 1',
     'weft_port_delivered_bytes_total{port="uplink",device="uplink0",host="host1"} 120',
     'weft_port_drops_total{port="p1",device="eth0",reason="SpoofedMac",host="host1"} 3',
+    'weft_port_info{port="p1",device="eth0",nic="/networkInterfaces/nic1",host="host1"} 1',
+    'weft_flows{port="p1",host="host1"} 2',
+    'weft_flows_half_open{port="p1",host="host1"} 1',
+    'weft_flows_created_total{port="p1",host="host1"} 5',
+    'weft_flows_expired_total{port="p1",host="host1"} 2',
+    'weft_flows_evicted_total{port="p1",host="host1"} 1',
+    'weft_flows_refused_total{port="p1",host="host1"} 0',
+    `weft_flows_max{host="host1"} ${FLOWS_MAX}`,
     'weft_ports{host="host1"} 1',
     'weft_applied_revision{host="host1"} 7',
     'weft_goal_revision{host="host1"} 8',
@@ -163,6 +184,17 @@ test('GET /metrics: counters of ports and uplink, drops by reason, revisions', a
     'weft_worker_healthy{host="host1"} 1',
   ];
   for (const line of expected) t.true(text.includes(line), line);
+});
+
+test('GET /metrics: so many rules have a series, and how many have none is counted', async (t) => {
+  const { ask } = await served(t);
+  for (const time of ['first', 'second']) {
+    const { text } = await ask('GET', '/metrics');
+    const rule = 'rule="/accessControlLists/web/aclRules/r0",direction="inbound",action="Deny"';
+    t.true(text.includes(`weft_rule_decisions_total{${rule},host="host1"} 5000`), time);
+    t.is(text.match(/^weft_rule_decisions_total/gm)?.length, RULE_SERIES_MAX, time);
+    t.true(text.includes('weft_rule_series_left_out{host="host1"} 5\n'), time);
+  }
 });
 
 test("the socket is the owner's alone, and one process serves it", async (t) => {
