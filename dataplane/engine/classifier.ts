@@ -138,7 +138,7 @@ export class Classifier {
         if (numbers.to < NUMBER_LAST) room[count++] = (numbers.to + 1) * RULE_SPAN + rule;
       }
     }
-    const bounds = room.subarray(0, count).sort();
+    const bounds = room.fill(Number.POSITIVE_INFINITY, count).sort();
     const starts = [0];
     const bitmaps: number[] = [];
     let start = 0;
