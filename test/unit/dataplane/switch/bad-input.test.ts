@@ -2,9 +2,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { FRAME_BYTES_MAX } from '../../../../dataplane/limits.ts';
-import type { SentFrame } from '../../../../dataplane/port/memory-frame-io.ts';
 import * as ethernet from '../../../../packet/ethernet.ts';
-import { SAMPLES } from '../../packet/frames.ts';
+import { seedsOf, strays, VM } from './raw-input.ts';
 import {
   addressed,
   BLUE,
@@ -16,45 +15,19 @@ import {
   PEER_ADDRESS,
   portId,
   RED,
-  ROUTER_MAC,
-  type TenantRig,
   tcpFrame,
   tenantRig,
   tunnelled,
   udpFrame,
 } from './tenants.ts';
 
-const VM = '10.0.0.4';
 const PORTS = { src: 4000, dst: 5000 };
-
-/** Valid frames of a blue VM, as starting points. */
-function seeds(): Uint8Array[] {
-  const own = Object.values(SAMPLES).map((frame) =>
-    addressed(frame.slice(), { srcMac: macOf(BLUE, VM), dstMac: ROUTER_MAC }),
-  );
-  return [
-    ...own,
-    udpFrame(between(BLUE, VM, '10.0.0.5'), PORTS),
-    tcpFrame(between(BLUE, VM, '10.0.1.4'), {}),
-    echoFrame(between(BLUE, VM, '10.0.0.6')),
-    echoFrame({ ...between(BLUE, VM, '10.0.0.1'), dstMac: ROUTER_MAC }),
-  ];
-}
-
-/** Frames that left the switch where no frame of the blue tenant may go. */
-function strays(net: TenantRig, sent: readonly SentFrame[]): SentFrame[] {
-  const own = new Set(LOCAL.map((text) => net.device(BLUE, text)));
-  const vnis = [BLUE.webVni, BLUE.dbVni];
-  return sent.filter(({ port, uplink }) =>
-    uplink === undefined ? !own.has(port) : !vnis.includes(uplink.vni),
-  );
-}
 
 test('every one-byte change of valid frames: no crash, nothing to another tenant, all accounted for', (t) => {
   const net = tenantRig();
   const device = net.device(BLUE, VM);
   let count = 0;
-  for (const seed of seeds()) {
+  for (const seed of seedsOf('tap')) {
     for (let at = 0; at < Math.min(seed.length, 90); at += 1) {
       const mutants = [0x00, 0xff, 0x01, 0x80].map((mask) => {
         const copy = seed.slice();
@@ -73,7 +46,7 @@ test('every one-byte change of valid frames: no crash, nothing to another tenant
 test('every truncation of valid frames is a counted drop or a shorter valid frame', (t) => {
   const net = tenantRig();
   const device = net.device(BLUE, VM);
-  for (const seed of seeds()) {
+  for (const seed of seedsOf('tap')) {
     for (let length = 0; length < seed.length; length += 1) {
       t.deepEqual(strays(net, net.pass(device, [seed.slice(0, length)])), []);
     }
@@ -112,7 +85,7 @@ test('random bytes and random offload headers: no crash, nothing to another tena
     csumStart: fc.oneof(word, fc.constant(34)),
     csumOffset: fc.oneof(word, fc.constantFrom(6, 16)),
   });
-  const seed = fc.constantFrom(...seeds());
+  const seed = fc.constantFrom(...seedsOf('tap'));
   const tail = fc.uint8Array({ maxLength: 80 });
   fc.assert(
     fc.property(
