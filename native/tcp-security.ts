@@ -2,9 +2,9 @@
  * TCP sockets with signatures (RFC 2385) and TTL security (RFC 5082), for which Node has no options. The functions take descriptors, also
  * those of sockets that Node owns. And the check of the TTL of datagrams that BFD asks for (RFC 5881 §5). Called by the roles that speak BGP.
  */
-import { endianness } from 'node:os';
 import { addon } from './addon.ts';
 import { deviceCall } from './device-error.ts';
+import { setSocketFilter } from './socket.ts';
 
 /** A TCP socket that is neither bound nor connected; whoever asked closes it, or hands it to a net.Socket. */
 export function openTcpSocket(family: 4 | 6): number {
@@ -36,30 +36,21 @@ export function setTtlMin(fd: number, ttl: number): void {
 /** Datagrams with another TTL, or hop limit, do not reach the UDP socket from now on: IP_MINTTL is for TCP only. */
 export function acceptTtlOnly(fd: number, ttl: number): void {
   // The version of the header that came tells where its TTL is: a socket may serve both families.
-  const program = [
-    { code: LOAD_BYTE, k: NETWORK_HEADER },
-    { code: SHIFT_RIGHT, k: 4 },
-    { code: JUMP_IF_EQUAL, no: 2, k: 4 },
-    { code: LOAD_BYTE, k: NETWORK_HEADER + 8 },
-    { code: JUMP, k: 1 },
-    { code: LOAD_BYTE, k: NETWORK_HEADER + 7 },
-    { code: JUMP_IF_EQUAL, no: 1, k: ttl },
-    { code: RETURN, k: 0xffff },
-    { code: RETURN, k: 0 },
-  ];
-  const instructions = new Uint8Array(program.length * 8);
-  const view = new DataView(instructions.buffer);
-  for (const [index, { code, no = 0, k }] of program.entries()) {
-    view.setUint16(index * 8, code, IS_LITTLE_ENDIAN);
-    view.setUint8(index * 8 + 3, no);
-    view.setUint32(index * 8 + 4, k >>> 0, IS_LITTLE_ENDIAN);
-  }
-  deviceCall('accepted TTL', () => addon.setSocketFilter(fd, instructions));
+  setSocketFilter(fd, [
+    [LOAD_BYTE, 0, 0, NETWORK_HEADER],
+    [SHIFT_RIGHT, 0, 0, 4],
+    [JUMP_IF_EQUAL, 0, 2, 4],
+    [LOAD_BYTE, 0, 0, NETWORK_HEADER + 8],
+    [JUMP, 0, 0, 1],
+    [LOAD_BYTE, 0, 0, NETWORK_HEADER + 7],
+    [JUMP_IF_EQUAL, 0, 1, ttl],
+    [RETURN, 0, 0, 0xffff],
+    [RETURN, 0, 0, 0],
+  ]);
 }
 
-const IS_LITTLE_ENDIAN = endianness() === 'LE';
 /** SKF_NET_OFF of linux/filter.h: offsets from the network header on. */
-const NETWORK_HEADER = -0x10_0000;
+const NETWORK_HEADER = 0xfff0_0000;
 // Codes of linux/bpf_common.h.
 const LOAD_BYTE = 0x30;
 const SHIFT_RIGHT = 0x74;

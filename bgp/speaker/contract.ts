@@ -26,8 +26,14 @@ export interface SpeakerOptions {
   /** Paths used side by side; default 1. */
   readonly multipath?: { readonly external?: number; readonly internal?: number };
   readonly compareMedAcrossAs?: boolean;
-  /** This process took over from one whose forwarding goes on (RFC 4724 §4.1); said in OPENs until `restarted` is called. */
+  /**
+   * This process took over from one whose forwarding goes on (RFC 4724 §4.1): OPENs say so, and nothing is decided or told before all neighbours
+   * have told everything, `restarted` is called, or selectionDeferralSec are over.
+   */
   readonly isRestarting?: boolean;
+  readonly selectionDeferralSec?: number;
+  /** The first decisions after a restart are complete: what was forwarded before and has no route now is to go. */
+  onRestarted?(): void;
   /** Cost of a next hop, undefined where it cannot be reached; default: all can, at the same cost. */
   nextHopCost?(nextHop: Uint8Array): number | undefined;
   /** Prefixes whose best route is another one now, or none. */
@@ -90,7 +96,7 @@ export interface Speaker {
   neighbours(): readonly NeighbourStatus[];
   /** Next hops may have come or gone: everything is decided anew. */
   nextHopsChanged(): void;
-  /** The restart is over: routes are complete (RFC 4724 §4.1). */
+  /** Nobody is waited for any longer after a restart (RFC 4724 §4.1). */
   restarted(): void;
   readonly counts: {
     readonly prefixes: number;

@@ -46,6 +46,8 @@ export interface NeighbourHost extends RibInHost, RibOutHost {
   /** Undefined: no neighbour asks for it. */
   readonly bfd: Bfd | undefined;
   isRestarting(): boolean;
+  onUp(neighbour: Neighbour, negotiated: Negotiated): void;
+  onEndOfRib(neighbour: Neighbour, afi: number): void;
   onStateChange(neighbour: Neighbour): void;
 }
 
@@ -69,6 +71,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #restartTimer: Timer | undefined;
   #bgpIdentifier = 0;
   #peerAsn = 0;
+  #wasUp = false;
 
   constructor(number: number, checked: CheckedNeighbour, host: NeighbourHost) {
     this.number = number;
@@ -107,6 +110,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
           asn: host.asn,
           bgpIdentifier: host.bgpIdentifier,
           restarting: host.isRestarting(),
+          // A session that was lost and comes back has cost this side nothing.
+          forwardingState: host.isRestarting() || this.#wasUp,
         }),
       updateContext: (negotiated) => this.#updateContext(negotiated),
       events: {
@@ -206,6 +211,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #up(negotiated: Negotiated): void {
     this.#bgpIdentifier = negotiated.peerOpen.bgpIdentifier;
     this.#peerAsn = negotiated.peerOpen.asn;
+    this.#wasUp = true;
     this.#staleTimer?.cancel();
     this.#staleTimer = undefined;
     for (const afi of this.#ribIn.families()) {
@@ -222,6 +228,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     }
     this.#ribOut.join(negotiated);
     this.#watch(false);
+    this.#host.onUp(this, negotiated);
   }
 
   /** From the first session on the path is watched, whether the session stands or not; it ends the session when it goes down. */
@@ -298,7 +305,11 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         return;
       }
     }
-    if (received.endOfRib !== undefined) this.#ribIn.sweep(received.endOfRib.afi, 'stale');
+    if (received.endOfRib !== undefined) {
+      const { afi } = received.endOfRib;
+      this.#ribIn.sweep(afi, 'stale');
+      this.#host.onEndOfRib(this, afi);
+    }
     this.#host.onRoutes();
   }
 

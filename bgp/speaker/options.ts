@@ -205,7 +205,13 @@ export function bytesOfAddress(text: string): Uint8Array {
 /** What this side offers a neighbour. */
 export function openFor(
   neighbour: CheckedNeighbour,
-  local: { readonly asn: number; readonly bgpIdentifier: number; readonly restarting: boolean },
+  local: {
+    readonly asn: number;
+    readonly bgpIdentifier: number;
+    readonly restarting: boolean;
+    /** What the neighbour told before is still forwarded by. */
+    readonly forwardingState: boolean;
+  },
 ): OpenRepr {
   const { options, families } = neighbour;
   const capabilities: Capability[] = families.map((family) => ({
@@ -240,7 +246,7 @@ export function openFor(
     notification: true,
     restartTimeSec: options.gracefulRestartSec ?? 0,
     families: isKept
-      ? families.map((family) => ({ ...family, forwardingState: local.restarting }))
+      ? families.map((family) => ({ ...family, forwardingState: local.forwardingState }))
       : [],
   });
   if (options.longLivedStaleSec !== undefined) {
@@ -249,7 +255,7 @@ export function openFor(
       kind: 'long-lived-graceful-restart',
       families: families.map((family) => ({
         ...family,
-        forwardingState: local.restarting,
+        forwardingState: local.forwardingState,
         staleTimeSec,
       })),
     });

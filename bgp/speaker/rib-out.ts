@@ -182,7 +182,7 @@ export class RibOut {
   #takeTurn(): boolean {
     const { session, routeCounts } = this.#owner;
     if (!session.canSend) return false; // onSendable wakes again
-    const channel = this.#channels.find(({ group, member }) => group.hasWork(member));
+    const channel = this.#channels.find(hasWork);
     if (channel === undefined) return false;
     const { rib, group, member } = channel;
     const { packed, isWalkOver } = group.next(member);
@@ -196,7 +196,7 @@ export class RibOut {
     }
     if (isWalkOver) this.#endOfWalk(channel);
     if (!group.hasWork(member)) rib.tidy();
-    return this.#channels.some((each) => each.group.hasWork(each.member));
+    return this.#channels.some(hasWork);
   }
 
   #endOfWalk(channel: Channel): void {
@@ -222,6 +222,10 @@ export function sendRefresh(
   { afi, safi }: { readonly afi: number; readonly safi: number },
 ): void {
   session.machine.send(MessageType.RouteRefresh, routeRefresh.encode({ afi, safi, subtype }));
+}
+
+function hasWork({ rib, group, member }: Channel): boolean {
+  return !rib.isHeld && group.hasWork(member);
 }
 
 type CheckedPolicy = NonNullable<CheckedNeighbour['options']['exportPolicy']> | 'none';

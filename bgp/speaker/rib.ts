@@ -22,6 +22,8 @@ export interface FamilyRibOptions {
   nextHopCost(nextHop: Uint8Array): number | undefined;
   /** The best route of these prefixes is another one now. */
   onChanged(prefixes: readonly number[]): void;
+  /** All that was deferred is decided. */
+  onComplete(): void;
   /** Members of a group have something to hear. */
   onWork(): void;
 }
@@ -30,6 +32,10 @@ export class FamilyRib {
   readonly afi: number;
   readonly table: RouteTable;
   readonly #options: FamilyRibOptions;
+  /** Nothing is decided yet (RFC 4724 §4.1). */
+  #isDeferred = false;
+  /** Nothing is told yet: the first decisions are not complete. */
+  isHeld = false;
   readonly #groups = new Map<string, UpdateGroup>();
   /** Prefixes without a path, to be let go when nobody needs to hear of it any more. */
   readonly #empty = new Set<number>();
@@ -67,8 +73,19 @@ export class FamilyRib {
     this.#groups.delete(key);
   }
 
+  /** Until `resume` nothing is decided, and nobody is told anything. */
+  defer(): void {
+    this.#isDeferred = true;
+    this.isHeld = true;
+  }
+
+  resume(): void {
+    this.#isDeferred = false;
+  }
+
   /** Decides some of the marked prefixes; true when there are more. */
   settle(): boolean {
+    if (this.#isDeferred) return false;
     const changed: number[] = [];
     let hasWork = false;
     this.table.settle(DECISIONS_PER_TURN, (prefix) => {
@@ -78,8 +95,15 @@ export class FamilyRib {
     });
     if (changed.length > 0) this.#options.onChanged(changed);
     if (hasWork) this.#options.onWork();
+    if (this.isHeld && !this.table.hasMarked) this.#release();
     if (!this.table.hasMarked) this.#letGo();
     return this.table.hasMarked;
+  }
+
+  #release(): void {
+    this.isHeld = false;
+    this.#options.onComplete();
+    this.#options.onWork();
   }
 
   /** Identifiers of prefixes that are gone are free again once every member has heard of it. */

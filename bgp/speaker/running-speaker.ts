@@ -6,8 +6,9 @@ import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpPrefixWords, formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import { systemRng } from '../../base/rng.ts';
+import { seconds } from '../../base/units.ts';
 import { Bfd } from '../bfd/bfd.ts';
-import { BGP_PORT, MULTIPATH_MAX } from '../limits.ts';
+import { BGP_PORT, MULTIPATH_MAX, SELECTION_DEFERRAL_TIME } from '../limits.ts';
 import { Afi } from '../message/capability.ts';
 import {
   CeaseSubcode,
@@ -22,11 +23,13 @@ import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
 import { NONE } from '../rib/prefix-table.ts';
 import { type Listener, startListener } from '../session/listener.ts';
+import type { Negotiated } from '../session/negotiation.ts';
 import type { PeerSecurity } from '../session/peer-security.ts';
 import { tcpTransport } from '../session/tcp-transport.ts';
 import type { Transport } from '../session/transport.ts';
 import { WorkQueue } from '../session/work-queue.ts';
 import type { ExplainedRoute, LocalRoute, Route, Speaker, SpeakerOptions } from './contract.ts';
+import { SelectionDeferral } from './deferral.ts';
 import type { Neighbour, NeighbourHost } from './neighbour.ts';
 import { LOCAL, NeighbourSet } from './neighbour-set.ts';
 import {
@@ -68,6 +71,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   #listener: Listener | undefined;
   #isRunning = false;
   #isRestarting: boolean;
+  #deferral: SelectionDeferral | undefined;
   readonly #settle = (): boolean => this.#ribs.map((rib) => rib.settle()).includes(true);
 
   constructor(options: SpeakerOptions) {
@@ -100,6 +104,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
           nextHopCost: (nextHop) =>
             options.nextHopCost?.(nextHop) ?? (options.nextHopCost ? undefined : 0),
           onChanged: (prefixes) => this.#tell(afi, prefixes),
+          onComplete: () => this.#complete(),
           onWork: () => {
             for (const neighbour of this.#neighbours.all()) neighbour.wake();
           },
@@ -132,12 +137,14 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
       });
     }
     this.#secure();
+    if (this.#isRestarting) this.#defer();
     this.#isRunning = true;
     for (const neighbour of this.#neighbours.all()) neighbour.session.start();
   }
 
   async stop(reason?: string): Promise<void> {
     this.#isRunning = false;
+    this.#deferral?.end();
     const data = reason === undefined ? undefined : shutdownCommunication(reason);
     const fault = cease(CeaseSubcode.AdministrativeShutdown, data);
     for (const neighbour of this.#neighbours.all()) neighbour.session.stop(fault);
@@ -260,7 +267,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   }
 
   restarted(): void {
-    this.#isRestarting = false;
+    this.#deferral?.end();
   }
 
   // What neighbours need.
@@ -282,6 +289,41 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     this.#policyCount += 1;
     this.#policyNumbers.set(policy, this.#policyCount);
     return this.#policyCount;
+  }
+
+  onUp(neighbour: Neighbour, negotiated: Negotiated): void {
+    this.#deferral?.up(neighbour, negotiated);
+  }
+
+  onEndOfRib(neighbour: Neighbour, afi: number): void {
+    this.#deferral?.endOfRib(neighbour, afi);
+  }
+
+  /** RFC 4724 §4.1: everything is heard before anything is decided. */
+  #defer(): void {
+    const { selectionDeferralSec } = this.#options;
+    for (const rib of this.#ribs) rib.defer();
+    this.#deferral = new SelectionDeferral({
+      clock: this.clock,
+      timeMax:
+        selectionDeferralSec === undefined
+          ? SELECTION_DEFERRAL_TIME
+          : seconds(selectionDeferralSec),
+      afis: this.#ribs.map(({ afi }) => afi),
+      neighbours: () =>
+        [...this.#neighbours.all()].filter((each) => !this.#neighbours.isDynamic(each)),
+      onOver: (afi) => {
+        this.rib(afi).resume();
+        this.onRoutes();
+      },
+    });
+  }
+
+  #complete(): void {
+    if (this.#ribs.some((rib) => rib.isHeld)) return;
+    this.#deferral = undefined;
+    this.#isRestarting = false;
+    this.#options.onRestarted?.();
   }
 
   isRestarting(): boolean {

@@ -5,7 +5,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Route, Speaker } from '../../bgp/speaker/contract.ts';
+import type { Route, Speaker, SpeakerOptions } from '../../bgp/speaker/contract.ts';
 import type { NeighbourStatus } from '../../bgp/speaker/status.ts';
 import { attempt, run } from '../../fabric/command.ts';
 import {
@@ -36,6 +36,9 @@ export interface BgpLab {
   /** Output of a command of theirs. */
   ask(argv: readonly [string, ...string[]]): Promise<string>;
   call(method: Method, ...args: readonly unknown[]): Promise<unknown>;
+  /** Ours dies without a word. */
+  killSpeaker(): Promise<void>;
+  startSpeaker(more: Partial<SpeakerOptions>): Promise<void>;
   routes(): Promise<readonly Route[]>;
   neighbour(address: string): Promise<NeighbourStatus>;
   stop(): Promise<void>;
@@ -65,7 +68,7 @@ export async function startBgpLab(): Promise<BgpLab> {
   try {
     await run(['chmod', '777', directory]);
     await link(ours, theirs);
-    const speaker = await startSpeaker(ours);
+    let speaker = await startSpeaker(ours);
     programs.push(speaker.program);
     return {
       directory,
@@ -83,7 +86,12 @@ export async function startBgpLab(): Promise<BgpLab> {
         return program;
       },
       ask: async (argv) => (await attempt(inNamespace(theirs, argv))).stdout,
-      call: speaker.call,
+      call: (method, ...args) => speaker.call(method, ...args),
+      killSpeaker: () => speaker.program.stop('SIGKILL'),
+      async startSpeaker(more) {
+        speaker = await startSpeaker(ours, more);
+        programs.push(speaker.program);
+      },
       routes: async () => (await speaker.call('routes')) as readonly Route[],
       async neighbour(address) {
         const all = (await speaker.call('neighbours')) as readonly NeighbourStatus[];
@@ -119,11 +127,15 @@ interface SpeakerProgram {
   call(method: Method, ...args: readonly unknown[]): Promise<unknown>;
 }
 
-async function startSpeaker(namespace: string): Promise<SpeakerProgram> {
+async function startSpeaker(
+  namespace: string,
+  more: Partial<SpeakerOptions> = {},
+): Promise<SpeakerProgram> {
   const options = {
     asn: OURS.asn,
     routerId: OURS.ipv4,
     listen: { addresses: [OURS.ipv4, OURS.ipv6] },
+    ...more,
   };
   const path = programPath('test/kit/bgp-speaker.js');
   const argv = [process.execPath, path, JSON.stringify(options)] as const;

@@ -17,15 +17,19 @@ export async function startFrr(
   before?: () => Promise<Program>,
 ): Promise<readonly [Program, Program]> {
   await mkdir('/var/tmp/frr', { recursive: true });
-  const path = await lab.write('bgpd.conf', config);
   const zebraConfig = await lab.write('zebra.conf', '');
   const zebra = await lab.start([ZEBRA, '-f', zebraConfig, ...common(lab, 'zebra')]);
   await eventually('zebra serves', async () =>
     (await lab.ask(['ls', lab.directory])).includes('zserv'),
   );
   await before?.();
-  const bgpd = await lab.start([BGPD, '-f', path, ...common(lab, 'bgpd')]);
-  return [bgpd, zebra];
+  return [await startBgpd(lab, config), zebra];
+}
+
+/** Beside a zebra that runs. */
+export async function startBgpd(lab: BgpLab, config: string): Promise<Program> {
+  const path = await lab.write('bgpd.conf', config);
+  return lab.start([BGPD, '-f', path, ...common(lab, 'bgpd')]);
 }
 
 export async function startBfdd(lab: BgpLab, config: string): Promise<Program> {

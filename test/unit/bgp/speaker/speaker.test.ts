@@ -209,6 +209,52 @@ test('RFC 4724: routes of a neighbour that lost its session stay until it is bac
   t.deepEqual(prefixes(b), [], 'a shutdown on purpose is no restart');
 });
 
+test('RFC 4724 §4.1: after an own restart nothing is decided or told before everybody has told everything', async (t) => {
+  const world = new World();
+  const [a, b] = [await world.speaker('10.0.0.1', 65_001), await world.speaker('10.0.0.2', 65_002)];
+  const told: string[] = [];
+  let restartedCount = 0;
+  const graceful = { gracefulRestartSec: 60 };
+  a.announce({ prefix: '203.0.113.0/24' });
+  b.announce({ prefix: '198.51.100.0/24' });
+  a.setNeighbour(peer('10.0.0.9', 65_009, graceful));
+  const c = await world.speaker('10.0.0.9', 65_009, {
+    isRestarting: true,
+    selectionDeferralSec: 100,
+    onRoutes: (prefixes) => told.push(...prefixes),
+    onRestarted: () => {
+      restartedCount += 1;
+    },
+  });
+  c.setNeighbour(peer('10.0.0.1', 65_001, graceful));
+  c.setNeighbour(peer('10.0.0.2', 65_002, graceful));
+  world.settle(20);
+  t.is(state(c, '10.0.0.1')?.state, 'Established');
+  t.is(state(c, '10.0.0.1')?.families[0]?.received, 1, 'it has been heard');
+  t.deepEqual(told, []);
+  t.deepEqual(prefixes(a), ['203.0.113.0/24'], 'and nothing has been told');
+  b.setNeighbour(peer('10.0.0.9', 65_009, graceful));
+  world.settle(20);
+  t.deepEqual([...new Set(told)].sort(), ['198.51.100.0/24', '203.0.113.0/24']);
+  t.deepEqual(prefixes(a), ['198.51.100.0/24', '203.0.113.0/24']);
+  t.is(restartedCount, 1);
+});
+
+test('RFC 4724 §4.1: a neighbour that never comes is waited for no longer than the timer; one without graceful restart not at all', async (t) => {
+  const world = new World();
+  const a = await world.speaker('10.0.0.1', 65_001);
+  a.announce({ prefix: '203.0.113.0/24' });
+  a.setNeighbour(peer('10.0.0.9', 65_009));
+  const options = { isRestarting: true, selectionDeferralSec: 60 };
+  const c = await world.speaker('10.0.0.9', 65_009, options);
+  c.setNeighbour(peer('10.0.0.1', 65_001, { gracefulRestartSec: 60 }));
+  c.setNeighbour(peer('10.0.0.2', 65_002, { gracefulRestartSec: 60 }));
+  world.settle(50);
+  t.deepEqual(prefixes(c), []);
+  world.settle(15);
+  t.deepEqual(prefixes(c), ['203.0.113.0/24']);
+});
+
 test('RFC 9494: after that they are a last resort, told only to who knows what that is', async (t) => {
   const longLived = { gracefulRestartSec: 5, longLivedStaleSec: 60 };
   const { world, a, b } = await pair(longLived);
