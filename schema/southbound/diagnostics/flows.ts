@@ -28,7 +28,7 @@ export const FlowRow = Type.Object({
   idleMs: Type.Number(),
   /** Of TCP; '' for other protocols. */
   state: Type.String(),
-  /** What happens to its packets; those of a flow that access control denies are in no table. */
+  /** What happens to its packets. What the port's access control denies makes no flow. */
   action: Type.String(),
 });
 
