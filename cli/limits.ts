@@ -13,3 +13,7 @@ export const ROWS_MAX = 10_000;
 export const FLOW_LOG_POLL_INTERVAL: Millis = millis(1000);
 /** Between two looks at what a capture has recorded. */
 export const CAPTURE_POLL_INTERVAL: Millis = millis(100);
+/** Packets of one connectivity check. */
+export const CHECK_PROBES_MAX = 100;
+/** Between an answer and the next packet of a check: half of what a host may send in a second. */
+export const CHECK_INTERVAL: Millis = millis(100);

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addAclCommands } from './commands/acl.ts';
 import { addCaptureCommand } from './commands/capture.ts';
+import { addCheckCommand } from './commands/check.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDropsCommand } from './commands/drops.ts';
 import { addFabricCommands } from './commands/fabric.ts';
@@ -68,6 +69,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addFlowsCommand(program, session);
   addFlowLogCommand(program, session);
   addTraceCommand(program, session);
+  addCheckCommand(program, session);
   addDropsCommand(program, session);
   addRouteQuestions(program, session);
   addRuleQuestions(program, session);

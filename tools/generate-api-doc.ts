@@ -7,10 +7,12 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { TSchema } from 'typebox';
+import { CONNECTIVITY_CHECKS_KEPT_MAX } from '../controller/diagnostics/limits.ts';
 import { DIAGNOSTIC_ROUTES } from '../controller/northbound/diagnostic-routes.ts';
 import { createRegistry } from '../controller/northbound/registry.ts';
 import type { RegisteredType } from '../controller/northbound/resource-type.ts';
 import { RESOURCE_TYPES } from '../controller/northbound/resource-types.ts';
+import { ConnectivityCheckSchema } from '../schema/northbound/connectivity-checks.ts';
 import { REST_VERSIONS } from '../schema/northbound/discovery.ts';
 import { shapeOf } from '../schema/northbound/read-properties.ts';
 
@@ -49,6 +51,17 @@ page is generated from the controller's registry of resource types (\`npm run ge
 | \`/operationResults/{id}\` | 202 while it runs, then what the request would have been answered (§3.1.5.13) |
 | \`/internalResourceInstances[/{instanceId}]\` | from an instanceId to the resource (§3.1.5.24) |
 | \`/monitoring/networkControllerStatistics\` | health and usage (§3.1.5.23) |
+
+## Connectivity checks
+
+\`PUT /diagnostics/ConnectivityCheck\` (§3.1.5.22.1; \`POST\` does the same) sends a real packet from \`senderIpAddress\` to \`receiverIpAddress\` and
+answers 202 with \`operationId\` and \`connectivityCheckResult\`; \`GET /diagnostics/ConnectivityCheckResults/{operationId}\` (§3.1.5.22.2) has
+\`result\`: \`status\` InProgress, Success or Failure, \`roundTripTimeMSec\`, \`errorMessage\` with reason, rule and remedy, and \`nodeOutput\`, the
+rules that decided at each host. Results are kept in memory, the latest ${CONNECTIVITY_CHECKS_KEPT_MAX}.
+
+| property | type | |
+| --- | --- | --- |
+${propertyRows(ConnectivityCheckSchema, '', new Set(['virtualNetworks', 'logicalNetworks'])).join('\n')}
 
 ## Weft's additions
 

@@ -4,12 +4,13 @@
  * answers it; 3: it is dropped.
  */
 import type { Command } from 'commander';
-import { parseIpWords } from '../../base/ip-words.ts';
+import { addressOf } from '../addresses.ts';
 import { countOption } from '../arguments.ts';
 import { ExitCode, UsageFault } from '../fault-report.ts';
 import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
 import { formatTable, printable } from '../table.ts';
+import { dropLines, type Paint, painter } from '../verdict.ts';
 
 export function addTraceCommand(program: Command, session: Session): void {
   program
@@ -75,25 +76,6 @@ function protocolOf(text: string, destination: string): number {
   const number = PROTOCOLS[name] ?? (/^[0-9]{1,3}$/.test(name) ? Number(name) : 256);
   if (number <= 255) return number;
   throw new UsageFault(`there is no protocol ${text}`, 'Use tcp, udp, icmp, or a number.');
-}
-
-/** An address as it stands; of an interface, its first. */
-async function addressOf(session: Session, to: string): Promise<string> {
-  if (parseIpWords(to) !== undefined) return to;
-  const nic = await session.northbound().get(`/networkInterfaces/${to}`);
-  const [first] = listAt(nic, 'properties', 'ipConfigurations');
-  const address = textAt(first, 'properties', 'privateIPAddress');
-  if (address !== '') return address;
-  throw new UsageFault(`${to} has no address`, 'See weft nic show, or name an address.');
-}
-
-type Paint = (tone: 'good' | 'bad' | 'dim', text: string) => string;
-
-/** Colours for a terminal, unless NO_COLOR is set (no-color.org). */
-function painter({ shell }: Session): Paint {
-  const isColoured = shell.stdout.isTTY === true && !shell.env['NO_COLOR'];
-  const codes = { good: '32', bad: '31', dim: '2' };
-  return (tone, text) => (isColoured ? `\u001b[${codes[tone]}m${text}\u001b[0m` : text);
 }
 
 /** One direction. */
@@ -165,13 +147,8 @@ function verdictLines(verdict: unknown, paint: Paint): string {
       return `${paint('good', `delivered to ${text('resourceRef')}`)}\n`;
     case 'answer':
       return `${paint('good', `answered by the switch itself (${text('service')})`)}\n`;
-    case 'drop': {
-      const id = printable(textAt(verdict, 'rule', 'id'));
-      const ref = printable(textAt(verdict, 'rule', 'resourceRef'));
-      const by = id === '' ? '' : ` by rule '${id}'${ref === '' ? '' : ` of ${ref}`}`;
-      const head = paint('bad', `dropped${by}: ${text('reason')}`);
-      return `${head}\n  ${text('meaning')}\n  ${text('remedy')}\n`;
-    }
+    case 'drop':
+      return dropLines(verdict, paint);
     default:
       return `${paint('bad', `not followed to its end: ${text('reason')}`)}\n`;
   }

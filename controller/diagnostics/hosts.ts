@@ -4,6 +4,7 @@
  * leaves a gap that can be seen and hides nothing else. Called by controller/northbound/diagnostic-routes.
  */
 import { messageOf } from '../../base/errors.ts';
+import type { Rng } from '../../base/rng.ts';
 import type { Answer, Method, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { RealisedState } from '../model/realised-state.ts';
@@ -14,6 +15,7 @@ export interface Explained {
   readonly desired: DesiredState;
   readonly realised: Pick<RealisedState, 'serverOf' | 'targets' | 'holderOf'>;
   readonly ask: AskTarget;
+  readonly rng: Rng;
 }
 
 /** By resourceId or instanceId. */

@@ -6,9 +6,9 @@
  */
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { PacketSpec, TraceVerdict } from '../../schema/southbound/diagnostics/trace.ts';
-import type { DesiredState } from '../model/desired-state.ts';
 import type { Explained } from './hosts.ts';
 import { TRACE_HOPS_MAX } from './limits.ts';
+import { serverAt } from './provider-address.ts';
 
 export interface Hop extends Answer<'trace'> {
   readonly host: string;
@@ -47,16 +47,6 @@ export async function traceAcrossHosts(
 
 function unknown(reason: string): JoinedTrace['verdict'] {
   return { kind: 'unknown', reason };
-}
-
-/** resourceId of the server with this provider address. */
-function serverAt(desired: DesiredState, address: string): string | undefined {
-  for (const server of desired.list('servers').values()) {
-    const internal = server.body['internal'];
-    const own = typeof internal === 'object' && internal !== null && 'providerAddress' in internal;
-    if (own && internal['providerAddress'] === address) return server.resourceId;
-  }
-  return undefined;
 }
 
 /** The way of the answer, as it would be with the request's flow open; undefined where nobody would answer. */

@@ -16,7 +16,17 @@ import { treeKeyOf } from '../model/resource-ref.ts';
 import type { LiveOperations } from '../operations/live-operations.ts';
 import type { JsonObject } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
-import { detail, errorContent, fault, NorthboundFault } from './fault.ts';
+import {
+  type ApiReply,
+  type ApiRequest,
+  jsonReply,
+  methodRefused,
+  notFound,
+  parseBody,
+} from './api-exchange.ts';
+import type { ConnectivityChecks } from './connectivity-checks.ts';
+import { connectivityRoute } from './connectivity-routes.ts';
+import { errorContent, fault, NorthboundFault } from './fault.ts';
 import {
   BUSY_RETRY_AFTER_SEC,
   CLIENT_REQUEST_ID_LENGTH_MAX,
@@ -36,25 +46,6 @@ import { type ViewContext, viewOf } from './view.ts';
 import { type WeftRoutes, weftRoute } from './weft-routes.ts';
 import type { WriteReply, Writer } from './writer.ts';
 
-export interface ApiRequest {
-  readonly method: string;
-  readonly url: string;
-  /** Names lower-cased. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: Buffer | undefined;
-  /** Who asks: name from the certificate or the token. Throws the fault that answers a stranger. */
-  readonly identify: () => string;
-  /** `https://host:port`, for the absolute URLs of §1.3.2. */
-  readonly origin: string;
-}
-
-export interface ApiReply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON text, or another text with its own Content-Type. */
-  readonly body?: string | undefined;
-}
-
 interface IdentifiedWrite extends ApiRequest {
   readonly method: 'PUT' | 'DELETE';
   readonly client: string;
@@ -66,6 +57,7 @@ export interface ApiParts {
   readonly live: LiveOperations;
   readonly readOnly: ReadOnlyRoutes;
   readonly weft: WeftRoutes;
+  readonly checks: ConnectivityChecks;
   readonly metrics: NorthboundMetrics;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -101,6 +93,8 @@ export class Api {
     const path = parseApiPath(request.url);
     if (path.version === 'weft/v1')
       return weftRoute({ ...request, client }, path, this.#parts.weft);
+    const checked = connectivityRoute(request, path, this.#parts.checks);
+    if (checked !== undefined) return checked;
     const fixed = await readOnlyRoute(request, path, this.#parts.readOnly);
     if (fixed !== undefined) return fixed;
     const target = resolvePath(this.#parts.view.registry, path.segments);
@@ -191,26 +185,6 @@ export class Api {
 
 const RESOURCE_METHODS = 'GET, PUT, DELETE';
 
-export function jsonReply(
-  status: number,
-  body: JsonObject,
-  headers: Readonly<Record<string, string>> = {},
-): ApiReply {
-  return { status, headers, body: JSON.stringify(body) };
-}
-
-export function notFound(what: string): NorthboundFault {
-  return fault('NotFound', `there is no ${what}`, what);
-}
-
-export function methodRefused(method: string, allowed: string): NorthboundFault {
-  const message = `${method} is not supported here; ${allowed} is`;
-  return new NorthboundFault(detail('OperationNotSupported', message), {
-    status: 405,
-    headers: { Allow: allowed },
-  });
-}
-
 function membersOf(desired: DesiredState, { type, parentRef }: CollectionPath): Resource[] {
   if (parentRef === '') {
     return [...desired.list(type.key).values()].sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -218,22 +192,6 @@ function membersOf(desired: DesiredState, { type, parentRef }: CollectionPath): 
   const parent = desired.byRef(parentRef);
   if (parent === undefined) throw notFound(parentRef);
   return parent.children.filter((child) => child.type === type.key);
-}
-
-function parseBody(request: ApiRequest): unknown {
-  const type = request.headers['content-type'] ?? '';
-  if (!/^application\/json\s*(;|$)/i.test(type.trim())) {
-    const message = `Content-Type must be application/json; charset=UTF-8, not '${type.slice(0, 64)}'`;
-    throw fault('InternalServerError', message, 'Content-Type');
-  }
-  try {
-    return JSON.parse(UTF8.decode(request.body ?? new Uint8Array()));
-  } catch (thrown) {
-    const invalid = detail('InvalidJson', `the body is not JSON: ${messageOf(thrown)}`);
-    throw new NorthboundFault(detail('InvalidRequestFormat', invalid.message), {
-      further: [invalid],
-    });
-  }
 }
 
 /** `?whatIf=true`: say what the write would change, and change nothing. */
@@ -244,8 +202,6 @@ function isWhatIf(query: URLSearchParams): boolean {
   // A slip of the pen must not become a write.
   throw fault('InvalidParameterValue', `whatIf is true or false, not '${value}'`, 'whatIf');
 }
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 function clientRequestIdOf({ headers }: ApiRequest): string | undefined {
   const id = headers['x-ms-client-request-id']?.trim();

@@ -1,9 +1,10 @@
 /**
  * Questions about what the network does, under `/networking/weft/v1/`: each is put to the hosts' switches and answered from the tables
- * that forward (controller/diagnostics). Nothing here changes anything. Called by weft-routes; docs/api.md lists DIAGNOSTIC_ROUTES.
+ * that forward (controller/diagnostics). Nothing here changes anything; a check sends packets. Called by weft-routes; docs/api.md lists DIAGNOSTIC_ROUTES.
  */
-import type Type from 'typebox';
+import Type from 'typebox';
 import { messageOf } from '../../base/errors.ts';
+import { parseIp } from '../../base/ip.ts';
 import { FLOW_LOG_PAGE_MAX } from '../../schema/southbound/diagnostics/flow-log.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
 import { mismatch, type Question } from '../../schema/southbound/diagnostics/methods.ts';
@@ -11,15 +12,19 @@ import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { RULE_COUNTERS_MAX } from '../../schema/southbound/diagnostics/rule-counters.ts';
 import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
+import { checkConnectivity } from '../diagnostics/connectivity.ts';
 import { type FlowEnd, parseFlowEnd } from '../diagnostics/flow-end.ts';
 import { type JoinedFlowLog, joinedFlowLog, parsePositions } from '../diagnostics/flow-log.ts';
 import { askAll, type Explained, findInterface, hostOf, refOfPort } from '../diagnostics/hosts.ts';
 import { learnedAddresses } from '../diagnostics/learned-addresses.ts';
 import { countedRules } from '../diagnostics/list-counters.ts';
+import { providerAddress } from '../diagnostics/provider-address.ts';
+import { checkProvider } from '../diagnostics/provider-check.ts';
 import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
-import { detail, fault, NorthboundFault } from './fault.ts';
+import { methodRefused } from './api-exchange.ts';
+import { fault, type NorthboundFault } from './fault.ts';
 import type { ApiPath } from './resource-path.ts';
 
 export interface DiagnosticRoute {
@@ -215,7 +220,77 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       return { ...trace, ...(reply !== undefined && { reply }) };
     },
   },
+  {
+    method: 'POST',
+    path: 'networkInterfaces/{id}/check',
+    query: '',
+    summary:
+      'sends one real packet as though the interface’s VM had, and says whether it was answered, in what time, or where it or its answer was lost; ' +
+      'body `{"destination", "protocol": "icmp" or "tcp", "destinationPort"?, "source"?, "sequence"?, "length"?}`',
+    answer: async (context, { id, body }) => {
+      const { nic, host } = attached(context, id);
+      const spec = checkedBody(CheckBody, body);
+      if (spec.protocol === 'tcp' && spec.destinationPort === undefined) {
+        throw fault('InvalidParameterValue', 'TCP needs a port', 'destinationPort');
+      }
+      return await checkConnectivity(context, nic, host, spec);
+    },
+  },
+  {
+    method: 'POST',
+    path: 'servers/{id}/check',
+    query: '',
+    summary:
+      'sends one echo request from a server’s provider address to another’s; body `{"destination": address or server, "length"?}`',
+    answer: async (context, { id, body }) => {
+      const spec = checkedBody(ProviderCheckBody, body);
+      return await checkProvider(context, serverNamed(context, id, 'server'), {
+        ...spec,
+        destination: providerAddressOf(context, spec.destination),
+      });
+    },
+  },
 ];
+
+const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const Sequence = Type.Integer({ minimum: 0, maximum: 65_535 });
+const Length = Type.Integer({ minimum: 8, maximum: 8960 });
+const Address = Type.String({ minLength: 1, maxLength: 64 });
+
+const CheckBody = Type.Object(
+  {
+    destination: Address,
+    protocol: Type.Union([Type.Literal('icmp'), Type.Literal('tcp')]),
+    destinationPort: Type.Optional(Port),
+    source: Type.Optional(Address),
+    sequence: Type.Optional(Sequence),
+    length: Type.Optional(Length),
+  },
+  { additionalProperties: false },
+);
+
+const ProviderCheckBody = Type.Object(
+  {
+    destination: Type.String({ minLength: 1, maxLength: 128 }),
+    length: Type.Optional(Length),
+  },
+  { additionalProperties: false },
+);
+
+function serverNamed(context: Explained, id: string, target: string): string {
+  const server = context.desired.byRef(`/servers/${id}`);
+  if (server !== undefined) return server.resourceId;
+  throw fault('NotFound', `there is no server '${id}'`, target);
+}
+
+/** An address as it stands; of a server, its provider address. */
+function providerAddressOf(context: Explained, text: string): string {
+  if (parseIp(text) !== undefined) return text;
+  const address = providerAddress(context.desired, serverNamed(context, text, 'destination'));
+  if (address !== undefined) return address;
+  const message = `the server '${text}' has no provider address yet`;
+  throw fault('ReferencedResourceNotProvisioned', message, text);
+}
 
 /** Undefined where the path is none of these. */
 export async function diagnosticRoute(
@@ -367,7 +442,7 @@ function directionOf(query: URLSearchParams): RuleDirection {
 }
 
 /** The host's own words; what it stands for here follows from who could do better. */
-function northboundFault({ code, message, target }: QuestionFault): NorthboundFault {
+export function northboundFault({ code, message, target }: QuestionFault): NorthboundFault {
   switch (code) {
     case 'SDN_HOST_PORT_UNKNOWN':
     case 'SDN_SWITCH_PORT_UNKNOWN':
@@ -377,12 +452,4 @@ function northboundFault({ code, message, target }: QuestionFault): NorthboundFa
     default:
       return fault('ServiceUnavailable', `${message} (${code})`, target);
   }
-}
-
-function methodRefused(method: string, allowed: string): NorthboundFault {
-  const message = `${method} is not supported here; ${allowed} is`;
-  return new NorthboundFault(detail('OperationNotSupported', message), {
-    status: 405,
-    headers: { Allow: allowed },
-  });
 }

@@ -13,7 +13,8 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { Api, ApiReply } from './api.ts';
+import type { Api } from './api.ts';
+import type { ApiReply } from './api-exchange.ts';
 import { type Authenticator, createAuthenticator, type TokenTable } from './authentication.ts';
 import { detail, errorContent, NorthboundFault } from './fault.ts';
 import {

@@ -3,6 +3,10 @@
  * requests are read by. Served at /networking/weft/v1/openapi.json and checked in as docs/api.md's source.
  */
 import type { TSchema } from 'typebox';
+import {
+  ConnectivityCheckResultSchema,
+  ConnectivityCheckSchema,
+} from '../../schema/northbound/connectivity-checks.ts';
 import { DiscoverySchema } from '../../schema/northbound/discovery.ts';
 import { EnvelopeSchema } from '../../schema/northbound/envelope.ts';
 import { InternalResourceInstanceSchema } from '../../schema/northbound/internal-resource-instances.ts';
@@ -26,6 +30,7 @@ export function openApiDocument(registry: Registry, version: string): JsonObject
     paths[`${path}/${id}`] = resourceOperations(type);
   }
   for (const [path, schema] of READ_ONLY) paths[path] = readOnlyOperation(path, schema);
+  paths['/diagnostics/ConnectivityCheck'] = { put: checkOperation() };
   return {
     openapi: '3.1.0',
     info: {
@@ -44,9 +49,21 @@ const READ_ONLY: readonly (readonly [string, TSchema])[] = [
   ['/networking/discovery', DiscoverySchema],
   ['/operations/{operation-id}', OperationSchema],
   ['/operationResults/{operation-id}', OperationSchema],
+  ['/diagnostics/ConnectivityCheckResults/{operation-id}', ConnectivityCheckResultSchema],
   ['/internalResourceInstances/{instance-id}', InternalResourceInstanceSchema],
   ['/monitoring/networkControllerStatistics', NetworkControllerStatisticsSchema],
 ];
+
+/** connectivity-routes.ts */
+function checkOperation(): JsonObject {
+  const properties = plain(ConnectivityCheckSchema);
+  const schema = { type: 'object', required: ['properties'], properties: { properties } };
+  return {
+    operationId: 'put /diagnostics/ConnectivityCheck',
+    requestBody: { required: true, content: jsonContent(schema) },
+    responses: { 202: { description: 'the check has begun', content: jsonContent(schema) } },
+  };
+}
 
 function readOnlyOperation(path: string, schema: TSchema): JsonObject {
   const names = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name = '']) => name);

@@ -30,7 +30,7 @@ export interface ReadBodyOptions {
   readonly mintInstanceId: () => string;
 }
 
-const IGNORED: ReadonlySet<string> = new Set(
+export const COMMON_READ_ONLY: ReadonlySet<string> = new Set(
   COMMON_READ_ONLY_PROPERTIES.map((name) => name.toLowerCase()),
 );
 
@@ -40,6 +40,17 @@ export function readBody(raw: unknown, options: ReadBodyOptions): ResourceNode {
   const node = reader.node(raw, { ...options, path: '' });
   reader.finish();
   return node;
+}
+
+/** Throws what is wrong with a body, if anything is. */
+export function refuseBody(wrong: readonly ReadFault[]): void {
+  const faults = wrong.map(faultOf);
+  const [first, ...rest] = faults;
+  if (first === undefined) return;
+  if (!FORMAT_CODES.has(first.code)) throw new NorthboundFault(first, { further: rest });
+  // §3.1.5.35: InvalidRequestFormat on top, what exactly is wrong with the format as details.
+  const top = detail('InvalidRequestFormat', first.message, first.target);
+  throw new NorthboundFault(top, { further: faults });
 }
 
 interface NodeOptions {
@@ -60,13 +71,7 @@ class BodyReader {
   }
 
   finish(): void {
-    const faults = this.#faults.map(faultOf);
-    const [first, ...rest] = faults;
-    if (first === undefined) return;
-    if (!FORMAT_CODES.has(first.code)) throw new NorthboundFault(first, { further: rest });
-    // §3.1.5.35: InvalidRequestFormat on top, what exactly is wrong with the format as details.
-    const top = detail('InvalidRequestFormat', first.message, first.target);
-    throw new NorthboundFault(top, { further: faults });
+    refuseBody(this.#faults);
   }
 
   node(raw: unknown, { type, parent, resourceId, path }: NodeOptions): ResourceNode {
@@ -118,7 +123,7 @@ class BodyReader {
     const read = readObject(type.type.schema, own, {
       path,
       faults: this.#faults,
-      ignored: IGNORED,
+      ignored: COMMON_READ_ONLY,
     });
     return type.type.normalise?.({ ...read }) ?? { ...read };
   }

@@ -6,6 +6,8 @@ import { REST_VERSIONS } from '../../schema/northbound/discovery.ts';
 import type { Resource } from '../model/desired-state.ts';
 import type { OperationHistory, OperationOutcome } from '../operations/operation-history.ts';
 import type { JsonObject } from '../store/store.ts';
+import type { ConnectivityChecks } from './connectivity-checks.ts';
+import { asErrorCode } from './error-codes.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import { OPERATION_RETRY_AFTER_SEC } from './limits.ts';
 import type { ApiPath } from './resource-path.ts';
@@ -15,6 +17,7 @@ import type { ViewContext } from './view.ts';
 export interface ReadOnlyRoutes {
   readonly view: ViewContext;
   readonly history: OperationHistory;
+  readonly checks: ConnectivityChecks;
   /** instanceId of this installation. */
   readonly installationId: string;
   /** X.Y.Z */
@@ -85,7 +88,8 @@ async function operationResult(routes: ReadOnlyRoutes, id: string | undefined): 
     return { status: 202, headers, body: JSON.stringify({ status }) };
   }
   if (error !== undefined) {
-    throw new NorthboundFault(detail('Canceled', error.message, record.resourceRef));
+    const code = asErrorCode(error.code) ?? 'Canceled';
+    throw new NorthboundFault(detail(code, error.message, record.resourceRef));
   }
   return record.method === 'DELETE' ? { status: 204, headers: {} } : json({ status });
 }
@@ -95,7 +99,10 @@ async function outcomeOf(
   id: string | undefined,
 ): Promise<OperationOutcome> {
   const settled = routes.view.realised.compiledRevision;
-  const outcome = id === undefined ? undefined : await routes.history.find(id, settled);
+  const outcome =
+    id === undefined
+      ? undefined
+      : (routes.checks.operation(id) ?? (await routes.history.find(id, settled)));
   if (outcome === undefined) throw fault('NotFound', `there is no operation '${id ?? ''}'`);
   return outcome;
 }

@@ -19,6 +19,7 @@ import type { Change, Store } from '../store/store.ts';
 import type { WhatIf } from '../what-if/answer.ts';
 import { Api } from './api.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
+import { ConnectivityChecks } from './connectivity-checks.ts';
 import { IDEMPOTENT_REPLIES_MAX } from './limits.ts';
 import { northboundMetrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
@@ -74,15 +75,18 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
   planning.reload(feed.state);
   await createSingletons(writer, registry, feed);
   const installationId = await installationIdOf(store, rng);
+  const explained = { desired: feed.state, realised, ask: options.ask, rng };
+  const checks = new ConnectivityChecks({ explained, clock: options.clock });
   const api = new Api({
     view,
     writer,
     live,
-    readOnly: { view, history, installationId, version: options.version },
+    readOnly: { view, history, checks, installationId, version: options.version },
+    checks,
     weft: {
       store,
       realised,
-      explained: { desired: feed.state, realised, ask: options.ask },
+      explained,
       exclusive: (task) => writer.exclusive(task),
       metrics: options.metrics,
       validateRestore: async (changes) => unknownTypes(changes, registry),

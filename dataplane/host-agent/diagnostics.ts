@@ -23,6 +23,7 @@ export interface AnsweringHost {
   /** Of the switch. */
   switchAnswer: SwitchHandle['answer'];
   probe: SwitchHandle['probe'];
+  providerPing(question: Question<'providerPing'>): Promise<Answer<'providerPing'>>;
   counters(): {
     readonly ports: readonly PortCounters[];
     readonly uplink: NonNullable<Answer<'counters'>['uplink']>;
@@ -53,6 +54,7 @@ const ANSWERS: Answers = {
   probeSeen: (host, question) => host.probe('probeSeen', question),
   probeWatch: (host, question) => host.probe('probeWatch', question),
   ruleCounters: (host, question) => host.switchAnswer('ruleCounters', question),
+  providerPing: (host, question) => host.providerPing(question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };
 

@@ -26,6 +26,7 @@ import { answerQuestion } from './diagnostics.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
 import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL, UPLINK_RETRY_CHECKS } from './limits.ts';
+import { pingFrom } from './ping-command.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { type PortEntry, PortTable, type PortTableOptions } from './port-table.ts';
 
@@ -175,6 +176,11 @@ export class HostAgent implements Role {
   /** A packet of the switch's own, as a VM's. */
   probe<M extends ProbeMethod>(method: M, question: Question<M>): Promise<Answer<M>> {
     return this.#options.handle.probe(method, question);
+  }
+
+  /** A packet of the host's own, over the provider network. */
+  providerPing(question: Question<'providerPing'>): Promise<Answer<'providerPing'>> {
+    return pingFrom(this.#providerAddress?.split('/')[0], question);
   }
 
   /** Southbound: a question of the controller. */

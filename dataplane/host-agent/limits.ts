@@ -25,3 +25,5 @@ export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);
 export const UPLINK_RETRY_CHECKS = 5;
 /** Rules of access control lists that have a series of their own in the metrics: those that have decided most often. */
 export const RULE_SERIES_MAX = 1000;
+/** Echo requests of the host itself that wait for their answers: a process each. */
+export const PROVIDER_PINGS_MAX = 8;

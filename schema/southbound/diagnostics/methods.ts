@@ -19,6 +19,7 @@ import {
   ProbeWatchAnswer,
   ProbeWatchQuestion,
 } from './probe.ts';
+import { ProviderPingAnswer, ProviderPingQuestion } from './provider-ping.ts';
 import {
   EffectiveRoutesAnswer,
   EffectiveRoutesQuestion,
@@ -41,6 +42,7 @@ export const DIAGNOSTICS = {
   probeSeen: { question: ProbeSeenQuestion, answer: ProbeSeenAnswer },
   probeWatch: { question: ProbeWatchQuestion, answer: ProbeWatchAnswer },
   ruleCounters: { question: RuleCountersQuestion, answer: RuleCountersAnswer },
+  providerPing: { question: ProviderPingQuestion, answer: ProviderPingAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 

@@ -36,6 +36,7 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown
           return Promise.resolve(SWITCH_ANSWERS[asked] as never);
         },
         probe: () => Promise.reject(new Error('no switch')),
+        providerPing: () => Promise.reject(new Error('no network')),
         counters: () => ({
           ports: own.map((portId) => ({ portId, name: 'tap0', ...NO_TRAFFIC, rxPackets: 3 })),
           uplink: { name: 'up0', ...NO_TRAFFIC, drops: { VniUnknown: 2 } },

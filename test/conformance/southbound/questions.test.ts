@@ -81,6 +81,7 @@ test('methods that a host does not know, and questions of another shape, are ref
   const host = {
     switchAnswer: () => Promise.reject(new Error('no switch')),
     probe: () => Promise.reject(new Error('no switch')),
+    providerPing: () => Promise.reject(new Error('no network')),
     flows: async () => [],
     flowLog: () => ({ isOn: false, losses: NO_LOSSES, last: 0, records: [] }),
     counters: () => ({ ports: [], uplink: UPLINK }),
