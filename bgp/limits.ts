@@ -48,6 +48,8 @@ export const PATHS_MAX = 16_777_216;
 export const STALE_TIME_MAX: Millis = minutes(6);
 /** After an own restart, how long neighbours that have not told everything are waited for (RFC 4724 §4.1 Selection_Deferral_Timer). */
 export const SELECTION_DEFERRAL_TIME: Millis = minutes(2);
+/** MRT records that wait for their sink; beyond, records are lost and counted. */
+export const MRT_PENDING_BYTES_MAX: number = 4 * 1024 * 1024;
 /** What the 24 bits of the capability can say (RFC 9494 §3). */
 export const LONG_LIVED_STALE_SEC_MAX = 0xff_ffff;
 /** Paths used side by side for one prefix at most. */

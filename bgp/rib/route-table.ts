@@ -222,6 +222,21 @@ export class RouteTable {
     return this.#accepted[path] ?? NONE;
   }
 
+  /** Every path of a prefix as it was received, used or not. */
+  paths(
+    prefix: number,
+  ): { readonly peer: number; readonly pathId: number; readonly received: number }[] {
+    const all: { peer: number; pathId: number; received: number }[] = [];
+    for (let path = this.#head[prefix] ?? NONE; path !== NONE; path = this.#next[path] ?? NONE) {
+      all.push({
+        peer: this.peerOf(path),
+        pathId: this.#pathIdOf[path] ?? 0,
+        received: this.#received[path] ?? NONE,
+      });
+    }
+    return all;
+  }
+
   hasPaths(prefix: number): boolean {
     return (this.#head[prefix] ?? NONE) !== NONE;
   }

@@ -46,6 +46,8 @@ export interface MachineOwner {
   onEstablished(machine: Machine): void;
   onUpdate(machine: Machine, received: update.UpdateRepr): void;
   onRefresh(machine: Machine, refresh: routeRefresh.RouteRefreshRepr): void;
+  /** Each message as it came, header included; valid until it returns. Undefined: nobody listens. */
+  readonly onMessage: ((machine: Machine, message: Uint8Array) => void) | undefined;
   onDown(machine: Machine, failure: SessionFailure, wasEstablished: boolean): void;
   /** No connection came about; the machine tries again by itself. */
   onConnectFailed(machine: Machine, cause: ClosedBy): void;
@@ -308,6 +310,10 @@ export class Machine {
     const counter = this.#owner.statistics.messages[type];
     counter.receivedCount += 1;
     counter.lastReceived = this.#owner.clock.wallNow();
+    this.#owner.onMessage?.(
+      this,
+      new Uint8Array(view.buffer, view.byteOffset + at - HEADER_LEN, end - at + HEADER_LEN),
+    );
     switch (type) {
       case MessageType.Open:
         this.#openMessage(open.parse(view, at, end));

@@ -49,6 +49,8 @@ export interface SessionEvents {
   onEstablished(negotiated: Negotiated): void;
   onUpdate(update: UpdateRepr): void;
   onRefresh(refresh: RouteRefreshRepr): void;
+  /** Each message as it came, header included; valid until it returns. Undefined: nobody listens. */
+  readonly onMessage?: (message: Uint8Array, negotiated: Negotiated | undefined) => void;
   /** Whatever it was in before; `negotiated` when it was Established. */
   onDown(failure: SessionFailure, negotiated: Negotiated | undefined): void;
   /** Established, and the socket has room again. */
@@ -174,6 +176,7 @@ export class Session {
       connect: (handlers) => transport.connect(target, handlers),
       onOpen: (machine) => this.#resolveCollision(machine),
       onEstablished: (machine) => this.#up(machine),
+      onMessage: messageListener(events),
       onUpdate: (_, received) => events.onUpdate(received),
       onRefresh: (_, refresh) => events.onRefresh(refresh),
       onDown: (machine, failure, wasEstablished) => this.#down(machine, failure, wasEstablished),
@@ -241,6 +244,11 @@ export class Session {
     this.#failedAtWall = this.#options.clock.wallNow();
     this.#options.events.onStateChange();
   }
+}
+
+function messageListener({ onMessage }: SessionEvents): MachineOwner['onMessage'] {
+  if (onMessage === undefined) return undefined;
+  return (machine, message) => onMessage(message, machine.negotiated);
 }
 
 /** A NOTIFICATION without OPEN (RFC 4271 §8.1.1 SendNOTIFICATIONwithoutOPEN), then the end. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { BfdTransport } from '../bfd/transport.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
+import type { UpdateLog } from '../mrt/update-log.ts';
 import type { StepName } from '../rib/decision.ts';
 import type { Transport } from '../session/transport.ts';
 import type { DynamicNeighbourOptions, NeighbourOptions } from './options.ts';
@@ -17,6 +18,8 @@ export interface SpeakerOptions {
   readonly listen?: { readonly addresses: readonly string[]; readonly port?: number };
   /** The kernel's TCP unless another is given. */
   readonly transport?: Transport;
+  /** Gets every message of every neighbour as MRT (RFC 6396). */
+  readonly updateLog?: UpdateLog;
   /** Without one no neighbour can ask for BFD. */
   readonly bfdTransport?: BfdTransport;
   /** Default: the kernel's. */
@@ -93,6 +96,8 @@ export interface Speaker {
   /** Best routes of both families. */
   routes(): Iterable<Route>;
   explain(prefix: string): readonly ExplainedRoute[];
+  /** Everything neighbours have said, as an MRT file in pieces (RFC 6396 TABLE_DUMP_V2), made as they are taken. */
+  tableDump(): Iterable<Uint8Array>;
   neighbours(): readonly NeighbourStatus[];
   /** Next hops may have come or gone: everything is decided anew. */
   nextHopsChanged(): void;

@@ -3,6 +3,7 @@
  * RFC 4271 §9. Here is decided what the session's ups and downs mean for its routes: graceful restart as the receiving side (RFC 4724 §4.2, RFC 8538), maximum prefixes (RFC 4486), refresh both ways (RFC 2918, 7313).
  */
 import type { Clock, Timer } from '../../base/clock.ts';
+import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { millis, seconds } from '../../base/units.ts';
 import type { Bfd } from '../bfd/bfd.ts';
 import {
@@ -26,6 +27,8 @@ import {
 import type * as routeRefresh from '../message/route-refresh.ts';
 import { RefreshSubtype } from '../message/route-refresh.ts';
 import * as update from '../message/update.ts';
+import { BgpState, type MrtSession } from '../mrt/record.ts';
+import type { UpdateLog } from '../mrt/update-log.ts';
 import { AttributeBlockCache } from '../rib/attribute-blocks.ts';
 import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
@@ -43,6 +46,8 @@ import { newRouteCounts, type RouteCounts } from './route-counts.ts';
 export interface NeighbourHost extends RibInHost, RibOutHost {
   readonly clock: Clock;
   readonly transport: Transport;
+  /** Undefined: nobody reads what neighbours say. */
+  readonly updateLog: UpdateLog | undefined;
   /** Undefined: no neighbour asks for it. */
   readonly bfd: Bfd | undefined;
   isRestarting(): boolean;
@@ -118,6 +123,10 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         onEstablished: (negotiated) => this.#up(negotiated),
         onUpdate: (received) => this.#update(received),
         onRefresh: (refresh) => this.#refresh(refresh),
+        ...(host.updateLog !== undefined && {
+          onMessage: (message: Uint8Array, negotiated: Negotiated | undefined) =>
+            this.#logMessage(message, negotiated),
+        }),
         onDown: (failure, negotiated) => this.#down(failure, negotiated),
         onSendable: () => this.wake(),
         onStateChange: () => host.onStateChange(this),
@@ -212,6 +221,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#bgpIdentifier = negotiated.peerOpen.bgpIdentifier;
     this.#peerAsn = negotiated.peerOpen.asn;
     this.#wasUp = true;
+    this.#logState(BgpState.OpenConfirm, BgpState.Established);
     this.#staleTimer?.cancel();
     this.#staleTimer = undefined;
     for (const afi of this.#ribIn.families()) {
@@ -229,6 +239,33 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#ribOut.join(negotiated);
     this.#watch(false);
     this.#host.onUp(this, negotiated);
+  }
+
+  #logMessage(message: Uint8Array, negotiated: Negotiated | undefined): void {
+    this.#host.updateLog?.message(this.#mrtSession(), message, {
+      wallMs: this.#host.clock.wallNow(),
+      // Before the OPENs have met no message has an AS number in two forms.
+      fourOctetAs: negotiated?.fourOctetAs ?? true,
+      hasPathIds: negotiated?.families.some((family) => family.addPathReceive) ?? false,
+    });
+  }
+
+  #logState(from: number, to: number): void {
+    const { updateLog, clock } = this.#host;
+    updateLog?.state(this.#mrtSession(), { from, to, wallMs: clock.wallNow() });
+  }
+
+  #mrtSession(): MrtSession {
+    const peerAddress = ipAddressBytes(this.#checked.words);
+    const { localAddress = '' } = this.session.status;
+    const local = parseIpWords(localAddress);
+    return {
+      peerAsn: this.#peerAsn,
+      localAsn: this.#host.asn,
+      peerAddress,
+      localAddress:
+        local === undefined ? new Uint8Array(peerAddress.length) : ipAddressBytes(local),
+    };
   }
 
   /** From the first session on the path is watched, whether the session stands or not; it ends the session when it goes down. */
@@ -253,6 +290,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #down(failure: SessionFailure, negotiated: Negotiated | undefined): void {
     this.#ribOut.leave();
     if (negotiated === undefined) return;
+    this.#logState(BgpState.Established, BgpState.Idle);
     const restart = negotiated.gracefulRestart;
     if (restart === undefined || !keepsRoutes(failure, restart.notification)) {
       this.#ribIn.sweepFamilies('all');

@@ -4,7 +4,12 @@
 import { assert, defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
-import { formatIpPrefixWords, formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
+import {
+  formatIpPrefixWords,
+  formatIpWords,
+  ipAddressBytes,
+  ipWordsFromBytes,
+} from '../../base/ip-words.ts';
 import { systemRng } from '../../base/rng.ts';
 import { seconds } from '../../base/units.ts';
 import { Bfd } from '../bfd/bfd.ts';
@@ -18,6 +23,8 @@ import {
   shutdownCommunication,
 } from '../message/notification.ts';
 import { Origin, type PathAttributes } from '../message/path-attributes.ts';
+import { tableDump } from '../mrt/table-dump.ts';
+import type { UpdateLog } from '../mrt/update-log.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
 import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
@@ -63,6 +70,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly clusterId: number;
   readonly attributes: AttributeTable = new AttributeTable();
   readonly bfd: Bfd | undefined;
+  readonly updateLog: UpdateLog | undefined;
   readonly #options: SpeakerOptions;
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
@@ -84,6 +92,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
       options.clusterId === undefined ? this.bgpIdentifier : routerIdOf(options.clusterId);
     this.transport = options.transport ?? tcpTransport(options.clock);
     this.work = new WorkQueue(options.clock);
+    this.updateLog = options.updateLog;
     const { bfdTransport, rng = systemRng } = options;
     this.bfd = bfdTransport === undefined ? undefined : new Bfd(this.clock, rng, bfdTransport);
     this.#neighbours = new NeighbourSet(this);
@@ -252,6 +261,21 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
         neighbour: this.#neighbours.addressAt(peer),
         attributes: set === NONE ? undefined : this.attributes.get(set).attributes,
       };
+    });
+  }
+
+  tableDump(): Iterable<Uint8Array> {
+    return tableDump({
+      bgpIdentifier: this.bgpIdentifier,
+      wallMs: this.clock.wallNow(),
+      attributes: this.attributes,
+      tables: this.#ribs.map(({ table }) => table),
+      peers: [...this.#neighbours.all()].map(
+        ({ number, asn, bgpIdentifier, checked, session }) => ({
+          ...{ number, asn, bgpIdentifier, address: ipAddressBytes(checked.words) },
+          connectedAtMs: session.statistics.tcpConnectionEstablished ?? 0,
+        }),
+      ),
     });
   }
 
