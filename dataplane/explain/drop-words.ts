@@ -94,7 +94,8 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
   },
   AclDenied: {
     meaning: 'an access control list denies it',
-    remedy: 'Look at the rules of the interface and its subnet.',
+    remedy:
+      'Look at the rules of the interface, its security tags and its subnet: `weft rules NIC`.',
   },
   ServiceUnsupported: {
     meaning: 'a packet to a platform address (168.63.129.16) for a service that is not there',

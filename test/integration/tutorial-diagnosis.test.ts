@@ -4,6 +4,7 @@ import { followPage, type MustSay, PAGE_TIMEOUT_MS } from './tutorial-page.ts';
 
 const MUST_SAY: MustSay = [
   [/^weft trace --from bakery-till/, /bakery-kitchen\/aclRules\/nothing-else: AclDenied/],
+  [/^weft rules bakery-oven/, /nothing-else +4000 +Deny .* [1-9]\d*\n/],
   [/^weft acl rule add .* --what-if/, /10\.20\.1\.0\/24/],
   [
     /^weft trace --from harbour-crane/,
