@@ -359,7 +359,7 @@ export class Probes {
   /** The frame at hand answers the probe. */
   #take(running: Running): void {
     const key = this.#key;
-    const rttMs = this.#parts.clock.now() - running.sentMs;
+    const rttMs = Math.round((this.#parts.clock.now() - running.sentMs) * 1000) / 1000;
     if (isQuotingError(key)) {
       this.#settle(running, { kind: 'error', ...this.#error(), rttMs });
       return;
