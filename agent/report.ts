@@ -4,6 +4,7 @@
  */
 import type {
   AttachedPort,
+  PortMeter,
   Report,
   Resource,
   ResourceError,
@@ -15,6 +16,8 @@ import type { GoalChange } from './reconciler.ts';
 export interface Observation {
   readonly ports: readonly AttachedPort[];
   readonly health: readonly ResourceError[];
+  /** What the target has counted since its run began; absent: it meters nothing. */
+  readonly metering?: { readonly run: string; readonly meters: readonly PortMeter[] };
 }
 
 /** Resources that the role could not bring into force, by key. */
@@ -36,7 +39,8 @@ export function faultsAfter(
 
 export function buildReport(observation: Observation, standing: StandingFaults): Report {
   const health = faultsTold([...observation.health, ...standing.values()]);
-  return { ports: observation.ports, health };
+  const { run = '', meters = [] } = observation.metering ?? {};
+  return { ports: observation.ports, health, run, meters };
 }
 
 /** As many as a message may carry. */

@@ -47,6 +47,7 @@ page is generated from the controller's registry of resource types (\`npm run ge
 | path | what it tells |
 | --- | --- |
 | \`/networking/discovery\` | versions (§3.1.5.30) |
+| \`/SubnetEgressReset\` | the last reset; \`PUT\` of \`{"properties": {"virtualSubnetResourceReference": …}}\` has that subnet’s egress count from zero (§3.1.5.29) |
 | \`/operations/{id}\` | \`{"status": "InProgress"｜"Succeeded"｜"Failed"｜"Canceled", "error"?}\` (§3.1.5.12) |
 | \`/operationResults/{id}\` | 202 while it runs, then what the request would have been answered (§3.1.5.13) |
 | \`/internalResourceInstances[/{instanceId}]\` | from an instanceId to the resource (§3.1.5.24) |

@@ -58,6 +58,12 @@ export interface TargetState {
   readonly faults: readonly ConfigurationDetail[];
 }
 
+/** What a virtual subnet's interfaces have sent where metering is on, bytes. */
+export interface SubnetEgress {
+  readonly billedBytes: number;
+  readonly unbilledBytes: number;
+}
+
 export interface RealisedState {
   /** Of a networkInterface, virtualNetwork, virtual subnet, server, accessControlList or routeTable, by its instanceId. Undefined: no such resource. */
   configurationState(instanceId: string): ConfigurationState | undefined;
@@ -66,6 +72,8 @@ export interface RealisedState {
   serverOf(networkInterfaceInstanceId: string): string | undefined;
   /** instanceId of the networkInterface that has a learned address (canonical text) of a virtualNetwork; undefined: none has it. */
   holderOf(virtualNetworkInstanceId: string, address: string): string | undefined;
+  /** Of a virtual subnet, by its instanceId; undefined: nothing has been metered. */
+  egressOf(subnetInstanceId: string): SubnetEgress | undefined;
   /** Latest revision the compiler has turned into goal states. */
   readonly compiledRevision: Revision;
   /** Revision that is in force on every connected target. */

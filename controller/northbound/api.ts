@@ -42,6 +42,7 @@ import {
   type ResourcePath,
   resolvePath,
 } from './resource-path.ts';
+import { type EgressReset, lastEgressReset, resetEgress } from './subnet-egress-reset.ts';
 import { type ViewContext, viewOf } from './view.ts';
 import { type WeftRoutes, weftRoute } from './weft-routes.ts';
 import type { WriteReply, Writer } from './writer.ts';
@@ -56,6 +57,7 @@ export interface ApiParts {
   readonly writer: Writer;
   readonly live: LiveOperations;
   readonly readOnly: ReadOnlyRoutes;
+  readonly egressReset: EgressReset;
   readonly weft: WeftRoutes;
   readonly checks: ConnectivityChecks;
   readonly metrics: NorthboundMetrics;
@@ -97,6 +99,9 @@ export class Api {
     if (checked !== undefined) return checked;
     const fixed = await readOnlyRoute(request, path, this.#parts.readOnly);
     if (fixed !== undefined) return fixed;
+    if (path.segments.length === 1 && /^subnetEgressReset$/i.test(path.segments[0] ?? '')) {
+      return this.#egressReset(request);
+    }
     const target = resolvePath(this.#parts.view.registry, path.segments);
     switch (request.method) {
       case 'GET':
@@ -110,6 +115,18 @@ export class Api {
           request.method,
           target.kind === 'collection' ? 'GET' : RESOURCE_METHODS,
         );
+    }
+  }
+
+  async #egressReset(request: ApiRequest): Promise<ApiReply> {
+    const { egressReset } = this.#parts;
+    switch (request.method) {
+      case 'GET':
+        return jsonReply(200, await lastEgressReset(egressReset));
+      case 'PUT':
+        return jsonReply(200, await resetEgress(parseBody(request), egressReset));
+      default:
+        throw methodRefused(request.method, 'GET, PUT');
     }
   }
 

@@ -36,6 +36,8 @@ export interface NorthboundOptions {
   /** Asks a host's switch what it does. */
   readonly ask: AskTarget;
   readonly whatIf: WhatIf;
+  /** Has a virtual subnet's egress count from zero. */
+  readonly resetEgress: (subnetInstanceId: string) => Promise<void>;
   readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -83,6 +85,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
     live,
     readOnly: { view, history, checks, installationId, version: options.version },
     checks,
+    egressReset: { desired: feed.state, store, rng, reset: options.resetEgress },
     weft: {
       store,
       realised,

@@ -30,6 +30,17 @@ export class ObservedWriter {
     this.#flush();
   }
 
+  /** All of them in one commit. */
+  putAll(entries: ReadonlyMap<string, JsonObject | undefined>): void {
+    for (const [key, value] of entries) this.#waiting.set(key, value);
+    this.#flush();
+  }
+
+  /** Resolves when what has been put so far is stored, or cannot be until the store takes writes again. */
+  async settled(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
+  }
+
   /** Writes what is waiting, once, and nothing more. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -7,6 +7,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { AttachedPort, Report } from '../../schema/southbound/messages.ts';
 import type { Compiler, HolderInput, PlacementInput } from '../compiler/compiler.ts';
 import type { JsonObject } from '../store/store.ts';
+import type { EgressMeters } from './egress-meters.ts';
 import { holdersAfter } from './learned-addresses.ts';
 import { REPORT_PORTS_MAX } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
@@ -17,6 +18,7 @@ export interface PortReportsOptions {
   readonly compiler: Compiler;
   readonly clock: Clock;
   readonly metrics: SouthboundMetrics;
+  readonly egress: Pick<EgressMeters, 'take'>;
   /** The target that realises a server. */
   host(serverId: string): Target | undefined;
   /** Compiles placements and sends what follows. */
@@ -44,6 +46,7 @@ export class PortReports {
     const dropped = Math.max(0, report.ports.length - REPORT_PORTS_MAX);
     if (dropped > 0) this.#options.metrics.reportEntriesDropped.inc(dropped);
     if (target.kind !== 'host') return;
+    this.#options.egress.take(target.id, report);
     const before = target.ports;
     const taken = report.ports.slice(0, REPORT_PORTS_MAX);
     target.ports = new Map(taken.map((port) => [port.portId, port]));

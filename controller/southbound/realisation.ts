@@ -46,9 +46,11 @@ import {
   ConfigurationStatus,
   type Realisation,
   type RealisedState,
+  type SubnetEgress,
   type TargetState,
 } from '../model/realised-state.ts';
 import type { Revision } from '../store/store.ts';
+import type { EgressMeters } from './egress-meters.ts';
 import { WAITING_NAMES_MAX } from './limits.ts';
 import type { RevisionProgress } from './revision-progress.ts';
 import type { Target } from './target.ts';
@@ -60,6 +62,7 @@ export interface RealisationOptions {
   readonly hub: TargetHub;
   readonly progress: RevisionProgress;
   readonly clock: Clock;
+  readonly egress: Pick<EgressMeters, 'of'>;
 }
 
 /** A state before its time is written out. */
@@ -83,12 +86,14 @@ class Realised implements RealisedState {
   readonly #hub: TargetHub;
   readonly #progress: RevisionProgress;
   readonly #startedAt: number;
+  readonly #egress: Pick<EgressMeters, 'of'>;
 
-  constructor({ compiler, hub, progress, clock }: RealisationOptions) {
+  constructor({ compiler, hub, progress, clock, egress }: RealisationOptions) {
     this.#compiler = compiler;
     this.#hub = hub;
     this.#progress = progress;
     this.#startedAt = clock.wallNow();
+    this.#egress = egress;
   }
 
   get compiledRevision(): Revision {
@@ -109,6 +114,10 @@ class Realised implements RealisedState {
 
   holderOf(virtualNetworkInstanceId: string, address: string): string | undefined {
     return this.#compiler.model.holderOf(virtualNetworkInstanceId, address);
+  }
+
+  egressOf(subnetInstanceId: string): SubnetEgress | undefined {
+    return this.#egress.of(subnetInstanceId);
   }
 
   targets(): readonly TargetState[] {

@@ -20,6 +20,7 @@ import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
 import { type WhatIf, whatIf } from '../what-if/answer.ts';
 import { type AskTarget, askTarget } from './ask-target.ts';
+import { EGRESS_PREFIX, EgressMeters, METER_PREFIX } from './egress-meters.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
 import { LEARNED_PREFIX } from './port-reports.ts';
@@ -47,6 +48,8 @@ export interface Southbound {
   readonly ask: AskTarget;
   /** Asks the compiler what would be. */
   readonly whatIf: WhatIf;
+  /** Has a virtual subnet's egress count from zero; resolves when that is stored. */
+  readonly resetEgress: (subnetInstanceId: string) => Promise<void>;
   /** Port that TCP is bound to; undefined for a unix socket. */
   readonly port: number | undefined;
   /** Resolves after `close`; rejects when the store can no longer be followed. */
@@ -65,7 +68,14 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
   const observed = new ObservedWriter({ store, clock, log });
   const metrics = southboundMetrics(options.registry);
   const observe = observed.put.bind(observed);
-  const hub = new TargetHub({ compiler, progress, clock, log, metrics, observe });
+  const egress = new EgressMeters({
+    model: compiler.model,
+    observeAll: (entries) => observed.putAll(entries),
+  });
+  for (const prefix of [EGRESS_PREFIX, METER_PREFIX]) {
+    for await (const { key, value } of store.range('observed', prefix)) egress.load(key, value);
+  }
+  const hub = new TargetHub({ compiler, progress, clock, log, metrics, egress, observe });
 
   const revision = await loadInto(hub, store);
   const startedAt = clock.now();
@@ -87,7 +97,11 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
   log.info({ listen: options.listen, afterMs: clock.now() - startedAt }, 'southbound serves');
 
   return {
-    realised: realisedState({ compiler, hub, progress, clock }),
+    realised: realisedState({ compiler, hub, progress, clock, egress }),
+    async resetEgress(subnetInstanceId) {
+      egress.reset(subnetInstanceId);
+      await observed.settled();
+    },
     ask: askTarget((key, method, question) => hub.ask(key, method, question)),
     whatIf: whatIf(compiler, clock),
     port: server.port,

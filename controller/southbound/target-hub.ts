@@ -11,6 +11,7 @@ import type { Ack, Hello, TargetMessage } from '../../schema/southbound/messages
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
 import type { SliceChanges, TargetKey } from '../goal-state/goal-states.ts';
 import type { JsonObject } from '../store/store.ts';
+import type { EgressMeters } from './egress-meters.ts';
 import { APPLIED_RECORD_DELAY, REVISION_NOTICE_DELAY } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
 import { PortReports } from './port-reports.ts';
@@ -41,6 +42,7 @@ export interface TargetHubOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: SouthboundMetrics;
+  readonly egress: EgressMeters;
   /** Stores an observation; `value` undefined deletes. */
   observe(key: string, value: JsonObject | undefined): void;
 }

@@ -23,9 +23,15 @@ import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { answerQuestion } from './diagnostics.ts';
+import { EgressMeter } from './egress-meter.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
-import { PORT_GOAL_TIMEOUT, UPLINK_CHECK_INTERVAL, UPLINK_RETRY_CHECKS } from './limits.ts';
+import {
+  METER_INTERVAL,
+  PORT_GOAL_TIMEOUT,
+  UPLINK_CHECK_INTERVAL,
+  UPLINK_RETRY_CHECKS,
+} from './limits.ts';
 import { pingFrom } from './ping-command.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { type PortEntry, PortTable, type PortTableOptions } from './port-table.ts';
@@ -43,6 +49,8 @@ export interface HostAgentOptions extends Omit<PortTableOptions, 'handle' | 'onC
   isLinkUp(name: string): boolean;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Names this run of the process, unlike every other one: meters begin at zero with it. */
+  readonly run: string;
 }
 
 /** Answer to POST /ports. */
@@ -93,6 +101,8 @@ export class HostAgent implements Role {
   #isUplinkUp = true;
   #checks = 0;
   #uplinkCheck: Timer | undefined;
+  readonly #meter = new EgressMeter();
+  #meterTimer: Timer | undefined;
 
   constructor(options: HostAgentOptions) {
     this.#options = options;
@@ -108,6 +118,7 @@ export class HostAgent implements Role {
     this.#agent = agent;
     this.#observe();
     this.#checkUplink();
+    this.#armMeter();
   }
 
   get portCount(): number {
@@ -143,12 +154,14 @@ export class HostAgent implements Role {
 
   detach(portId: string): Promise<void> {
     this.#learned.delete(portId);
+    this.#readMeter(portId);
     return this.#ports.detach(portId);
   }
 
   /** The switch says that a port's device has gone with its namespace. */
   deviceGone(portId: string): void {
     this.#learned.delete(portId);
+    this.#readMeter(portId);
     this.#ports.deviceGone(portId);
   }
 
@@ -223,6 +236,7 @@ export class HostAgent implements Role {
   /** Waits for what is being done. The devices stay recorded, for the next start. */
   async close(): Promise<void> {
     this.#uplinkCheck?.cancel();
+    this.#meterTimer?.cancel();
     await this.#ports.idle();
   }
 
@@ -292,6 +306,7 @@ export class HostAgent implements Role {
     }));
     const observation: Observation = {
       ports,
+      metering: { run: this.#options.run, meters: this.#meter.totals() },
       health: [
         ...(this.#isUplinkUp ? [] : [this.#downUplink()]),
         ...this.#servicesFault(),
@@ -299,6 +314,25 @@ export class HostAgent implements Role {
       ],
     };
     this.#agent?.observe(observation);
+  }
+
+  #readMeter(portId: string): boolean {
+    return this.#meter.read(portId, this.#options.handle.counters(portId)?.egress);
+  }
+
+  #armMeter(): void {
+    this.#meterTimer = this.#options.clock.after(METER_INTERVAL, () => this.#readMeters(), {
+      background: true,
+    });
+  }
+
+  #readMeters(): void {
+    const ports = new Set(this.#ports.entries().map(({ portId }) => portId));
+    let hasGrown = false;
+    for (const portId of ports) hasGrown = this.#readMeter(portId) || hasGrown;
+    this.#meter.endRound(ports);
+    if (hasGrown) this.#observe();
+    this.#armMeter();
   }
 
   /** What keeps the servers of platform addresses from running has changed. */

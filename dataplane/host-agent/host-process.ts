@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type Agent, startAgent } from '../../agent/agent.ts';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
+import { randomGuid } from '../../base/guid.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { TargetKind } from '../../schema/southbound/messages.ts';
@@ -82,6 +83,7 @@ export async function startHost(
     interfaces: dependencies.interfaces,
     deleteTap: dependencies.deleteTap,
     isLinkUp: (name) => networkInterfaces()[name] !== undefined,
+    run: randomGuid(dependencies.rng),
     clock,
     log,
   });

@@ -21,6 +21,10 @@ export const REATTACH_TRIES_MAX = 20;
 export const REATTACH_INTERVAL: Millis = millis(100);
 /** How often the uplink's state is looked at. */
 export const UPLINK_CHECK_INTERVAL: Millis = seconds(1);
+/** How often egress is read and, where it has grown, reported. */
+export const METER_INTERVAL: Millis = seconds(10);
+/** Readings after which a port that has gone is no longer reported: an hour, for a controller that is away. */
+export const METER_ROUNDS_KEPT = 360;
 /** Every so many looks the uplink's settings are applied again, if they could not be before. */
 export const UPLINK_RETRY_CHECKS = 5;
 /** Rules of access control lists that have a series of their own in the metrics: those that have decided most often. */

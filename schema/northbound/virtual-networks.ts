@@ -7,7 +7,6 @@ import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import {
   BackReferences,
   IpText,
-  LooseText,
   NotBuilt,
   PrefixText,
   ReadOnly,
@@ -43,8 +42,14 @@ export const VirtualSubnetSchema = Type.Object({
   ipConfigurations: BackReferences,
   learnedIpAddresses: BackReferences,
   virtualSubnetId: ReadOnly(Type.Integer(), 'VXLAN network identifier, 24 bits'),
-  billedEgressBytes: ReadOnly(LooseText),
-  unbilledEgressBytes: ReadOnly(LooseText),
+  billedEgressBytes: ReadOnly(
+    Type.Integer(),
+    'sent by its interfaces to elsewhere than below, while virtualNetworkManager.enableMetering',
+  ),
+  unbilledEgressBytes: ReadOnly(
+    Type.Integer(),
+    'sent within the network, to its peers and to its unbilledAddressRanges',
+  ),
   configurationState: ReadOnlyConfigurationState,
 });
 

@@ -102,6 +102,14 @@ export interface ResourceError {
 export interface Report {
   readonly ports: readonly AttachedPort[];
   readonly health: readonly ResourceError[];
+  readonly run: string;
+  readonly meters: readonly PortMeter[];
+}
+
+export interface PortMeter {
+  readonly portId: string;
+  readonly billedBytes: number;
+  readonly unbilledBytes: number;
 }
 
 export interface AttachedPort {
@@ -626,6 +634,34 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "ResourceError",
                       "id": 2
+                    },
+                    "run": {
+                      "type": "string",
+                      "id": 3
+                    },
+                    "meters": {
+                      "rule": "repeated",
+                      "type": "PortMeter",
+                      "id": 4
+                    }
+                  }
+                },
+                "PortMeter": {
+                  "fields": {
+                    "portId": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "port_id"
+                    },
+                    "billedBytes": {
+                      "type": "uint64",
+                      "id": 2,
+                      "protoName": "billed_bytes"
+                    },
+                    "unbilledBytes": {
+                      "type": "uint64",
+                      "id": 3,
+                      "protoName": "unbilled_bytes"
                     }
                   }
                 },

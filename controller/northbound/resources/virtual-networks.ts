@@ -58,7 +58,14 @@ const subnets: ResourceType = {
   ],
   validate: validateSubnet,
   allocate: allocateVni,
-  derive: ({ properties }) => ({ virtualSubnetId: properties['virtualSubnetId'] ?? null }),
+  derive: ({ properties, instanceId }, { realised }) => {
+    const egress = realised.egressOf(instanceId);
+    return {
+      virtualSubnetId: properties['virtualSubnetId'] ?? null,
+      billedEgressBytes: egress?.billedBytes ?? 0,
+      unbilledEgressBytes: egress?.unbilledBytes ?? 0,
+    };
+  },
 };
 
 export const virtualNetworks: ResourceType = {

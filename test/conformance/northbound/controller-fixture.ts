@@ -20,6 +20,7 @@ import {
 import type {
   ConfigurationState,
   RealisedState,
+  SubnetEgress,
   TargetState,
 } from '../../../controller/model/realised-state.ts';
 import { parseTokenFile } from '../../../controller/northbound/authentication.ts';
@@ -66,6 +67,8 @@ export interface Realised extends RealisedState {
   readonly servers: Map<string, string>;
   /** instanceId of the interface by `instanceId-of-network address`. */
   readonly holders: Map<string, string>;
+  /** By instanceId of the virtual subnet. */
+  readonly egress: Map<string, SubnetEgress>;
   readonly states: Map<string, ConfigurationState>;
   /** What `targets` tells; none at first. */
   readonly known: TargetState[];
@@ -120,6 +123,9 @@ export async function startController(
     ...{ store, feed, realised, metrics, clock: systemClock, rng: systemRng, log: silentLogger },
     ask: options.ask ?? ((host) => Promise.reject(new QuestionFault(host, 'SDN_TARGET_AWAY', ''))),
     whatIf: compiledFresh(feed, realised),
+    async resetEgress(subnetInstanceId) {
+      realised.egress.set(subnetInstanceId, { billedBytes: 0, unbilledBytes: 0 });
+    },
     version: '0.0.1',
     conflictWait: options.conflictWait ?? millis(0),
   });
@@ -169,6 +175,7 @@ function realisedByHand(): Realised {
   const states = new Map<string, ConfigurationState>();
   const known: TargetState[] = [];
   const holders = new Map<string, string>();
+  const egress = new Map<string, SubnetEgress>();
   return {
     known,
     // Everything is compiled as soon as it is committed, until a test says otherwise.
@@ -177,6 +184,8 @@ function realisedByHand(): Realised {
     servers,
     states,
     holders,
+    egress,
+    egressOf: (instanceId) => egress.get(instanceId),
     serverOf: (instanceId) => servers.get(instanceId),
     holderOf: (networkInstanceId, address) => holders.get(`${networkInstanceId} ${address}`),
     configurationState: (instanceId) => states.get(instanceId),

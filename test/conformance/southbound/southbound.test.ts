@@ -349,8 +349,8 @@ test('bytes that are no message, and messages out of turn, end their stream and 
   await until('connected', () => statusOf(part, 'server-host1') === 'Success');
   const garbage = [Buffer.from([0xff]), Buffer.from([0x0a, 0x7f, 1]), Buffer.alloc(64, 0x0a)];
   const ack = { nonce: 1, revision: 1, applyMicros: 0, errors: [] };
-  const early = [{ ack }, { report: { ports: [], health: [] } }].map((message) =>
-    targetMessageCodec.encode(message),
+  const early = [{ ack }, { report: { ports: [], health: [], run: '', meters: [] } }].map(
+    (message) => targetMessageCodec.encode(message),
   );
   const tls = await part.tls('host2', 'host');
   for (const bytes of [...garbage, ...early]) {

@@ -30,10 +30,11 @@ test('a change settles the faults of what it touches, brings new ones, and leave
 test('a report carries what the role observes and every fault that stands', (t) => {
   const ports = [{ portId: 'p', linkUp: true, device: 'tap0', learnedAddresses: [] }];
   const standing = new Map([['vnet/a', fault('vnet/a')]]);
-  t.deepEqual(buildReport({ ports, health: [fault('host')] }, standing), {
-    ports,
-    health: [fault('host'), fault('vnet/a')],
-  });
+  const told = { ports, health: [fault('host'), fault('vnet/a')] };
+  const observed = { ports, health: [fault('host')] };
+  t.deepEqual(buildReport(observed, standing), { ...told, run: '', meters: [] });
+  const metering = { run: 'r', meters: [{ portId: 'p', billedBytes: 1, unbilledBytes: 2 }] };
+  t.deepEqual(buildReport({ ...observed, metering }, standing), { ...told, ...metering });
 });
 
 test('a resource of a kind that this version does not know is refused by name, the rest goes on', (t) => {

@@ -209,6 +209,7 @@ export function bench(portsPath: string = join(temporaryDirectory(), 'ports.json
     interfaces,
     deleteTap: (name, netns) => done.push(`delete ${name} ${netns ?? ''}`),
     isLinkUp: () => made.isUplinkUp,
+    run: 'this run',
     clock,
     log: silentLogger,
   };
