@@ -73,9 +73,9 @@ test('LPM: entries come back as they went in', (t) => {
   );
 });
 
-test('LPM equals a linear scan after every set and remove', (t) => {
+test('LPM equals a linear scan after every set, add and remove', (t) => {
   const operation = fc.record({
-    remove: fc.boolean(),
+    op: fc.constantFrom('set', 'add', 'remove'),
     prefix: prefixes,
     value: fc.integer({ min: 0, max: 1000 }),
   });
@@ -87,11 +87,14 @@ test('LPM equals a linear scan after every set and remove', (t) => {
         const key = `${step.prefix.words.join()}/${step.prefix.len}`;
         const known = model.get(key)?.value ?? NONE;
         t.is(lpm.get(step.prefix), known);
-        if (step.remove) {
+        if (step.op === 'add' && known !== NONE) {
+          t.is(lpm.add(step.prefix, step.value), known, 'what is there stays');
+        } else if (step.op === 'remove') {
           t.is(lpm.remove(step.prefix), known);
           model.delete(key);
         } else {
-          t.is(lpm.set(step.prefix, step.value), known);
+          const store = step.op === 'add' ? lpm.add : lpm.set;
+          t.is(store.call(lpm, step.prefix, step.value), known);
           model.set(key, step);
         }
         lpm.checkInvariants();
