@@ -1,4 +1,5 @@
 /** Limits of the edge router: every one is a counted outcome. Called by everything in bgp/edge. */
+import { type Millis, millis, seconds } from '../../base/units.ts';
 
 /** Address and port mappings of NAT44, of all pools together: about 70 MB if all are ever in use at once. */
 export const NAT_MAPPINGS_MAX = 1_048_576;
@@ -52,3 +53,17 @@ export const EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX = 50;
 export const EDGE_ICMP_ERROR_BYTES_MAX = 576;
 /** Hosts that the router tunnels to. */
 export const EDGE_PEERS_MAX = 65_536;
+/** Mappings told in one answer. */
+export const ANSWERED_MAPPINGS_MAX = 10_000;
+/** Routes told in one answer. */
+export const ANSWERED_ROUTES_MAX = 10_000;
+/** Time that routes of BGP are collected for before the forwarding table gets them, milliseconds. */
+export const ROUTES_COLLECTED_MS: Millis = millis(20);
+/** Routes that the forwarding table gets in one go, between two bursts. */
+export const ROUTES_PER_CHANGE_MAX = 2_048;
+/** Time that one command of iproute2 may take. */
+export const EDGE_COMMAND_TIMEOUT: Millis = seconds(10);
+/** How often what could not be brought into force is tried again. */
+export const EDGE_RETRY_INTERVAL: Millis = seconds(5);
+/** Bytes of a path of a unix socket. */
+export const EDGE_SOCKET_PATH_BYTES_MAX = 107;

@@ -1,6 +1,6 @@
 /**
- * Counters per link, in memory that the main thread reads while the loop writes: frames and bytes each way, and drops by reason, at the link that the
- * frame came in by. Called by router.ts (counts), edge-metrics.ts (reads).
+ * Counters per link: frames and bytes each way, and drops by reason, at the link that the frame came in by. Called by router.ts (counts),
+ * answers.ts (reads).
  */
 import { DROP_COUNT, DROP_NAMES } from '../../../packet/drop.ts';
 import { EDGE_LINKS_MAX } from '../limits.ts';
@@ -23,13 +23,7 @@ export interface LinkCounts {
 }
 
 export class LinkCounters {
-  readonly buffer: SharedArrayBuffer;
-  readonly #words: Float64Array;
-
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(LINKS * STRIDE * 8)) {
-    this.buffer = buffer;
-    this.#words = new Float64Array(buffer);
-  }
+  readonly #words = new Float64Array(LINKS * STRIDE);
 
   received(link: number, bytes: number): void {
     const words = this.#words;

@@ -47,8 +47,6 @@ export interface RouterCoreParts {
   readonly io: FrameIo;
   readonly clock: Clock;
   readonly rng: Rng;
-  /** Default: its own. */
-  readonly counters?: LinkCounters;
   /** Default: those of limits.ts. */
   readonly natTimeouts?: NatTimeouts;
   readonly natMappingsMax?: number;
@@ -56,7 +54,7 @@ export interface RouterCoreParts {
 }
 
 export class RouterCore {
-  readonly counters: LinkCounters;
+  readonly counters: LinkCounters = new LinkCounters();
   readonly state: RouterState;
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
@@ -73,7 +71,6 @@ export class RouterCore {
     const { io, clock, rng, flowsMax = EDGE_FLOWS_MAX } = parts;
     this.#io = io;
     this.#clock = clock;
-    this.counters = parts.counters ?? new LinkCounters();
     const startSec = this.nowSec;
     this.#tickSec = startSec;
     this.state = new RouterState({

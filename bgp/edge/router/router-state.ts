@@ -39,6 +39,8 @@ export interface RouterSettings {
   readonly vxlanPort: number;
   readonly providerMtu: number;
   readonly providerAddress: IpWords | undefined;
+  /** Neither these sources nor these destinations are translated. */
+  readonly natExemptions: readonly IpPrefixWords[];
 }
 
 /** A static default route: by the link with this name. */
@@ -74,6 +76,7 @@ export class RouterState {
     vxlanPort: 4789,
     providerMtu: 1500,
     providerAddress: undefined,
+    natExemptions: [],
   };
   #links: readonly Link[] = [];
   #own: readonly IpWords[] = [];
@@ -143,6 +146,11 @@ export class RouterState {
         kind === 'provider' &&
         addresses.some((address) => prefixHasWords(networkOf(address), words)),
     );
+  }
+
+  /** Is the address exempt from translation by ports? */
+  isExempt(words: IpWords): boolean {
+    return this.#settings.natExemptions.some((prefix) => prefixHasWords(prefix, words));
   }
 
   /** Settings, links and static routes, as they are from now on. */

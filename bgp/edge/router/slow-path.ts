@@ -195,6 +195,9 @@ export class SlowPath {
     if (key.etherType === EtherType.IPV6) {
       return this.#prohibit(Drop.NatNoPool, 'IPv6 leaves by a public address alone');
     }
+    if (this.#isExempt()) {
+      return this.#prohibit(Drop.NatNoPool, 'exempt from translation, and no public address');
+    }
     return this.#translateByPort(domain.number, false);
   }
 
@@ -214,7 +217,16 @@ export class SlowPath {
     if (!state.nat.hasInfrastructurePool && forward === NO_MAPPING) return Drop.None;
     const isInside =
       target === undefined && state.isProvider([key.dst0, key.dst1, key.dst2, key.dst3]);
-    return isInside ? Drop.None : this.#translateByPort(PLAIN_DOMAIN, true);
+    if (isInside || this.#isExempt()) return Drop.None;
+    return this.#translateByPort(PLAIN_DOMAIN, true);
+  }
+
+  #isExempt(): boolean {
+    const { key } = this.verdict;
+    return (
+      this.#state.isExempt([key.src0, key.src1, key.src2, key.src3]) ||
+      this.#state.isExempt([key.dst0, key.dst1, key.dst2, key.dst3])
+    );
   }
 
   #translateByPort(domain: number, isInfrastructure: boolean): Drop {
@@ -373,6 +385,10 @@ export class SlowPath {
     const state = this.#state;
     const link = state.link(linkNumber);
     if (link === undefined) return this.#unreachable();
+    if (link.kind === 'outside' && linkNumber === this.#ingress.link) {
+      verdict.refused = Refused.NET;
+      return this.#refuse(Drop.HairpinLoop, 'way', 'back to where it has come from');
+    }
     const neighbour = state.neighbours.lookup(linkNumber, words, isGateway, this.#now.nowSec);
     if (neighbour === undefined) return this.#refuse(Drop.NeighborQueueFull, 'way', 'too many');
     if (neighbour.state === NeighbourState.FAILED) return this.#unreachable();

@@ -225,6 +225,7 @@ export class EdgeWorld {
         vxlanPort: 4789,
         providerMtu: 1500,
         providerAddress: words('198.51.100.2'),
+        natExemptions: [{ words: words('198.18.200.0'), len: 120 }],
       },
       overlay: this.overlay,
       links: [

@@ -255,6 +255,13 @@ test('infrastructure leaves by a pool that is for it, and answers as itself who 
   t.is(back.src, '198.51.100.20');
 });
 
+test('what is exempt from translation leaves as it is, or not at all', (t) => {
+  const edge = world();
+  edge.apply(natPool({ infrastructure: true }));
+  t.is(only(edge.fromProvider({ src: '198.51.100.20', dst: '198.18.200.1' })).src, '198.51.100.20');
+  t.is(only(edge.fromVm('blue4', { dst: '198.18.200.1' })).way, 'tunnel');
+});
+
 test('a tenant does not reach the provider network, but what BGP has learned there', (t) => {
   const edge = world();
   const refused = only(edge.fromVm('blue4', { dst: '198.51.100.20' }));

@@ -1,0 +1,359 @@
+/**
+ * BGP of the edge: goal state's routers, peers and policy maps become a speaker and its neighbours, and what the speaker learns becomes routes of the
+ * router. A peer that changes is told to the speaker by itself, so that no other session notices. Only another AS number or router
+ * identifier means another speaker, and with it new sessions.
+ *
+ * One router per edge is supported; a second one is refused. Originated networks are announced as they stand in goal state. Next hops are
+ * reachable where they are on a link of the router's. Called by edge-agent.ts.
+ */
+import type { Clock, Timer } from '../../../base/clock.ts';
+import { messageOf, SdnError } from '../../../base/errors.ts';
+import {
+  formatIpPrefixWords,
+  formatIpWords,
+  type IpPrefixWords,
+  type IpWords,
+  ipPrefixFromBytes,
+  ipWordsFromBytes,
+  isIpv4Words,
+  parseIpPrefixWords,
+  parseIpWords,
+  prefixHasWords,
+} from '../../../base/ip-words.ts';
+import type { Logger } from '../../../base/log.ts';
+import {
+  type BgpPeer,
+  type BgpRouter,
+  PeerFamily,
+  type PolicyMap,
+  type Resource,
+  type ResourceError,
+} from '../../../schema/southbound/messages.ts';
+import type { Policy } from '../../policy/policy.ts';
+import { type PolicyMapEntry, policyOfMap } from '../../policy/policy-map.ts';
+import type { Speaker, SpeakerOptions } from '../../speaker/contract.ts';
+import type { FamilyName, PeerOptions } from '../../speaker/options.ts';
+import { ROUTES_COLLECTED_MS, ROUTES_PER_CHANGE_MAX } from '../limits.ts';
+import type { LinkAddress } from '../router/links.ts';
+import type { LearnedRoute } from '../router/router-state.ts';
+import { networkOf } from '../router/router-state.ts';
+
+export interface BgpControlOptions {
+  createSpeaker(options: SpeakerOptions): Speaker;
+  /** Brings routes into force. */
+  learn(routes: readonly LearnedRoute[]): Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const FAULT_CODE = 'PolicyConfigurationFailure';
+/** Paths used side by side. */
+const MULTIPATH = 16;
+
+export class BgpControl {
+  readonly #options: BgpControlOptions;
+  readonly #routers = new Map<string, BgpRouter>();
+  readonly #peers = new Map<string, BgpPeer>();
+  readonly #maps = new Map<string, PolicyMap>();
+  #speaker: Speaker | undefined;
+  #identity = '';
+  /** By key of the peer: its address, and what the speaker was told. */
+  readonly #applied = new Map<string, { readonly address: string; readonly told: string }>();
+  readonly #announced = new Set<string>();
+  #dynamic = '[]';
+  #connected: readonly (readonly LinkAddress[])[] = [];
+  /** Prefixes that have changed and that the router has not been told. */
+  readonly #changed = new Set<string>();
+  readonly #installed = new Set<string>();
+  #flush: Timer | undefined;
+
+  constructor(options: BgpControlOptions) {
+    this.#options = options;
+  }
+
+  get speaker(): Speaker | undefined {
+    return this.#speaker;
+  }
+
+  /** Peer of goal state behind an address, for whoever reports. */
+  peerAt(address: string): BgpPeer | undefined {
+    for (const [key, applied] of this.#applied) {
+      if (applied.address === address) return this.#peers.get(key);
+    }
+    return undefined;
+  }
+
+  get router(): BgpRouter | undefined {
+    return [...this.#routers.values()].find(({ enabled }) => enabled);
+  }
+
+  /** The router's links have other addresses: next hops may be reachable that were not, or no more. */
+  linksChanged(links: readonly (readonly LinkAddress[])[]): void {
+    this.#connected = links;
+    for (const prefix of this.#installed) this.#changed.add(prefix);
+    this.#speaker?.nextHopsChanged();
+    this.#collect();
+  }
+
+  async apply(upserts: readonly Resource[], removes: readonly string[]): Promise<ResourceError[]> {
+    for (const { key, bgpRouter, bgpPeer, policyMap } of upserts) {
+      if (bgpRouter !== undefined) this.#routers.set(key, bgpRouter);
+      if (bgpPeer !== undefined) this.#peers.set(key, bgpPeer);
+      if (policyMap !== undefined) this.#maps.set(key, policyMap);
+    }
+    for (const key of removes) {
+      this.#routers.delete(key);
+      this.#peers.delete(key);
+      this.#maps.delete(key);
+    }
+    const enabled = [...this.#routers].filter(([, { enabled: isOn }]) => isOn);
+    const errors = enabled.slice(1).map(([key]) => ({
+      key,
+      code: FAULT_CODE,
+      message: 'an edge router runs one BGP router, and has another already',
+    }));
+    const [router] = enabled;
+    try {
+      await this.#ensureSpeaker(router?.[1]);
+    } catch (thrown) {
+      if (!(thrown instanceof SdnError)) throw thrown;
+      return [...errors, { key: router?.[0] ?? '', code: FAULT_CODE, message: messageOf(thrown) }];
+    }
+    if (router !== undefined) {
+      this.#announce(router[1]);
+      errors.push(...this.#setPeers(router[1].id));
+    }
+    return errors;
+  }
+
+  async close(): Promise<void> {
+    this.#flush?.cancel();
+    await this.#speaker?.stop('the edge router is shutting down');
+    this.#speaker = undefined;
+  }
+
+  async #ensureSpeaker(router: BgpRouter | undefined): Promise<void> {
+    const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
+    const identity =
+      router === undefined || id === undefined ? '' : `${router.asNumber} ${formatIpWords(id)}`;
+    if (identity === this.#identity) return;
+    await this.#stopSpeaker();
+    if (router === undefined) return;
+    if (id === undefined || !isIpv4Words(id)) {
+      throw new SdnError('SDN_BGP_CONFIG', 'the BGP router has no router identifier', {
+        remedy: 'give it one, written as an IPv4 address',
+      });
+    }
+    const { clock, log } = this.#options;
+    const speaker = this.#options.createSpeaker({
+      clock,
+      asn: router.asNumber,
+      routerId: formatIpWords(id),
+      listen: { addresses: ['0.0.0.0', '::'] },
+      multipath: { external: MULTIPATH, internal: MULTIPATH },
+      nextHopCost: (nextHop) => this.#costOf(nextHop),
+      onRoutes: (prefixes) => {
+        for (const prefix of prefixes) this.#changed.add(prefix);
+        this.#collect();
+      },
+      onNeighbour: (address) => log.info({ address }, 'BGP neighbour has changed'),
+    });
+    await speaker.start();
+    this.#speaker = speaker;
+    this.#identity = identity;
+    log.info({ asn: router.asNumber, routerId: formatIpWords(id) }, 'BGP speaks');
+  }
+
+  async #stopSpeaker(): Promise<void> {
+    const speaker = this.#speaker;
+    this.#speaker = undefined;
+    this.#identity = '';
+    this.#applied.clear();
+    this.#announced.clear();
+    this.#dynamic = '[]';
+    await speaker?.stop('the router has another configuration');
+    for (const prefix of this.#installed) this.#changed.add(prefix);
+    this.#collect();
+  }
+
+  #announce(router: BgpRouter): void {
+    const wanted = new Set(
+      router.networks.flatMap(({ address, len }) => {
+        const prefix = ipPrefixFromBytes(address, len);
+        return prefix === undefined ? [] : [formatIpPrefixWords(prefix)];
+      }),
+    );
+    for (const prefix of this.#announced) {
+      if (wanted.has(prefix)) continue;
+      this.#speaker?.withdraw(prefix);
+      this.#announced.delete(prefix);
+    }
+    for (const prefix of wanted) {
+      if (this.#announced.has(prefix)) continue;
+      this.#speaker?.announce({ prefix });
+      this.#announced.add(prefix);
+    }
+  }
+
+  #setPeers(routerId: string): ResourceError[] {
+    const errors: ResourceError[] = [];
+    const ranges: {
+      readonly key: string;
+      readonly prefix: string;
+      readonly options: PeerOptions;
+    }[] = [];
+    const wanted = new Set<string>();
+    for (const [key, peer] of this.#peers) {
+      if (peer.routerId !== routerId) continue;
+      try {
+        const options = this.#optionsOf(peer);
+        const range = peer.range === undefined ? undefined : rangeOf(peer);
+        if (range !== undefined) ranges.push({ key, prefix: range, options });
+        else {
+          wanted.add(key);
+          this.#setPeer(key, peer, options);
+        }
+      } catch (thrown) {
+        if (!(thrown instanceof SdnError)) throw thrown;
+        // What it was told before stays in force.
+        wanted.add(key);
+        errors.push({ key, code: FAULT_CODE, message: messageOf(thrown) });
+      }
+    }
+    for (const [key, { address }] of this.#applied) {
+      if (wanted.has(key)) continue;
+      this.#speaker?.removeNeighbour(address);
+      this.#applied.delete(key);
+    }
+    const entries = ranges.map(({ prefix, options }) => ({ prefix, ...options }));
+    const dynamic = JSON.stringify(entries);
+    if (dynamic !== this.#dynamic) {
+      this.#speaker?.setDynamicNeighbours(entries);
+      this.#dynamic = dynamic;
+    }
+    return errors;
+  }
+
+  #setPeer(key: string, peer: BgpPeer, options: PeerOptions): void {
+    const words = ipWordsFromBytes(peer.address);
+    if (words === undefined) throw refused('the peer has no address');
+    const address = formatIpWords(words);
+    const told = JSON.stringify(options);
+    const before = this.#applied.get(key);
+    if (before?.address === address && before.told === told) return;
+    if (before !== undefined && before.address !== address) {
+      this.#speaker?.removeNeighbour(before.address);
+    }
+    this.#speaker?.setNeighbour({ address, ...options, ...this.#nextHopsToward(words) });
+    this.#applied.set(key, { address, told });
+  }
+
+  #optionsOf(peer: BgpPeer): PeerOptions {
+    if (peer.bfd) throw refused('BFD is not there in this version: leave it off');
+    const importPolicy = this.#policy(peer.importMapId, peer.acceptAllIn);
+    const exportPolicy = this.#policy(peer.exportMapId, peer.acceptAllOut);
+    const families = peer.families.map((family) => FAMILY_NAMES[family]);
+    return {
+      ...(peer.asNumber !== 0 && { asn: peer.asNumber }),
+      ...(peer.holdTimeSec !== 0 && { holdTimeSec: peer.holdTimeSec }),
+      ...(peer.passive && { isPassive: true }),
+      ...(families.length > 0 && { families }),
+      ...(importPolicy !== undefined && { importPolicy }),
+      ...(exportPolicy !== undefined && { exportPolicy }),
+      ...(peer.prefixesMax !== 0 && { prefixesMax: peer.prefixesMax }),
+      ...(peer.prefixRestartSec !== 0 && { prefixRestartSec: peer.prefixRestartSec }),
+      ...(peer.gracefulRestartSec !== 0 && { gracefulRestartSec: peer.gracefulRestartSec }),
+      ...(peer.md5Key !== '' && { md5Key: peer.md5Key }),
+      ...(peer.ttlSecurityHops !== 0 && { ttlSecurityHops: peer.ttlSecurityHops }),
+      // Inside nobody knows the way to next hops outside but by this router.
+      nextHopSelf: true,
+      description: peer.resourceRef,
+    };
+  }
+
+  #policy(mapId: string, acceptsAll: boolean): Policy | 'accept-all' | undefined {
+    if (mapId === '') return acceptsAll ? 'accept-all' : undefined;
+    const map = this.#maps.get(`policymap/${mapId}`);
+    if (map === undefined) throw refused(`the policy map ${mapId} is not here`);
+    const entries: unknown = JSON.parse(new TextDecoder().decode(map.entries));
+    if (!Array.isArray(entries)) throw refused(`the policy map ${map.resourceRef} is no list`);
+    // Its shape was checked by the controller; names and values are checked by policyOfMap.
+    return policyOfMap(map.resourceRef, entries as readonly PolicyMapEntry[]);
+  }
+
+  /** Own addresses of the link that the peer is on, for routes of the other family than its session. */
+  #nextHopsToward(peer: IpWords): { nextHopIpv4?: string; nextHopIpv6?: string } {
+    const link = this.#connected.find((addresses) =>
+      addresses.some((address) => prefixHasWords(networkOf(address), peer)),
+    );
+    const own = (isIpv4: boolean) =>
+      link?.find(({ words }) => isIpv4Words(words) === isIpv4)?.words;
+    const ipv4 = own(true);
+    const ipv6 = own(false);
+    return {
+      ...(ipv4 !== undefined && { nextHopIpv4: formatIpWords(ipv4) }),
+      ...(ipv6 !== undefined && { nextHopIpv6: formatIpWords(ipv6) }),
+    };
+  }
+
+  #costOf(nextHop: Uint8Array): number | undefined {
+    const words = ipWordsFromBytes(nextHop);
+    if (words === undefined) return undefined;
+    const isOnLink = this.#connected.some((addresses) =>
+      addresses.some((address) => prefixHasWords(networkOf(address), words)),
+    );
+    return isOnLink ? 0 : undefined;
+  }
+
+  #collect(): void {
+    if (this.#flush !== undefined || this.#changed.size === 0) return;
+    this.#flush = this.#options.clock.after(ROUTES_COLLECTED_MS, () => {
+      void this.#tell();
+    });
+  }
+
+  /** Tells the router some of the changed routes; the rest in the next turn. */
+  async #tell(): Promise<void> {
+    const routes: LearnedRoute[] = [];
+    for (const text of this.#changed) {
+      if (routes.length >= ROUTES_PER_CHANGE_MAX) break;
+      this.#changed.delete(text);
+      const prefix = parseIpPrefixWords(text);
+      if (prefix === undefined) continue;
+      const nextHops = this.#nextHopsOf(text);
+      if (nextHops.length > 0) this.#installed.add(text);
+      else this.#installed.delete(text);
+      routes.push({ prefix, nextHops });
+    }
+    try {
+      await this.#options.learn(routes);
+    } catch (fault) {
+      // The worker has died, which is reported by itself and ends the process.
+      this.#options.log.debug({ err: fault }, 'routes not told');
+    }
+    this.#flush = undefined;
+    this.#collect();
+  }
+
+  #nextHopsOf(prefix: string): readonly IpWords[] {
+    const route = this.#speaker?.route(prefix);
+    if (route === undefined || route.neighbour === undefined) return [];
+    return route.nextHops.map(parseIpWords).filter((words) => words !== undefined);
+  }
+}
+
+const FAMILY_NAMES: Readonly<Record<PeerFamily, FamilyName>> = {
+  [PeerFamily.PEER_IPV4_UNICAST]: 'ipv4-unicast',
+  [PeerFamily.PEER_IPV6_UNICAST]: 'ipv6-unicast',
+};
+
+function rangeOf({ range }: BgpPeer): string {
+  const prefix: IpPrefixWords | undefined =
+    range === undefined ? undefined : ipPrefixFromBytes(range.address, range.len);
+  if (prefix === undefined) throw refused('the range of peers is no prefix');
+  return formatIpPrefixWords(prefix);
+}
+
+function refused(message: string): SdnError {
+  return new SdnError('SDN_BGP_CONFIG', message);
+}

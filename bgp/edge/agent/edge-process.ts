@@ -1,0 +1,138 @@
+/**
+ * The edge role's process, put together: router, BGP, edge agent, southbound agent, control socket. What it starts it stops again, in the opposite
+ * order. Called by bgp/edge/main.ts; tests start it with timeouts of their own.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { messageOf, SdnError } from '../../../base/errors.ts';
+import type { Logger } from '../../../base/log.ts';
+import type { Rng } from '../../../base/rng.ts';
+import type { EdgeCounters } from '../../../schema/southbound/diagnostics/edge.ts';
+import { TargetKind } from '../../../schema/southbound/messages.ts';
+import { createSpeaker } from '../../speaker.ts';
+import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { StartRouter } from '../router/start-router.ts';
+import { BgpControl } from './bgp-control.ts';
+import type { EdgeArguments } from './command-line.ts';
+import { EdgeAgent } from './edge-agent.ts';
+import { claimEdgeControl, serveEdgeControl } from './edge-control.ts';
+import type { EdgeInterfaces } from './edge-interfaces.ts';
+import { edgeMetrics } from './edge-metrics.ts';
+
+export interface EdgeDependencies {
+  readonly startRouter: StartRouter;
+  readonly interfaces: EdgeInterfaces;
+  /** Default: those of limits.ts. */
+  readonly natTimeouts?: NatTimeouts;
+  /** The process cannot go on and should start anew. */
+  onFailed(reason: Error): void;
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** Resolves when the edge forwards by its saved goal state and answers on its control socket. */
+export async function startEdge(
+  options: EdgeArguments,
+  dependencies: EdgeDependencies,
+): Promise<{ close(): Promise<void> }> {
+  const { log, clock, rng, natTimeouts } = dependencies;
+  await claimEdgeControl(options.controlPath);
+  const tls = await readCredentials(options);
+  const router = await dependencies.startRouter({
+    hasOffload: options.hasOffload,
+    ...(natTimeouts !== undefined && { natTimeouts }),
+    onFailed: dependencies.onFailed,
+  });
+  const bgp = new BgpControl({
+    createSpeaker,
+    learn: (routes) => router.learn(routes),
+    clock,
+    log,
+  });
+  const { interfaces } = dependencies;
+  const edge = new EdgeAgent({ uplink: options.uplink, router, bgp, interfaces, clock, log });
+  const agent = await startAgent({
+    kind: TargetKind.EDGE,
+    id: options.id,
+    controller: options.controller,
+    tls,
+    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
+    softwareVersion: dependencies.softwareVersion,
+    role: edge,
+    clock,
+    rng,
+    log,
+  });
+  edge.report(agent);
+  const control = await serveEdgeControl({
+    path: options.controlPath,
+    edge,
+    status: () => statusOf(options, edge, agent, router.isHealthy),
+    metrics: () => edgeMetrics(options.id, () => read(edge, agent)),
+    log,
+  });
+  return {
+    async close() {
+      await control.close();
+      await agent.close();
+      await edge.close();
+      await router.close();
+    },
+  };
+}
+
+async function read(edge: EdgeAgent, agent: Agent) {
+  const { appliedRevision, goalRevision, controller } = agent.status();
+  return {
+    // Of the shape that the question has been asked for.
+    counters: (await edge.answer('edgeCounters', {})) as EdgeCounters,
+    neighbours: edge.bgp.speaker?.neighbours() ?? [],
+    appliedRevision,
+    goalRevision,
+    isConnected: controller.connected,
+  };
+}
+
+function statusOf(
+  options: EdgeArguments,
+  edge: EdgeAgent,
+  agent: Agent,
+  isHealthy: boolean,
+): object {
+  const { appliedRevision, goalRevision, goalSaved, controller, resourceCount, faults } =
+    agent.status();
+  const states = edge.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
+  return {
+    id: options.id,
+    pid: process.pid,
+    appliedRevision,
+    goalRevision,
+    goalSaved,
+    controller: { ...controller, since: new Date(controller.since).toISOString() },
+    providerAddress: edge.providerAddress ?? '',
+    bgpPeers: states.length,
+    bgpEstablished: states.filter((state) => state === 'Established').length,
+    workerHealthy: isHealthy,
+    resources: resourceCount,
+    faults,
+  };
+}
+
+async function readCredentials(
+  options: EdgeArguments,
+): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
+  const { caPath, certificatePath, keyPath } = options;
+  try {
+    const [ca, cert] = await Promise.all([readFile(caPath), readFile(certificatePath)]);
+    return { ca, cert, key: await readFile(keyPath) };
+  } catch (cause) {
+    throw new SdnError('SDN_EDGE_CREDENTIALS', `certificate or key: ${messageOf(cause)}`, {
+      cause,
+      remedy: 'give --ca, --cert and --key files that this user may read',
+    });
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Questions about the router, answered from the tables that forward and changing none: mappings, routes, neighbours, counters, and what would become
+ * of a packet. Called by router-loop.ts between two bursts; the answers are JSON (schema/southbound/diagnostics/edge.ts).
+ */
+import {
+  formatIpPrefixWords,
+  formatIpWords,
+  type IpWords,
+  ipv4Words,
+  isIpv4Words,
+  parseIpWords,
+} from '../../../base/ip-words.ts';
+import { formatMac } from '../../../base/mac.ts';
+import { DROP_NAMES } from '../../../packet/drop.ts';
+import { EtherType } from '../../../packet/ethernet.ts';
+import { newFlowKey } from '../../../packet/flow-key.ts';
+import * as icmp from '../../../packet/icmp.ts';
+import * as icmpv6 from '../../../packet/icmpv6.ts';
+import { IpProtocol } from '../../../packet/ip-protocol.ts';
+import type {
+  EdgeCounters,
+  EdgeNeighbour,
+  EdgeRoute,
+  EdgeTrace,
+  NatMapping,
+} from '../../../schema/southbound/diagnostics/edge.ts';
+import { ANSWERED_MAPPINGS_MAX, ANSWERED_ROUTES_MAX } from '../limits.ts';
+import { TCP_LIFE_NAMES } from '../nat44/tcp-life.ts';
+import { ROUTE_SOURCE_NAMES } from './fib.ts';
+import { OVERLAY_LINK } from './links.ts';
+import { NEIGHBOUR_STATE_NAMES } from './neighbours.ts';
+import { PLAIN_DOMAIN } from './networks.ts';
+import type { RouterCore } from './router-core.ts';
+import { type Ingress, SlowPath } from './slow-path.ts';
+
+export interface TracedPacket {
+  /** VNI of the sender's subnet, or the link that the packet comes in by. */
+  readonly vni: number | undefined;
+  readonly link: string | undefined;
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+export type RouterQuestion =
+  | { readonly kind: 'mappings'; readonly inside: string | undefined; readonly limit: number }
+  | { readonly kind: 'routes'; readonly destination: string | undefined; readonly limit: number }
+  | { readonly kind: 'neighbours' }
+  | { readonly kind: 'counters' }
+  | { readonly kind: 'trace'; readonly packet: TracedPacket };
+
+export type RouterAnswer =
+  | { readonly mappings: readonly NatMapping[] }
+  | { readonly routes: readonly EdgeRoute[] }
+  | { readonly neighbours: readonly EdgeNeighbour[] }
+  | EdgeCounters
+  | EdgeTrace;
+
+export function answerAbout(core: RouterCore, question: RouterQuestion): RouterAnswer {
+  switch (question.kind) {
+    case 'mappings':
+      return { mappings: mappingsOf(core, question.inside, question.limit) };
+    case 'routes':
+      return { routes: routesOf(core, question.destination, question.limit) };
+    case 'neighbours':
+      return { neighbours: neighboursOf(core) };
+    case 'counters':
+      return countersOf(core);
+    case 'trace':
+      return traceOf(core, question.packet);
+  }
+}
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  [IpProtocol.TCP]: 'tcp',
+  [IpProtocol.UDP]: 'udp',
+  [IpProtocol.ICMP]: 'icmp',
+};
+
+function mappingsOf(core: RouterCore, inside: string | undefined, limit: number): NatMapping[] {
+  const { nat, networks } = core.state;
+  const { table } = nat;
+  const found: NatMapping[] = [];
+  for (const mapping of table.all()) {
+    if (found.length >= Math.min(limit, ANSWERED_MAPPINGS_MAX)) break;
+    const address = formatIpWords(ipv4Words(table.inside(mapping)));
+    if (inside !== undefined && inside !== address) continue;
+    const number = table.domain(mapping);
+    const domain = number === PLAIN_DOMAIN ? undefined : networks.domainNumbered(number);
+    const protocol = table.protocol(mapping);
+    const deadlineSec = table.deadlineSec(mapping);
+    found.push({
+      network: domain?.resourceRef ?? '',
+      inside: address,
+      insidePort: table.insidePort(mapping),
+      outside: formatIpWords(ipv4Words(table.outside(mapping))),
+      outsidePort: table.outsidePort(mapping),
+      protocol: PROTOCOL_NAMES[protocol] ?? String(protocol),
+      ...(protocol === IpProtocol.TCP && { state: TCP_LIFE_NAMES[table.life(mapping)] }),
+      ...(deadlineSec !== undefined && { expiresSec: Math.max(0, deadlineSec - core.nowSec) }),
+    });
+  }
+  return found;
+}
+
+function routesOf(core: RouterCore, destination: string | undefined, limit: number): EdgeRoute[] {
+  const words = destination === undefined ? undefined : parseIpWords(destination);
+  const { fib } = core.state;
+  const found: EdgeRoute[] = [];
+  const best = words === undefined ? undefined : fib.lookup(...words);
+  for (const { prefix, group, source } of fib.routes()) {
+    if (found.length >= Math.min(limit, ANSWERED_ROUTES_MAX)) break;
+    if (words !== undefined && group !== best?.group) continue;
+    found.push({
+      prefix: formatIpPrefixWords(prefix),
+      source: ROUTE_SOURCE_NAMES[source],
+      nextHops: group.hops.map(({ link, gateway }) => ({
+        link: core.state.link(link)?.name ?? '',
+        ...(gateway !== undefined && { gateway: formatIpWords(gateway) }),
+      })),
+    });
+  }
+  return found;
+}
+
+function neighboursOf(core: RouterCore): EdgeNeighbour[] {
+  return [...core.state.neighbours.all()].map(({ link, words, mac, state, sinceSec }) => ({
+    link: core.state.link(link)?.name ?? '',
+    address: formatIpWords(words),
+    mac: formatMac(mac),
+    state: NEIGHBOUR_STATE_NAMES[state],
+    forSec: core.nowSec - sinceSec,
+  }));
+}
+
+function countersOf(core: RouterCore): EdgeCounters {
+  const links = [
+    { name: 'overlay', number: OVERLAY_LINK },
+    ...core.state.links.map(({ name, number }) => ({ name, number })),
+  ];
+  return {
+    links: links.map(({ name, number }) => ({ name, ...core.counters.read(number) })),
+    nat: core.state.nat.counts,
+    flows: core.flows.count,
+    slowPackets: core.slowPackets,
+    routes: core.state.fib.size,
+    neighbours: core.state.neighbours.size,
+    ...core.state.networks.counts,
+    hosts: core.state.peers.count,
+  };
+}
+
+function traceOf(core: RouterCore, packet: TracedPacket): EdgeTrace {
+  const source = parseIpWords(packet.source);
+  const destination = parseIpWords(packet.destination);
+  const ingress = ingressOf(core, packet);
+  if (source === undefined || destination === undefined || ingress === undefined) {
+    return { steps: [], verdict: 'the router has no such link or network', leaves: undefined };
+  }
+  const key = newFlowKey();
+  const isIpv4 = isIpv4Words(source);
+  key.etherType = isIpv4 ? EtherType.IPV4 : EtherType.IPV6;
+  [key.src0, key.src1, key.src2, key.src3] = source;
+  [key.dst0, key.dst1, key.dst2, key.dst3] = destination;
+  key.protocol = packet.protocol;
+  key.ttl = 64;
+  key.srcPort = packet.sourcePort;
+  key.dstPort = isIcmp(packet.protocol)
+    ? (isIpv4 ? icmp.Type.ECHO_REQUEST : icmpv6.Type.ECHO_REQUEST) << 8
+    : packet.destinationPort;
+  const steps: { step: string; text: string; resourceRef: string }[] = [];
+  const circumstances = { answers: undefined, mayMap: false, nowSec: core.nowSec };
+  const explain = (step: string, text: string, resourceRef = '') =>
+    void steps.push({ step, text, resourceRef });
+  const verdict = new SlowPath(core.state).decide(ingress, key, circumstances, explain);
+  const name = DROP_NAMES[verdict.drop] ?? '';
+  const { key: left } = verdict;
+  const text = (words: IpWords) => formatIpWords(words);
+  return {
+    steps,
+    verdict: verdict.drop === 0 ? 'forwarded' : name,
+    leaves:
+      verdict.drop === 0
+        ? {
+            source: text([left.src0, left.src1, left.src2, left.src3]),
+            sourcePort: left.srcPort,
+            destination: text([left.dst0, left.dst1, left.dst2, left.dst3]),
+            destinationPort: left.dstPort,
+            link: core.state.link(verdict.egressLink)?.name ?? 'overlay',
+          }
+        : undefined,
+  };
+}
+
+function isIcmp(protocol: number): boolean {
+  return protocol === IpProtocol.ICMP || protocol === IpProtocol.ICMPV6;
+}
+
+function ingressOf(core: RouterCore, { vni, link: name }: TracedPacket): Ingress | undefined {
+  if (vni !== undefined) {
+    const segment = core.state.networks.segment(vni);
+    return segment === undefined ? undefined : { link: OVERLAY_LINK, kind: 'overlay', segment };
+  }
+  const link = core.state.links.find((candidate) => candidate.name === name);
+  if (link === undefined) return undefined;
+  return { link: link.number, kind: link.kind, segment: undefined };
+}

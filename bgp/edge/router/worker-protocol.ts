@@ -1,0 +1,62 @@
+/**
+ * What the edge's main thread and its forwarding worker say to each other. Requests are numbered and answered in order; a shared word counts them,
+ * so that the loop sees with one load whether there are any. Called by start-router.ts and router-loop.ts.
+ */
+import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
+import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { RouterAnswer, RouterQuestion } from './answers.ts';
+import type { LinkSettings } from './links.ts';
+import type { LearnedRoute, RouterSettings, StaticGateway } from './router-state.ts';
+
+/** Settings as the worker brings them into force: it opens and closes what frames come through. */
+export interface RouterConfiguration {
+  readonly settings: RouterSettings;
+  readonly links: readonly LinkSettings[];
+  readonly gateways: readonly StaticGateway[];
+}
+
+export type Request =
+  | { readonly kind: 'configure'; readonly configuration: RouterConfiguration }
+  | {
+      readonly kind: 'apply';
+      readonly upserts: readonly Resource[];
+      readonly removes: readonly string[];
+    }
+  | { readonly kind: 'learn'; readonly routes: readonly LearnedRoute[] }
+  | { readonly kind: 'ask'; readonly question: RouterQuestion }
+  | { readonly kind: 'close' };
+
+/** What each kind of request is answered with. */
+export interface Results {
+  readonly configure: true;
+  readonly apply: readonly ResourceError[];
+  readonly learn: true;
+  readonly ask: RouterAnswer;
+  readonly close: true;
+}
+
+export interface NumberedRequest {
+  readonly number: number;
+  readonly request: Request;
+}
+
+/** An SdnError on its way between threads. */
+export interface Fault {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | undefined;
+}
+
+export type WorkerMessage =
+  /** The loop runs; `wakeFd` ends its wait. */
+  | { readonly kind: 'ready'; readonly wakeFd: number }
+  | { readonly kind: 'result'; readonly number: number; readonly value: Results[keyof Results] }
+  | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault };
+
+export interface WorkerData {
+  /** One 32-bit word: requests posted so far. */
+  readonly requestCount: SharedArrayBuffer;
+  readonly hasOffload: boolean;
+  /** Default: those of limits.ts. */
+  readonly natTimeouts: NatTimeouts | undefined;
+}
