@@ -233,6 +233,6 @@ test('any sequence of events keeps the machine within its rules', (t) => {
         if (wasOpen && isIdle) t.true(result.actions.some((action) => action.kind === 'close'));
       }
     }),
-    { numRuns: 500 },
+    { numRuns: Number(process.env['WEFT_FUZZ_RUNS'] ?? 500) },
   );
 });

@@ -6,6 +6,7 @@ import { Outcome } from '../../../bgp/message/attribute-decoder.ts';
 import { encodeAttributes } from '../../../bgp/message/attribute-encoder.ts';
 import { emitPrefix, PREFIX_STRIDE, prefixBatch, prefixLen } from '../../../bgp/message/nlri.ts';
 import type { PathAttributes } from '../../../bgp/message/path-attributes.ts';
+import * as routeRefresh from '../../../bgp/message/route-refresh.ts';
 import * as update from '../../../bgp/message/update.ts';
 
 const IPV4 = { afi: 1, safi: 1, addPathReceive: false };
@@ -344,4 +345,16 @@ test('RFC 4760 §3: each family has its own next hop, whatever the order of the 
     const alone = parsed(order, EXTERNAL, new Uint8Array(0));
     t.deepEqual(alone.attributes.nextHop, Uint8Array.from(next));
   }
+});
+
+test('RFC 5065: a confederation segment from outside is malformed, and the routes are withdrawn', (t) => {
+  const confederation = [0x40, 2, 6, 3, 1, 0, 0, 0xfd, 0xe9];
+  const result = parsed([...ORIGIN, ...confederation, ...NEXT_HOP]);
+  t.is(result.outcome, Outcome.TreatAsWithdraw);
+});
+
+test('RFC 5291: a ROUTE-REFRESH with filters, which are never offered, is refused with 7/1', (t) => {
+  const body = new DataView(Uint8Array.of(0, 1, 0, 1, 1, 64, 0, 0).buffer);
+  const result = routeRefresh.parse(body, 0, 8);
+  t.like(result, { fault: { code: 7, subcode: 1 } });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ManualClock } from '../../../../base/clock.ts';
 import { parseIpPrefixWords } from '../../../../base/ip-words.ts';
 import { millis, seconds } from '../../../../base/units.ts';
+import { Role } from '../../../../bgp/message/capability.ts';
 import { WellKnownCommunity } from '../../../../bgp/message/path-attributes.ts';
 import type { Policy } from '../../../../bgp/policy/policy.ts';
 import type { Speaker, SpeakerOptions } from '../../../../bgp/speaker/contract.ts';
@@ -253,6 +254,52 @@ test('RFC 4724 §4.1: a neighbour that never comes is waited for no longer than 
   t.deepEqual(prefixes(c), []);
   world.settle(15);
   t.deepEqual(prefixes(c), ['203.0.113.0/24']);
+});
+
+test('RFC 8538 §3: a NOTIFICATION that is no hard reset leaves routes in use until the session is back', async (t) => {
+  const { world, a, b } = await pair({ gracefulRestartSec: 30 });
+  a.announce({ prefix: '203.0.113.0/24' });
+  world.settle(1);
+  a.resetNeighbour('10.0.0.2');
+  world.clock.advance(millis(10));
+  t.not(state(b, '10.0.0.1')?.state, 'Established');
+  t.true(b.explain('203.0.113.0/24')[0]?.isStale);
+  t.deepEqual(prefixes(b), ['203.0.113.0/24']);
+  world.settle(20);
+  t.false(b.explain('203.0.113.0/24')[0]?.isStale);
+  a.removeNeighbour('10.0.0.2');
+  world.clock.advance(millis(10));
+  t.deepEqual(prefixes(b), [], 'peer de-configured is meant for good');
+});
+
+test('RFC 9234 §5: what a provider told goes to customers, not to peers', async (t) => {
+  const world = new World();
+  const [provider, middle] = [
+    await world.speaker('10.0.0.1', 1),
+    await world.speaker('10.0.0.2', 2),
+  ];
+  const [beside, customer] = [
+    await world.speaker('10.0.0.3', 3),
+    await world.speaker('10.0.0.4', 4),
+  ];
+  const connect = (
+    a: Speaker,
+    b: Speaker,
+    at: readonly [number, number],
+    role: number,
+    other: number,
+  ) => {
+    a.setNeighbour(peer(`10.0.0.${at[1]}`, at[1], { role }));
+    b.setNeighbour(peer(`10.0.0.${at[0]}`, at[0], { role: other }));
+  };
+  connect(provider, middle, [1, 2], Role.Provider, Role.Customer);
+  connect(middle, beside, [2, 3], Role.Peer, Role.Peer);
+  connect(middle, customer, [2, 4], Role.Provider, Role.Customer);
+  provider.announce({ prefix: '203.0.113.0/24' });
+  world.settle();
+  t.is(middle.route('203.0.113.0/24')?.attributes.onlyToCustomer, 1);
+  t.is(customer.route('203.0.113.0/24')?.attributes.onlyToCustomer, 1);
+  t.is(beside.route('203.0.113.0/24'), undefined);
 });
 
 test('RFC 9494: after that they are a last resort, told only to who knows what that is', async (t) => {
