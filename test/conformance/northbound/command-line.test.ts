@@ -46,7 +46,7 @@ test('a list with rules, on a subnet and an interface, and off again', async (t)
   t.is(twin.code, 1);
   t.regex(twin.err, /same priority, 100[\s\S]*weft acl show/);
   const shown = await ok('acl show f');
-  t.regex(shown, /100 {2}ping .*\n +200 {2}http +Allow +TCP .*Disabled\n +default .* Deny /);
+  t.regex(shown, /100 {2}ping .*\n +200 {2}http +Allow +TCP .*Disabled +0\n +default .* Deny /);
   const planned = await ok('subnet set web --vnet blue --acl f --what-if');
   t.not(planned, '');
   t.deepEqual(withoutState((await client.get('/virtualNetworks/blue/subnets/web')).body), subnet);
