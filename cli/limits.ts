@@ -11,8 +11,6 @@ export const ROWS_DEFAULT = 50;
 export const ROWS_MAX = 10_000;
 /** Between two looks at what has been logged, with --follow. */
 export const FLOW_LOG_POLL_INTERVAL: Millis = millis(1000);
-/** Between two looks at what a capture has recorded. */
-export const CAPTURE_POLL_INTERVAL: Millis = millis(100);
 /** Packets of one connectivity check. */
 export const CHECK_PROBES_MAX = 100;
 /** Between an answer and the next packet of a check: half of what a host may send in a second. */

@@ -62,14 +62,7 @@ export function exchangeBytes(target: Target, request: JsonRequest): Promise<Byt
   };
   return new Promise((resolve, reject) => {
     const fail = (cause: unknown): void => reject(unreachable(target, request, cause));
-    const outgoing =
-      target.kind === 'unix'
-        ? http.request({ ...options, socketPath: target.socketPath })
-        : https.request(target.url, {
-            ...options,
-            agent: target.agent,
-            ...(target.socketPath !== undefined && { socketPath: target.socketPath }),
-          });
+    const outgoing = requestTo(target, options);
     outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.once('error', fail);
     outgoing.once('response', (incoming) => {
@@ -79,6 +72,27 @@ export function exchangeBytes(target: Target, request: JsonRequest): Promise<Byt
       }, fail);
     });
     outgoing.end(payload);
+  });
+}
+
+/** As exchangeBytes, with the answer's body as it comes; nobody hurries one that is quiet for a while. */
+export function openBytes(target: Target, request: JsonRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const options = { method: request.method, path: request.path, headers: request.headers ?? {} };
+    const outgoing = requestTo(target, options);
+    outgoing.once('error', (cause: unknown) => reject(unreachable(target, request, cause)));
+    outgoing.once('response', resolve);
+    outgoing.end();
+  });
+}
+
+function requestTo(target: Target, options: http.RequestOptions): http.ClientRequest {
+  if (target.kind === 'unix') return http.request({ ...options, socketPath: target.socketPath });
+  const { url, agent, socketPath } = target;
+  return https.request(url, {
+    ...options,
+    agent,
+    ...(socketPath !== undefined && { socketPath }),
   });
 }
 
@@ -95,7 +109,7 @@ function unreachable(target: Target, request: JsonRequest, cause: unknown): SdnE
   );
 }
 
-async function collect(incoming: http.IncomingMessage): Promise<Buffer> {
+export async function collect(incoming: http.IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming) {

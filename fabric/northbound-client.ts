@@ -9,7 +9,14 @@ import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { SdnError } from '../base/errors.ts';
-import { exchangeJson, type JsonResponse, type Target } from './json-http.ts';
+import {
+  collect,
+  exchangeJson,
+  type JsonResponse,
+  openBytes,
+  parseBody,
+  type Target,
+} from './json-http.ts';
 import { OPERATION_POLL_INTERVAL, OPERATION_TIMEOUT } from './limits.ts';
 
 /** The envelope of §2.2.2. */
@@ -70,6 +77,8 @@ export interface NorthboundClient {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): Promise<JsonResponse>;
+  /** The body of a success, as it comes; ends with an error where it ends too early. */
+  stream(path: string): Promise<AsyncIterable<Uint8Array>>;
   close(): void;
 }
 
@@ -166,6 +175,14 @@ export function createNorthboundClient(options: NorthboundOptions): NorthboundCl
       const response = await raw('DELETE', path, undefined, writeHeaders(write));
       expectSuccess(request, response);
       if (write.noWait !== true) await settle(request, response);
+    },
+    async stream(path: string) {
+      const incoming = await openBytes(target, { method: 'GET', path: absolutePath(path) });
+      const { statusCode: status = 0, headers } = incoming;
+      if (status === 200) return incoming;
+      const body = parseBody((await collect(incoming)).toString('utf8'));
+      expectSuccess(`GET ${path}`, { status, headers, body });
+      throw new SdnError('SDN_NORTHBOUND', `GET ${path}: ${status} is no answer to read`);
     },
     close: () => agent.destroy(),
   };

@@ -8,6 +8,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { TSchema } from 'typebox';
 import { CONNECTIVITY_CHECKS_KEPT_MAX } from '../controller/diagnostics/limits.ts';
+import { CAPTURE_ROUTES } from '../controller/northbound/capture-routes.ts';
 import { DIAGNOSTIC_ROUTES } from '../controller/northbound/diagnostic-routes.ts';
 import { createRegistry } from '../controller/northbound/registry.ts';
 import type { RegisteredType } from '../controller/northbound/resource-type.ts';
@@ -82,7 +83,7 @@ that does not answer is named in \`missing\`. An interface that is attached nowh
 
 | path | what it tells |
 | --- | --- |
-${DIAGNOSTIC_ROUTES.map(({ method, path, query, summary }) => `| \`${method} /networking/weft/v1/${path}${query}\` | ${summary} |`).join('\n')}
+${[...DIAGNOSTIC_ROUTES, ...CAPTURE_ROUTES].map(({ method, path, query, summary }) => `| \`${method} /networking/weft/v1/${path}${query}\` | ${summary} |`).join('\n')}
 
 ## Resources
 `.replaceAll('｜', '\\|');

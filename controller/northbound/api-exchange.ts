@@ -2,6 +2,7 @@
  * A request to the northbound and the answer to it, and the answers that every kind of resource gives in the same words. Called by api and
  * connectivity-routes.
  */
+import type { Readable } from 'node:stream';
 import { messageOf } from '../../base/errors.ts';
 import type { JsonObject } from '../store/store.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
@@ -21,8 +22,8 @@ export interface ApiRequest {
 export interface ApiReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON text, or another text with its own Content-Type. */
-  readonly body?: string | undefined;
+  /** JSON text, or something else with its own Content-Type; a stream is sent as it comes. */
+  readonly body?: string | Readable | undefined;
 }
 
 export function jsonReply(

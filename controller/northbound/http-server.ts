@@ -6,6 +6,7 @@
  * `/metrics` (Prometheus) is served on the same listener, under the same authentication.
  */
 import type { Server } from 'node:https';
+import { Readable } from 'node:stream';
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -14,7 +15,6 @@ import Fastify, {
 } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Api } from './api.ts';
-import type { ApiReply } from './api-exchange.ts';
 import { type Authenticator, createAuthenticator, type TokenTable } from './authentication.ts';
 import { detail, errorContent, NorthboundFault } from './fault.ts';
 import {
@@ -74,8 +74,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.get('/metrics', (request, reply) => answerMetrics(request, reply, authenticate, options));
-  app.all('/*', (request, reply) => answerApi(request, reply, authenticate, options.api));
-  app.setNotFoundHandler((request, reply) => answerApi(request, reply, authenticate, options.api));
+  const streams = new Set<Readable>();
+  const noteStream = (stream: Readable) => {
+    streams.add(stream);
+    stream.once('close', () => streams.delete(stream));
+  };
+  const answer = (request: FastifyRequest, reply: FastifyReply) =>
+    answerApi(request, reply, authenticate, options.api, noteStream);
+  app.all('/*', answer);
+  app.setNotFoundHandler(answer);
   app.setErrorHandler((thrown: FastifyError, _request, reply) => answerError(reply, thrown));
   let isClosing = false;
   app.addHook('onSend', async (_request, reply, payload) => {
@@ -94,6 +101,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Http
     },
     async close() {
       isClosing = true;
+      // Answers that have no end of their own.
+      for (const stream of streams) stream.destroy(new Error('the controller ends'));
       door?.close();
       await close(app, server);
     },
@@ -105,8 +114,9 @@ async function answerApi(
   reply: FastifyReply,
   authenticate: Authenticator,
   api: Api,
+  noteStream: (stream: Readable) => void,
 ): Promise<FastifyReply> {
-  const answer = await api.handle({
+  const { status, headers, body } = await api.handle({
     method: request.method,
     url: request.url,
     headers: singleHeaders(request),
@@ -114,7 +124,8 @@ async function answerApi(
     identify: () => authenticate(request.raw),
     origin: `https://${request.headers.host ?? 'localhost'}`,
   });
-  return send(reply, answer);
+  if (body instanceof Readable) noteStream(body);
+  return reply.code(status).headers(headers).send(body);
 }
 
 async function answerMetrics(
@@ -125,10 +136,6 @@ async function answerMetrics(
 ): Promise<FastifyReply> {
   authenticate(request.raw);
   return reply.header('Content-Type', metrics.contentType).send(await metrics.metrics());
-}
-
-function send(reply: FastifyReply, { status, headers, body }: ApiReply): FastifyReply {
-  return reply.code(status).headers(headers).send(body);
 }
 
 function answerError(reply: FastifyReply, thrown: FastifyError): FastifyReply {

@@ -1,5 +1,5 @@
 /** Limits of the northbound: unit in the name, reason beside it. Reaching one is a tested, counted answer. */
-import { type Millis, seconds } from '../../base/units.ts';
+import { type Millis, millis, seconds } from '../../base/units.ts';
 
 /** Bytes of a request's body; a virtual network with 4,000 subnets fits. More: 413. */
 export const BODY_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -81,5 +81,9 @@ export const CLIENT_REQUEST_ID_LENGTH_MAX = 128;
 
 /** Entries of one page of revisions. */
 export const REVISION_PAGE_LENGTH_MAX = 1_000;
+/** Between two looks at what a capture has recorded, while there is nothing new. */
+export const CAPTURE_POLL_INTERVAL: Millis = millis(100);
+/** Captures that were read to their end, of which it can still be asked how they have ended. */
+export const CAPTURES_REMEMBERED_MAX = 64;
 /** Time given to requests in flight when the process is asked to end. */
 export const SHUTDOWN_TIMEOUT: Millis = seconds(10);

@@ -18,6 +18,7 @@ import type { AskTarget } from '../southbound/ask-target.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { WhatIf } from '../what-if/answer.ts';
 import { Api } from './api.ts';
+import { CaptureRoutes } from './capture-routes.ts';
 import { CommitPipeline } from './commit-pipeline.ts';
 import { ConnectivityChecks } from './connectivity-checks.ts';
 import { IDEMPOTENT_REPLIES_MAX } from './limits.ts';
@@ -90,6 +91,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
       store,
       realised,
       explained,
+      captures: new CaptureRoutes(explained, options.clock),
       exclusive: (task) => writer.exclusive(task),
       metrics: options.metrics,
       validateRestore: async (changes) => unknownTypes(changes, registry),

@@ -1,6 +1,7 @@
 /**
  * What MS-NCNBI lacks, under `/networking/weft/v1/`: `revisions` (list, `/{n}`, `/diff?from=&to=`, `POST /{n}/restore`), `status` (targets with
- * what they have applied, and how long a change takes to be in force), `openapi.json`, and the questions of diagnostic-routes.ts.
+ * what they have applied, and how long a change takes to be in force), `openapi.json`, the questions of diagnostic-routes.ts, and
+ * the packet captures of capture-routes.ts.
  */
 import type { Registry as MetricsRegistry } from 'prom-client';
 import type { Explained } from '../diagnostics/hosts.ts';
@@ -15,6 +16,7 @@ import {
 } from '../revisions/revision-history.ts';
 import type { JsonObject, Revision, Store } from '../store/store.ts';
 import { StoreRevisionForgotten, StoreRevisionUnknown } from '../store/store-error.ts';
+import type { CaptureReply, CaptureRoutes } from './capture-routes.ts';
 import { diagnosticRoute } from './diagnostic-routes.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import { REVISION_PAGE_LENGTH_MAX } from './limits.ts';
@@ -25,6 +27,7 @@ export interface WeftRoutes {
   readonly store: Store;
   readonly realised: RealisedState;
   readonly explained: Explained;
+  readonly captures: CaptureRoutes;
   /** Runs a task while no write is planned or under way. */
   readonly exclusive: <T>(task: () => Promise<T>) => Promise<T>;
   readonly metrics: MetricsRegistry;
@@ -36,7 +39,7 @@ export interface WeftRoutes {
 interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly body?: CaptureReply['body'] | undefined;
 }
 
 interface Request {
@@ -51,6 +54,8 @@ export async function weftRoute(
   path: ApiPath,
   routes: WeftRoutes,
 ): Promise<Reply> {
+  const capture = await routes.captures.answer(request, path);
+  if (capture !== undefined) return capture;
   const answer = await diagnosticRoute(request, path, routes.explained);
   if (answer !== undefined) return json(answer);
   const [first = '', second, third, ...rest] = path.segments.map((text) => text.toLowerCase());

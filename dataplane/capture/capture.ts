@@ -61,6 +61,11 @@ export class Capture {
     this.#buffer.addSection('Weft');
   }
 
+  /** Everything recorded has been read. */
+  get isRead(): boolean {
+    return this.#buffer.length === 0;
+  }
+
   get isRunning(): boolean {
     return this.#ended === undefined;
   }
@@ -112,10 +117,10 @@ export class Capture {
     }
   }
 
-  /** What has been recorded since the last call. */
-  take(nowMs: number): Uint8Array {
+  /** The oldest of what has been recorded and not read yet. */
+  take(nowMs: number, bytesMax: number): Uint8Array {
     this.#unreadAtMs = nowMs + CAPTURE_UNREAD_SEC_MAX * 1000;
-    const taken = this.#buffer.take();
+    const taken = this.#buffer.take(bytesMax);
     this.#bytesRead += taken.length;
     return taken;
   }

@@ -24,7 +24,7 @@ import {
   type CaptureStatus,
   captureFilterFault,
 } from '../../schema/southbound/diagnostics/capture.ts';
-import { CAPTURES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
+import { CAPTURE_BUFFER_BYTES, CAPTURES_MAX, FRAME_BYTES_MAX } from '../limits.ts';
 import { type FrameIo, Rx, Tx } from '../port/frame-io.ts';
 import { type PcapngPacket, Seen } from '../port/pcapng-file.ts';
 import { Capture, type CaptureInterface } from './capture.ts';
@@ -42,6 +42,8 @@ export interface CapturedPorts {
 /** A piece of a capture's file, for whoever reads it bit by bit. */
 export interface CaptureChunk {
   readonly bytes: Uint8Array;
+  /** The file is whole. */
+  readonly isLast: boolean;
   readonly status: CaptureStatus;
 }
 
@@ -115,12 +117,13 @@ export class Captures {
     return this.#captures.map((capture) => capture.status());
   }
 
-  /** What the capture has recorded since the last read; one that has ended is forgotten by being read to the end. */
-  read(id: number): CaptureChunk {
+  /** What the capture has recorded since the last read, at most so many bytes; one that has ended is forgotten by being read to the end. */
+  read(id: number, bytesMax: number = CAPTURE_BUFFER_BYTES): CaptureChunk {
     const capture = this.#find(id);
-    const bytes = capture.take(this.#clock.now());
-    if (!capture.isRunning) this.#captures = this.#captures.filter((other) => other !== capture);
-    return { bytes, status: capture.status() };
+    const bytes = capture.take(this.#clock.now(), bytesMax);
+    const isLast = !capture.isRunning && capture.isRead;
+    if (isLast) this.#captures = this.#captures.filter((other) => other !== capture);
+    return { bytes, isLast, status: capture.status() };
   }
 
   /** The capture records nothing more; what it has stays to be read. */

@@ -3,6 +3,8 @@
  * Nothing here changes what is forwarded; a probe is forwarded as any packet is. Called by host-agent.
  */
 import { SdnError } from '../../base/errors.ts';
+import type { CaptureFilter } from '../../schema/southbound/diagnostics/capture.ts';
+import { CAPTURE_PIECE_BYTES_MAX } from '../../schema/southbound/diagnostics/captures.ts';
 import type { PortCounters } from '../../schema/southbound/diagnostics/counters.ts';
 import {
   type Answer,
@@ -14,10 +16,12 @@ import {
 } from '../../schema/southbound/diagnostics/methods.ts';
 import type { FlowEntry, SwitchHandle } from '../switch/switch-handle.ts';
 import type { FlowsRequest } from './control-request.ts';
+import type { HostCaptures } from './host-captures.ts';
 import { portUnknown } from './host-fault.ts';
 
 /** What the answers are made from. */
 export interface AnsweringHost {
+  readonly captures: HostCaptures;
   flowLog(question: Question<'flowLog'>): Answer<'flowLog'>;
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
   /** Of the switch. */
@@ -35,6 +39,14 @@ type Answers = {
 };
 
 const ANSWERS: Answers = {
+  captures: async ({ captures }) => ({ captures: [...(await captures.list())] }),
+  readCapture: async ({ captures }, { id }) => {
+    const { bytes, isLast, status } = await captures.read(id, CAPTURE_PIECE_BYTES_MAX);
+    return { bytes: Buffer.from(bytes).toString('base64'), isLast, status };
+  },
+  startCapture: ({ captures }, { filter, ...bounds }) =>
+    captures.start({ filter: filter as CaptureFilter, ...bounds }),
+  stopCapture: ({ captures }, { id }) => captures.stop(id),
   flowLog: async (host, question) => host.flowLog(question),
   flows: async (host, { portId, limit }) => ({
     flows: [...(await host.flows(portId === undefined ? { limit } : { portId, limit }))],

@@ -24,6 +24,7 @@ import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-han
 import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { answerQuestion } from './diagnostics.ts';
 import { EgressMeter } from './egress-meter.ts';
+import type { HostCaptures } from './host-captures.ts';
 import { HostFault, portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
 import {
@@ -77,14 +78,6 @@ export interface PortView extends Partial<Omit<AttachedPort, 'portId' | 'name'>>
 export interface CountersView {
   readonly ports: readonly ({ readonly portId: string; readonly name: string } & PortCounters)[];
   readonly uplink: { readonly name: string } & PortCounters;
-}
-
-/** Captures, apart from how they are asked for. */
-export interface HostCaptures {
-  readonly start: SwitchHandle['startCapture'];
-  readonly read: SwitchHandle['readCapture'];
-  readonly stop: SwitchHandle['stopCapture'];
-  readonly list: SwitchHandle['captures'];
 }
 
 /** Key of the host's own settings in goal state. */
@@ -227,7 +220,7 @@ export class HostAgent implements Role {
     const { handle } = this.#options;
     return {
       start: (request) => handle.startCapture(request),
-      read: (id) => handle.readCapture(id),
+      read: (id, bytesMax) => handle.readCapture(id, bytesMax),
       stop: (id) => handle.stopCapture(id),
       list: () => handle.captures(),
     };

@@ -66,10 +66,11 @@ export class PcapngBuffer {
     return this.#end;
   }
 
-  /** Hands out what has been written since the last call. */
-  take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#end);
-    this.#end = 0;
+  /** Hands out the oldest of what has been written and not handed out yet, at most so many bytes. */
+  take(bytesMax: number): Uint8Array {
+    const taken = this.#bytes.slice(0, Math.min(this.#end, bytesMax));
+    this.#bytes.copyWithin(0, taken.length, this.#end);
+    this.#end -= taken.length;
     return taken;
   }
 

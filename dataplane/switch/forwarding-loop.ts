@@ -121,7 +121,7 @@ export class ForwardingLoop {
           reply(this.#parts.core.captures.start(request.request));
           break;
         case 'captureRead':
-          reply(this.#parts.core.captures.read(request.id));
+          reply(this.#parts.core.captures.read(request.id, request.bytesMax));
           break;
         case 'captureStop':
           reply(this.#parts.core.captures.stop(request.id));

@@ -127,8 +127,8 @@ class WorkerSwitch implements SwitchHandle {
     return this.#ask({ kind: 'captureStart', request });
   }
 
-  readCapture(id: number): Promise<Results['captureRead']> {
-    return this.#ask({ kind: 'captureRead', id });
+  readCapture(id: number, bytesMax?: number): Promise<Results['captureRead']> {
+    return this.#ask({ kind: 'captureRead', id, bytesMax });
   }
 
   stopCapture(id: number): Promise<Results['captureStop']> {

@@ -93,8 +93,8 @@ export interface SwitchHandle {
   flows(query: { readonly portId?: string; readonly limit: number }): Promise<readonly FlowEntry[]>;
   /** Starts recording frames. Rejects with an SdnError when the request makes no sense or too many captures are open. */
   startCapture(request: CaptureRequest): Promise<CaptureStatus>;
-  /** What the capture has recorded since the last read, a piece of a pcapng file; the one that says `ended` is the last. */
-  readCapture(id: number): Promise<CaptureChunk>;
+  /** What the capture has recorded since the last read, a piece of a pcapng file of at most so many bytes; default: all there is. */
+  readCapture(id: number, bytesMax?: number): Promise<CaptureChunk>;
   /** Records nothing more; what is there can still be read. */
   stopCapture(id: number): Promise<CaptureStatus>;
   captures(): Promise<readonly CaptureStatus[]>;

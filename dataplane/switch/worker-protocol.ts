@@ -21,7 +21,11 @@ export type Request =
   | { readonly kind: 'openServices'; readonly name: string }
   | { readonly kind: 'flows'; readonly query: FlowQuery }
   | { readonly kind: 'captureStart'; readonly request: CaptureRequest }
-  | { readonly kind: 'captureRead'; readonly id: number }
+  | {
+      readonly kind: 'captureRead';
+      readonly id: number;
+      readonly bytesMax: number | undefined;
+    }
   | { readonly kind: 'captureStop'; readonly id: number }
   | { readonly kind: 'captures' }
   | { readonly kind: 'takeFlowRecords' }

@@ -1,6 +1,6 @@
 /**
  * Packet capture in words: what to record, as everybody who asks for it says it — the host's control API, the controller's questions to
- * hosts (query.ts) and the command line. JSON throughout.
+ * hosts (captures.ts) and the command line. JSON throughout.
  *
  * A filter is a conjunction: every condition that is given must hold. Its text form follows tcpdump's where tcpdump has a word for it:
  *

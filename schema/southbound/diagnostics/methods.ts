@@ -7,6 +7,16 @@
  */
 import type Type from 'typebox';
 import Value from 'typebox/value';
+import {
+  CapturesAnswer,
+  CapturesQuestion,
+  ReadCaptureAnswer,
+  ReadCaptureQuestion,
+  StartCaptureAnswer,
+  StartCaptureQuestion,
+  StopCaptureAnswer,
+  StopCaptureQuestion,
+} from './captures.ts';
 import { CountersAnswer, CountersQuestion } from './counters.ts';
 import { FlowLogAnswer, FlowLogQuestion } from './flow-log.ts';
 import { FlowVerifyAnswer, FlowVerifyQuestion } from './flow-verify.ts';
@@ -31,6 +41,7 @@ import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
+  captures: { question: CapturesQuestion, answer: CapturesAnswer },
   counters: { question: CountersQuestion, answer: CountersAnswer },
   effectiveRoutes: { question: EffectiveRoutesQuestion, answer: EffectiveRoutesAnswer },
   effectiveRules: { question: EffectiveRulesQuestion, answer: EffectiveRulesAnswer },
@@ -43,6 +54,9 @@ export const DIAGNOSTICS = {
   probeWatch: { question: ProbeWatchQuestion, answer: ProbeWatchAnswer },
   ruleCounters: { question: RuleCountersQuestion, answer: RuleCountersAnswer },
   providerPing: { question: ProviderPingQuestion, answer: ProviderPingAnswer },
+  readCapture: { question: ReadCaptureQuestion, answer: ReadCaptureAnswer },
+  startCapture: { question: StartCaptureQuestion, answer: StartCaptureAnswer },
+  stopCapture: { question: StopCaptureQuestion, answer: StopCaptureAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
 } as const;
 

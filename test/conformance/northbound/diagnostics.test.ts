@@ -25,6 +25,7 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown
       {
         flows: async ({ portId }) =>
           own.filter((id) => portId === undefined || id === portId).map((id) => flowOf(id)),
+        captures: NO_CAPTURES,
         flowLog: ({ portId, after = 6 }) => ({
           ...{ isOn: true, directory: '/var/log/weft', losses: NO_LOSSES, last: 8 },
           records: own
@@ -84,6 +85,8 @@ function flowOf(portId: string) {
   };
 }
 
+const none = () => Promise.reject(new Error('no switch'));
+const NO_CAPTURES = { start: none, read: none, stop: none, list: none };
 const NO_LOSSES = { queueFull: 0, unfollowed: 0, unwritten: 0, hoursRemoved: 0 };
 
 function recordOf(portId: string) {

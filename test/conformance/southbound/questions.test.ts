@@ -83,6 +83,7 @@ test('methods that a host does not know, and questions of another shape, are ref
     probe: () => Promise.reject(new Error('no switch')),
     providerPing: () => Promise.reject(new Error('no network')),
     flows: async () => [],
+    captures: NO_CAPTURES,
     flowLog: () => ({ isOn: false, losses: NO_LOSSES, last: 0, records: [] }),
     counters: () => ({ ports: [], uplink: UPLINK }),
   };
@@ -96,6 +97,8 @@ test('methods that a host does not know, and questions of another shape, are ref
   t.deepEqual(await answerQuestion(host, 'flows', FLOWS), { flows: [] });
 });
 
+const none = () => Promise.reject(new Error('no switch'));
+const NO_CAPTURES = { start: none, read: none, stop: none, list: none };
 const NO_LOSSES = { queueFull: 0, unfollowed: 0, unwritten: 0, hoursRemoved: 0 };
 const UPLINK = { name: 'up0', rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {} };
 

@@ -246,3 +246,28 @@ test('too many captures and bounds without sense are refused', (t) => {
   for (let open = 0; open < CAPTURES_MAX; open += 1) start(net);
   t.throws(() => start(net), { code: 'SDN_CAPTURES_MAX' });
 });
+
+test('read in pieces, however small, the file is the same; it is forgotten with its last piece', (t) => {
+  const net = tenantRig();
+  const whole = start(net, { filter: 'udp' });
+  const cut = start(net, { filter: 'udp' });
+  const frame = udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), PORTS, new Uint8Array(500));
+  const pieces: Uint8Array[] = [];
+  const read = () => {
+    const { bytes, isLast } = net.core.captures.read(cut, 64);
+    t.true(bytes.length <= 64);
+    pieces.push(bytes);
+    return isLast;
+  };
+  for (let round = 0; round < 3; round += 1) {
+    net.pass(net.device(BLUE, '10.0.0.4'), [frame, frame]);
+    t.false(read(), 'not the last while it runs');
+  }
+  net.core.captures.stop(cut);
+  while (!read());
+  t.deepEqual(
+    readSavefile(new Uint8Array(Buffer.concat(pieces))).packets.map(({ bytes }) => bytes),
+    readSavefile(stop(net, whole)).packets.map(({ bytes }) => bytes),
+  );
+  t.throws(() => net.core.captures.read(cut), { code: 'SDN_CAPTURE_UNKNOWN' });
+});

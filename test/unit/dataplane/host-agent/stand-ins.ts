@@ -108,9 +108,9 @@ export class StandInSwitch implements SwitchHandle {
     return Promise.resolve(CAPTURE);
   }
 
-  readCapture(id: number): Promise<{ bytes: Uint8Array; status: CaptureStatus }> {
+  readCapture(id: number): Promise<{ bytes: Uint8Array; isLast: boolean; status: CaptureStatus }> {
     if (id !== CAPTURE.id) return Promise.reject(new SdnError('SDN_CAPTURE_UNKNOWN', 'none'));
-    return Promise.resolve({ bytes: Uint8Array.of(0, 255, 128), status: CAPTURE });
+    return Promise.resolve({ bytes: Uint8Array.of(0, 255, 128), isLast: false, status: CAPTURE });
   }
 
   stopCapture(_id: number): Promise<CaptureStatus> {
