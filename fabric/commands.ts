@@ -42,6 +42,8 @@ export interface UpOptions {
   readonly providerPrefix?: string;
   /** Default true. */
   readonly offload?: boolean;
+  /** Default false. */
+  readonly edge?: boolean;
   readonly output?: LineOutput;
   readonly clock?: Clock;
 }

@@ -2,7 +2,7 @@
  * Brings a fabric up in numbered steps. Every step looks first at what is there and does only what is missing, so that after a failure
  * the next `up` goes on where this one stopped; certificates and the controller's database outlive the fabric and are kept.
  *
- *   1 requirements   2 certificates   3 namespaces   4 controller   5 registration of the hosts   6 hosts
+ *   1 requirements   2 certificates   3 namespaces   4 controller   5 registration of hosts and edge   6 hosts and edge
  *
  * What the controller must know about the fabric goes through its northbound API like anybody's wishes (MS-NCNBI §3.1.5.8 logical
  * networks, §3.1.5.9 MAC pools, §3.1.5.15 servers, §3.1.5.19 virtual network manager).
@@ -13,6 +13,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { SdnError } from '../base/errors.ts';
 import { openCertificateAuthority } from '../identity/certificate-authority.ts';
+import { createEdgeLinks, EDGE, edgeResources, OUTSIDE } from './edge-network.ts';
 import { createProviderNetwork, joinProviderNetwork } from './links.ts';
 import { createNamespace, namespaceName, sweepNamespaces } from './namespaces.ts';
 import {
@@ -22,7 +23,7 @@ import {
 } from './northbound-client.ts';
 import type { Progress } from './progress.ts';
 import { checkRequirements } from './requirements.ts';
-import { CONTROLLER, controllerRole, hostRole } from './roles.ts';
+import { CONTROLLER, controllerRole, edgeRole, hostRole } from './roles.ts';
 import type { FabricSettings } from './settings.ts';
 import { checkSocketPaths, type StateDirectory } from './state-directory.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -58,7 +59,7 @@ const STEPS: readonly DeployStep[] = [
   { title: 'namespaces and provider network', run: namespaces },
   { title: 'controller', run: controller },
   { title: 'registering the fabric with the controller', run: registration },
-  { title: 'hosts', run: hosts },
+  { title: 'hosts and edge', run: hosts },
 ];
 export const STEP_COUNT: number = STEPS.length;
 
@@ -98,7 +99,8 @@ export function administratorClient(state: StateDirectory, url: string): Northbo
 }
 
 async function requirements({ state, settings }: Deployment): Promise<string> {
-  checkSocketPaths(state, settings.hosts);
+  const leadOut = settings.edge === undefined ? [] : [EDGE];
+  checkSocketPaths(state, [...settings.hosts, ...leadOut]);
   await checkRequirements();
   return `state in ${state.root}`;
 }
@@ -110,6 +112,7 @@ async function certificates({ state, settings, clock }: Deployment): Promise<str
     { name: CONTROLLER, kind: 'controller' },
     { name: ADMINISTRATOR, kind: 'client' },
     ...settings.hosts.map((name) => ({ name, kind: 'host' }) as const),
+    ...(settings.edge === undefined ? [] : [{ name: EDGE, kind: 'edge' } as const]),
   ] as const;
   const all = await Promise.all(wanted.map((request) => authority.ensure(request)));
   const issued = all.filter((one) => one.issued).length;
@@ -122,7 +125,10 @@ async function namespaces(deployment: Deployment): Promise<string> {
   const stale = await sweepNamespaces(name);
   forgetVms(state);
   const network = namespaceName(name, NETWORK);
-  const members = [CONTROLLER, ...settings.hosts].map((member) => namespaceName(name, member));
+  const leadOut = settings.edge === undefined ? [] : [EDGE, OUTSIDE];
+  const members = [CONTROLLER, ...settings.hosts, ...leadOut].map((member) =>
+    namespaceName(name, member),
+  );
   for (const namespace of [network, ...members]) await createNamespace(namespace);
   const { mtu, prefix } = settings.provider;
   await createProviderNetwork(network, mtu);
@@ -133,6 +139,8 @@ async function namespaces(deployment: Deployment): Promise<string> {
       portName: host,
       mtu,
     });
+  const { edge } = settings;
+  if (edge !== undefined) await createEdgeLinks({ fabric: name, edge, network, mtu });
   const swept = stale.length === 0 ? '' : `, ${stale.length} stale ones removed first`;
   return `${members.length + 1} namespaces weft-${name}-…, ${prefix} between the hosts${swept}`;
 }
@@ -158,7 +166,11 @@ async function hosts(deployment: Deployment): Promise<string> {
       ),
     ),
   );
-  return settings.hosts.join(', ');
+  if (settings.edge === undefined) return settings.hosts.join(', ');
+  const namespace = namespaceName(name, EDGE);
+  const { offload } = settings;
+  await supervisor.start(edgeRole({ state, name: EDGE, namespace, offload }));
+  return [...settings.hosts, EDGE].join(', ');
 }
 
 async function registration(deployment: Deployment): Promise<string> {
@@ -243,5 +255,6 @@ function fabricResources(settings: FabricSettings): readonly (readonly [string, 
           },
         ] as const,
     ),
+    ...(settings.edge === undefined ? [] : edgeResources(settings.edge)),
   ];
 }

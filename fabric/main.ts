@@ -9,13 +9,18 @@
 import { systemClock } from '../base/clock.ts';
 import { messageOf, SdnError } from '../base/errors.ts';
 import { runStep, STEP_COUNT } from './deploy.ts';
+import { OUTSIDE } from './edge-network.ts';
 import { type Fabric, startFabric } from './fabric.ts';
 import { type FabricServer, serveFabric } from './fabric-server.ts';
+import { namespaceName } from './namespaces.ts';
 import type { Progress } from './progress.ts';
 import {
+  type Check,
   describeCheck,
   failedChecks,
+  type OutsideClient,
   proveSampleTenant,
+  samplePublicAddress,
   startSampleMachines,
   writeSampleTenant,
 } from './sample-tenant.ts';
@@ -75,9 +80,8 @@ async function sampleTenant(fabric: Fabric, signal: AbortSignal): Promise<void> 
     return `${vms.length} namespace VMs, addresses by DHCP`;
   });
   await step(3, 'proof by traffic', async () => {
-    const checks = await proveSampleTenant(vms, clock, (check) =>
-      progress({ kind: 'note', text: describeCheck(check) }),
-    );
+    const report = (check: Check) => progress({ kind: 'note', text: describeCheck(check) });
+    const checks = await proveSampleTenant(vms, clock, report, await outsideOf(fabric));
     const failed = failedChecks(checks);
     if (failed.length > 0)
       throw new SdnError(
@@ -86,6 +90,18 @@ async function sampleTenant(fabric: Fabric, signal: AbortSignal): Promise<void> 
       );
     return `${checks.length} checks hold`;
   });
+}
+
+/** Undefined where nothing leads out. */
+async function outsideOf(fabric: Fabric): Promise<OutsideClient | undefined> {
+  const { edge } = fabric.settings;
+  if (edge === undefined) return undefined;
+  const [address = ''] = edge.outside.client;
+  return {
+    ...{ name: 'outside', address },
+    namespace: namespaceName(fabric.name, OUTSIDE),
+    publicAddress: await samplePublicAddress(fabric),
+  };
 }
 
 /** Aborts on the first reason to stop. */

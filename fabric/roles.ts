@@ -65,6 +65,28 @@ export function hostRole(options: {
   return { role: 'host', name, namespace, command, log: paths.log };
 }
 
+export function edgeRole(options: {
+  readonly state: StateDirectory;
+  readonly name: string;
+  readonly namespace: string;
+  readonly offload: boolean;
+}): RoleSpec {
+  const { state, name, namespace, offload } = options;
+  const paths = state.role(name);
+  const command: Argv = [
+    process.execPath,
+    programPath('bgp/edge/main.js'),
+    ...['--id', name],
+    ...['--state', paths.directory],
+    ...['--controller', `unix:${state.southboundSocket}`],
+    ...credentials(state, name),
+    ...['--uplink', UPLINK],
+    ...['--control', paths.controlSocket],
+    `--offload=${offload ? 'on' : 'off'}`,
+  ];
+  return { role: 'edge', name, namespace, command, log: paths.log };
+}
+
 function credentials(state: StateDirectory, name: string): readonly string[] {
   const { certificate, key } = state.role(name);
   return ['--ca', state.caCertificate, '--cert', certificate, '--key', key];

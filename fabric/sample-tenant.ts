@@ -5,6 +5,8 @@
  *
  *   blue, green   10.1.0.0/16   web 10.1.1.0/24: web1 web2 (host1), web3 (host2)   data 10.1.2.0/24: data1 (host2)
  *
+ * Where the fabric has an edge, blue-web3 has a public address: the outside reaches it there, and it and its neighbours reach the outside.
+ *
  * Called by main.ts; `weft status` and the tutorial build on what it makes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -33,6 +35,10 @@ const MACHINES = [
 /** Addresses that exist in one of the two networks only, by which isolation shows also without an equal at the other end. */
 const LONELY: Readonly<Record<string, string>> = { blue: '10.1.2.70', green: '10.1.2.71' };
 
+/** The VM with a public address; it serves the probe. */
+const PUBLIC_VM = 'blue-web3';
+const PUBLIC_ADDRESS = `/publicIPAddresses/${PUBLIC_VM}`;
+
 const PROBE_PORT = 7070;
 const TRANSFER_BYTES = 16 * 1024 * 1024;
 /** How long a claim may take to come true: the mapping of a new VM has to reach the other hosts first. */
@@ -45,6 +51,15 @@ export interface Check {
   readonly detail: string;
 }
 
+/** A namespace that traffic can be sent from and to. */
+type Party = Pick<VmRecord, 'name' | 'address' | 'namespace'>;
+
+/** The client outside of the fabric. */
+export interface OutsideClient extends Party {
+  /** At which it reaches PUBLIC_VM. */
+  readonly publicAddress: string;
+}
+
 interface NicProperties {
   readonly ipConfigurations: readonly Resource<{ readonly privateIPAddress?: string }>[];
 }
@@ -54,6 +69,7 @@ export async function writeSampleTenant(
   fabric: Fabric,
 ): Promise<ReadonlyMap<string, Resource<NicProperties>>> {
   const { client } = fabric;
+  if (fabric.settings.edge !== undefined) await writePublicAddress(client);
   await Promise.all(
     VNETS.map((vnet) =>
       client.put(`/virtualNetworks/${vnet}`, { resourceId: vnet, properties: vnetProperties() }),
@@ -68,7 +84,30 @@ export async function writeSampleTenant(
       return made;
     }),
   );
+  if (fabric.settings.edge !== undefined) await bindPublicAddress(client);
   return new Map(nics.flat());
+}
+
+async function writePublicAddress(client: NorthboundClient): Promise<void> {
+  if ((await client.find(PUBLIC_ADDRESS)) !== undefined) return;
+  const properties = { publicIPAllocationMethod: 'Dynamic' };
+  await client.put(PUBLIC_ADDRESS, { resourceId: PUBLIC_VM, properties });
+}
+
+async function bindPublicAddress(client: NorthboundClient): Promise<void> {
+  const { properties } = await client.get<{ readonly ipConfiguration?: object }>(PUBLIC_ADDRESS);
+  if (properties.ipConfiguration !== undefined) return;
+  const path = `/networkInterfaces/${PUBLIC_VM}/ipConfigurations/primary`;
+  const { etag, ...known } = await client.get(path);
+  const publicIPAddress = { resourceRef: PUBLIC_ADDRESS };
+  const body = { ...known, properties: { ...known.properties, publicIPAddress } };
+  await client.put(path, body, { ifMatch: etag });
+}
+
+/** The address at which the outside reaches PUBLIC_VM. */
+export async function samplePublicAddress(fabric: Fabric): Promise<string> {
+  const found = await fabric.client.get<{ readonly ipAddress?: string }>(PUBLIC_ADDRESS);
+  return found.properties.ipAddress ?? '';
 }
 
 async function writeNic(
@@ -107,6 +146,8 @@ export async function proveSampleTenant(
   vms: readonly VmRecord[],
   clock: Clock,
   report: (check: Check) => void,
+  /** Where the fabric has an edge. */
+  outside?: OutsideClient,
 ): Promise<readonly Check[]> {
   const vm = (name: string): VmRecord =>
     defined(
@@ -131,6 +172,13 @@ export async function proveSampleTenant(
     }
     note(await silent(vm('blue-web1'), LONELY['green'] ?? '', 'green'));
     note(await silent(vm('green-web1'), LONELY['blue'] ?? '', 'blue'));
+    if (outside !== undefined) {
+      const served = { ...vm(PUBLIC_VM), address: outside.publicAddress };
+      note(await reaches(outside, served, 'its public address', clock));
+      note(await transfers(outside, served, clock));
+      note(await reaches(vm(PUBLIC_VM), outside, 'by its public address', clock));
+      note(await reaches(vm('green-web1'), outside, 'by a shared address', clock));
+    }
   } finally {
     for (const server of servers) server.kill('SIGKILL');
   }
@@ -167,7 +215,7 @@ function nicProperties(vnet: string, machine: string, subnet: string): object {
   };
 }
 
-async function reaches(from: VmRecord, to: VmRecord, how: string, clock: Clock): Promise<Check> {
+async function reaches(from: Party, to: Party, how: string, clock: Clock): Promise<Check> {
   const claim = `${from.name} reaches ${to.name} at ${to.address} (${how})`;
   const deadline = clock.now() + CLAIM_PATIENCE;
   for (;;) {
@@ -180,7 +228,7 @@ async function reaches(from: VmRecord, to: VmRecord, how: string, clock: Clock):
 }
 
 /** Both networks have a server at the same address: who answers must be the one of the own network, and every byte must arrive. */
-async function transfers(from: VmRecord, to: VmRecord, clock: Clock): Promise<Check> {
+async function transfers(from: Party, to: Party, clock: Clock): Promise<Check> {
   const size = `${TRANSFER_BYTES / 1024 / 1024} MiB`;
   const claim = `${from.name} gets ${size} over TCP from ${to.address}, and from ${to.name}`;
   const deadline = clock.now() + CLAIM_PATIENCE;
@@ -191,7 +239,7 @@ async function transfers(from: VmRecord, to: VmRecord, clock: Clock): Promise<Ch
   }
 }
 
-async function fetchOnce(from: VmRecord, to: VmRecord, claim: string): Promise<Check> {
+async function fetchOnce(from: Party, to: Party, claim: string): Promise<Check> {
   const argv: Argv = probe('fetch', to.address, String(PROBE_PORT), String(TRANSFER_BYTES));
   const { code, stdout, stderr } = await attempt(inVm(from, argv));
   if (code !== 0) return { claim, holds: false, detail: stderr.trim() };
@@ -211,7 +259,7 @@ interface FetchResult {
   readonly elapsedMs: number;
 }
 
-async function silent(from: VmRecord, address: string, owner: string): Promise<Check> {
+async function silent(from: Party, address: string, owner: string): Promise<Check> {
   const claim = `${from.name} hears nothing from ${address}, which only ${owner} has`;
   const { code } = await ping(from, address, 2);
   return code === 0
@@ -219,7 +267,7 @@ async function silent(from: VmRecord, address: string, owner: string): Promise<C
     : { claim, holds: true, detail: 'isolated' };
 }
 
-function ping(from: VmRecord, address: string, count: number): Promise<CommandResult> {
+function ping(from: Party, address: string, count: number): Promise<CommandResult> {
   return attempt(
     inVm(from, ['busybox', 'ping', '-c', String(count), '-i', '0.1', '-W', '1', address]),
   );

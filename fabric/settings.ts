@@ -9,14 +9,18 @@ import {
   formatIp,
   formatIpPrefix,
   type IpFamily,
+  ipPrefixesOverlap,
   ipPrefixLast,
   parseIpPrefix,
 } from '../base/ip.ts';
+import { type EdgeNetwork, edgeNetwork } from './edge-network.ts';
 import { HOSTS_MAX } from './limits.ts';
 
 export interface FabricSettings {
   readonly hosts: readonly string[];
   readonly provider: ProviderNetwork;
+  /** Undefined: nothing leads out. */
+  readonly edge: EdgeNetwork | undefined;
   /** First choice of the northbound's loopback port; 0: any. */
   readonly port: number;
   /** Super-frames on the hosts' ports. */
@@ -54,20 +58,39 @@ export function fabricSettings(
     readonly providerPrefix?: string;
     readonly providerMtu?: number;
     readonly offload?: boolean;
+    readonly edge?: boolean;
   } = {},
 ): FabricSettings {
   const count = options.hosts ?? DEFAULT_HOST_COUNT;
   if (!Number.isInteger(count) || count < 1 || count > HOSTS_MAX)
     throw new SdnError('SDN_SETTING_INVALID', `${count} hosts: a fabric has 1 to ${HOSTS_MAX}`);
+  const provider = providerNetwork(
+    options.providerPrefix ?? DEFAULT_PROVIDER_PREFIX,
+    options.providerMtu ?? DEFAULT_PROVIDER_MTU,
+  );
   return {
     hosts: Array.from({ length: count }, (_, index) => `host${index + 1}`),
-    provider: providerNetwork(
-      options.providerPrefix ?? DEFAULT_PROVIDER_PREFIX,
-      options.providerMtu ?? DEFAULT_PROVIDER_MTU,
-    ),
+    provider,
+    edge: options.edge === true ? edgeBeside(provider) : undefined,
     port: options.port ?? DEFAULT_PORT,
     offload: options.offload ?? true,
   };
+}
+
+/** The edge's address is the first after the gateway's. */
+function edgeBeside({ prefix }: ProviderNetwork): EdgeNetwork {
+  const own = parseIpPrefix(prefix);
+  const edge = edgeNetwork(own === undefined ? '' : formatIp(own.first + 2n));
+  for (const text of [edge.outside.prefix, edge.publicPrefix]) {
+    const other = parseIpPrefix(text);
+    if (own === undefined || other === undefined || !ipPrefixesOverlap(own, other)) continue;
+    throw new SdnError(
+      'SDN_SETTING_INVALID',
+      `the provider network ${prefix} overlaps with ${text}, which is outside of the fabric`,
+      { remedy: 'choose another --provider-prefix, or leave the edge out with --no-edge' },
+    );
+  }
+  return edge;
 }
 
 /** Of the hosts' addresses; leaves at least 128. */

@@ -85,8 +85,8 @@ export function stateDirectory(path: string): StateDirectory {
 }
 
 /** Refuses a directory whose longest socket path the kernel would not bind. */
-export function checkSocketPaths(state: StateDirectory, hosts: readonly string[]): void {
-  const sockets = [state.northboundSocket, ...hosts.map((host) => state.role(host).controlSocket)];
+export function checkSocketPaths(state: StateDirectory, roles: readonly string[]): void {
+  const sockets = [state.northboundSocket, ...roles.map((role) => state.role(role).controlSocket)];
   for (const path of sockets) {
     if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
       throw new SdnError(

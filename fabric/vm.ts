@@ -170,7 +170,7 @@ export function forgetVms(state: StateDirectory): void {
 }
 
 /** The command that runs `argv` inside the VM. */
-export function inVm(vm: VmRecord, argv: Argv): Argv {
+export function inVm(vm: Pick<VmRecord, 'namespace'>, argv: Argv): Argv {
   return inNamespace(vm.namespace, argv);
 }
 

@@ -89,8 +89,15 @@ export interface PolicyResult {
   readonly isMedSet: boolean;
 }
 
-/** Undefined: rejected. */
-export function evaluate(policy: Policy, route: PolicyRoute): PolicyResult | undefined {
+/** What a rule did with a route: the condition that did not hold, or undefined where it acted. */
+export type PolicyTrace = (rule: PolicyRule, failed: Match | undefined) => void;
+
+/** Undefined: rejected. `trace` hears of each rule that was asked. */
+export function evaluate(
+  policy: Policy,
+  route: PolicyRoute,
+  trace?: PolicyTrace,
+): PolicyResult | undefined {
   let result: PolicyResult = {
     attributes: route.attributes,
     weight: route.weight,
@@ -99,7 +106,9 @@ export function evaluate(policy: Policy, route: PolicyRoute): PolicyResult | und
   };
   for (const rule of policy.rules) {
     const present = { prefix: route.prefix, ...result };
-    if (rule.match?.some((match) => !holds(match, present)) === true) continue;
+    const failed = rule.match?.find((match) => !holds(match, present));
+    trace?.(rule, failed);
+    if (failed !== undefined) continue;
     if (rule.action === 'reject') return undefined;
     result = (rule.set ?? []).reduce(apply, result);
     if (rule.action === 'accept') return result;

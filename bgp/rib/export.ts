@@ -41,18 +41,31 @@ export function mayExport(
   source: ExportSource,
   target: ExportTarget,
 ): boolean {
+  return exportRefusal(attributes, source, target) === undefined;
+}
+
+/** Why the rules of the protocol keep the route back, in words; undefined: it is for the policy to say. */
+export function exportRefusal(
+  attributes: PathAttributes,
+  source: ExportSource,
+  target: ExportTarget,
+): string | undefined {
   const communities = attributes.communities ?? [];
-  if (communities.includes(WellKnownCommunity.NoAdvertise)) return false;
+  if (communities.includes(WellKnownCommunity.NoAdvertise)) return 'its community no-advertise';
   if (communities.includes(WellKnownCommunity.LongLivedStale) && !target.takesLongLivedStale) {
-    return false;
+    return 'it is long-lived stale, and the peer does not know what that is (RFC 9494)';
   }
   if (!target.isInternal) {
-    if (communities.includes(WellKnownCommunity.NoExport)) return false;
-    if (communities.includes(WellKnownCommunity.NoExportSubconfed)) return false;
-    return mayLeak(attributes, target.peerRole);
+    if (communities.includes(WellKnownCommunity.NoExport)) return 'its community no-export';
+    if (communities.includes(WellKnownCommunity.NoExportSubconfed)) return 'its community local-as';
+    return mayLeak(attributes, target.peerRole)
+      ? undefined
+      : 'its Only-to-Customer attribute: it may go down only (RFC 9234)';
   }
   // §9.2.1: what an internal peer said goes to no other internal peer, unless one of the two is a client (RFC 4456 §6).
-  return source.isLocal || source.isExternal || source.isClient || target.isClient;
+  return source.isLocal || source.isExternal || source.isClient || target.isClient
+    ? undefined
+    : 'an internal peer announced it, and this is another (RFC 4271 §9.2.1)';
 }
 
 /** RFC 9234 §5: what came from above or beside goes down only. */

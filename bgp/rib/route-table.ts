@@ -237,6 +237,11 @@ export class RouteTable {
     return all;
   }
 
+  /** Attribute set as the peer announced it. */
+  receivedOf(path: number): number {
+    return this.#received[path] ?? NONE;
+  }
+
   hasPaths(prefix: number): boolean {
     return (this.#head[prefix] ?? NONE) !== NONE;
   }

@@ -174,6 +174,16 @@ export class UpdateGroup {
     return count;
   }
 
+  /** Attribute sets that a member has been told of a prefix. */
+  toldOf(member: Member, prefix: number): number[] {
+    const first = prefix * this.#places;
+    const places = Array.from({ length: this.#places }, (_, index) => first + index);
+    return places
+      .filter((place) => isTold(member, place))
+      .map((place) => this.outOf(place))
+      .filter((set) => set !== NONE);
+  }
+
   /** The attribute set that the group says for a place; NONE for silence. */
   outOf(place: number): number {
     this.#grow();

@@ -7,6 +7,7 @@ import type { UpdateLog } from '../mrt/update-log.ts';
 import type { StepName } from '../rib/decision.ts';
 import type { Transport } from '../session/transport.ts';
 import type { DynamicNeighbourOptions, NeighbourOptions } from './options.ts';
+import type { AdvertisedRoute, ReceivedRoute, RouteTrace } from './route-views.ts';
 import type { NeighbourStatus } from './status.ts';
 
 export interface SpeakerOptions {
@@ -98,6 +99,12 @@ export interface Speaker {
   explain(prefix: string): readonly ExplainedRoute[];
   /** Everything neighbours have said, as an MRT file in pieces (RFC 6396 TABLE_DUMP_V2), made as they are taken. */
   tableDump(): Iterable<Uint8Array>;
+  /** Everything a neighbour has announced, refused or not. */
+  received(address: string): Iterable<ReceivedRoute>;
+  /** Everything a neighbour has been told. */
+  advertised(address: string): Iterable<AdvertisedRoute>;
+  /** Why each path of a prefix is or is not used, and each neighbour is or is not told of it. */
+  trace(prefix: string): RouteTrace;
   neighbours(): readonly NeighbourStatus[];
   /** Next hops may have come or gone: everything is decided anew. */
   nextHopsChanged(): void;

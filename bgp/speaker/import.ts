@@ -7,7 +7,7 @@ import type { IpPrefixWords } from '../../base/ip-words.ts';
 import * as asPath from '../message/as-path.ts';
 import { Role } from '../message/capability.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
-import { evaluate, type Policy } from '../policy/policy.ts';
+import { evaluate, type Policy, type PolicyTrace } from '../policy/policy.ts';
 
 export interface ImportContext {
   readonly localAsn: number;
@@ -25,17 +25,33 @@ export interface ImportResult {
   readonly weight: number;
 }
 
-/** Undefined: not to be used. */
+/** Undefined: not to be used. `trace` hears of the policy's rules. */
 export function importRoute(
   attributes: PathAttributes,
   prefix: IpPrefixWords,
   context: ImportContext,
+  trace?: PolicyTrace,
 ): ImportResult | undefined {
   if (context.policy === 'none' || isLoop(attributes, context)) return undefined;
   const checked = context.isInternal ? attributes : leakChecked(attributes, context);
   if (checked === undefined) return undefined;
   if (context.policy === 'accept-all') return { attributes: checked, weight: 0 };
-  return evaluate(context.policy, { attributes: checked, prefix, weight: 0 });
+  return evaluate(context.policy, { attributes: checked, prefix, weight: 0 }, trace);
+}
+
+/** Why the protocol itself takes no notice of the route, in words; undefined: it is for the policy to say. */
+export function importRefusal(
+  attributes: PathAttributes,
+  context: ImportContext,
+): string | undefined {
+  if (context.policy === 'none') {
+    return 'an external peer without an import policy is heard in vain (RFC 8212)';
+  }
+  if (isLoop(attributes, context)) {
+    return 'it has been here: the AS path, the originator or the cluster list names this router';
+  }
+  const isLeak = !context.isInternal && leakChecked(attributes, context) === undefined;
+  return isLeak ? 'its Only-to-Customer attribute says that it leaked (RFC 9234)' : undefined;
 }
 
 function isLoop(attributes: PathAttributes, context: ImportContext): boolean {

@@ -39,7 +39,13 @@ import type { Transport } from '../session/transport.ts';
 import type { ImportContext } from './import.ts';
 import { type CheckedNeighbour, openFor } from './options.ts';
 import { RibIn, type RibInHost, type RibInOwner } from './rib-in.ts';
-import { RibOut, type RibOutHost, type RibOutOwner, sendRefresh } from './rib-out.ts';
+import {
+  type ExportContext,
+  RibOut,
+  type RibOutHost,
+  type RibOutOwner,
+  sendRefresh,
+} from './rib-out.ts';
 import { newRouteCounts, type RouteCounts } from './route-counts.ts';
 
 /** What a neighbour needs of its speaker. */
@@ -165,6 +171,15 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
 
   announcedCount(afi: number): number {
     return this.#ribOut.announcedCount(afi);
+  }
+
+  /** Attribute sets that it has been told of a prefix. */
+  toldOf(afi: number, prefix: number): readonly number[] {
+    return this.#ribOut.toldOf(afi, prefix);
+  }
+
+  exportContext(afi: number): ExportContext | undefined {
+    return this.#ribOut.exportContext(afi);
   }
 
   /** It has routes to send, or may have. */

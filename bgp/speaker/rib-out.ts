@@ -52,6 +52,7 @@ interface Channel {
   readonly key: string;
   readonly group: UpdateGroup;
   readonly member: Member;
+  readonly target: ExportTarget;
   /** A refresh was asked for: EoRR is owed at the end of the walk (RFC 7313 §4). */
   owesEndOfRefresh: boolean;
 }
@@ -72,6 +73,23 @@ export class RibOut {
     return channel === undefined ? 0 : channel.group.announcedCount(channel.member);
   }
 
+  /** Attribute sets that the neighbour has been told of a prefix; none while its session is down. */
+  toldOf(afi: number, prefix: number): readonly number[] {
+    const channel = this.#channels.find((each) => each.rib.afi === afi);
+    return channel === undefined ? [] : channel.group.toldOf(channel.member, prefix);
+  }
+
+  /** What decides what it is told; undefined while its session is down or has not the family. */
+  exportContext(afi: number): ExportContext | undefined {
+    const target = this.#channels.find((each) => each.rib.afi === afi)?.target;
+    return target && { target, policy: this.#policy() };
+  }
+
+  #policy(): CheckedPolicy {
+    const { checked, isExternal } = this.#owner;
+    return checked.options.exportPolicy ?? (isExternal ? 'none' : 'accept-all');
+  }
+
   /** There are routes to send, or may be. */
   wake(): void {
     if (this.#channels.length > 0) this.#host.work.add(this.#worker);
@@ -89,8 +107,7 @@ export class RibOut {
         messageBytesMax: machine.messageBytesMax,
       };
       const pathsMax = family.addPathSend ? (checked.options.addPathSend ?? 1) : 1;
-      const policy =
-        checked.options.exportPolicy ?? (this.#owner.isExternal ? 'none' : 'accept-all');
+      const policy = this.#policy();
       const policyKey = typeof policy === 'object' ? this.#host.policyNumber(policy) : policy;
       const key = JSON.stringify([
         target,
@@ -101,7 +118,7 @@ export class RibOut {
       ]);
       const exported = this.#exporter(rib, target, policy);
       const joined = rib.join(key, number, { packing, pathsMax, exported }, told.get(family.afi));
-      this.#channels.push({ rib, key, ...joined, owesEndOfRefresh: false });
+      this.#channels.push({ rib, key, ...joined, target, owesEndOfRefresh: false });
     }
     this.wake();
   }
@@ -226,6 +243,12 @@ export function sendRefresh(
 
 function hasWork({ rib, group, member }: Channel): boolean {
   return !rib.isHeld && group.hasWork(member);
+}
+
+export interface ExportContext {
+  readonly target: ExportTarget;
+  /** 'none': RFC 8212. */
+  readonly policy: CheckedPolicy;
 }
 
 type CheckedPolicy = NonNullable<CheckedNeighbour['options']['exportPolicy']> | 'none';

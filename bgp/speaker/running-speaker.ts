@@ -51,6 +51,12 @@ import {
   securityOf,
 } from './options.ts';
 import { FamilyRib } from './rib.ts';
+import {
+  type AdvertisedRoute,
+  type ReceivedRoute,
+  type RouteTrace,
+  RouteViews,
+} from './route-views.ts';
 import { type NeighbourStatus, statusOf } from './status.ts';
 
 const LOCAL_SOURCE: ExportSource & PathSource = {
@@ -74,6 +80,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly #options: SpeakerOptions;
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
+  readonly #views: RouteViews;
   readonly #policyNumbers = new WeakMap<object, number>();
   #policyCount = 0;
   #listener: Listener | undefined;
@@ -119,6 +126,13 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
           },
         }),
     );
+    this.#views = new RouteViews({
+      attributes: this.attributes,
+      ribs: this.#ribs,
+      neighbourAt: (peer) => this.#neighbours.at(peer),
+      neighbours: () => this.#neighbours.all(),
+      sourceOf: (peer) => this.#sourceOf(peer),
+    });
   }
 
   get ports(): readonly number[] {
@@ -277,6 +291,19 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
         }),
       ),
     });
+  }
+
+  received(address: string): Iterable<ReceivedRoute> {
+    return this.#views.received(this.#neighbours.known(address));
+  }
+
+  advertised(address: string): Iterable<AdvertisedRoute> {
+    return this.#views.advertised(this.#neighbours.known(address));
+  }
+
+  trace(prefixText: string): RouteTrace {
+    const { rib, prefix } = this.#locate(prefixText, false);
+    return prefix === NONE ? { paths: [], exports: [] } : this.#views.trace(rib, prefix);
   }
 
   neighbours(): readonly NeighbourStatus[] {

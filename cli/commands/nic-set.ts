@@ -14,6 +14,7 @@ export function addNicSetCommand(nic: Command, session: Session): void {
     .command('set <name>')
     .description('put policy on a network interface, or take it off')
     .option('--acl <name>', 'access control list of its addresses, or none')
+    .option('--public-ip <name>', 'public address of its primary address, or none')
     .option('--mirror <name>', 'mirror that gets copies of its packets, or none')
     .addOption(
       new Option(
@@ -42,6 +43,7 @@ export function policyFields(nic: unknown): readonly (readonly [string, string])
   };
   return [
     ['acl', names('accessControlList')],
+    ['public ip', names('publicIPAddress')],
     ['mirror', names('serviceInsertion')],
     ['mac spoofing', textAt(nic, 'properties', 'portSettings', 'macSpoofing').toLowerCase()],
     ['inbound limit', bandwidth(nic, 'inboundMaximumMbps', ' Mbit/s')],
@@ -57,6 +59,7 @@ function bandwidth(nic: unknown, property: string, unit: string): string {
 
 interface SetOptions extends WriteOptions {
   readonly acl?: string;
+  readonly publicIp?: string;
   readonly mirror?: string;
   readonly macSpoofing?: string;
   readonly qosIn?: number;
@@ -66,20 +69,35 @@ interface SetOptions extends WriteOptions {
 
 async function set(session: Session, name: string, options: SetOptions): Promise<void> {
   const { whatIf: _asked, ...settings } = options;
-  requireSomething(settings, '--acl, --mirror, --mac-spoofing, --qos-in, --qos-out, --qos-reserve');
+  requireSomething(
+    settings,
+    '--acl, --public-ip, --mirror, --mac-spoofing, --qos-in, --qos-out, --qos-reserve',
+  );
   await change(session, `/networkInterfaces/${name}`, options, (properties) => ({
     ...properties,
     // Each of them goes back: what a PUT leaves out is deleted.
-    ipConfigurations: listAt(properties, 'ipConfigurations').map((configuration) =>
-      withPolicy(configuration, options),
+    ipConfigurations: listAt(properties, 'ipConfigurations').map((configuration, _at, all) =>
+      withPolicy(configuration, configuration === primaryOf(all), options),
     ),
     ...portSettings(properties, options),
   }));
 }
 
-function withPolicy(configuration: unknown, { acl, mirror }: SetOptions): unknown {
+function primaryOf(configurations: readonly unknown[]): unknown {
+  const isPrimary = (each: unknown) => textAt(each, 'properties', 'isPrimary') === 'true';
+  return configurations.find(isPrimary) ?? configurations[0];
+}
+
+/** A public address is one address's alone; `none` takes it from whichever has it. */
+function withPolicy(
+  configuration: unknown,
+  isPrimary: boolean,
+  { acl, mirror, publicIp }: SetOptions,
+): unknown {
   if (!isObject(configuration)) return configuration;
+  const isMeant = isPrimary || publicIp === 'none';
   const properties = withReferences(objectAt(configuration, 'properties'), [
+    ['publicIPAddress', 'publicIPAddresses', isMeant ? publicIp : undefined],
     ['accessControlList', 'accessControlLists', acl],
     ['serviceInsertion', 'serviceInsertions', mirror],
   ]);

@@ -34,6 +34,7 @@ import {
   OPERATION_RETRY_AFTER_SEC,
 } from './limits.ts';
 import type { NorthboundMetrics } from './metrics.ts';
+import { observedPeers } from './observed-peers.ts';
 import { type ReadOnlyRoutes, readOnlyRoute } from './read-only-routes.ts';
 import {
   type ApiPath,
@@ -130,7 +131,7 @@ export class Api {
     }
   }
 
-  #get(path: ResourcePath): ApiReply {
+  async #get(path: ResourcePath): Promise<ApiReply> {
     const { desired, realised } = this.#parts.view;
     const settled = realised.compiledRevision;
     const treeKey = treeKeyOf(path.ref);
@@ -138,13 +139,16 @@ export class Api {
       desired.byRef(path.ref) ?? this.#parts.live.deleting(treeKey, path.key, settled);
     if (resource === undefined) throw notFound(path.ref);
     const etag = resource.body['etag'];
-    return jsonReply(200, this.#view(resource), typeof etag === 'string' ? { ETag: etag } : {});
+    const peers = await observedPeers(this.#parts.weft.explained, path.type.key, path.ref);
+    const view = this.#view(resource, { ...this.#parts.view, peers });
+    return jsonReply(200, view, typeof etag === 'string' ? { ETag: etag } : {});
   }
 
   /** In slices, so that nobody waits behind a long list; each resource is shown as it was when the list was begun. */
   async #list(path: CollectionPath): Promise<ApiReply> {
     const { clock } = this.#parts;
-    const view = { ...this.#parts.view };
+    const peers = await observedPeers(this.#parts.weft.explained, path.type.key, path.parentRef);
+    const view = { ...this.#parts.view, peers };
     const resources = membersOf(view.desired, path);
     const texts: string[] = [];
     for (const [index, resource] of resources.entries()) {

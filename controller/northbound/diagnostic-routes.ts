@@ -24,26 +24,10 @@ import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
 import { methodRefused } from './api-exchange.ts';
+import type { Call, DiagnosticRoute } from './diagnostic-route.ts';
+import { EDGE_ROUTES } from './edge-routes.ts';
 import { fault, type NorthboundFault } from './fault.ts';
 import type { ApiPath } from './resource-path.ts';
-
-export interface DiagnosticRoute {
-  readonly method: 'GET' | 'POST';
-  /** Relative to `/networking/weft/v1/`; `{id}`: resourceId or instanceId of the resource. */
-  readonly path: string;
-  /** Its query, as documentation shows it. */
-  readonly query: string;
-  readonly summary: string;
-  readonly answer: (context: Explained, call: Call) => Promise<object>;
-}
-
-interface Call {
-  /** What stands for `{id}`. */
-  readonly id: string;
-  readonly query: URLSearchParams;
-  /** Parsed JSON of a POST. */
-  readonly body: unknown;
-}
 
 export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
   {
@@ -250,6 +234,7 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
       });
     },
   },
+  ...EDGE_ROUTES,
 ];
 
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -446,7 +431,10 @@ export function northboundFault({ code, message, target }: QuestionFault): North
   switch (code) {
     case 'SDN_HOST_PORT_UNKNOWN':
     case 'SDN_SWITCH_PORT_UNKNOWN':
+    case 'SDN_BGP_NOT_RUNNING':
       return fault('ReferencedResourceNotProvisioned', message, target);
+    case 'SDN_BGP_CONFIG':
+    case 'SDN_BGP_NEIGHBOUR_UNKNOWN':
     case 'SDN_QUESTION_INVALID':
       return fault('InvalidParameterValue', message, target);
     default:

@@ -14,6 +14,7 @@ import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import type { ErrorCode } from './error-codes.ts';
 import type { FaultDetail } from './fault.ts';
+import type { ObservedPeers } from './observed-peers.ts';
 
 export interface ResourceType {
   /** As MS-NCNBI spells it in paths: `virtualNetworks`. Children also appear under this name in the parent's properties. */
@@ -69,6 +70,8 @@ export interface ReadContext {
   readonly desired: DesiredState;
   readonly allocations: Allocations;
   readonly realised: RealisedState;
+  /** How BGP sessions are, where an answer shows them. */
+  readonly peers?: ObservedPeers | undefined;
 }
 
 export interface WriteContext extends ReadContext {

@@ -14,7 +14,7 @@ import { refKey } from '../model/resource-ref.ts';
 import { IdempotentReplies } from '../operations/idempotent-replies.ts';
 import { LiveOperations } from '../operations/live-operations.ts';
 import { OperationHistory } from '../operations/operation-history.ts';
-import type { AskTarget } from '../southbound/ask-target.ts';
+import type { AskEdge, AskTarget } from '../southbound/ask-target.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { WhatIf } from '../what-if/answer.ts';
 import { Api } from './api.ts';
@@ -36,6 +36,7 @@ export interface NorthboundOptions {
   readonly realised: RealisedState;
   /** Asks a host's switch what it does. */
   readonly ask: AskTarget;
+  readonly askEdge: AskEdge;
   readonly whatIf: WhatIf;
   /** Has a virtual subnet's egress count from zero. */
   readonly resetEgress: (subnetInstanceId: string) => Promise<void>;
@@ -78,7 +79,13 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
   planning.reload(feed.state);
   await createSingletons(writer, registry, feed);
   const installationId = await installationIdOf(store, rng);
-  const explained = { desired: feed.state, realised, ask: options.ask, rng };
+  const explained = {
+    desired: feed.state,
+    realised,
+    ask: options.ask,
+    askEdge: options.askEdge,
+    rng,
+  };
   const checks = new ConnectivityChecks({ explained, clock: options.clock });
   const api = new Api({
     view,

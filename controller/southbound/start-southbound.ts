@@ -19,7 +19,7 @@ import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
 import { type WhatIf, whatIf } from '../what-if/answer.ts';
-import { type AskTarget, askTarget } from './ask-target.ts';
+import { type AskEdge, type AskTarget, askEdge, askTarget } from './ask-target.ts';
 import { EGRESS_PREFIX, EgressMeters, METER_PREFIX } from './egress-meters.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
@@ -46,6 +46,7 @@ export interface Southbound {
   readonly realised: RealisedState;
   /** Asks a connected target (schema/southbound/diagnostics). */
   readonly ask: AskTarget;
+  readonly askEdge: AskEdge;
   /** Asks the compiler what would be. */
   readonly whatIf: WhatIf;
   /** Has a virtual subnet's egress count from zero; resolves when that is stored. */
@@ -103,6 +104,7 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
       await observed.settled();
     },
     ask: askTarget((key, method, question) => hub.ask(key, method, question)),
+    askEdge: askEdge((key, method, question) => hub.ask(key, method, question)),
     whatIf: whatIf(compiler, clock),
     port: server.port,
     ended,

@@ -147,6 +147,10 @@ export const BgpPeerSchema = Type.Object({
     }),
   ),
   connectionState: ReadOnly(Words(['Connected', 'Disconnected'])),
+  connectionFailure: ReadOnly(
+    Type.Object({ message: Type.String(), remedy: Type.String(), at: Type.String() }),
+    `why it is not connected, and what to do about it${OWN}`,
+  ),
   statistics: ReadOnly(BgpPeerStatisticsSchema),
   isGenerated: ReadOnly(Type.Boolean()),
   configurationState: ReadOnlyConfigurationState,

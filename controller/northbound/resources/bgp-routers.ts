@@ -17,7 +17,7 @@ import { addressFaults } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { BGP_NETWORKS_MAX, BGP_PEERS_MAX } from '../limits.ts';
 import { childrenIn, typed } from '../resource-node.ts';
-import type { Properties, ResourceNode, ResourceType } from '../resource-type.ts';
+import type { Properties, ReadContext, ResourceNode, ResourceType } from '../resource-type.ts';
 
 const bgpPeers: ResourceType = {
   collection: 'bgpPeers',
@@ -30,7 +30,7 @@ const bgpPeers: ResourceType = {
   ],
   normalise: normalisePeer,
   validate: validatePeer,
-  derive: () => ({ isGenerated: false }),
+  derive: derivePeer,
 };
 
 export const bgpRouters: ResourceType = {
@@ -160,6 +160,19 @@ function validatePeer(node: ResourceNode): readonly FaultDetail[] {
     faults.push(detail('InvalidParameterValue', message, 'isPassive'));
   }
   return [...faults, ...asFaults(peer), ...keyFaults(node), ...policyFaults(node, peer)];
+}
+
+function derivePeer({ instanceId }: Resource, { peers }: ReadContext): JsonObject {
+  const session = peers?.get(instanceId);
+  if (session === undefined) return { isGenerated: false };
+  const { state, failure, statistics } = session;
+  const isUp = state === 'Established';
+  return {
+    isGenerated: false,
+    connectionState: isUp ? 'Connected' : 'Disconnected',
+    statistics,
+    ...(!isUp && failure !== undefined && { connectionFailure: failure }),
+  };
 }
 
 type Peer = ReturnType<typeof typed<typeof BgpPeerSchema>>;

@@ -26,7 +26,7 @@ import type {
 import { parseTokenFile } from '../../../controller/northbound/authentication.ts';
 import { createHttpServer } from '../../../controller/northbound/http-server.ts';
 import { startNorthbound } from '../../../controller/northbound/start-northbound.ts';
-import type { AskTarget } from '../../../controller/southbound/ask-target.ts';
+import type { AskEdge, AskTarget } from '../../../controller/southbound/ask-target.ts';
 import { QuestionFault } from '../../../controller/southbound/questions.ts';
 import { openLevelStore } from '../../../controller/store/level-store.ts';
 import { MemoryStore } from '../../../controller/store/memory-store.ts';
@@ -99,6 +99,8 @@ export interface ControllerOptions {
   readonly connections?: number;
   /** Answers questions to hosts; none are there by default. */
   readonly ask?: AskTarget;
+  /** Answers questions to edge routers; none are there by default. */
+  readonly askEdge?: AskEdge;
   /** An existing store directory, to start again on. */
   readonly directory?: string;
 }
@@ -121,7 +123,8 @@ export async function startController(
   const northbound = await startNorthbound({
     ...options,
     ...{ store, feed, realised, metrics, clock: systemClock, rng: systemRng, log: silentLogger },
-    ask: options.ask ?? ((host) => Promise.reject(new QuestionFault(host, 'SDN_TARGET_AWAY', ''))),
+    ask: options.ask ?? away,
+    askEdge: options.askEdge ?? away,
     whatIf: compiledFresh(feed, realised),
     async resetEgress(subnetInstanceId) {
       realised.egress.set(subnetInstanceId, { billedBytes: 0, unbilledBytes: 0 });
@@ -164,6 +167,8 @@ export async function startController(
   });
   return { client, store, realised, as, anonymous: () => clientOf({}), port, credentials };
 }
+
+const away = (target: string) => Promise.reject(new QuestionFault(target, 'SDN_TARGET_AWAY', ''));
 
 async function openStore(options: ControllerOptions, directory: string): Promise<Store> {
   if (options.store !== 'level') return new MemoryStore(systemClock);

@@ -1,0 +1,80 @@
+/**
+ * Questions about edge routers, under `/networking/weft/v1/edgeRouters/{id}/`: each is put to the edge itself and answered from what it decides by.
+ * Part of DIAGNOSTIC_ROUTES.
+ */
+import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/bgp.ts';
+import type { Explained } from '../diagnostics/hosts.ts';
+import type { DiagnosticRoute } from './diagnostic-route.ts';
+import { fault } from './fault.ts';
+
+export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/bgpPeers',
+    query: '',
+    summary:
+      'BGP sessions of an edge router: state, what was exchanged, and why one is not up with what to do about it',
+    answer: async (context, { id }) => context.askEdge(edgeAt(context, id), 'bgpPeers', {}),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/bgpRoutes',
+    query: '?limit=',
+    summary: 'routes that its BGP router uses, the best of each prefix',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'bgpRoutes', { limit: limitOf(query) }),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/bgpReceived',
+    query: '?peer=&limit=',
+    summary:
+      'what a peer, by its address, has announced: accepted or refused, and which is the best',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'bgpReceived', {
+        address: required(query, 'peer'),
+        limit: limitOf(query),
+      }),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/bgpAdvertised',
+    query: '?peer=&limit=',
+    summary: 'what a peer, by its address, has been told',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'bgpAdvertised', {
+        address: required(query, 'peer'),
+        limit: limitOf(query),
+      }),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/bgpTrace',
+    query: '?prefix=',
+    summary:
+      'why each path to a prefix is or is not accepted and best, and each peer is or is not told of it: every policy rule that is asked',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'bgpTrace', { prefix: required(query, 'prefix') }),
+  },
+];
+
+function edgeAt({ desired }: Explained, id: string): string {
+  const byId = desired.byInstanceId(id);
+  const edge = byId?.type === 'edgerouters' ? byId : desired.byRef(`/edgeRouters/${id}`);
+  if (edge === undefined) throw fault('NotFound', `there is no edge router '${id}'`, id);
+  return edge.resourceId;
+}
+
+function required(query: URLSearchParams, name: string): string {
+  const text = query.get(name) ?? '';
+  if (text !== '') return text;
+  throw fault('InvalidParameterValue', `name a ${name}`, name);
+}
+
+function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit') ?? '100';
+  const limit = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= BGP_ROUTES_PAGE_MAX) return limit;
+  const message = `'${text}' is no whole number from 1 to ${BGP_ROUTES_PAGE_MAX}`;
+  throw fault('InvalidParameterValue', message, 'limit');
+}
