@@ -34,7 +34,9 @@ export async function traceAcrossHosts(
     const { frame, ...answer } = told;
     hops.push({ host, ...answer });
     const { verdict } = told;
-    if (verdict.kind !== 'tunnel' || frame === undefined) return { hops, verdict };
+    // What becomes of it at an edge router is the edge's to tell.
+    const isAway = verdict.kind !== 'tunnel' || verdict.edge !== undefined;
+    if (isAway || frame === undefined) return { hops, verdict };
     const next = serverAt(context.desired, verdict.to);
     if (next === undefined) {
       return { hops, verdict: unknown(`no server has the provider address ${verdict.to}`) };

@@ -365,11 +365,14 @@ class Walk {
       const verdict: TraceVerdict = { kind: 'deliver', portId, resourceRef: this.#nameOf(port) };
       return { drop: Drop.None, verdict, leaves };
     }
+    const to = tables.peers.addressOf(transpositions.peer(id));
+    const edge = to === undefined ? undefined : tables.internet.edgeAt(to);
     const verdict: TraceVerdict = {
       kind: 'tunnel',
       from: formatIpWords(defined(tables.providerAddress, 'an address of a host with tunnels')),
       to: this.#names.peer(transpositions.peer(id)),
       vni: transpositions.vni(id),
+      ...(edge !== undefined && { edge: edge.resourceRef }),
     };
     return { drop: Drop.None, verdict, leaves };
   }

@@ -31,9 +31,9 @@ export const vnet: LayerDefinition = {
   outbound:
     'Next hop is mapped: destination MAC becomes its owner’s; local port, or VXLAN with the destination subnet’s VNI to its host. Between ' +
     'subnets, and to an appliance: source MAC becomes the virtual router’s, TTL minus one. No mapping, or an appliance here that does ' +
-    'not forward for others: dropped.',
+    'not forward for others: dropped. To the Internet: the edge router’s MAC, VXLAN to it with the sender’s own VNI.',
   inbound: '',
-  drops: [Drop.NoMapping, Drop.ApplianceUnreachable, Drop.PortDetached],
+  drops: [Drop.NoMapping, Drop.ApplianceUnreachable, Drop.PortDetached, Drop.InternetUnavailable],
   build: (port) => ({
     name: vnet.name,
     isStateful: false,

@@ -35,6 +35,26 @@ const OVERHEAD_IPV6 = 40 + 8 + 8 + 14;
 /** Smallest MTU every IPv4 host must take (RFC 791). */
 const INNER_MTU_MIN = 576;
 
+/** Provider address and MAC of each edge router. */
+export function edges(settings: HostSettings): readonly EdgeShape[] | string {
+  const parsed: EdgeShape[] = [];
+  for (const { providerAddress, mac, resourceRef } of settings.edges) {
+    const words = ipWordsFromBytes(providerAddress);
+    if (words === undefined || providerAddress.length !== settings.providerAddress.length) {
+      return `the provider address of edge router ${resourceRef} is malformed`;
+    }
+    parsed.push({ providerAddress, words, mac, resourceRef });
+  }
+  return parsed;
+}
+
+export interface EdgeShape {
+  readonly providerAddress: Uint8Array;
+  readonly words: IpWords;
+  readonly mac: number;
+  readonly resourceRef: string;
+}
+
 export function hostState(settings: HostSettings): HostState | string {
   const { providerAddress, vxlanPort, providerMtu } = settings;
   if (ipWordsFromBytes(providerAddress) === undefined) return 'provider address is malformed';

@@ -4,24 +4,31 @@
  *
  * Plausible is a source that is mapped in the subnet's own network, or in one that is peered with it and has access; one whose packets the
  * subnet's routes would send to an appliance, which is where they come from then; any, if a peering
- * allows forwarded traffic, or if the receiver forwards for others itself. Called by realiser.
+ * allows forwarded traffic, or if the receiver forwards for others itself. An edge router brings what comes from outside: any source that is
+ * not of the network's own address space, or of a peered one's. Called by realiser.
  */
+import { type IpPrefixWords, type IpWords, prefixHasWords } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import type { Group } from '../engine/group.ts';
 import type { Packet } from '../engine/packet.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { Internet } from '../layers/internet.ts';
 import type { Network, Subnet } from './network-state.ts';
 
 export function plausibleSources(
   subnet: Subnet,
   networkAt: (id: string) => Network | undefined,
+  internet: Pick<Internet, 'isEdge'>,
 ): Group {
   const { network } = subnet;
   return {
     name: 'sources',
     find(packet) {
       const { key } = packet;
+      if (internet.isEdge(packet.outerSource)) {
+        return isInside(network, key) ? IMPLAUSIBLE : FROM_INTERNET;
+      }
       const mapping = mappingOf(network, key);
       if (mapping !== undefined) return whileMapped('mapped in the network', mapping);
       if (subnet.destinations.isForwarded(packet)) return TO_APPLIANCE;
@@ -30,8 +37,16 @@ export function plausibleSources(
       }
       return peerRule(network, packet, networkAt) ?? IMPLAUSIBLE;
     },
-    rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, IMPLAUSIBLE],
+    rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, FROM_INTERNET, IMPLAUSIBLE],
   };
+}
+
+/** Is the source of the network's own address space, or of a peered one? */
+function isInside({ prefixes, peerings }: Network, key: FlowKey): boolean {
+  const source: IpWords = [key.src0, key.src1, key.src2, key.src3];
+  const has = (space: readonly IpPrefixWords[]) =>
+    space.some((prefix) => prefixHasWords(prefix, source));
+  return has(prefixes) || peerings.some((peering) => has(peering.prefixes));
 }
 
 function peerRule(
@@ -66,4 +81,5 @@ function rule(id: string, action: Rule['action']): Rule {
 const TO_APPLIANCE = rule('to a port that forwards for others', ALLOW);
 const FROM_APPLIANCE = rule('routed to an appliance', ALLOW);
 const FORWARDED = rule('a peering allows forwarded traffic', ALLOW);
+const FROM_INTERNET = rule('from the Internet by an edge router', ALLOW);
 const IMPLAUSIBLE = rule('implausible source', deny(Drop.InnerSourceImplausible));

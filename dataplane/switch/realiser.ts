@@ -20,6 +20,7 @@ import type {
 } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
+import { type Edge, Internet } from '../layers/internet.ts';
 import { meterGroup } from '../layers/metering.ts';
 import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
@@ -81,7 +82,10 @@ export class Realiser {
   readonly #subnetByVni = new Map<number, Subnet>();
   readonly #mappings = new Map<string, MappingState>();
   readonly #lists: AccessLists;
-  readonly #routing = new Routing();
+  /** The way out. */
+  readonly internet: Internet = new Internet();
+  readonly #routing = new Routing(this.internet);
+  #edges: readonly parse.EdgeShape[] = [];
   readonly #networkAt = (id: string): Network | undefined => this.#networks.get(id);
   #networksEver = 0;
 
@@ -108,10 +112,32 @@ export class Realiser {
     // The flow log learns of a flow when it is decided, so one that is open already is decided anew.
     if (hadMetering !== host.hasMetering || hadFlowLog !== host.hasFlowLog) this.#touchAllPorts();
     this.#parts.peers.setUdpPort(host.vxlanPort);
+    const edges = this.#setEdges(settings, host.innerMtu);
     // What is local, and what fits a tunnel, may have changed for every address.
     for (const key of this.#mappings.keys()) this.#parts.touch(key);
     for (const id of this.mirrors.ids()) this.#parts.touch(`mirror/${id}`);
-    return undefined;
+    return edges;
+  }
+
+  /** The new ones are taken before the old ones are given back: one that stays keeps its number. */
+  #setEdges(settings: HostSettings, mtu: number): Reason {
+    const shapes = parse.edges(settings);
+    if (typeof shapes === 'string') return shapes;
+    const { peers } = this.#parts;
+    const taken: Edge[] = [];
+    for (const { providerAddress, words, mac, resourceRef } of shapes) {
+      const peer = peers.acquire(providerAddress);
+      if (peer === undefined) break;
+      taken.push({ address: words, mac, peer, resourceRef, mtu });
+    }
+    for (const { providerAddress } of this.#edges) peers.release(providerAddress);
+    this.#edges = shapes.slice(0, taken.length);
+    this.internet.set(taken);
+    for (const subnet of this.#subnets.values()) this.#routing.rebuild(subnet, this.#networkAt);
+    for (const network of this.#networks.values()) {
+      for (const { cell } of network.ports) this.#parts.epochs.bump(cell);
+    }
+    return taken.length < shapes.length ? 'the switch has no room for another host' : undefined;
   }
 
   setNetwork(settings: VirtualNetwork): Reason {
@@ -199,7 +225,7 @@ export class Realiser {
     this.#subnetByVni.set(subnet.vni, subnet);
     network.subnets.add(subnet);
     this.#parts.destinations.set(subnet.vni, subnet.destinations);
-    this.#parts.sources.set(subnet.vni, plausibleSources(subnet, this.#networkAt));
+    this.#parts.sources.set(subnet.vni, plausibleSources(subnet, this.#networkAt, this.internet));
     return undefined;
   }
 

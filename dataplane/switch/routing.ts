@@ -12,6 +12,7 @@ import { addressSet } from '../engine/address-set.ts';
 import { type Group, orderedGroup, type PrefixGroup } from '../engine/group.ts';
 import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
 import { pendingRule } from '../layers/acl.ts';
+import { INTERNET_DOMAIN, type Internet } from '../layers/internet.ts';
 import {
   type EffectiveRoute,
   effectiveRoutes,
@@ -32,6 +33,11 @@ const PENDING: Group = orderedGroup('routes', [], pendingRule('route table has n
 
 export class Routing {
   readonly #tables = new Map<string, readonly parse.UserRoute[]>();
+  readonly #internet: Internet;
+
+  constructor(internet: Internet) {
+    this.#internet = internet;
+  }
 
   /** Reason why not; undefined: subnets that have it are to be rebuilt. */
   setTable(settings: RouteTable): string | undefined {
@@ -53,8 +59,12 @@ export class Routing {
       subnet.routes.suspend(`route table ${routeTableId} has not arrived`);
       return;
     }
-    const user = table.map((own) => ({ ...own, action: userAction(own, network, networkAt) }));
-    subnet.routes.replace([...user, ...systemRoutes(network, networkAt)]);
+    const internet = this.#internet.isAvailable ? TO_INTERNET : NO_INTERNET;
+    const user = table.map((own) => ({
+      ...own,
+      action: userAction(own, network, networkAt, internet),
+    }));
+    subnet.routes.replace([...user, ...systemRoutes(network, networkAt, internet)]);
   }
 
   /** Brings the mappings that the network's ports may reach, and the conditions of its peerings, up to date. */
@@ -63,6 +73,7 @@ export class Routing {
     domains.clear();
     peeringGroups.clear();
     domains.set(OWN_DOMAIN, network.groups.mappings);
+    domains.set(INTERNET_DOMAIN, this.#internet);
     const space = addressSet(network.prefixes, 'own address space');
     for (const peering of network.peerings) {
       const remote = networkAt(peering.remoteId);
@@ -73,9 +84,14 @@ export class Routing {
   }
 }
 
+/** Into a tunnel to an edge router. */
+const TO_INTERNET: Action = { kind: 'allow', steering: { domain: INTERNET_DOMAIN } };
+const NO_INTERNET: Action = deny(Drop.InternetUnavailable);
+
 function systemRoutes(
   network: Network,
   networkAt: (id: string) => Network | undefined,
+  internet: Action,
 ): readonly Route[] {
   const { resourceRef } = network;
   const route = (
@@ -99,7 +115,7 @@ function systemRoutes(
         return route('VNetPeering', prefix, steerTo(remote), peering.resourceRef);
       }),
     ),
-    ...EVERYTHING.map((prefix) => route('Internet', prefix, deny(Drop.InternetUnavailable))),
+    ...EVERYTHING.map((prefix) => route('Internet', prefix, internet)),
   ];
 }
 
@@ -113,6 +129,7 @@ function userAction(
   route: parse.UserRoute,
   network: Network,
   networkAt: (id: string) => Network | undefined,
+  internet: Action,
 ): Action {
   switch (route.nextHopType) {
     case 'VnetLocal':
@@ -120,7 +137,7 @@ function userAction(
     case 'VirtualAppliance':
       return applianceAction(route.nextHop, network, networkAt);
     case 'Internet':
-      return deny(Drop.InternetUnavailable);
+      return internet;
     case 'VirtualNetworkGateway':
       return deny(Drop.GatewayUnavailable);
     case 'None':

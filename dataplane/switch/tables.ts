@@ -12,6 +12,7 @@ import type { Resource, ResourceError } from '../../schema/southbound/messages.t
 import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
+import type { Internet } from '../layers/internet.ts';
 import { uplinkPipeline } from '../layers/order.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
@@ -91,6 +92,11 @@ export class SwitchTables {
   /** This host's own provider address; undefined until goal state has named it. */
   get providerAddress(): IpWords | undefined {
     return this.#realiser.providerAddress;
+  }
+
+  /** The way to the Internet. */
+  get internet(): Internet {
+    return this.#realiser.internet;
   }
 
   /** Mirrors, and where their copies go. */

@@ -129,6 +129,8 @@ export const TraceVerdict = Type.Union([
     from: Type.String(),
     to: Type.String(),
     vni: Type.Integer(),
+    /** resourceRef of the edge router at the far end: to the Internet. Absent: to another host. */
+    edge: Type.Optional(Type.String()),
   }),
   Type.Object({ kind: Type.Literal('answer'), service: Type.String() }),
   Type.Object({
