@@ -1,4 +1,5 @@
 /** Named maxima of the controller's questions about the network (docs/limits.md). */
+import { type Millis, seconds } from '../../base/units.ts';
 
 /** Hosts that one trace is followed through: a sender, a receiver, and appliances between them. */
 export const TRACE_HOPS_MAX = 16;
@@ -10,3 +11,5 @@ export const PROBE_ID_TRIES_MAX = 4;
 export const CONNECTIVITY_CHECKS_RUNNING_MAX = 32;
 /** Connectivity checks whose results can be read: the oldest are forgotten. */
 export const CONNECTIVITY_CHECKS_KEPT_MAX = 1000;
+/** A network interface is read without its counters when its host has not told them by then. */
+export const INTERFACE_COUNTERS_WAIT: Millis = seconds(1);

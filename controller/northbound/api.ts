@@ -14,6 +14,7 @@ import { millis } from '../../base/units.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import { treeKeyOf } from '../model/resource-ref.ts';
 import type { LiveOperations } from '../operations/live-operations.ts';
+import type { AskTarget } from '../southbound/ask-target.ts';
 import type { JsonObject } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import {
@@ -61,6 +62,8 @@ export interface ApiParts {
   readonly egressReset: EgressReset;
   readonly weft: WeftRoutes;
   readonly checks: ConnectivityChecks;
+  /** Asks a host's switch what it does. */
+  readonly ask: AskTarget;
   readonly metrics: NorthboundMetrics;
   readonly clock: Clock;
   readonly rng: Rng;
@@ -106,7 +109,7 @@ export class Api {
     const target = resolvePath(this.#parts.view.registry, path.segments);
     switch (request.method) {
       case 'GET':
-        return target.kind === 'collection' ? this.#list(target) : this.#get(target);
+        return target.kind === 'collection' ? this.#list(target) : this.#get(path, target);
       case 'PUT':
       case 'DELETE':
         if (target.kind === 'collection') throw methodRefused(request.method, 'GET');
@@ -131,17 +134,20 @@ export class Api {
     }
   }
 
-  async #get(path: ResourcePath): Promise<ApiReply> {
+  async #get({ version }: ApiPath, path: ResourcePath): Promise<ApiReply> {
+    const { live, ask, clock, weft } = this.#parts;
     const { desired, realised } = this.#parts.view;
     const settled = realised.compiledRevision;
     const treeKey = treeKeyOf(path.ref);
-    const resource =
-      desired.byRef(path.ref) ?? this.#parts.live.deleting(treeKey, path.key, settled);
+    const resource = desired.byRef(path.ref) ?? live.deleting(treeKey, path.key, settled);
     if (resource === undefined) throw notFound(path.ref);
+    const peers = await observedPeers(weft.explained, path.type.key, path.ref);
+    const view = { ...this.#parts.view, peers };
+    const shown = this.#view(resource, view);
+    const observed = await path.type.type.observe?.(resource, { ...view, ask, clock, version });
+    const body = observed === undefined ? shown : withProperties(shown, observed);
     const etag = resource.body['etag'];
-    const peers = await observedPeers(this.#parts.weft.explained, path.type.key, path.ref);
-    const view = this.#view(resource, { ...this.#parts.view, peers });
-    return jsonReply(200, view, typeof etag === 'string' ? { ETag: etag } : {});
+    return jsonReply(200, body, typeof etag === 'string' ? { ETag: etag } : {});
   }
 
   /** In slices, so that nobody waits behind a long list; each resource is shown as it was when the list was begun. */
@@ -205,6 +211,12 @@ export class Api {
 }
 
 const RESOURCE_METHODS = 'GET, PUT, DELETE';
+
+function withProperties(shown: JsonObject, more: JsonObject): JsonObject {
+  const { properties } = shown;
+  const own = typeof properties === 'object' && !Array.isArray(properties) ? properties : {};
+  return { ...shown, properties: { ...own, ...more } };
+}
 
 function membersOf(desired: DesiredState, { type, parentRef }: CollectionPath): Resource[] {
   if (parentRef === '') {

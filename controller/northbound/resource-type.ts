@@ -8,9 +8,11 @@
  * `allocate`. They see the tree as it will be; they may not await and may not touch anything but their node.
  */
 import type { TObject } from 'typebox';
+import type { Clock } from '../../base/clock.ts';
 import type { AllocationDraft, Allocations } from '../allocation/allocations.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { RealisedState } from '../model/realised-state.ts';
+import type { AskTarget } from '../southbound/ask-target.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import type { ErrorCode } from './error-codes.ts';
 import type { FaultDetail } from './fault.ts';
@@ -40,6 +42,11 @@ export interface ResourceType {
   guardRemoval?(node: ResourceNode, context: WriteContext): FaultDetail | undefined;
   /** Read-only properties beside back-references, computed for every answer. */
   derive?(resource: Resource, context: ReadContext): JsonObject;
+  /**
+   * Read-only properties that only a host knows, asked where a client reads this one resource; a collection is shown without, so that a
+   * long list asks nobody. Bounded in time, and never rejects: what cannot be had is left out.
+   */
+  observe?(resource: Resource, context: ObserveContext): Promise<JsonObject>;
 }
 
 export type Properties = Record<string, JsonValue>;
@@ -72,6 +79,13 @@ export interface ReadContext {
   readonly realised: RealisedState;
   /** How BGP sessions are, where an answer shows them. */
   readonly peers?: ObservedPeers | undefined;
+}
+
+export interface ObserveContext extends ReadContext {
+  readonly ask: AskTarget;
+  readonly clock: Clock;
+  /** Of the interface, as in the request: `v1`. */
+  readonly version: string;
 }
 
 export interface WriteContext extends ReadContext {

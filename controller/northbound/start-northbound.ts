@@ -93,6 +93,7 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
     live,
     readOnly: { view, history, checks, installationId, version: options.version },
     checks,
+    ask: options.ask,
     egressReset: { desired: feed.state, store, rng, reset: options.resetEgress },
     weft: {
       store,

@@ -3,7 +3,8 @@
  * Per port: packets and bytes received by the switch from it and sent to it, frames dropped per Drop code, and its flows. Doubles: exact to 2^53,
  * one writer, torn reads impossible on 64-bit machines.
  *
- * rx and tx are the switch's view, as on any switch: rx is what the port's owner sent (outbound), tx what was delivered to it.
+ * rx and tx are the switch's view, as on any switch: rx is what the port's owner sent (outbound), tx what was delivered to it. Drops on
+ * the way to the owner are counted twice: among all, and by themselves.
  */
 import { DROP_COUNT, DROP_NAMES, type Drop } from '../../packet/drop.ts';
 import { FLOW_COUNTS, FlowStatistics } from '../engine/flow-statistics.ts';
@@ -16,7 +17,8 @@ const TX_PACKETS = 2;
 const TX_BYTES = 3;
 const EGRESS = 4;
 const DROPS = 8;
-const STRIDE = DROPS + DROP_COUNT;
+const TX_DROPS = DROPS + DROP_COUNT;
+const STRIDE = TX_DROPS + DROP_COUNT;
 /** After those of all ports: their flows. */
 const FLOWS_AT = PORTS_MAX * STRIDE;
 const LENGTH = FLOWS_AT + PORTS_MAX * FLOW_COUNTS;
@@ -56,9 +58,20 @@ export class Counters {
     this.#add(port * STRIDE + DROPS + drop, 1);
   }
 
+  /** On the way to the port's owner. */
+  droppedToOwner(port: number, drop: Drop): void {
+    this.dropped(port, drop);
+    this.#add(port * STRIDE + TX_DROPS + drop, 1);
+  }
+
   /** Sets a counter that somebody else keeps, such as frames lost in a device's queue. */
   setDropped(port: number, drop: Drop, count: number): void {
     this.#values[port * STRIDE + DROPS + drop] = count;
+  }
+
+  setDroppedToOwner(port: number, drop: Drop, count: number): void {
+    this.setDropped(port, drop, count);
+    this.#values[port * STRIDE + TX_DROPS + drop] = count;
   }
 
   /** Starts a port's counters at zero: its number has gone to another port. */
@@ -74,11 +87,14 @@ export class Counters {
   read(port: number): PortCounters {
     const at = port * STRIDE;
     const value = (offset: number) => this.#values[at + offset] ?? 0;
-    const drops: Record<string, number> = {};
-    for (let code = 0; code < DROP_COUNT; code += 1) {
-      const count = value(DROPS + code);
-      if (count > 0) drops[DROP_NAMES[code] ?? `${code}`] = count;
-    }
+    const byReason = (offset: number) => {
+      const counts: Record<string, number> = {};
+      for (let code = 0; code < DROP_COUNT; code += 1) {
+        const count = value(offset + code);
+        if (count > 0) counts[DROP_NAMES[code] ?? `${code}`] = count;
+      }
+      return counts;
+    };
     const egress = {
       billedPackets: value(EGRESS),
       billedBytes: value(EGRESS + 1),
@@ -91,7 +107,8 @@ export class Counters {
       rxBytes: value(RX_BYTES),
       txPackets: value(TX_PACKETS),
       txBytes: value(TX_BYTES),
-      drops,
+      drops: byReason(DROPS),
+      txDrops: byReason(TX_DROPS),
       flows: this.flows.read(port),
       ...(isMetered && { egress }),
     };

@@ -228,10 +228,17 @@ export class Forwarder {
       this.#probes.came(port, isTunnelled, Math.min(frame.at + outer, frame.end), frame.end);
     }
     const drop = this.#from(port, rx);
-    if (drop !== Drop.None) this.#counters.dropped(this.#refusing, drop);
+    if (drop !== Drop.None) this.#countDrop(port, drop);
     if (this.#probes.isActive) this.#probes.ended(drop);
     if (this.#captures.isActive) this.#captures.finish(drop);
     return drop;
+  }
+
+  /** At the port whose layers have refused the frame: its sender's, or the one that it was for. */
+  #countDrop(port: number, drop: Drop): void {
+    const refusing = this.#refusing;
+    if (refusing === port) this.#counters.dropped(port, drop);
+    else this.#counters.droppedToOwner(refusing, drop);
   }
 
   #from(port: number, rx: number): Drop {

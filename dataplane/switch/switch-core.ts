@@ -255,10 +255,14 @@ export class SwitchCore {
   collectLosses(): void {
     for (const [port, device] of this.#devices) {
       const [queueFull, failed, offloadInvalid] = this.#io.transmitDrops(device);
-      this.counters.setDropped(port, Drop.TransmitQueueFull, queueFull);
-      this.counters.setDropped(port, Drop.TransmitFailed, failed + offloadInvalid);
+      this.counters.setDroppedToOwner(port, Drop.TransmitQueueFull, queueFull);
+      this.counters.setDroppedToOwner(port, Drop.TransmitFailed, failed + offloadInvalid);
       this.counters.setDropped(port, Drop.ReceiveQueueFull, this.#io.receiveDrops(device));
-      this.counters.setDropped(port, Drop.InboundRateExceeded, this.#io.shapingDrops(device));
+      this.counters.setDroppedToOwner(
+        port,
+        Drop.InboundRateExceeded,
+        this.#io.shapingDrops(device),
+      );
     }
   }
 

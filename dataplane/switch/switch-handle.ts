@@ -45,6 +45,8 @@ export interface PortCounters {
   readonly egress?: EgressCounters;
   /** By reason name (packet/drop.ts); reasons that never occurred are absent. */
   readonly drops: Readonly<Record<string, number>>;
+  /** Of these, what was on its way to the port's owner. */
+  readonly txDrops: Readonly<Record<string, number>>;
   readonly flows: FlowCounts;
 }
 

@@ -8,6 +8,7 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
+import { CounterSchema } from './counters.ts';
 import { BackReferences, IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
 import { BANDWIDTH_MBPS_MAX } from './virtual-switch-manager.ts';
 
@@ -73,7 +74,10 @@ export const NetworkInterfaceSchema = Type.Object({
   securityTags: Type.Optional(Type.Array(Reference(['securityTags']))),
   server: ReadOnly(Reference(['servers']), 'the host it is attached to'),
   serviceInsertionElements: BackReferences,
-  counters: ReadOnly(Type.Array(Type.Unknown())),
+  counters: ReadOnly(
+    Type.Array(CounterSchema),
+    'packets and drops, in and out as the VM sees them, since it was attached; from v2 on, where one interface is read and its host answers',
+  ),
   configurationState: ReadOnlyConfigurationState,
 });
 

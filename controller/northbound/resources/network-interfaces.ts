@@ -8,6 +8,7 @@ import {
   NetworkInterfaceSchema,
 } from '../../../schema/northbound/network-interfaces.ts';
 import { MAC_SPACE } from '../../allocation/claims.ts';
+import { interfaceCounters } from '../../diagnostics/interface-counters.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import type { JsonObject } from '../../store/store.ts';
 import { addressFaults } from '../address-rules.ts';
@@ -16,6 +17,7 @@ import { DNS_SERVERS_MAX, IP_CONFIGURATIONS_MAX } from '../limits.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type {
   AllocateContext,
+  ObserveContext,
   Properties,
   ReadContext,
   ResourceNode,
@@ -55,6 +57,7 @@ export const networkInterfaces: ResourceType = {
   validate,
   allocate: allocateMac,
   derive,
+  observe,
 };
 
 function normalise(properties: Properties): Properties {
@@ -182,4 +185,12 @@ function takeStaticMac(node: ResourceNode, context: AllocateContext): readonly F
 function derive({ instanceId }: Resource, { realised }: ReadContext): JsonObject {
   const server = realised.serverOf(instanceId);
   return server === undefined ? {} : { server: { resourceRef: `/servers/${server}` } };
+}
+
+/** `counters` came with v2 of the interface. */
+async function observe({ instanceId }: Resource, context: ObserveContext): Promise<JsonObject> {
+  if (context.version === 'v1') return {};
+  const host = context.realised.serverOf(instanceId);
+  const counters = await interfaceCounters(context, host, instanceId);
+  return counters === undefined ? {} : { counters: counters.map((counter) => ({ ...counter })) };
 }

@@ -17,6 +17,8 @@ const counters = {
   txBytes: Type.Number(),
   /** By reason (docs/errors.md); reasons that never occurred are absent. */
   drops: Type.Record(Type.String(), Type.Number()),
+  /** Of these, what was on its way to the port's owner. */
+  txDrops: Type.Record(Type.String(), Type.Number()),
 };
 
 export const PortCounters = Type.Object({

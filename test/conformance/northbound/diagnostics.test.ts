@@ -13,7 +13,7 @@ import {
 } from './controller-fixture.ts';
 
 const WEFT = '/networking/weft/v1';
-const NO_TRAFFIC = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {} };
+const NO_TRAFFIC = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {}, txDrops: {} };
 
 /** Controllers ask hosts by name; these hosts answer from a table of ports each has. */
 function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown[]): AskTarget {

@@ -100,7 +100,8 @@ test('methods that a host does not know, and questions of another shape, are ref
 const none = () => Promise.reject(new Error('no switch'));
 const NO_CAPTURES = { start: none, read: none, stop: none, list: none };
 const NO_LOSSES = { queueFull: 0, unfollowed: 0, unwritten: 0, hoursRemoved: 0 };
-const UPLINK = { name: 'up0', rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {} };
+const NO_TRAFFIC = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: {}, txDrops: {} };
+const UPLINK = { name: 'up0', ...NO_TRAFFIC };
 
 test('an answer that is not what the method promises is a fault, not a value', async (t) => {
   const { part, host } = await connected(t);

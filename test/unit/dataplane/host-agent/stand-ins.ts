@@ -31,6 +31,7 @@ export const NO_COUNTERS: PortCounters = {
   txPackets: 2,
   txBytes: 120,
   drops: { SpoofedMac: 3 },
+  txDrops: {},
   flows: { current: 2, halfOpen: 1, created: 5, expired: 2, evicted: 1, refused: 0 },
 };
 

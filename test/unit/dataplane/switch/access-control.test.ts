@@ -65,6 +65,15 @@ test('a rule denies what it matches, and the drop names it', (t) => {
   t.true(sends(net, VM, OTHER, tcpFrame(to, { srcPort: 9, dstPort: 23, flags: Flag.SYN })));
   t.true(udpReaches(net, VM, OTHER, { src: 9, dst: 22 }), 'another protocol');
   t.deepEqual(net.counters(portId(BLUE, OTHER)).drops, { AclDenied: 1 }, 'at who refuses it');
+  t.deepEqual(net.counters(portId(BLUE, OTHER)).txDrops, { AclDenied: 1 }, 'on its way there');
+  const back = tcpFrame(between(BLUE, OTHER, '10.0.0.77'), {
+    srcPort: 9,
+    dstPort: 1,
+    flags: Flag.SYN,
+  });
+  t.false(sends(net, OTHER, VM, back));
+  t.deepEqual(net.counters(portId(BLUE, OTHER)).drops, { AclDenied: 1, NoMapping: 1 });
+  t.deepEqual(net.counters(portId(BLUE, OTHER)).txDrops, { AclDenied: 1 }, 'what it sends is not');
   t.deepEqual(net.counters(portId(BLUE, VM)).drops, {});
 });
 

@@ -271,6 +271,7 @@ test('packets and bytes are counted at the port they come from and the port they
     txPackets: 0,
     txBytes: 0,
     drops: {},
+    txDrops: {},
     flows: { current: 1, halfOpen: 1, created: 1, expired: 0, evicted: 0, refused: 0 },
   });
   t.is(net.counters(portId(BLUE, '10.0.0.5')).txPackets, 3);
