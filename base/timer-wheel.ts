@@ -4,7 +4,7 @@
  * typed arrays: schedule, cancel and advance allocate nothing and call nothing back.
  *
  * Four levels of 64 slots. A timer due within 64 ticks lies in the slot of its tick; further ones lie in coarser slots and move down
- * when time reaches them. What a tick is (a second, a millisecond) is the caller's business. Called by dataplane/engine/flow-aging.
+ * when time reaches them. What a tick is (a second, a millisecond) is the caller's business. Called by dataplane/engine/flow-pairs and bgp/edge/nat44.
  */
 import { assert } from './assert.ts';
 

@@ -4,7 +4,7 @@
  * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and most of what the check for staleness reads; the second
  * line what is written with every packet. The index is open addressing with linear probing at a load of at most one half; a slot is one word, the
  * entry's number and as many of the upper bits of its hash as there is room for, so that nearly every probe of another's slot ends there.
- * Removal closes the gap, so there are no tombstones to step over. Called by flow-table alone.
+ * Removal closes the gap, so there are no tombstones to step over. Called by flow-table, flow-pairs and flow-view.
  */
 import { assert } from '../../base/assert.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';

@@ -12,7 +12,7 @@
  * Sequence numbers are never judged, and a connection may be picked up in the middle: its first packet seen counts as the request, the
  * first answer establishes it. A switch restarted, or a VM moved, in mid-connection must carry on (compare RFC 7857 §3). Timeouts
  * are in limits.ts, from RFC 5382 (TCP), RFC 4787 (UDP) and RFC 5508 (ICMP), shorter where a flow can be made anew at no cost.
- * Pure; called by flow-table.
+ * Pure; called by flow-pairs and flow-table.
  */
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { Flag } from '../../packet/tcp.ts';

@@ -1,6 +1,6 @@
 /**
- * How many flows each port has and what became of those it had: numbers in an array that may be shared memory, written by flow-table,
- * read by anybody at any time. Called by flow-table (counts), dataplane/switch/counters (reads).
+ * How many flows each port has and what became of those it had: numbers in an array that may be shared memory, written by flow-pairs and
+ * flow-table, read by anybody at any time. Called by flow-pairs and flow-table (count), dataplane/switch/counters (reads).
  */
 
 /** Of one port, since it got its number. */

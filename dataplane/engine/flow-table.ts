@@ -12,14 +12,12 @@
  * the receiver's entry, with the generation of that pair: so the packet costs one lookup, is counted at both and moves the state
  * of both on; and when the receiver's pair goes, the sender's entry is no longer current.
  *
- * Bounded twice: pairs in all, and pairs per port. When either is reached the port's own first evictable pair goes (pair-lists.ts), else
- * (table full) the first evictable one of anybody, else the new flow is refused and its packet dropped as
- * Drop.FlowTableFull. A port that floods therefore pushes out its own half-open flows first.
+ * How long a pair lives and which one goes when there is no room is flow-pairs.ts; without room the new flow is refused and its packet
+ * dropped as Drop.FlowTableFull.
  *
  * Nothing here allocates after construction, and nothing throws for want of room. Called by dataplane/switch.
  */
 import { assert } from '../../base/assert.ts';
-import { TimerWheel } from '../../base/timer-wheel.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { ALWAYS_CURRENT, CELLS_MAX, type EpochCell, type Epochs } from './epochs.ts';
 import {
@@ -32,31 +30,16 @@ import {
   Word,
 } from './flow-entries.ts';
 import type { FlowScope } from './flow-id.ts';
-import {
-  FlowState,
-  hasEnded,
-  idleSecMax,
-  isHalfOpen,
-  isOpening,
-  nextState,
-  STATE_FLAGS,
-} from './flow-state.ts';
+import { FlowPairs, type FlowTableLimits } from './flow-pairs.ts';
+import { FlowState, hasEnded, isOpening, STATE_FLAGS } from './flow-state.ts';
 import { FLOW_COUNTS, FlowCount, FlowStatistics } from './flow-statistics.ts';
-import { Evictable, PairLists } from './pair-lists.ts';
+import { type FlowView, flowView } from './flow-view.ts';
 import {
   type Frame,
   NO_TRANSPOSITION,
   type TranspositionId,
   type Transpositions,
 } from './transposition.ts';
-
-export interface FlowTableLimits {
-  /** Flows, each with its reverse, in all and per owner. */
-  readonly flowsMax: number;
-  readonly flowsPerOwnerMax: number;
-  /** Owners are numbered below this. */
-  readonly ownersMax: number;
-}
 
 /** What a flow was resolved to. */
 export interface FlowBinding {
@@ -86,18 +69,8 @@ export class FlowTable {
   /** Those of #entries. */
   readonly #words: Uint32Array;
   readonly #doubles: Float64Array;
-  readonly #state: Uint8Array;
-  readonly #owner: Uint16Array;
-  /** Grows when a pair's number goes to another flow, or one of its entries to another key. */
-  readonly #generation: Uint32Array;
-  /** By pair: 1 if somebody watches it. */
-  readonly #isWatched: Uint8Array;
+  readonly #pairs: FlowPairs;
   #watcher: FlowWatcher | undefined;
-  /** Pairs each owner may have. */
-  readonly #ownedMax: Uint32Array;
-  readonly #lists: PairLists;
-  readonly #wheel: TimerWheel;
-  readonly #limits: FlowTableLimits;
   readonly #transpositions: Transpositions;
   readonly #epochs: Epochs;
   readonly #statistics: FlowStatistics;
@@ -114,26 +87,24 @@ export class FlowTable {
     readonly statistics?: FlowStatistics;
   }) {
     const { flowsMax, ownersMax } = parts.limits;
-    this.#limits = parts.limits;
     this.#transpositions = parts.transpositions;
     this.#epochs = parts.epochs;
     this.#entries = new FlowEntries(flowsMax * 2, parts.seed);
     this.#words = this.#entries.words;
     this.#doubles = this.#entries.doubles;
-    this.#state = new Uint8Array(flowsMax);
-    this.#owner = new Uint16Array(flowsMax);
-    this.#generation = new Uint32Array(flowsMax);
-    this.#isWatched = new Uint8Array(flowsMax);
-    this.#ownedMax = new Uint32Array(ownersMax).fill(parts.limits.flowsPerOwnerMax);
     this.#statistics =
       parts.statistics ?? new FlowStatistics(new Float64Array(ownersMax * FLOW_COUNTS));
-    this.#lists = new PairLists(flowsMax, ownersMax);
-    this.#wheel = new TimerWheel(flowsMax, parts.startSec);
+    this.#pairs = new FlowPairs({
+      limits: parts.limits,
+      entries: this.#entries,
+      statistics: this.#statistics,
+      startSec: parts.startSec,
+    });
   }
 
   /** Flows in the table, each with its reverse. */
   get count(): number {
-    return this.#lists.count;
+    return this.#pairs.count;
   }
 
   /** What has become of the flows of each port. */
@@ -143,7 +114,7 @@ export class FlowTable {
 
   /** Bounds the flows of one owner; undefined: by the limit of all. What it already has stays. */
   setOwnerLimit(owner: number, flowsMax: number | undefined): void {
-    this.#ownedMax[owner] = flowsMax ?? this.#limits.flowsPerOwnerMax;
+    this.#pairs.setOwnerLimit(owner, flowsMax);
   }
 
   setWatcher(watcher: FlowWatcher): void {
@@ -152,11 +123,11 @@ export class FlowTable {
 
   /** The watcher is told what becomes of the flow. */
   watch(flow: FlowIndex): void {
-    this.#isWatched[flow >> 1] = 1;
+    this.#pairs.setWatched(flow >> 1, true);
   }
 
   unwatch(flow: FlowIndex): void {
-    this.#isWatched[flow >> 1] = 0;
+    this.#pairs.setWatched(flow >> 1, false);
   }
 
   hash(scope: FlowScope, key: FlowKey): number {
@@ -187,7 +158,7 @@ export class FlowTable {
 
   /** Does the packet open a connection of the side that used to answer, where the old one has ended? */
   isSuperseded(flow: FlowIndex, key: FlowKey): boolean {
-    return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#stateOf(flow >> 1));
+    return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#pairs.state(flow >> 1));
   }
 
   /** The entry whose answers have the key `reverse` in this scope, wherever its own packets have come by so far. */
@@ -209,13 +180,13 @@ export class FlowTable {
       words[base + Word.EPOCH] === this.#epochs.sum(words, base + Word.CELLS) &&
       words[base + Word.SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
       words[base + Word.SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT) &&
-      (link === 0 || this.#generation[(link - 1) >> 1] === words[base + Word.LINK_GENERATION])
+      (link === 0 || this.generation(link - 1) === words[base + Word.LINK_GENERATION])
     );
   }
 
   /** Tells a pair from others that had or will have its number, or one of its keys. */
   generation(flow: FlowIndex): number {
-    return this.#generation[flow >> 1] ?? 0;
+    return this.#pairs.generation(flow >> 1);
   }
 
   transposition(flow: FlowIndex): TranspositionId {
@@ -243,7 +214,7 @@ export class FlowTable {
 
   /** Port whose flow it is. */
   owner(flow: FlowIndex): number {
-    return this.#ownerOf(flow >> 1);
+    return this.#pairs.owner(flow >> 1);
   }
 
   /** Counts a packet and moves the flow's state on, here and at the port that receives it. */
@@ -260,8 +231,8 @@ export class FlowTable {
     doubles[at + Double.BYTES] = (doubles[at + Double.BYTES] ?? 0) + bytes;
     this.#words[flow * STRIDE + Word.LAST_USED] = nowSec;
     const pair = flow >> 1;
-    if ((tcpFlags & STATE_FLAGS) !== 0 || (this.#state[pair] ?? 0) < FlowState.ESTABLISHED) {
-      this.#advanceState(pair, tcpFlags, this.isReply(flow), nowSec);
+    if ((tcpFlags & STATE_FLAGS) !== 0 || this.#pairs.state(pair) < FlowState.ESTABLISHED) {
+      this.#pairs.advance(pair, tcpFlags, this.isReply(flow), nowSec);
     }
   }
 
@@ -284,15 +255,9 @@ export class FlowTable {
       this.#statistics.add(flow.owner, FlowCount.REFUSED, 1);
       return NO_FLOW;
     }
-    const pair = this.#lists.add(flow.owner);
-    this.#statistics.add(flow.owner, FlowCount.CREATED, 1);
-    this.#statistics.add(flow.owner, FlowCount.CURRENT, 1);
-    this.#statistics.add(flow.owner, FlowCount.HALF_OPEN, 1);
-    this.#owner[pair] = flow.owner;
-    this.#state[pair] = FlowState.HALF_OPEN;
+    const pair = this.#pairs.add(flow.owner, flow.key.protocol, flow.nowSec);
     this.#addEntry(pair * 2, flow.scope, flow.key, flow.nowSec);
     this.#addEntry(pair * 2 + 1, flow.reverseScope, flow.reverse, flow.nowSec);
-    this.#wheel.schedule(pair, flow.nowSec + idleSecMax(flow.key.protocol, FlowState.HALF_OPEN));
     return pair * 2;
   }
 
@@ -307,8 +272,9 @@ export class FlowTable {
       words[base + Word.CELLS + index] = binding.cells[index] ?? 0;
     }
     words[base + Word.EPOCH] = this.#epochs.sum(binding.cells, 0);
-    words[base + Word.LINK] = binding.link === NO_FLOW ? 0 : binding.link + 1;
-    words[base + Word.LINK_GENERATION] = this.#generation[binding.link >> 1] ?? 0;
+    const { link } = binding;
+    words[base + Word.LINK] = link === NO_FLOW ? 0 : link + 1;
+    words[base + Word.LINK_GENERATION] = link === NO_FLOW ? 0 : this.generation(link);
     const { view, at } = binding.frame;
     words[base + Word.SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
     words[base + Word.SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
@@ -321,42 +287,31 @@ export class FlowTable {
     const base = counterpart * STRIDE;
     if (this.#words[base + Word.SCOPE] === scope && this.#words[base + Word.HASH] === hash) return;
     this.#removeKey(scope, key);
-    if (this.#isWatched[flow >> 1] === 1) this.#watcher?.onCleared(counterpart);
+    if (this.#pairs.isWatched(flow >> 1)) this.#watcher?.onCleared(counterpart);
     this.#entries.remove(counterpart);
     const transposition = this.transposition(counterpart);
     if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
     this.#addEntry(counterpart, scope, key, nowSec);
-    this.#renew(flow >> 1);
+    this.#pairs.renew(flow >> 1);
   }
 
   /** Forgets a flow and its reverse. */
   remove(flow: FlowIndex): void {
     const pair = flow >> 1;
-    if (this.#isWatched[pair] === 1) {
-      this.#isWatched[pair] = 0;
-      this.#watcher?.onRemoved(pair * 2);
-    }
+    if (this.#pairs.isWatched(pair)) this.#watcher?.onRemoved(pair * 2);
     for (const entry of [pair * 2, pair * 2 + 1]) {
       const transposition = this.transposition(entry);
       if (transposition !== NO_TRANSPOSITION) this.#transpositions.release(transposition);
       this.#words[entry * STRIDE + Word.TRANSPOSITION] = NO_TRANSPOSITION;
       this.#entries.remove(entry);
     }
-    this.#wheel.cancel(pair);
-    const owner = this.#ownerOf(pair);
-    this.#statistics.add(owner, FlowCount.CURRENT, -1);
-    if (isHalfOpen(this.#stateOf(pair))) this.#statistics.add(owner, FlowCount.HALF_OPEN, -1);
-    this.#lists.remove(pair, owner);
-    this.#renew(pair);
+    this.#pairs.remove(pair);
   }
 
   /** Forgets every flow of an owner that has gone. */
   removeOwner(owner: number): void {
-    for (
-      let pair = this.#lists.firstOwned(owner);
-      pair >= 0;
-      pair = this.#lists.firstOwned(owner)
-    ) {
+    const pairs = this.#pairs;
+    for (let pair = pairs.firstOf(owner); pair >= 0; pair = pairs.firstOf(owner)) {
       this.remove(pair * 2);
     }
   }
@@ -366,107 +321,58 @@ export class FlowTable {
    * more to do at once.
    */
   expire(nowSec: number, room: Uint32Array): boolean {
-    const due = this.#wheel.advance(nowSec, room);
+    const due = this.#pairs.due(nowSec, room);
     for (let index = 0; index < due; index += 1) {
       const pair = room[index] ?? 0;
-      const deadline = this.#lastUsed(pair) + this.#idleSecMax(pair);
-      if (deadline > nowSec) this.#wheel.schedule(pair, deadline);
-      else {
-        this.#statistics.add(this.#ownerOf(pair), FlowCount.EXPIRED, 1);
-        this.remove(pair * 2);
-      }
+      if (!this.#pairs.isIdle(pair, nowSec)) continue;
+      this.#count(pair, FlowCount.EXPIRED);
+      this.remove(pair * 2);
     }
     return due === room.length;
   }
 
   /** Every entry, or every one of one owner, read out. For people, not for packets. */
   *views(owner?: number): Generator<FlowView> {
-    if (owner !== undefined) {
-      const lists = this.#lists;
-      for (let pair = lists.firstOwned(owner); pair >= 0; pair = lists.nextOwned(pair)) {
-        yield this.viewOf(pair * 2);
-        yield this.viewOf(pair * 2 + 1);
-      }
-      return;
-    }
-    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
-      if (!this.#lists.isUsed(pair)) continue;
+    for (const pair of this.#pairs.used(owner)) {
       yield this.viewOf(pair * 2);
       yield this.viewOf(pair * 2 + 1);
     }
   }
 
+  /** One entry, read out. */
+  viewOf(flow: FlowIndex): FlowView {
+    return flowView(this.#entries, this.#pairs, flow);
+  }
+
   /** Asserts what every operation relies on. For tests. */
   checkInvariants(): void {
-    const indexed = this.#entries.checkInvariants((entry) => this.#lists.isUsed(entry >> 1));
+    const indexed = this.#entries.checkInvariants((entry) => this.#pairs.isUsed(entry >> 1));
     assert(indexed === this.count * 2, 'both entries of each flow are indexed');
-    assert(this.#wheel.count === this.count, 'each flow has a timer');
-    this.#lists.checkInvariants((pair) => ({
-      owner: this.#ownerOf(pair),
-      evictable: evictableIn(this.#stateOf(pair)),
-    }));
-    this.#wheel.checkInvariants();
+    this.#pairs.checkInvariants();
   }
 
   /** References to transpositions that the table holds. For tests. */
   get references(): number {
     let count = 0;
-    for (let pair = 0; pair < this.#lists.usedMax; pair += 1) {
-      if (!this.#lists.isUsed(pair)) continue;
+    for (const pair of this.#pairs.used()) {
       if (this.transposition(pair * 2) !== NO_TRANSPOSITION) count += 1;
       if (this.transposition(pair * 2 + 1) !== NO_TRANSPOSITION) count += 1;
     }
     return count;
   }
 
+  /** Room for one more flow of the owner, if need be by forgetting another. */
   #makeRoom(owner: number): boolean {
-    const lists = this.#lists;
-    if (lists.ownedCount(owner) >= (this.#ownedMax[owner] ?? 0)) {
-      return this.#evict(lists.victimOf(owner));
-    }
-    if (lists.count < this.#limits.flowsMax) return true;
-    const own = lists.victimOf(owner);
-    return this.#evict(own >= 0 ? own : lists.victim());
-  }
-
-  #evict(pair: number): boolean {
-    if (pair < 0) return false;
-    this.#statistics.add(this.#ownerOf(pair), FlowCount.EVICTED, 1);
-    this.remove(pair * 2);
+    if (this.#pairs.hasRoom(owner)) return true;
+    const victim = this.#pairs.victimFor(owner);
+    if (victim < 0) return false;
+    this.#count(victim, FlowCount.EVICTED);
+    this.remove(victim * 2);
     return true;
   }
 
-  /** Whoever is linked to the pair has to resolve its flow again. */
-  #renew(pair: number): void {
-    this.#generation[pair] = (this.#generation[pair] ?? 0) + 1;
-  }
-
-  #advanceState(pair: number, tcpFlags: number, isReply: boolean, nowSec: number): void {
-    const state = this.#stateOf(pair);
-    const next = nextState(state, tcpFlags, isReply);
-    if (next === state) return;
-    this.#state[pair] = next;
-    const owner = this.#ownerOf(pair);
-    const halfOpen = (isHalfOpen(next) ? 1 : 0) - (isHalfOpen(state) ? 1 : 0);
-    if (halfOpen !== 0) this.#statistics.add(owner, FlowCount.HALF_OPEN, halfOpen);
-    this.#lists.setEvictable(pair, owner, evictableIn(next));
-    this.#wheel.schedule(pair, nowSec + this.#idleSecMax(pair));
-  }
-
-  #ownerOf(pair: number): number {
-    return this.#owner[pair] ?? 0;
-  }
-
-  #stateOf(pair: number): FlowState {
-    return FLOW_STATES[this.#state[pair] ?? 0] ?? FlowState.RESET;
-  }
-
-  #idleSecMax(pair: number): number {
-    return idleSecMax(this.#word(pair * 2, Word.KIND) & 0xff, this.#stateOf(pair));
-  }
-
-  #lastUsed(pair: number): number {
-    return Math.max(this.#word(pair * 2, Word.LAST_USED), this.#word(pair * 2 + 1, Word.LAST_USED));
+  #count(pair: number, what: FlowCount): void {
+    this.#statistics.add(this.#pairs.owner(pair), what, 1);
   }
 
   #removeKey(scope: FlowScope, key: FlowKey): void {
@@ -480,55 +386,4 @@ export class FlowTable {
     this.#words[entry * STRIDE + Word.TRANSPOSITION] = NO_TRANSPOSITION;
     this.#words[entry * STRIDE + Word.LAST_USED] = nowSec;
   }
-
-  #word(entry: FlowIndex, at: number): number {
-    return this.#words[entry * STRIDE + at] ?? 0;
-  }
-
-  /** One entry, read out. */
-  viewOf(flow: FlowIndex): FlowView {
-    const words = (at: number) =>
-      [0, 1, 2, 3].map((index) => this.#word(flow, at + index)) as [number, number, number, number];
-    return {
-      flow,
-      scope: this.#word(flow, Word.SCOPE),
-      src: words(Word.SRC),
-      dst: words(Word.DST),
-      srcPort: this.#word(flow, Word.PORTS) >>> 16,
-      dstPort: this.#word(flow, Word.PORTS) & 0xffff,
-      protocol: this.#word(flow, Word.KIND) & 0xff,
-      isReply: this.isReply(flow),
-      state: this.#stateOf(flow >> 1),
-      owner: this.#ownerOf(flow >> 1),
-      transposition: this.transposition(flow),
-      lastUsedSec: this.#word(flow, Word.LAST_USED),
-      packets: this.packets(flow),
-      bytes: this.bytes(flow),
-    };
-  }
 }
-
-/** One entry, read out for people. */
-export interface FlowView {
-  readonly flow: FlowIndex;
-  readonly scope: FlowScope;
-  readonly src: readonly [number, number, number, number];
-  readonly dst: readonly [number, number, number, number];
-  readonly srcPort: number;
-  readonly dstPort: number;
-  readonly protocol: number;
-  readonly isReply: boolean;
-  readonly state: FlowState;
-  readonly owner: number;
-  readonly transposition: TranspositionId;
-  readonly lastUsedSec: number;
-  readonly packets: number;
-  readonly bytes: number;
-}
-
-function evictableIn(state: FlowState): Evictable {
-  if (isHalfOpen(state)) return Evictable.HALF_OPEN;
-  return hasEnded(state) ? Evictable.ENDED : Evictable.NEVER;
-}
-
-const FLOW_STATES: readonly FlowState[] = Object.values(FlowState);

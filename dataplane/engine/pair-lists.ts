@@ -3,7 +3,7 @@
  * linked lists through typed arrays, so that every operation is O(1) and allocates nothing.
  *
  * Evictable are first the half-open pairs, oldest first, then those whose connection has ended, first ended first; a pair that is in use
- * by both sides is never evicted. Called by flow-table.
+ * by both sides is never evicted. Called by flow-pairs.
  */
 import { assert } from '../../base/assert.ts';
 

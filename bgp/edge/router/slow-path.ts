@@ -16,7 +16,7 @@ import { type IpWords, ipv4Words, isIpv4Words } from '../../../base/ip-words.ts'
 import { NONE } from '../../../base/lpm.ts';
 import { ALWAYS_CURRENT, type EpochCell } from '../../../dataplane/engine/epochs.ts';
 import { type FlowScope, inboundScope, outboundScope } from '../../../dataplane/engine/flow-id.ts';
-import type { FlowView } from '../../../dataplane/engine/flow-table.ts';
+import type { FlowView } from '../../../dataplane/engine/flow-view.ts';
 import {
   type Composition,
   clearComposition,
