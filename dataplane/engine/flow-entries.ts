@@ -2,13 +2,15 @@
  * Entries of the unified flow table and the index that finds them: fixed arrays, an entry's number never changes while it is in use.
  *
  * An entry is 128 bytes. The first 64, one cache line, hold all that a lookup and most of what the check for staleness reads; the second
- * line what is written with every packet. The index is open addressing with linear probing at a load of at most one half; a slot is one word, the
+ * line what is written with every packet, and what the pair that the entry belongs to has of its own (flow-pairs.ts): both entries of a pair hold
+ * it alike, so that a packet finds it in the line that it counts in anyway. The index is open addressing with linear probing at a load of at most one half; a slot is one word, the
  * entry's number and as many of the upper bits of its hash as there is room for, so that nearly every probe of another's slot ends there.
  * Removal closes the gap, so there are no tombstones to step over. Called by flow-table, flow-pairs and flow-view.
  */
 import { assert } from '../../base/assert.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
+import type { LinkWords } from './pair-lists.ts';
 
 /** Number of an entry; NO_FLOW is none. */
 export type FlowIndex = number;
@@ -34,7 +36,21 @@ export const Word = {
   HASH: 27,
   /** Of the linked pair, when the link was made. */
   LINK_GENERATION: 28,
+  /** The pair's, the same in both entries: PAIR_… below. */
+  PAIR: 29,
+  /** The pair's, the same in both entries: grows when its number goes to another flow, or one of its entries to another key. */
+  GENERATION: 30,
+  /** The next pair of the same owner in the even entry, the previous one in the odd. */
+  NEIGHBOUR: 31,
 } as const;
+/** Words of an entry from here on are its pair's, and outlive the entry. */
+const PAIR_WORDS_AT = Word.PAIR;
+/** Word.PAIR: the flow's state, its owner from PAIR_OWNER_SHIFT on (16 bits), and whether somebody watches it. */
+export const PAIR_STATE_MASK = 0xff;
+export const PAIR_OWNER_SHIFT = 8;
+export const PAIR_OWNER_MASK = 0xffff;
+export const PAIR_WATCHED: number = 1 << 24;
+
 /** Counters of an entry are doubles: offsets in 8-byte words, DOUBLES of them to an entry. */
 export const DOUBLES: number = STRIDE / 2;
 export const Double = { PACKETS: 10, BYTES: 11 } as const;
@@ -50,6 +66,8 @@ export class FlowEntries {
   /** All entries, as words and as doubles over the same memory. */
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
+  /** Over the same memory: where pairs, by number, are linked to their neighbours. */
+  readonly neighbours: LinkWords;
   /** Tag above, entry + 1 below; 0: empty. Signed, so that a word is a small integer of the engine or close to it. */
   readonly #slots: Int32Array;
   readonly #slotMask: number;
@@ -61,6 +79,12 @@ export class FlowEntries {
     const buffer = new ArrayBuffer(entries * STRIDE * 4);
     this.words = new Uint32Array(buffer);
     this.doubles = new Float64Array(buffer);
+    this.neighbours = {
+      words: new Int32Array(buffer),
+      stride: STRIDE * 2,
+      nextAt: Word.NEIGHBOUR,
+      prevAt: STRIDE + Word.NEIGHBOUR,
+    };
     const slots = 2 ** Math.ceil(Math.log2(entries * 2));
     this.#slots = new Int32Array(slots);
     this.#slotMask = slots - 1;
@@ -102,12 +126,12 @@ export class FlowEntries {
     }
   }
 
-  /** Writes a fresh entry, everything but its key zero, and indexes it. */
+  /** Writes a fresh entry, everything but its key and what is the pair's zero, and indexes it. */
   add(entry: FlowIndex, scope: FlowScope, key: FlowKey): void {
     const { words } = this;
     const base = entry * STRIDE;
     const hash = this.hash(scope, key);
-    words.fill(0, base, base + STRIDE);
+    words.fill(0, base, base + PAIR_WORDS_AT);
     words[base + Word.SCOPE] = scope;
     words[base + Word.SRC] = key.src0;
     words[base + Word.SRC + 1] = key.src1;

@@ -11,7 +11,15 @@
  */
 import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
-import { type FlowEntries, STRIDE, Word } from './flow-entries.ts';
+import {
+  type FlowEntries,
+  PAIR_OWNER_MASK,
+  PAIR_OWNER_SHIFT,
+  PAIR_STATE_MASK,
+  PAIR_WATCHED,
+  STRIDE,
+  Word,
+} from './flow-entries.ts';
 import { FlowState, hasEnded, idleSecMax, isHalfOpen, nextState } from './flow-state.ts';
 import { FlowCount, type FlowStatistics } from './flow-statistics.ts';
 import { Evictable, PairLists } from './pair-lists.ts';
@@ -29,11 +37,6 @@ export class FlowPairs {
   readonly #statistics: FlowStatistics;
   /** Those of the entries: pair k has the entries 2k and 2k + 1. */
   readonly #words: Uint32Array;
-  readonly #state: Uint8Array;
-  readonly #owner: Uint16Array;
-  readonly #generation: Uint32Array;
-  /** 1 if somebody watches the pair. */
-  readonly #isWatched: Uint8Array;
   /** Pairs each owner may have. */
   readonly #ownedMax: Uint32Array;
   readonly #lists: PairLists;
@@ -49,12 +52,9 @@ export class FlowPairs {
     this.#limits = parts.limits;
     this.#statistics = parts.statistics;
     this.#words = parts.entries.words;
-    this.#state = new Uint8Array(flowsMax);
-    this.#owner = new Uint16Array(flowsMax);
-    this.#generation = new Uint32Array(flowsMax);
-    this.#isWatched = new Uint8Array(flowsMax);
+    assert(ownersMax <= PAIR_OWNER_MASK + 1, 'an owner’s number fits its bits');
     this.#ownedMax = new Uint32Array(ownersMax).fill(flowsPerOwnerMax);
-    this.#lists = new PairLists(flowsMax, ownersMax);
+    this.#lists = new PairLists(flowsMax, ownersMax, parts.entries.neighbours);
     this.#wheel = new TimerWheel(flowsMax, parts.startSec);
   }
 
@@ -104,8 +104,7 @@ export class FlowPairs {
     this.#statistics.add(owner, FlowCount.CREATED, 1);
     this.#statistics.add(owner, FlowCount.CURRENT, 1);
     this.#statistics.add(owner, FlowCount.HALF_OPEN, 1);
-    this.#owner[pair] = owner;
-    this.#state[pair] = FlowState.HALF_OPEN;
+    this.#write(pair, Word.PAIR, (owner << PAIR_OWNER_SHIFT) | FlowState.HALF_OPEN);
     this.#wheel.schedule(pair, nowSec + idleSecMax(protocol, FlowState.HALF_OPEN));
     return pair;
   }
@@ -121,29 +120,30 @@ export class FlowPairs {
   }
 
   owner(pair: number): number {
-    return this.#owner[pair] ?? 0;
+    return (this.#read(pair, Word.PAIR) >>> PAIR_OWNER_SHIFT) & PAIR_OWNER_MASK;
   }
 
   state(pair: number): FlowState {
-    return FLOW_STATES[this.#state[pair] ?? 0] ?? FlowState.RESET;
+    return FLOW_STATES[this.#read(pair, Word.PAIR) & PAIR_STATE_MASK] ?? FlowState.RESET;
   }
 
   /** Grows when the pair's number goes to another flow, or one of its entries to another key. */
   generation(pair: number): number {
-    return this.#generation[pair] ?? 0;
+    return this.#read(pair, Word.GENERATION);
   }
 
   /** Whoever is linked to the pair has to resolve its flow again. */
   renew(pair: number): void {
-    this.#generation[pair] = (this.#generation[pair] ?? 0) + 1;
+    this.#write(pair, Word.GENERATION, this.generation(pair) + 1);
   }
 
   isWatched(pair: number): boolean {
-    return this.#isWatched[pair] === 1;
+    return (this.#read(pair, Word.PAIR) & PAIR_WATCHED) !== 0;
   }
 
   setWatched(pair: number, isWatched: boolean): void {
-    this.#isWatched[pair] = isWatched ? 1 : 0;
+    const others = this.#read(pair, Word.PAIR) & ~PAIR_WATCHED;
+    this.#write(pair, Word.PAIR, isWatched ? others | PAIR_WATCHED : others);
   }
 
   /** Moves the pair's state on by a packet with these TCP flags. */
@@ -151,7 +151,7 @@ export class FlowPairs {
     const state = this.state(pair);
     const next = nextState(state, tcpFlags, isReply);
     if (next === state) return;
-    this.#state[pair] = next;
+    this.#write(pair, Word.PAIR, (this.#read(pair, Word.PAIR) & ~PAIR_STATE_MASK) | next);
     const owner = this.owner(pair);
     const halfOpen = (isHalfOpen(next) ? 1 : 0) - (isHalfOpen(state) ? 1 : 0);
     if (halfOpen !== 0) this.#statistics.add(owner, FlowCount.HALF_OPEN, halfOpen);
@@ -175,6 +175,14 @@ export class FlowPairs {
   /** Asserts what every operation relies on. For tests. */
   checkInvariants(): void {
     assert(this.#wheel.count === this.count, 'each flow has a timer');
+    for (const pair of this.used()) {
+      for (const at of [Word.PAIR, Word.GENERATION]) {
+        assert(
+          this.#word(pair * 2, at) === this.#word(pair * 2 + 1, at),
+          'entries of a pair agree',
+        );
+      }
+    }
     this.#lists.checkInvariants((pair) => ({
       owner: this.owner(pair),
       evictable: evictableIn(this.state(pair)),
@@ -187,11 +195,22 @@ export class FlowPairs {
   }
 
   #idleSecMax(pair: number): number {
-    return idleSecMax(this.#word(pair * 2, Word.KIND) & 0xff, this.state(pair));
+    return idleSecMax(this.#read(pair, Word.KIND) & 0xff, this.state(pair));
   }
 
   #lastUsedSec(pair: number): number {
     return Math.max(this.#word(pair * 2, Word.LAST_USED), this.#word(pair * 2 + 1, Word.LAST_USED));
+  }
+
+  /** What both entries of a pair have alike. */
+  #read(pair: number, at: number): number {
+    return this.#word(pair * 2, at);
+  }
+
+  #write(pair: number, at: number, value: number): void {
+    const base = pair * 2 * STRIDE + at;
+    this.#words[base] = value;
+    this.#words[base + STRIDE] = value;
   }
 
   #word(entry: number, at: number): number {

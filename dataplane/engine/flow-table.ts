@@ -26,6 +26,7 @@ import {
   FlowEntries,
   type FlowIndex,
   NO_FLOW,
+  PAIR_STATE_MASK,
   STRIDE,
   Word,
 } from './flow-entries.ts';
@@ -180,7 +181,8 @@ export class FlowTable {
       words[base + Word.EPOCH] === this.#epochs.sum(words, base + Word.CELLS) &&
       words[base + Word.SRC_MAC_LOW] === frame.view.getUint32(frame.at + MAC_LOW_AT) &&
       words[base + Word.SRC_MAC_HIGH] === frame.view.getUint16(frame.at + MAC_HIGH_AT) &&
-      (link === 0 || this.generation(link - 1) === words[base + Word.LINK_GENERATION])
+      (link === 0 ||
+        words[(link - 1) * STRIDE + Word.GENERATION] === words[base + Word.LINK_GENERATION])
     );
   }
 
@@ -225,14 +227,16 @@ export class FlowTable {
   }
 
   #touchOne(flow: FlowIndex, bytes: number, tcpFlags: number, nowSec: number): void {
+    const words = this.#words;
     const doubles = this.#doubles;
+    const base = flow * STRIDE;
     const at = flow * DOUBLES;
     doubles[at + Double.PACKETS] = (doubles[at + Double.PACKETS] ?? 0) + 1;
     doubles[at + Double.BYTES] = (doubles[at + Double.BYTES] ?? 0) + bytes;
-    this.#words[flow * STRIDE + Word.LAST_USED] = nowSec;
-    const pair = flow >> 1;
-    if ((tcpFlags & STATE_FLAGS) !== 0 || this.#pairs.state(pair) < FlowState.ESTABLISHED) {
-      this.#pairs.advance(pair, tcpFlags, this.isReply(flow), nowSec);
+    words[base + Word.LAST_USED] = nowSec;
+    const state = (words[base + Word.PAIR] ?? 0) & PAIR_STATE_MASK;
+    if ((tcpFlags & STATE_FLAGS) !== 0 || state < FlowState.ESTABLISHED) {
+      this.#pairs.advance(flow >> 1, tcpFlags, this.isReply(flow), nowSec);
     }
   }
 

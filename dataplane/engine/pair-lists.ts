@@ -15,6 +15,15 @@ export type Evictable = (typeof Evictable)[keyof typeof Evictable];
 /** Classes that are queued. */
 const CLASSES = 2;
 
+/** Where the links of numbered items lie: item k has its own from k × stride on. */
+export interface LinkWords {
+  readonly words: Int32Array;
+  /** In words, as the offsets. */
+  readonly stride: number;
+  readonly nextAt: number;
+  readonly prevAt: number;
+}
+
 export class PairLists {
   readonly #ownedCount: Uint32Array;
   readonly #isUsed: Uint8Array;
@@ -27,14 +36,15 @@ export class PairLists {
   readonly #all: LinkedQueues;
   readonly #byOwner: LinkedQueues;
 
-  constructor(pairs: number, owners: number) {
+  /** The pairs of one owner are linked in `neighbours`. */
+  constructor(pairs: number, owners: number, neighbours: LinkWords) {
     this.#ownedCount = new Uint32Array(owners);
     this.#isUsed = new Uint8Array(pairs);
     this.#class = new Uint8Array(pairs);
-    this.#owned = new LinkedQueues(pairs, owners + 1);
+    this.#owned = new LinkedQueues(neighbours, owners + 1);
     this.#free = owners;
-    this.#all = new LinkedQueues(pairs, CLASSES);
-    this.#byOwner = new LinkedQueues(pairs, owners * CLASSES);
+    this.#all = new LinkedQueues(linkWords(pairs), CLASSES);
+    this.#byOwner = new LinkedQueues(linkWords(pairs), owners * CLASSES);
   }
 
   get count(): number {
@@ -145,18 +155,27 @@ export class PairLists {
   }
 }
 
+/** For so many items, in memory of their own. */
+function linkWords(items: number): LinkWords {
+  return { words: new Int32Array(items * 2), stride: 2, nextAt: 0, prevAt: 1 };
+}
+
 /** Several first-in-first-out queues over one set of items, each item in at most one; the caller knows in which. */
 class LinkedQueues {
   readonly #first: Int32Array;
   readonly #last: Int32Array;
-  readonly #next: Int32Array;
-  readonly #prev: Int32Array;
+  readonly #words: Int32Array;
+  readonly #stride: number;
+  readonly #nextAt: number;
+  readonly #prevAt: number;
 
-  constructor(items: number, queues: number) {
+  constructor(links: LinkWords, queues: number) {
     this.#first = new Int32Array(queues).fill(NONE);
     this.#last = new Int32Array(queues).fill(NONE);
-    this.#next = new Int32Array(items);
-    this.#prev = new Int32Array(items);
+    this.#words = links.words;
+    this.#stride = links.stride;
+    this.#nextAt = links.nextAt;
+    this.#prevAt = links.prevAt;
   }
 
   first(queue: number): number {
@@ -164,7 +183,7 @@ class LinkedQueues {
   }
 
   next(item: number): number {
-    return this.#next[item] ?? NONE;
+    return this.#words[item * this.#stride + this.#nextAt] ?? NONE;
   }
 
   /** Counts the items, one by one. For tests. */
@@ -176,19 +195,27 @@ class LinkedQueues {
 
   append(queue: number, item: number): void {
     const last = this.#last[queue] ?? NONE;
-    this.#next[item] = NONE;
-    this.#prev[item] = last;
+    this.#setNext(item, NONE);
+    this.#setPrev(item, last);
     if (last === NONE) this.#first[queue] = item;
-    else this.#next[last] = item;
+    else this.#setNext(last, item);
     this.#last[queue] = item;
   }
 
   unlink(queue: number, item: number): void {
-    const next = this.#next[item] ?? NONE;
-    const prev = this.#prev[item] ?? NONE;
+    const next = this.next(item);
+    const prev = this.#words[item * this.#stride + this.#prevAt] ?? NONE;
     if (prev === NONE) this.#first[queue] = next;
-    else this.#next[prev] = next;
+    else this.#setNext(prev, next);
     if (next === NONE) this.#last[queue] = prev;
-    else this.#prev[next] = prev;
+    else this.#setPrev(next, prev);
+  }
+
+  #setNext(item: number, next: number): void {
+    this.#words[item * this.#stride + this.#nextAt] = next;
+  }
+
+  #setPrev(item: number, prev: number): void {
+    this.#words[item * this.#stride + this.#prevAt] = prev;
   }
 }
