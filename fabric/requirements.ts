@@ -13,7 +13,7 @@ const TUN = '/dev/net/tun';
 
 export async function checkRequirements(): Promise<void> {
   for (const program of PROGRAMS) if (!isInstalled(program)) throw missingProgram(program);
-  for (const program of ['controller/main.js', 'dataplane/main.js']) {
+  for (const program of ['controller/main.js', 'dataplane/main.js', 'bgp/edge/main.js']) {
     if (!existsSync(programPath(program)))
       throw new SdnError('SDN_REQUIREMENT_MISSING', `${programPath(program)} is not built`, {
         remedy: 'npm run build',

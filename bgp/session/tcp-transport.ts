@@ -47,7 +47,9 @@ export function tcpTransport(clock: Clock, options?: SocketOptions): Transport {
       });
       return new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ host: address, port, backlog: ACCEPT_BACKLOG }, () => {
+        // `::` without IPv4: who wants both names 0.0.0.0 too.
+        const where = { host: address, port, ipv6Only: address.includes(':') };
+        server.listen({ ...where, backlog: ACCEPT_BACKLOG }, () => {
           const bound = server.address();
           // Answers to a peer that is on this link must look as near as they are.
           options?.setTtl(fdOf(server), TTL_MAX);

@@ -19,6 +19,7 @@ export function addFabricCommands(program: Command, session: Session): void {
     .option('--port <port>', "first choice for the controller's loopback port", countOption)
     .option('--provider-prefix <prefix>', 'addresses of the provider network')
     .option('--no-offload', 'switch without segmentation offload')
+    .option('--no-edge', 'leave out the edge router: nothing leads in or out')
     .option('--expose', 'listen beyond loopback (not offered yet)')
     .action((options: UpFlags) => bringUp(session, options));
   program
@@ -50,6 +51,7 @@ interface UpFlags {
   readonly port?: number;
   readonly providerPrefix?: string;
   readonly offload: boolean;
+  readonly edge: boolean;
   readonly expose?: boolean;
 }
 
@@ -65,6 +67,7 @@ async function bringUp(session: Session, flags: UpFlags): Promise<void> {
     detach: flags.detach === true,
     sample: flags.sample,
     offload: flags.offload,
+    edge: flags.edge,
     ...(hosts !== undefined && { hosts }),
     ...(port !== undefined && { port }),
     ...(providerPrefix !== undefined && { providerPrefix }),

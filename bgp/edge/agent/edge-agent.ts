@@ -26,6 +26,7 @@ import {
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
 import type { EdgeSettings, Resource, ResourceError } from '../../../schema/southbound/messages.ts';
+import { type AnsweringSpeaker, answerBgp, isBgpMethod } from '../bgp-answers.ts';
 import { EDGE_LINKS_MAX, EDGE_RETRY_INTERVAL } from '../limits.ts';
 import type { RouterQuestion } from '../router/answers.ts';
 import type { LinkAddress, LinkSettings } from '../router/links.ts';
@@ -99,6 +100,7 @@ export class EdgeAgent implements Role {
 
   /** Southbound and control socket: a question (schema/southbound/diagnostics/edge.ts). */
   async answer(method: string, question: unknown): Promise<unknown> {
+    if (isBgpMethod(method)) return answerBgp(this.#answeringSpeaker(), method, question);
     if (!isEdgeMethod(method)) {
       throw new SdnError('SDN_QUESTION_UNKNOWN', `an edge router knows no question '${method}'`, {
         remedy: `There are ${Object.keys(EDGE_DIAGNOSTICS).join(', ')}.`,
@@ -107,6 +109,15 @@ export class EdgeAgent implements Role {
     const fault = mismatch(EDGE_DIAGNOSTICS[method].question, question);
     if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
     return this.#options.router.ask(QUESTIONS[method](question as never));
+  }
+
+  #answeringSpeaker(): AnsweringSpeaker | undefined {
+    const { bgp } = this.#options;
+    const { speaker, router } = bgp;
+    const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
+    if (speaker === undefined || router === undefined || id === undefined) return undefined;
+    const routerId = formatIpWords(id);
+    return { speaker, asNumber: router.asNumber, routerId, peerAt: (at) => bgp.peerAt(at) };
   }
 
   async close(): Promise<void> {
