@@ -152,25 +152,16 @@ async function controller(deployment: Deployment): Promise<string> {
   return northboundUrl(listen.port);
 }
 
-async function hosts(deployment: Deployment): Promise<string> {
-  const { name, state, settings, supervisor } = deployment;
-  await Promise.all(
-    settings.hosts.map((host) =>
-      supervisor.start(
-        hostRole({
-          state,
-          name: host,
-          namespace: namespaceName(name, host),
-          offload: settings.offload,
-        }),
-      ),
-    ),
-  );
-  if (settings.edge === undefined) return settings.hosts.join(', ');
-  const namespace = namespaceName(name, EDGE);
+async function hosts({ name, state, settings, supervisor }: Deployment): Promise<string> {
   const { offload } = settings;
-  await supervisor.start(edgeRole({ state, name: EDGE, namespace, offload }));
-  return [...settings.hosts, EDGE].join(', ');
+  const at = (member: string) => ({
+    ...{ state, offload, name: member },
+    namespace: namespaceName(name, member),
+  });
+  const roles = settings.hosts.map((host) => hostRole(at(host)));
+  if (settings.edge !== undefined) roles.push(edgeRole(at(EDGE)));
+  await Promise.all(roles.map((role) => supervisor.start(role)));
+  return roles.map((role) => role.name).join(', ');
 }
 
 async function registration(deployment: Deployment): Promise<string> {

@@ -25,7 +25,7 @@ export function summary(status: FabricStatus, state: StateDirectory): string {
     `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/weft/v1/openapi.json`,
     '',
     'Try next',
-    ...suggestions(vms, state).map((line) => `  ${line}`),
+    ...suggestions(status, vms, state).map((line) => `  ${line}`),
   ].join('\n');
 }
 
@@ -36,11 +36,18 @@ function machines(vms: readonly VmRecord[]): readonly string[] {
   ]);
 }
 
-function suggestions(vms: readonly VmRecord[], state: StateDirectory): readonly string[] {
+function suggestions(
+  status: FabricStatus,
+  vms: readonly VmRecord[],
+  state: StateDirectory,
+): readonly string[] {
   // Other than by default, every command has to be told.
   const isDefault = state.root === defaultStateDirectory();
   const weft = isDefault ? 'npx weft' : `npx weft --state ${state.root}`;
   const [first, second] = vms;
+  const outside = status.roles.some(({ role }) => role === 'edge')
+    ? [`${weft} public-ip list`, `${weft} inside outside -- busybox ping -c 3 203.0.113.1`]
+    : [];
   const traffic =
     first === undefined || second === undefined
       ? []
@@ -48,6 +55,7 @@ function suggestions(vms: readonly VmRecord[], state: StateDirectory): readonly 
   return [
     `${weft} status`,
     ...traffic,
+    ...(vms.length === 0 ? [] : outside),
     `${weft} vnet list`,
     `eval "$(${weft} env)"; curl --cacert "$WEFT_CA" --cert "$WEFT_CERT" --key "$WEFT_KEY" "$WEFT_NC_URL/networking/v1/virtualNetworks"`,
     isDefault ? 'npm run down' : `npm run down -- --state ${state.root}`,

@@ -3,14 +3,15 @@ import { test } from 'tap';
 import { followPage, type MustSay, PAGE_TIMEOUT_MS } from './tutorial-page.ts';
 
 const MUST_SAY: MustSay = [
-  [/^weft up/, /12 checks hold/],
+  [/^weft up/, /16 checks hold/],
   [/^curl/, /"virtualSubnetId":\d+/],
   [/^weft nic create shop-b/, /10\.1\.2\.80/],
   [/^weft flows shop-a/, /encapsulate VNI \d+ to 198\.51\.100\.\d+/],
   [/^weft port counters/, /SpoofedIpv4 +2\n[\s\S]*NoMapping +2/],
   [/^weft subnet create extra/, /InvalidSubnet/],
-  [/^weft revisions diff 19/, /^- \/networkInterfaces\/shop-b/],
-  [/^weft revisions restore 19/, /revision 21 puts back/],
+  [/^weft inside outside/, /1 packets received/],
+  [/^weft revisions diff 24/, /^- \/networkInterfaces\/shop-b/],
+  [/^weft revisions restore 24/, /revision 26 puts back/],
   [/^weft down/, /the fabric is down/],
 ];
 

@@ -45,14 +45,14 @@ test('up --detach, status, down', async (t) => {
   const { state, name, weft } = await installation(t);
   const up = await weft('up', '--detach', '--port', '18443');
   t.equal(up.code, 0, up.stderr);
-  t.match(up.stdout, /12 checks hold/, 'the sample tenant is proved');
+  t.match(up.stdout, /16 checks hold/, 'the sample tenant is proved');
   t.notMatch(up.stdout, '✘');
   t.match(up.stdout, /https:\/\/127\.0\.0\.1:\d+/);
 
   const shown = JSON.parse((await weft('--json', 'status')).stdout) as {
     roles: Record<string, unknown>[];
   };
-  t.same(shown.roles.map((role) => role['name']).sort(), ['controller', 'host1', 'host2']);
+  t.same(shown.roles.map((role) => role['name']).sort(), ['controller', 'edge', 'host1', 'host2']);
   for (const role of shown.roles) {
     t.equal(role['health'], 'healthy', String(role['name']));
     t.ok(Number(role['pid']) > 1 && String(role['address']) !== '', JSON.stringify(role));
@@ -71,7 +71,7 @@ test('up --detach, status, down', async (t) => {
 
   const second = await weft('up', '--detach', '--port', '18443');
   t.equal(second.code, 0, `the same state again: ${second.stderr}`);
-  t.match(second.stdout, /12 checks hold/);
+  t.match(second.stdout, /16 checks hold/);
 });
 
 test('a port that is taken is told and the next one used', async (t) => {
@@ -187,7 +187,7 @@ test('without root: the same in a user namespace, with the API reachable from ou
     });
   const up = await weftAsNobody('up', '--detach', '--port', '18943');
   t.equal(up.code, 0, up.stderr);
-  t.match(up.stdout, /12 checks hold/);
+  t.match(up.stdout, /16 checks hold/);
   const networks = await weft('--json', 'vnet', 'list');
   t.match(networks.stdout, 'blue', 'the northbound is reachable from outside');
   const ping = ['busybox', 'ping', '-c', '1', '10.1.1.5'];
