@@ -45,6 +45,9 @@ case $suite in
   qos)
     ensure_peers ip:iproute2 tc:iproute2 busybox:busybox iperf3:iperf3
     ;;
+  nat)
+    ensure_peers ip:iproute2 iperf3:iperf3 ethtool:ethtool nft:nftables
+    ;;
   control)
     ensure_peers ovn-northd:ovn-central ovsdb-server:openvswitch-switch
     ;;
