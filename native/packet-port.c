@@ -1,5 +1,5 @@
 /*
- * AF_PACKET ports with PACKET_VNET_HDR on an existing interface: sendmmsg out, recvmsg in. The kernel takes a VLAN tag out of what it
+ * AF_PACKET ports with PACKET_VNET_HDR on an existing interface: sendmmsg out, recvmmsg in. The kernel takes a VLAN tag out of what it
  * receives and gives it as ancillary data; it is put back, since the switch sees frames as they travel. What the interface cannot do
  * (segmentation, checksums) the kernel does on the way out.
  */
@@ -42,42 +42,80 @@ static bool is_interface_gone(int fd)
 	return getsockname(fd, (struct sockaddr *)&bound, &len) < 0 || bound.sll_ifindex <= 0;
 }
 
+union auxdata_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+};
+
+/* Frames fetched with one recvmmsg: a few until it is known that they are small, since a burst's bytes are bounded. */
+#define FETCH_FIRST 4
+#define FETCH_MAX 32
+#define FETCH_FRAME_BYTES 2048
+
+/* Hands out the frame of `len` bytes, header included, in the next slot; false if it is none. */
+static bool packet_take(struct burst *burst, struct port *port, uint8_t *at, uint32_t len,
+			struct msghdr *message)
+{
+	if (len < VNET_HEADER_LEN + 12)
+		return false;
+	uint32_t frame_len = len - VNET_HEADER_LEN;
+	const struct tpacket_auxdata *aux = auxdata(message);
+	if (aux != NULL && (aux->tp_status & TP_STATUS_VLAN_VALID) != 0 &&
+	    frame_len <= FRAME_BYTES_MAX - VLAN_TAG_LEN) {
+		at = vlan_insert(at, aux);
+		frame_len += VLAN_TAG_LEN;
+	}
+	burst_received(burst, port, at - VNET_HEADER_LEN, at, frame_len);
+	return true;
+}
+
 static uint32_t packet_receive(struct burst *burst, struct port *port, uint32_t count)
 {
 	uint32_t received = 0;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
-	} control;
+	uint32_t fetch = FETCH_FIRST;
+	struct mmsghdr headers[FETCH_MAX];
+	struct iovec parts[FETCH_MAX];
+	union auxdata_control controls[FETCH_MAX];
 	while (received < count && burst->rx_bytes < BURST_BYTES_MAX) {
-		uint8_t *at = burst_slot(burst, burst->rx_count) + HEADROOM;
-		struct iovec part = {at - VNET_HEADER_LEN, VNET_HEADER_LEN + FRAME_BYTES_MAX};
-		struct msghdr message = {
-			.msg_iov = &part,
-			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = sizeof control,
-		};
-		ssize_t len = recvmsg(port->fd, &message, MSG_DONTWAIT);
-		if (len < 0 && errno == EINTR)
+		uint32_t wanted = count - received < fetch ? count - received : fetch;
+		uint32_t first = burst->rx_count;
+		for (uint32_t index = 0; index < wanted; index++) {
+			uint8_t *at = burst_slot(burst, first + index) + HEADROOM;
+			parts[index] = (struct iovec){at - VNET_HEADER_LEN, VNET_HEADER_LEN + FRAME_BYTES_MAX};
+			headers[index].msg_hdr = (struct msghdr){
+				.msg_iov = &parts[index],
+				.msg_iovlen = 1,
+				.msg_control = &controls[index],
+				.msg_controllen = sizeof controls[index],
+			};
+		}
+		int fetched = recvmmsg(port->fd, headers, wanted, MSG_DONTWAIT, NULL);
+		if (fetched < 0 && errno == EINTR)
 			continue;
-		if (len < 0) {
+		if (fetched < 0) {
 			if (errno != EAGAIN && is_interface_gone(port->fd))
 				burst_lost_device(burst, port);
 			port->is_drained = true;
 			break;
 		}
-		if (len < VNET_HEADER_LEN + 12)
-			continue;
-		uint32_t frame_len = (uint32_t)len - VNET_HEADER_LEN;
-		const struct tpacket_auxdata *aux = auxdata(&message);
-		if (aux != NULL && (aux->tp_status & TP_STATUS_VLAN_VALID) != 0 &&
-		    frame_len <= FRAME_BYTES_MAX - VLAN_TAG_LEN) {
-			at = vlan_insert(at, aux);
-			frame_len += VLAN_TAG_LEN;
+		uint32_t bytes_before = burst->rx_bytes;
+		bool has_gap = false;
+		for (int index = 0; index < fetched; index++) {
+			uint8_t *at = (uint8_t *)parts[index].iov_base + VNET_HEADER_LEN;
+			if (packet_take(burst, port, at, headers[index].msg_len, &headers[index].msg_hdr))
+				received++;
+			else
+				has_gap = true;
 		}
-		burst_received(burst, port, at - VNET_HEADER_LEN, at, frame_len);
-		received++;
+		/* Slots go by the number of frames: after one that was none, the next fetch would write over its neighbours. */
+		if (has_gap)
+			break;
+		if ((uint32_t)fetched < wanted) {
+			port->is_drained = true;
+			break;
+		}
+		bool is_small = burst->rx_bytes - bytes_before < (uint32_t)fetched * FETCH_FRAME_BYTES;
+		fetch = is_small ? FETCH_MAX : FETCH_FIRST;
 	}
 	return received;
 }

@@ -1,7 +1,7 @@
 /**
  * BGP of the edge: goal state's routers, peers and policy maps become a speaker and its neighbours, and what the speaker learns becomes routes of the
- * router. A peer that changes is told to the speaker by itself, so that no other session notices. Only another AS number or router
- * identifier means another speaker, and with it new sessions.
+ * router. A peer that changes is told to the speaker by itself, so that no other session notices. Only another AS number, router
+ * identifier or IPv6 address to listen on means another speaker, and with it new sessions.
  *
  * One router per edge is supported; a second one is refused. Originated networks are announced as they stand in goal state. Next hops are
  * reachable where they are on a link of the router's. Called by edge-agent.ts.
@@ -116,7 +116,8 @@ export class BgpControl {
     try {
       await this.#ensureSpeaker(router?.[1]);
     } catch (thrown) {
-      if (!(thrown instanceof SdnError)) throw thrown;
+      // What the system refuses, an address that cannot be bound, is no reason to refuse everything else.
+      this.#options.log.error({ err: thrown }, 'BGP does not speak');
       return [...errors, { key: router?.[0] ?? '', code: FAULT_CODE, message: messageOf(thrown) }];
     }
     if (router !== undefined) {
@@ -134,8 +135,11 @@ export class BgpControl {
 
   async #ensureSpeaker(router: BgpRouter | undefined): Promise<void> {
     const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
+    const addresses = this.#listenAddresses();
     const identity =
-      router === undefined || id === undefined ? '' : `${router.asNumber} ${formatIpWords(id)}`;
+      router === undefined || id === undefined
+        ? ''
+        : `${router.asNumber} ${formatIpWords(id)} ${addresses.join()}`;
     if (identity === this.#identity) return;
     await this.#stopSpeaker();
     if (router === undefined) return;
@@ -149,7 +153,7 @@ export class BgpControl {
       clock,
       asn: router.asNumber,
       routerId: formatIpWords(id),
-      listen: { addresses: ['0.0.0.0', '::'] },
+      listen: { addresses },
       multipath: { external: MULTIPATH, internal: MULTIPATH },
       nextHopCost: (nextHop) => this.#costOf(nextHop),
       onRoutes: (prefixes) => {
@@ -162,6 +166,14 @@ export class BgpControl {
     this.#speaker = speaker;
     this.#identity = identity;
     log.info({ asn: router.asNumber, routerId: formatIpWords(id) }, 'BGP speaks');
+  }
+
+  /** All of IPv4, and every IPv6 address of the links: the kernel binds a port for both families at once only where nobody has it in one. */
+  #listenAddresses(): string[] {
+    const ipv6 = this.#connected.flatMap((link) =>
+      link.filter(({ words }) => !isIpv4Words(words)).map(({ words }) => formatIpWords(words)),
+    );
+    return ['0.0.0.0', ...ipv6.sort()];
   }
 
   async #stopSpeaker(): Promise<void> {
