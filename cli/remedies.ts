@@ -62,7 +62,7 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   PrivateIPAddressMissing: 'A static address must be named: --ip ADDRESS.',
   PrivateIPAddressNotInSubnet: 'Choose an address inside the subnet: weft subnet list.',
   QosGlobalSettingsNotConfigured:
-    "Write qosSettings into the switches' own settings first: weft put /virtualSwitchManager/configuration -f FILE.",
+    'Turn bandwidth management on first: weft switch-manager set --reservation-mode weight.',
   ReferencedResourceNotProvisioned:
     'The resource it refers to is still being made or has failed; wait, or repair that first.',
   RemotePeeringIsStaleBecauseVnetWasRecreated:

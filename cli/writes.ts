@@ -21,19 +21,27 @@ export interface WriteOptions {
   readonly whatIf?: boolean;
 }
 
-/** PUT of something new; refused when it exists. `then` gets what was made, and is not called when it was only asked about. */
+/** What people are told of something new; neither is asked for when it was only asked about. */
+export interface Made {
+  /** Instead of `created REFERENCE`. */
+  line?(made: Resource): string;
+  /** Called when that has been told. */
+  after?(made: Resource): void;
+}
+
+/** PUT of something new; refused when it exists. */
 export async function create(
   session: Session,
   path: string,
   properties: Json,
   { whatIf }: WriteOptions,
-  then?: (made: Resource) => void,
+  { line = ({ resourceRef }) => `created ${resourceRef}`, after }: Made = {},
 ): Promise<void> {
   const body = { resourceId: path.slice(path.lastIndexOf('/') + 1), properties };
   if (whatIf !== true) {
     const made = await createResource(session, path, body);
-    session.print(made, () => `created ${made.resourceRef}\n`);
-    then?.(made);
+    session.print(made, () => `${line(made)}\n`);
+    after?.(made);
     return;
   }
   try {
@@ -78,7 +86,7 @@ export async function change(
 }
 
 /** The word by which a `set` option takes a reference away. */
-const NONE = 'none';
+export const NONE = 'none';
 
 /** `properties` with the references that options name: `none` takes one away, undefined leaves it as it is. */
 export function withReferences(
@@ -91,6 +99,14 @@ export function withReferences(
     else if (name !== undefined) kept[property] = { resourceRef: `/${collection}/${name}` };
   }
   return kept;
+}
+
+/** A list of references as an option names it: `none` alone empties it. */
+export function referenceList(collection: string, names: readonly string[]): readonly Json[] {
+  if (!names.includes(NONE))
+    return names.map((name) => ({ resourceRef: `/${collection}/${name}` }));
+  if (names.length > 1) throw new UsageFault(`${NONE} stands alone`);
+  return [];
 }
 
 /** A `set` that names nothing to set is a slip, not a success. */

@@ -1,17 +1,25 @@
 /**
- * `weft acl`: access control lists and their rules (MS-NCNBI §3.1.5.1). A list applies where `weft subnet set` or
- * `weft nic set` puts it. Of each direction the rule with the lowest priority that matches decides, else the default: `show` prints them in that order.
+ * `weft acl`: access control lists and their rules (MS-NCNBI §3.1.5.1). A list applies where `weft subnet set` or `weft nic set` puts it,
+ * and to every interface with a security tag that `weft acl set` names. Of each direction the rule with the lowest priority that matches decides, else the default: `show` prints them in that order.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Resource } from '../../fabric/northbound-client.ts';
-import { countOption } from '../arguments.ts';
+import { countOption, listOption } from '../arguments.ts';
 import { UsageFault } from '../fault-report.ts';
 import { type Json, lastName, listAt, textAt } from '../fields.ts';
 import { formatResource, inline, STATE_COLUMNS } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable, printable } from '../table.ts';
 import { userNames } from '../users.ts';
-import { create, remove, WHAT_IF, type WriteOptions } from '../writes.ts';
+import {
+  change,
+  create,
+  referenceList,
+  remove,
+  requireSomething,
+  WHAT_IF,
+  type WriteOptions,
+} from '../writes.ts';
 
 const COLLECTION = '/accessControlLists';
 const path = (list: string): string => `${COLLECTION}/${list}`;
@@ -44,6 +52,18 @@ export function addAclCommands(program: Command, session: Session): void {
     .addOption(defaultOption('--outbound-default <action>', 'packets from the VM'))
     .option(...WHAT_IF)
     .action((name: string, options: CreateOptions) => createList(session, name, options));
+  acl
+    .command('set <name>')
+    .description('apply a list by security tags, or change its defaults')
+    .option(
+      '--security-tag <name>',
+      'applies to every interface with it; none: by no tag; those not named are taken off (repeatable)',
+      listOption,
+    )
+    .addOption(defaultOption('--inbound-default <action>', 'packets to the VM'))
+    .addOption(defaultOption('--outbound-default <action>', 'packets from the VM'))
+    .option(...WHAT_IF)
+    .action((name: string, options: SetOptions) => set(session, name, options));
   acl
     .command('delete <name>')
     .description('delete an access control list; refused while something uses it')
@@ -126,7 +146,10 @@ async function list(session: Session): Promise<void> {
             },
             { heading: 'INBOUND', value: (each) => defaultAction(each, 'inbound') },
             { heading: 'OUTBOUND', value: (each) => defaultAction(each, 'outbound') },
-            { heading: 'USED BY', value: (each) => userNames(each).join(', ') },
+            {
+              heading: 'USED BY',
+              value: (each) => [...userNames(each), ...tagNames(each)].join(', '),
+            },
             ...STATE_COLUMNS,
           ],
           lists,
@@ -135,6 +158,15 @@ async function list(session: Session): Promise<void> {
 }
 
 type Direction = 'inbound' | 'outbound';
+
+/** Security tags that it is applied by, told from the names of interfaces and subnets. */
+function tagNames(acl: unknown): readonly string[] {
+  return listAt(acl, 'properties', 'securityTags').map(tagName);
+}
+
+function tagName(reference: unknown): string {
+  return `${SECURITY_TAG}${lastName(textAt(reference, 'resourceRef'))}`;
+}
 
 function defaultAction(acl: unknown, direction: Direction): string {
   return textAt(acl, 'properties', `${direction}DefaultAction`);
@@ -151,7 +183,7 @@ async function show(session: Session, name: string): Promise<void> {
   session.print(acl, () => {
     const text = formatResource(acl, [
       ['name', acl.resourceId],
-      ['used by', userNames(acl).join(', ')],
+      ['used by', [...userNames(acl), ...tagNames(acl)].join(', ')],
     ]);
     const tables = (['inbound', 'outbound'] as const).map(
       (direction) =>
@@ -219,9 +251,7 @@ function ruleText(line: Line, property: string): string {
 function endOf(line: Line, end: 'source' | 'destination'): string {
   const addresses = ruleText(line, `${end}AddressPrefix`);
   if (addresses !== '' || !('rule' in line)) return addresses;
-  return listAt(line.rule, 'properties', `${end}SecurityTags`)
-    .map((tag) => `${SECURITY_TAG}${lastName(textAt(tag, 'resourceRef'))}`)
-    .join(', ');
+  return listAt(line.rule, 'properties', `${end}SecurityTags`).map(tagName).join(', ');
 }
 
 interface CreateOptions extends WriteOptions {
@@ -230,12 +260,31 @@ interface CreateOptions extends WriteOptions {
 }
 
 function createList(session: Session, name: string, options: CreateOptions): Promise<void> {
-  const { inboundDefault, outboundDefault } = options;
-  const properties = {
+  return create(session, path(name), defaultActions(options), options);
+}
+
+function defaultActions({ inboundDefault, outboundDefault }: CreateOptions): Json {
+  return {
     ...(inboundDefault !== undefined && { inboundDefaultAction: capitalised(inboundDefault) }),
     ...(outboundDefault !== undefined && { outboundDefaultAction: capitalised(outboundDefault) }),
   };
-  return create(session, path(name), properties, options);
+}
+
+interface SetOptions extends CreateOptions {
+  readonly securityTag?: readonly string[];
+}
+
+/** Its rules go back with it: what a PUT leaves out is deleted. */
+async function set(session: Session, name: string, options: SetOptions): Promise<void> {
+  const { whatIf: _asked, ...settings } = options;
+  requireSomething(settings, '--security-tag, --inbound-default, --outbound-default');
+  const { securityTag } = options;
+  const tags = securityTag && { securityTags: referenceList('securityTags', securityTag) };
+  await change(session, path(name), options, (properties) => ({
+    ...properties,
+    ...defaultActions(options),
+    ...tags,
+  }));
 }
 
 interface RuleOptions extends WriteOptions {

@@ -3,11 +3,18 @@
  * put on all of the interface's addresses. Bandwidth needs the qosSettings of virtualSwitchManager. Called by commands/nic.
  */
 import { type Command, Option } from 'commander';
-import { amountOption } from '../arguments.ts';
+import { amountOption, listOption } from '../arguments.ts';
 import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts';
 import { inline } from '../resources.ts';
 import type { Session } from '../session.ts';
-import { change, requireSomething, WHAT_IF, type WriteOptions, withReferences } from '../writes.ts';
+import {
+  change,
+  referenceList,
+  requireSomething,
+  WHAT_IF,
+  type WriteOptions,
+  withReferences,
+} from '../writes.ts';
 
 export function addNicSetCommand(nic: Command, session: Session): void {
   nic
@@ -15,6 +22,11 @@ export function addNicSetCommand(nic: Command, session: Session): void {
     .description('put policy on a network interface, or take it off')
     .option('--acl <name>', 'access control list of its addresses, or none')
     .option('--public-ip <name>', 'public address of its primary address, or none')
+    .option(
+      '--security-tag <name>',
+      'security tag that it carries, or none; those not named are taken off (repeatable)',
+      listOption,
+    )
     .option('--mirror <name>', 'mirror that gets copies of its packets, or none')
     .addOption(
       new Option(
@@ -44,6 +56,12 @@ export function policyFields(nic: unknown): readonly (readonly [string, string])
   return [
     ['acl', names('accessControlList')],
     ['public ip', names('publicIPAddress')],
+    [
+      'security tags',
+      listAt(nic, 'properties', 'securityTags')
+        .map((tag) => lastName(textAt(tag, 'resourceRef')))
+        .join(', '),
+    ],
     ['mirror', names('serviceInsertion')],
     ['mac spoofing', textAt(nic, 'properties', 'portSettings', 'macSpoofing').toLowerCase()],
     ['inbound limit', bandwidth(nic, 'inboundMaximumMbps', ' Mbit/s')],
@@ -59,6 +77,7 @@ function bandwidth(nic: unknown, property: string, unit: string): string {
 
 interface SetOptions extends WriteOptions {
   readonly acl?: string;
+  readonly securityTag?: readonly string[];
   readonly publicIp?: string;
   readonly mirror?: string;
   readonly macSpoofing?: string;
@@ -71,14 +90,16 @@ async function set(session: Session, name: string, options: SetOptions): Promise
   const { whatIf: _asked, ...settings } = options;
   requireSomething(
     settings,
-    '--acl, --public-ip, --mirror, --mac-spoofing, --qos-in, --qos-out, --qos-reserve',
+    '--acl, --public-ip, --security-tag, --mirror, --mac-spoofing, --qos-in, --qos-out, --qos-reserve',
   );
+  const { securityTag } = options;
   await change(session, `/networkInterfaces/${name}`, options, (properties) => ({
     ...properties,
     // Each of them goes back: what a PUT leaves out is deleted.
     ipConfigurations: listAt(properties, 'ipConfigurations').map((configuration, _at, all) =>
       withPolicy(configuration, configuration === primaryOf(all), options),
     ),
+    ...(securityTag !== undefined && { securityTags: referenceList('securityTags', securityTag) }),
     ...portSettings(properties, options),
   }));
 }

@@ -4,15 +4,10 @@ import { SdnError } from '../../base/errors.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { listOption } from '../arguments.ts';
 import { lastName, macAt, nameIn, textAt } from '../fields.ts';
-import {
-  configuration,
-  createResource,
-  deleteResource,
-  formatResource,
-  inline,
-} from '../resources.ts';
+import { configuration, formatResource, inline } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { formatTable } from '../table.ts';
+import { create, remove, WHAT_IF, type WriteOptions } from '../writes.ts';
 import { addNicSetCommand, policyFields } from './nic-set.ts';
 
 const COLLECTION = '/networkInterfaces';
@@ -43,12 +38,16 @@ export function addNicCommands(program: Command, session: Session): void {
       listOption,
     )
     .option('--hostname <name>', 'name offered by DHCP')
-    .action((name: string, options: CreateOptions) => create(session, name, options));
+    .option(...WHAT_IF)
+    .action((name: string, options: CreateOptions) => createNic(session, name, options));
   addNicSetCommand(nic, session);
   nic
     .command('delete <name>')
     .description('delete a network interface and free its addresses')
-    .action((name: string) => deleteResource(session, `${COLLECTION}/${name}`));
+    .option(...WHAT_IF)
+    .action((name: string, options: WriteOptions) =>
+      remove(session, `${COLLECTION}/${name}`, options),
+    );
 }
 
 /** The subnet reference of the primary ipConfiguration. */
@@ -109,7 +108,7 @@ async function show(session: Session, name: string): Promise<void> {
   );
 }
 
-interface CreateOptions {
+interface CreateOptions extends WriteOptions {
   readonly vnet: string;
   readonly subnet: string;
   readonly ip?: string;
@@ -120,30 +119,26 @@ interface CreateOptions {
   readonly hostname?: string;
 }
 
-async function create(session: Session, name: string, options: CreateOptions): Promise<void> {
+async function createNic(session: Session, name: string, options: CreateOptions): Promise<void> {
   const { vnet, subnet, ip, ip6Subnet, ip6, mac, dns, hostname } = options;
   if (ip6 !== undefined && ip6Subnet === undefined)
     throw new SdnError('SDN_CLI_USAGE', '--ip6 is an address in the subnet of --ip6-subnet');
-  const nic = await createResource(session, `${COLLECTION}/${name}`, {
-    resourceId: name,
-    properties: {
-      privateMacAllocationMethod: mac === undefined ? 'Dynamic' : 'Static',
-      ...(mac !== undefined && { privateMacAddress: mac }),
-      ...(dns !== undefined && { dnsSettings: { dnsServers: dns } }),
-      ...(hostname !== undefined && { internalDnsNameLabel: hostname }),
-      ipConfigurations: [
-        ipConfiguration('primary', `/virtualNetworks/${vnet}/subnets/${subnet}`, ip),
-        ...(ip6Subnet === undefined
-          ? []
-          : [ipConfiguration('ipv6', `/virtualNetworks/${vnet}/subnets/${ip6Subnet}`, ip6)]),
-      ],
-    },
+  const properties = {
+    privateMacAllocationMethod: mac === undefined ? 'Dynamic' : 'Static',
+    ...(mac !== undefined && { privateMacAddress: mac }),
+    ...(dns !== undefined && { dnsSettings: { dnsServers: dns } }),
+    ...(hostname !== undefined && { internalDnsNameLabel: hostname }),
+    ipConfigurations: [
+      ipConfiguration('primary', `/virtualNetworks/${vnet}/subnets/${subnet}`, ip),
+      ...(ip6Subnet === undefined
+        ? []
+        : [ipConfiguration('ipv6', `/virtualNetworks/${vnet}/subnets/${ip6Subnet}`, ip6)]),
+    ],
+  };
+  await create(session, `${COLLECTION}/${name}`, properties, options, {
+    line: (nic) =>
+      `created ${nic.resourceRef}: ${addresses(nic)}, ${macAt(nic, 'properties', 'privateMacAddress')}`,
   });
-  session.print(
-    nic,
-    () =>
-      `created ${nic.resourceRef}: ${addresses(nic)}, ${macAt(nic, 'properties', 'privateMacAddress')}\n`,
-  );
 }
 
 function ipConfiguration(resourceId: string, subnet: string, address: string | undefined): object {

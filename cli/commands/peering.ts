@@ -93,10 +93,12 @@ async function createPeering(
       allowForwardedTraffic: options.allowForwarded === true,
     },
     options,
-    (made) => {
-      if (textAt(made, 'properties', 'peeringState') !== 'Initiated') return;
-      const other = `weft peering create ${options.remote} NAME --remote ${vnet}`;
-      session.note(`It waits for the other side: ${other}`);
+    {
+      after(made) {
+        if (textAt(made, 'properties', 'peeringState') !== 'Initiated') return;
+        const other = `weft peering create ${options.remote} NAME --remote ${vnet}`;
+        session.note(`It waits for the other side: ${other}`);
+      },
     },
   );
 }

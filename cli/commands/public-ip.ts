@@ -32,9 +32,10 @@ export function addPublicIpCommands(program: Command, session: Session): void {
     .option('--label <name>', 'DNS label to keep beside it')
     .option(...WHAT_IF)
     .action((name: string, options: CreateOptions) =>
-      create(session, path(name), properties(options), options, (made) =>
-        session.note(`${made.resourceId} is ${textAt(made, 'properties', 'ipAddress')}`),
-      ),
+      create(session, path(name), properties(options), options, {
+        after: (made) =>
+          session.note(`${made.resourceId} is ${textAt(made, 'properties', 'ipAddress')}`),
+      }),
     );
   publicIp
     .command('set <name>')

@@ -2,16 +2,18 @@
 import type { Command } from 'commander';
 import { formatIp, parseIpPrefix } from '../../base/ip.ts';
 import { lastName, listAt, nameIn, textAt } from '../fields.ts';
-import {
-  createResource,
-  deleteResource,
-  formatResource,
-  inline,
-  provisioning,
-} from '../resources.ts';
+import { formatResource, inline, provisioning } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable } from '../table.ts';
-import { change, requireSomething, WHAT_IF, type WriteOptions, withReferences } from '../writes.ts';
+import {
+  change,
+  create,
+  remove,
+  requireSomething,
+  WHAT_IF,
+  type WriteOptions,
+  withReferences,
+} from '../writes.ts';
 
 const path = (vnet: string, name: string): string => `/virtualNetworks/${vnet}/subnets/${name}`;
 
@@ -46,7 +48,8 @@ export function addSubnetCommands(program: Command, session: Session): void {
     .requiredOption('--vnet <name>', 'virtual network')
     .requiredOption('--prefix <prefix>', 'address prefix, e.g. 10.0.2.0/24 or fd00:1:0:2::/64')
     .option('--pair <subnet>', 'subnet of the other family, for interfaces with an address in each')
-    .action((name: string, options: CreateOptions) => create(session, name, options));
+    .option(...WHAT_IF)
+    .action((name: string, options: CreateOptions) => createSubnet(session, name, options));
   subnet
     .command('set <name>')
     .description('put policy on a subnet, or take it off')
@@ -60,8 +63,9 @@ export function addSubnetCommands(program: Command, session: Session): void {
     .command('delete <name>')
     .description('delete a subnet; refused while a network interface is in it')
     .requiredOption('--vnet <name>', 'virtual network')
-    .action((name: string, options: { vnet: string }) =>
-      deleteResource(session, path(options.vnet, name)),
+    .option(...WHAT_IF)
+    .action((name: string, options: WriteOptions & { vnet: string }) =>
+      remove(session, path(options.vnet, name), options),
     );
 }
 
@@ -108,22 +112,19 @@ async function show(session: Session, subnetPath: string): Promise<void> {
   });
 }
 
-interface CreateOptions {
+interface CreateOptions extends WriteOptions {
   readonly vnet: string;
   readonly prefix: string;
   readonly pair?: string;
 }
 
-async function create(session: Session, name: string, options: CreateOptions): Promise<void> {
+async function createSubnet(session: Session, name: string, options: CreateOptions): Promise<void> {
   const { vnet, prefix, pair } = options;
-  const subnet = await createResource(session, path(vnet, name), {
-    resourceId: name,
-    properties: {
-      addressPrefix: prefix,
-      ...(pair !== undefined && { dualStackSubnet: { resourceRef: path(vnet, pair) } }),
-    },
-  });
-  session.print(subnet, () => `created ${subnet.resourceRef}\n`);
+  const properties = {
+    addressPrefix: prefix,
+    ...(pair !== undefined && { dualStackSubnet: { resourceRef: path(vnet, pair) } }),
+  };
+  await create(session, path(vnet, name), properties, options);
 }
 
 interface SetOptions extends WriteOptions {

@@ -5,15 +5,10 @@ import type { Resource } from '../../fabric/northbound-client.ts';
 import { listOption } from '../arguments.ts';
 import { UsageFault } from '../fault-report.ts';
 import { joinedAt, lastName, textAt } from '../fields.ts';
-import {
-  createResource,
-  deleteResource,
-  formatResource,
-  inline,
-  STATE_COLUMNS,
-} from '../resources.ts';
+import { formatResource, inline, STATE_COLUMNS } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { formatTable } from '../table.ts';
+import { create, remove, WHAT_IF, type WriteOptions } from '../writes.ts';
 import { SUBNET_COLUMNS } from './subnet.ts';
 
 const COLLECTION = '/virtualNetworks';
@@ -43,11 +38,15 @@ export function addVnetCommands(program: Command, session: Session): void {
       listOption,
     )
     .option('--logical-network <name>', 'provider network (default: the one there is)')
-    .action((name: string, options: CreateOptions) => create(session, name, options));
+    .option(...WHAT_IF)
+    .action((name: string, options: CreateOptions) => createNetwork(session, name, options));
   vnet
     .command('delete <name>')
     .description('delete a virtual network; refused while a network interface is in it')
-    .action((name: string) => deleteResource(session, `${COLLECTION}/${name}`));
+    .option(...WHAT_IF)
+    .action((name: string, options: WriteOptions) =>
+      remove(session, `${COLLECTION}/${name}`, options),
+    );
 }
 
 async function list(session: Session): Promise<void> {
@@ -89,26 +88,27 @@ async function show(session: Session, name: string): Promise<void> {
   });
 }
 
-interface CreateOptions {
+interface CreateOptions extends WriteOptions {
   readonly prefix: readonly string[];
   readonly subnet?: readonly string[];
   readonly dns?: readonly string[];
   readonly logicalNetwork?: string;
 }
 
-async function create(session: Session, name: string, options: CreateOptions): Promise<void> {
+async function createNetwork(
+  session: Session,
+  name: string,
+  options: CreateOptions,
+): Promise<void> {
   const subnets = (options.subnet ?? []).map(parseSubnet);
   const logicalNetwork = options.logicalNetwork ?? (await providerNetwork(session));
-  const vnet = await createResource(session, `${COLLECTION}/${name}`, {
-    resourceId: name,
-    properties: {
-      addressSpace: { addressPrefixes: options.prefix },
-      logicalNetwork: { resourceRef: `/logicalNetworks/${logicalNetwork}` },
-      ...(options.dns !== undefined && { dhcpOptions: { dnsServers: options.dns } }),
-      ...(subnets.length > 0 && { subnets }),
-    },
-  });
-  session.print(vnet, () => `created ${vnet.resourceRef}\n`);
+  const properties = {
+    addressSpace: { addressPrefixes: options.prefix },
+    logicalNetwork: { resourceRef: `/logicalNetworks/${logicalNetwork}` },
+    ...(options.dns !== undefined && { dhcpOptions: { dnsServers: options.dns } }),
+    ...(subnets.length > 0 && { subnets }),
+  };
+  await create(session, `${COLLECTION}/${name}`, properties, options);
 }
 
 function parseSubnet(text: string): { resourceId: string; properties: { addressPrefix: string } } {

@@ -116,8 +116,13 @@ test('bandwidth and guards of an interface; what is not named stays', async (t) 
   const settings = { portSettings: { stormLimit: 7 } };
   await expectCreated(client, '/networkInterfaces/n', { ...nicProperties(), ...settings });
   const early = await run('nic set n --qos-out 100');
-  t.regex(early.err, /QosGlobalSettingsNotConfigured[\s\S]*weft put \/virtualSwitchManager/);
-  await client.put('/virtualSwitchManager/configuration', { qosSettings: {} });
+  t.regex(early.err, /QosGlobalSettingsNotConfigured[\s\S]*weft switch-manager set/);
+  t.regex(await ok('switch-manager show'), /^bandwidth management +off$/m);
+  await ok('switch-manager set --reservation-mode weight --default-reserve 5');
+  await ok('switch-manager set --link-percent 80');
+  const shown = await ok('switch-manager show');
+  t.regex(shown, /^bandwidth management +on\nreservation mode +weight\nlink percent +80\n/m);
+  t.regex(shown, /^default reservation +5\nreservations +enabled\ninterfaces +0$/m);
   await ok('nic set n --qos-out 100 --mac-spoofing enabled');
   await ok('nic set n --qos-in 50 --qos-reserve 10');
   await ok('nic set n --mac-spoofing disabled');
@@ -126,6 +131,11 @@ test('bandwidth and guards of an interface; what is not named stays', async (t) 
     qosSettings: { outboundMaximumMbps: 100, inboundMaximumMbps: 50, outboundReservedValue: 10 },
   });
   t.regex(await ok('nic show n'), /^outbound limit +100 Mbit\/s\nreserved +10$/m);
+  const used = await run('switch-manager set --off');
+  t.regex(used.err, /InUseQosSettingsCannotBeUpdated/);
+  await ok('nic set n --qos-in 0 --qos-out 0 --qos-reserve 0');
+  await ok('switch-manager set --off');
+  t.regex(await ok('switch-manager show'), /^bandwidth management +off$/m);
 });
 
 test('a peering waits for its other side', async (t) => {
@@ -147,4 +157,53 @@ test('a peering waits for its other side', async (t) => {
   await ok('peering delete blue to-red --what-if');
   await ok('peering delete blue to-red');
   t.regex(await ok('peering list'), /^red +to-blue +blue +Disconnected /m);
+});
+
+test('a security tag: who carries it, which list applies by it, which rules name it', async (t) => {
+  const { client, ok, run } = await ground(t);
+  await expectCreated(client, '/networkInterfaces/n', nicProperties());
+  await ok('security-tag create app --type tier');
+  await ok('acl create f --inbound-default deny');
+  const rule = '--priority 100 --direction inbound --action allow --protocol tcp --from tag:app';
+  await ok(`acl rule add f same ${rule}`);
+  await ok('nic set n --security-tag app --what-if');
+  t.regex(await ok('security-tag list'), /^app +tier +- +- +Succeeded$/m);
+  await ok('nic set n --security-tag app');
+  await ok('acl set f --security-tag app --outbound-default deny');
+  t.regex(await ok('security-tag list'), /^app +tier +n +f +Succeeded$/m);
+  t.regex(await ok('security-tag show app'), /^interfaces +n\nacl +f\nsource of +f\/same$/m);
+  t.regex(await ok('acl list'), /^f +1 +Deny +Deny +tag:app /m);
+  t.regex(await ok('nic show n'), /^security tags +app$/m);
+  t.regex((await run('security-tag delete app')).err, /InUseSecurityTagCannotBeDeleted/);
+  await ok('nic set n --security-tag none');
+  await ok('acl set f --security-tag none');
+  await ok('acl rule remove f same');
+  await ok('security-tag delete app');
+  t.regex(await ok('security-tag list'), /No security tags/);
+});
+
+test('networks and interfaces: what-if writes nothing, under the preconditions of the write', async (t) => {
+  const { client, ok, run } = await ground(t);
+  const there = async (path: string) => (await client.get(path)).status === 200;
+  await ok('vnet create red --prefix 10.9.0.0/16 --subnet web=10.9.1.0/24 --what-if');
+  t.false(await there('/virtualNetworks/red'));
+  await ok('subnet create extra --vnet blue --prefix 10.1.9.0/24 --what-if');
+  t.false(await there('/virtualNetworks/blue/subnets/extra'));
+  await ok('nic create n --vnet blue --subnet web --what-if');
+  t.false(await there('/networkInterfaces/n'));
+  t.regex(await ok('nic create n --vnet blue --subnet web'), /^created \/networkInterfaces\/n: 10/);
+  for (const taken of [
+    'nic create n --vnet blue --subnet web',
+    'vnet create blue --prefix 10.9.0.0/16',
+  ]) {
+    t.regex((await run(`${taken} --what-if`)).err, /exists already/, taken);
+  }
+  const used = await run('subnet delete web --vnet blue --what-if');
+  t.regex(used.err, /InUseSubnetCannotBeDeleted/);
+  await ok('nic delete n --what-if');
+  t.true(await there('/networkInterfaces/n'));
+  await ok('nic delete n');
+  await ok('subnet delete web --vnet blue --what-if');
+  await ok('vnet delete blue --what-if');
+  t.true(await there('/virtualNetworks/blue/subnets/web'));
 });
