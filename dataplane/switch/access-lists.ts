@@ -4,7 +4,7 @@
  * peering; every port it applies to then learns of it by one step of its epoch cell, and with the port all its flows.
  *
  * A list that has not arrived, or has never been possible, lets nothing pass at the ports that have it. One that becomes
- * impossible keeps its last good form. Called by realiser.
+ * impossible keeps its last good form. Called by realiser (changes), configured-ports (who has them).
  */
 import { type IpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import {

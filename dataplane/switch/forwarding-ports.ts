@@ -1,7 +1,7 @@
 /**
  * Ports that forward for others, by what tunnelled packets for them carry: network identifier and inner destination MAC address. Such a
  * packet's destination address is not the port's, so it cannot be found by address. Changed with goal state, read for every
- * tunnelled frame; hosts without such ports pay one comparison. Called by realiser (sets), forwarder (finds).
+ * tunnelled frame; hosts without such ports pay one comparison. Called by configured-ports (sets), forwarder (finds).
  */
 import type { Mac } from '../../base/mac.ts';
 

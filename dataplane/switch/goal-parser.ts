@@ -1,6 +1,6 @@
 /**
  * Reads goal-state messages (weft.proto) into the switch's own terms and checks what the schema cannot: lengths, ranges, addresses inside
- * their subnet. A string as result is the reason why not, in words for configurationState. Called by realiser.
+ * their subnet. A string as result is the reason why not, in words for configurationState. Called by realiser and its parts.
  */
 import {
   formatIpWords,

@@ -5,7 +5,7 @@
  *
  * An address is noted by the first packet of each flow and by every ARP or ND message; one that has not been seen for long is forgotten, and
  * at once when a mapping says that another port has it now, so that this one must claim it anew.
- * Called by goal-parser (who may), forwarder (notes), realiser (another has it), switch-core (reports).
+ * Called by goal-parser (who may), forwarder (notes), configured-ports and mappings (another has it), switch-core (reports).
  */
 import { equalIpWords, type IpWords, isIpv4Words } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';

@@ -3,7 +3,7 @@
  * the ones that get copies by a word of bits. Ports hold on to a mirror by its id, whether it has arrived or not; a mirror that goes, or
  * changes, makes their flows be decided anew.
  *
- * For the forwarder it is arrays by number: where copies go. Called by realiser (changes), tables (place), forwarder and mirror-copies (reads).
+ * For the forwarder it is arrays by number: where copies go. Called by realiser (changes), configured-ports (who has them), tables (place), forwarder and mirror-copies (reads).
  */
 import { type IpPrefixWords, ipPrefixFromBytes, ipWordsFromBytes } from '../../base/ip-words.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';

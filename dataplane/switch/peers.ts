@@ -1,6 +1,6 @@
 /**
  * Peers: the hosts this one has tunnels to, one small number each, for as long as at least one mapping leads there. The same set says
- * whose tunnels are believed (layers/tunnel). Called by switch/tables.
+ * whose tunnels are believed (layers/tunnel). Called by tables, realiser and mappings.
  */
 import { assert } from '../../base/assert.ts';
 import { type IpWords, ipWordsFromBytes } from '../../base/ip-words.ts';

@@ -2,8 +2,10 @@
  * Realiser: makes one resource of goal state true in the switch's tables, or says why it cannot. Order and retrying are tables.ts's
  * business; each function here assumes that what its resource refers to has been dealt with, and names (`touch`) what depends on it.
  *
- * Flows learn of a change through epoch cells: a port's when its pipeline is rebuilt, a mapping's when the address moves. A resource that
- * is replaced by something impossible keeps its last good form; a port whose access control list is not there lets nothing pass. Called by tables.
+ * It keeps the host's own settings, the networks and their subnets, and knows who depends on them. Ports, mappings, access control lists, routes
+ * and mirrors have a file each. Flows learn of a change through epoch cells: a port's when its pipeline is rebuilt, a mapping's when
+ * the address moves. A resource that is replaced by something impossible keeps its last good form; a port whose access control
+ * list is not there lets nothing pass. Called by tables.
  */
 import { equalIpWords, type IpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import type {
@@ -14,7 +16,6 @@ import type {
   Port,
   RouteTable,
   SecurityTag,
-  TagList,
   VirtualNetwork,
   VirtualSubnet,
 } from '../../schema/southbound/messages.ts';
@@ -22,24 +23,16 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
 import { type Edge, Internet } from '../layers/internet.ts';
 import { meterGroup } from '../layers/metering.ts';
-import { portPipeline } from '../layers/order.ts';
-import type { PortPolicy } from '../layers/port-policy.ts';
-import { destinationRule, forwarderRule } from '../layers/tunnel.ts';
-import { mappingRule, type Place } from '../layers/vnet.ts';
-import { MIRRORS_PER_PORT_MAX, TAG_LISTS_PER_PORT_MAX } from '../limits.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
+import { ConfiguredPorts, portKey } from './configured-ports.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
+import { Mappings } from './mappings.ts';
 import { Mirrors } from './mirrors.ts';
 import {
-  addressKey,
-  type ConfiguredPort,
   type HostState,
-  hostPrefix,
-  type ListInNetwork,
-  type MappingState,
   type Network,
   newNetwork,
   newSubnet,
@@ -50,7 +43,6 @@ import type { Peers } from './peers.ts';
 import { plausibleSources } from './plausible-sources.ts';
 import type { PortRegistry } from './port-registry.ts';
 import { ReplaceableRoutes, Routing } from './routing.ts';
-import { servicePort } from './service-port.ts';
 
 /** Why a resource cannot be realised; undefined: it is. */
 export type Reason = string | undefined;
@@ -80,7 +72,8 @@ export class Realiser {
   readonly #networks = new Map<string, Network>();
   readonly #subnets = new Map<string, Subnet>();
   readonly #subnetByVni = new Map<number, Subnet>();
-  readonly #mappings = new Map<string, MappingState>();
+  readonly #mappings: Mappings;
+  readonly #ports: ConfiguredPorts;
   readonly #lists: AccessLists;
   /** The way out. */
   readonly internet: Internet = new Internet();
@@ -96,6 +89,10 @@ export class Realiser {
       bump: ({ cell }) => parts.epochs.bump(cell),
       touch: parts.touch,
     });
+    const host = () => this.#host;
+    this.#mappings = new Mappings({ ...parts, host });
+    const held = { lists: this.#lists, mirrors: this.mirrors, mappings: this.#mappings };
+    this.#ports = new ConfiguredPorts({ ...parts, ...held, host });
   }
 
   /** Undefined until the host's own settings have arrived. */
@@ -145,13 +142,13 @@ export class Realiser {
     if (typeof prefixes === 'string') return prefixes;
     const peerings = parse.peerings(settings.peerings);
     if (typeof peerings === 'string') return peerings;
+    const unbilled = parse.prefixes(settings.unbilledPrefixes);
+    if (typeof unbilled === 'string') return unbilled;
     const network = this.#networks.get(settings.id) ?? this.#addNetwork(settings.id);
     network.resourceRef = settings.resourceRef;
     network.prefixes = prefixes;
     network.peerings = peerings;
     const reachable = peerings.filter(({ allowAccess }) => allowAccess);
-    const unbilled = parse.prefixes(settings.unbilledPrefixes);
-    if (typeof unbilled === 'string') return unbilled;
     const peered = peerings.flatMap((peering) => peering.prefixes);
     network.meter = meterGroup(settings.resourceRef, [...prefixes, ...peered, ...unbilled]);
     network.tags = tagsOf([...prefixes, ...reachable.flatMap((peering) => peering.prefixes)]);
@@ -236,11 +233,11 @@ export class Realiser {
     const { network } = subnet;
     for (const mapping of [...network.mappings.values()]) {
       if (mapping.subnet !== subnet) continue;
-      this.removeMapping(mapping.key);
+      this.#mappings.remove(mapping.key);
       this.#parts.touch(mapping.key);
     }
     for (const port of portsIn(subnet)) {
-      this.removePort(port.id);
+      this.#ports.remove(port.id);
       this.#parts.touch(portKey(port.id));
     }
     this.#parts.destinations.delete(subnet.vni);
@@ -254,116 +251,26 @@ export class Realiser {
   setPort(settings: Port): Reason {
     const network = this.#networks.get(settings.vnetId);
     if (network === undefined) return `unknown virtual network ${settings.vnetId}`;
-    const shape = parse.portShape(settings, network);
-    if (typeof shape === 'string') return shape;
-    for (const own of shape.addresses) {
-      const owner = network.owners.get(addressKey(own.address));
-      if (owner === undefined || owner.id === settings.id) continue;
-      if (this.#parts.isPending(portKey(owner.id))) continue;
-      return `${own.resourceRef}: the address is that of ${owner.configured?.policy.resourceRef}`;
-    }
-    if (settings.mirrorIds.length > MIRRORS_PER_PORT_MAX) {
-      return `${settings.mirrorIds.length} mirrors are more than the ${MIRRORS_PER_PORT_MAX} of one port`;
-    }
-    if (settings.tagLists.length > TAG_LISTS_PER_PORT_MAX) {
-      return `${settings.tagLists.length} lists of security tags are more than the ${TAG_LISTS_PER_PORT_MAX} of one port`;
-    }
-    const record = this.#parts.ports.ensure(settings.id);
-    if (record === undefined) return 'the switch has no room for another port';
-    const { index, cell } = record;
-    const old = record.configured;
-    const waits = shape.addresses.find(({ subnet }) => subnet.routes.pending !== undefined);
-    const mirrors = this.mirrors.hold(record, settings.mirrorIds);
-    const { policy, lists } = this.#withLists(
-      { ...shape, mirrors },
-      settings.tagLists,
-      network,
-      record,
-    );
-    if (old !== undefined) this.#disown(record, old, lists);
-    const configured: ConfiguredPort = {
-      index,
-      cell,
-      goal: settings,
-      policy,
-      pipeline: portPipeline(policy),
-      network,
-      service: servicePort(settings, policy, network),
-      lists,
-    };
-    record.configured = configured;
-    this.#parts.learned.keep(index, policy.learnable);
-    network.ports.add(record);
-    this.#parts.setFlowLimit(index, settings.flowsMax === 0 ? undefined : settings.flowsMax);
-    if (policy.ipForwarding) {
-      const segments = new Set(policy.addresses.map(({ segment }) => segment));
-      this.#parts.forwarding.set(index, policy.mac, [...segments]);
-      const { resourceRef, mac } = policy;
-      const rule = forwarderRule({ resourceRef, mac, port: index });
-      for (const subnet of subnetsOf(configured)) subnet.destinations.setForwarder(mac, rule);
-    }
-    for (const own of policy.addresses) network.owners.set(addressKey(own.address), record);
-    this.#parts.epochs.bump(cell);
-    if (old !== undefined) this.#placeAddresses(old);
-    this.#placeAddresses(configured);
-    // Configured, but closed.
-    const list = [...lists].find(({ pending }) => pending !== undefined);
-    const pending = list?.pending ?? waits?.subnet.routes.pending;
-    return pending ?? this.mirrors.pendingOf(record);
+    return this.#ports.set(settings, network);
   }
 
   removePort(id: string): void {
-    const record = this.#parts.ports.get(id);
-    const old = record?.configured;
-    if (record === undefined || old === undefined) return;
-    this.#disown(record, old, NO_LISTS);
-    this.mirrors.hold(record, []);
-    this.#parts.learned.keep(record.index, []);
-    record.configured = undefined;
-    this.#parts.epochs.bump(record.cell);
-    this.#placeAddresses(old);
-    this.#parts.ports.collect(record);
+    this.#ports.remove(id);
   }
 
   /** The port's device has come or gone: its addresses can be delivered to, or no longer. */
   placePort(record: PortRecord): void {
-    if (record.configured !== undefined) this.#placeAddresses(record.configured);
+    if (record.configured !== undefined) this.#mappings.placeAddresses(record.configured);
   }
 
   setMapping(key: string, settings: Mapping): Reason {
     const subnet = this.#subnets.get(settings.subnetId);
     if (subnet === undefined) return `unknown subnet ${settings.subnetId}`;
-    const shape = parse.mappingShape(settings, subnet);
-    if (typeof shape === 'string') return shape;
-    if (this.#host === undefined) return 'this host’s own settings have not arrived';
-    const { providerAddress, ...identity } = shape;
-    const isHere = providerAddress.join() === this.#host.providerAddress.join();
-    // The new peer is taken before the old one is given back: a mapping that stays at its host keeps the peer's number.
-    const peer = isHere ? undefined : this.#parts.peers.acquire(providerAddress);
-    if (!isHere && peer === undefined) return 'the switch has no room for another host';
-    const old = this.#mappings.get(key);
-    if (old !== undefined) this.#withdraw(old);
-    const mapping: MappingState = {
-      key,
-      ...identity,
-      subnet,
-      remote: peer === undefined ? undefined : { address: providerAddress, peer },
-      cell: old?.cell ?? this.#parts.epochs.allocate(),
-    };
-    this.#mappings.set(key, mapping);
-    subnet.network.mappings.set(addressKey(mapping.address), mapping);
-    this.#place(mapping);
-    // Whoever has spoken with this address so far does so no longer, unless it is the owner.
-    if (old?.mac !== mapping.mac) this.#bumpLearners(mapping);
-    return undefined;
+    return this.#mappings.set(key, settings, subnet);
   }
 
   removeMapping(key: string): void {
-    const mapping = this.#mappings.get(key);
-    if (mapping === undefined) return;
-    this.#withdraw(mapping);
-    this.#mappings.delete(key);
-    this.#parts.epochs.release(mapping.cell);
+    this.#mappings.remove(key);
   }
 
   setAccessList(settings: AccessControlList): Reason {
@@ -407,42 +314,6 @@ export class Realiser {
     return concerned;
   }
 
-  /** The policy with the lists that its ids name, now held by the port. */
-  #withLists(
-    shape: parse.PortShape & Pick<PortPolicy, 'mirrors'>,
-    ofTags: readonly TagList[],
-    network: Network,
-    record: PortRecord,
-  ): { readonly policy: PortPolicy; readonly lists: ReadonlySet<ListInNetwork> } {
-    const lists = new Set<ListInNetwork>();
-    const hold = (id: string) => {
-      const list = this.#lists.acquire(id, network, record);
-      lists.add(list);
-      return list;
-    };
-    const listOf = (id: string) => (id === '' ? undefined : hold(id));
-    const withLists = ({ interfaceListId, subnet, ...own }: parse.AddressShape) => ({
-      ...own,
-      accessLists: { interface: listOf(interfaceListId), subnet: listOf(subnet.accessListId) },
-    });
-    const addresses = shape.addresses.map(withLists);
-    const learnable = shape.learnable.map(withLists);
-    const tagLists = ofTags.map(({ securityTagRef, accessControlListId }) => ({
-      securityTagRef,
-      list: hold(accessControlListId),
-    }));
-    const meter = this.#host?.hasMetering === true ? network.meter : undefined;
-    return { policy: { ...shape, addresses, learnable, tagLists, meter }, lists };
-  }
-
-  #bumpLearners({ address, mac, subnet }: MappingState): void {
-    for (const { index, cell, configured } of subnet.network.ports) {
-      if (configured?.policy.learning === undefined) continue;
-      if (configured.policy.mac !== mac) this.#parts.learned.lose(index, address);
-      this.#parts.epochs.bump(cell);
-    }
-  }
-
   #touchAllPorts(): void {
     for (const network of this.#networks.values()) {
       for (const port of network.ports) this.#parts.touch(portKey(port.id));
@@ -452,74 +323,6 @@ export class Realiser {
   #touchPortsIn(subnet: Subnet): void {
     for (const port of portsIn(subnet)) this.#parts.touch(portKey(port.id));
   }
-
-  #withdraw(mapping: MappingState): void {
-    const { subnet, address, remote } = mapping;
-    subnet.network.mappings.delete(addressKey(address));
-    subnet.network.groups.mappings.remove(hostPrefix(address));
-    subnet.destinations.remove(address);
-    if (remote !== undefined) this.#parts.peers.release(remote.address);
-  }
-
-  /** Takes from the port what it had; lists that it keeps are in `kept`. */
-  #disown(record: PortRecord, configured: ConfiguredPort, kept: ReadonlySet<ListInNetwork>): void {
-    const { network, policy, lists } = configured;
-    this.#parts.forwarding.remove(record.index);
-    network.ports.delete(record);
-    if (policy.ipForwarding) {
-      for (const subnet of subnetsOf(configured)) subnet.destinations.removeForwarder(policy.mac);
-    }
-    for (const list of lists) if (!kept.has(list)) this.#lists.release(list, record);
-    for (const own of policy.addresses) {
-      const key = addressKey(own.address);
-      // Within one change another port may already have taken the address over.
-      if (network.owners.get(key) === record) network.owners.delete(key);
-    }
-  }
-
-  #placeAddresses(configured: ConfiguredPort): void {
-    const { addresses, learnable } = configured.policy;
-    for (const own of [...addresses, ...learnable]) {
-      const mapping = configured.network.mappings.get(addressKey(own.address));
-      if (mapping !== undefined) this.#place(mapping);
-    }
-  }
-
-  /** Writes the rules of a mapping as things stand now. */
-  #place(mapping: MappingState): void {
-    const { subnet, address, mac, portRef, cell } = mapping;
-    const place = this.#placeOf(mapping);
-    subnet.network.groups.mappings.set(
-      hostPrefix(address),
-      mappingRule({ address, mac, segment: subnet.vni, place, portRef, cell }),
-    );
-    if (place.kind === 'remote') subnet.destinations.remove(address);
-    else {
-      const port = place.kind === 'local' ? place.port : 'detached';
-      const rule = destinationRule({ address, port, portRef, cell });
-      subnet.destinations.set(address, mac, rule);
-    }
-    this.#parts.epochs.bump(cell);
-  }
-
-  #placeOf(mapping: MappingState): Place {
-    if (mapping.remote !== undefined) {
-      return { kind: 'remote', peer: mapping.remote.peer, mtu: this.#host?.innerMtu ?? 0 };
-    }
-    const owner = mapping.subnet.network.owners.get(addressKey(mapping.address));
-    const holder = owner ?? learner(mapping);
-    if (holder?.isAttached !== true) return { kind: 'absent' };
-    const forwards = holder.configured?.policy.ipForwarding === true;
-    return { kind: 'local', port: holder.index, forwards };
-  }
-}
-
-const NO_LISTS: ReadonlySet<ListInNetwork> = new Set();
-
-/** Subnets that the port has an address in. */
-function subnetsOf({ network, policy }: ConfiguredPort): readonly Subnet[] {
-  const segments = policy.addresses.map(({ segment }) => segment);
-  return [...network.subnets].filter(({ vni }) => segments.includes(vni));
 }
 
 /** Ports with an address in the subnet, be it a learned one. */
@@ -545,19 +348,6 @@ function isSamePlace(
   );
 }
 
-/** The port of this switch that has learned the address, as the controller's mapping of it to that port's MAC says. */
-function learner({ mac, subnet }: MappingState): PortRecord | undefined {
-  for (const port of subnet.network.ports) {
-    const policy = port.configured?.policy;
-    if (policy?.learning !== undefined && policy.mac === mac) return port;
-  }
-  return undefined;
-}
-
 function subnetKey(id: string): string {
   return `subnet/${id}`;
-}
-
-function portKey(id: string): string {
-  return `port/${id}`;
 }

@@ -1,5 +1,5 @@
 /**
- * What the local services need to know of a port (service/port-settings), taken from goal state. Called by realiser.
+ * What the local services need to know of a port (service/port-settings), taken from goal state. Called by configured-ports.
  */
 import {
   IPV4_MAPPED_BITS,
