@@ -153,6 +153,11 @@ export class EdgeLab {
     this.southbound.set(EDGE, resources);
     await this.startEdge();
     await this.applied();
+    // The host's kernel has asked for the edge before it was there, and does not ask again at once.
+    await eventually('the host reaches the edge', async () => {
+      const ping = ['ping', '-n', '-c', '1', '-W', '1', '198.51.100.2'] as const;
+      return (await this.attempt('host1', ping)).code === 0;
+    });
   }
 
   /** New goal state, whole; resolves when the edge has acknowledged it. */
