@@ -72,6 +72,7 @@ export const Drop = {
   ReceiveQueueFull: 74,
   DenialsLimited: 75,
   FragmentWithoutFirst: 76,
+  FragmentsLimited: 77,
   InboundRateExceeded: 80,
   StormLimited: 81,
   DhcpGuarded: 82,

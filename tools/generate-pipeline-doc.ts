@@ -36,6 +36,8 @@ stateful layers an answer is judged by its request ([0007](design/0007-replies-a
 
 An ICMP error goes the way of the flow that would answer the packet it quotes, and exists as long as that flow does; otherwise it is dropped as
 \`IcmpErrorUnrelated\`. Fragments are of the flow of their datagram's first one; one that comes before it is dropped as \`FragmentWithoutFirst\`.
+An IPv4 packet without DF that is longer than its tunnel takes leaves in fragments; with DF, and over IPv6, it is dropped as \`FrameTooBig\` and its
+sender told what fits.
 
 A change of policy moves an *epoch*: of a port, or of one address mapping. Flows that were resolved under an earlier epoch walk the layers again with
 their next packet, so a change also reaches connections that are already open.

@@ -128,7 +128,10 @@ function formatHop(hop: Json, paint: Paint): string {
     return step !== undefined && isDrop(step) ? paint('bad', line) : line;
   });
   const rows = [paint('dim', heading), ...painted].map((line) => `  ${line}\n`).join('');
-  return `\n${printable(textAt(hop, 'host'))}: ${printable(flowText)}\n${rows}`;
+  const count = textAt(at(hop, 'verdict'), 'fragments');
+  const cut =
+    count === '' ? '' : `  leaves in ${printable(count)} fragments: longer than the tunnel takes\n`;
+  return `\n${printable(textAt(hop, 'host'))}: ${printable(flowText)}\n${rows}${cut}`;
 }
 
 function isDrop(step: Json): boolean {

@@ -41,8 +41,10 @@ export const Applied = {
   DONE: 0,
   /** TTL or hop limit ran out. */
   TTL_EXPIRED: 1,
-  /** Does not fit the way to the peer and must not be fragmented; without a tunnel, is to be fragmented by whoever has it applied. */
+  /** Does not fit its way, and must not be fragmented: DF, IPv6, or segments of a super-frame that do not fit. */
   TOO_BIG: 2,
+  /** Does not fit its way, and is to be fragmented (fragmentation.ts) by whoever has it applied. */
+  TO_FRAGMENT: 3,
 } as const;
 export type Applied = (typeof Applied)[keyof typeof Applied];
 
@@ -152,8 +154,8 @@ export class Transpositions {
     const words = this.#words;
     const base = id * STRIDE;
     const ops = words[base + OPS] ?? 0;
-    if (!isAnySize && (ops & LIMITED) !== 0 && isTooBig(frame, key, words[base + MTU] ?? 0, ops)) {
-      return Applied.TOO_BIG;
+    if (!isAnySize && (ops & LIMITED) !== 0 && packetBytes(frame, key) > (words[base + MTU] ?? 0)) {
+      return mayBeFragmented(frame, key) ? Applied.TO_FRAGMENT : Applied.TOO_BIG;
     }
     const view = frame.view;
     if ((ops & Op.TTL) !== 0) {
@@ -271,12 +273,13 @@ export class Transpositions {
 /** Ways that have an MTU. */
 const LIMITED: number = Op.PUSH | Op.FIT;
 
-/** Does this frame, or a segment of this super-frame, exceed `mtu`, so that it cannot simply go on? */
-function isTooBig(frame: Frame, key: FlowKey, mtu: number, ops: number): boolean {
-  if (packetBytes(frame, key) <= mtu) return false;
-  if ((ops & Op.FIT) !== 0) return true;
-  // Without DF the outer packet may be fragmented; IPv6 is never fragmented on its way (RFC 8200 §5).
-  return key.etherType !== EtherType.IPV4 || ipv4.dontFragment(frame.view, key.l3At);
+/** RFC 791 §3.2; IPv6 is never fragmented on its way (RFC 8200 §5). A super-frame is many packets, none of them longer than its sender's MTU. */
+function mayBeFragmented({ view, vnetAt }: Frame, key: FlowKey): boolean {
+  return (
+    key.etherType === EtherType.IPV4 &&
+    !ipv4.dontFragment(view, key.l3At) &&
+    vnetHeader.gsoType(view, vnetAt) === vnetHeader.Gso.NONE
+  );
 }
 
 /** Length of the frame's IP packet; of a super-frame, that of its segments. */

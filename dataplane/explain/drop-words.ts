@@ -213,6 +213,11 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     remedy:
       'Nothing for a moment after loss; if it goes on, a lower MTU in the guest avoids fragments.',
   },
+  FragmentsLimited: {
+    meaning:
+      'a packet to be cut for the provider network, and no room in this burst for its fragments',
+    remedy: "Lower the guest's MTU to what DHCP offers, so that nothing has to be cut.",
+  },
 };
 
 const UNKNOWN: DropWords = {

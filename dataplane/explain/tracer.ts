@@ -5,6 +5,7 @@
  *
  * Called by answers, between two bursts.
  */
+
 import { defined } from '../../base/assert.ts';
 import { formatIpWords, type IpWords } from '../../base/ip-words.ts';
 import { DROP_NAMES, Drop } from '../../packet/drop.ts';
@@ -29,6 +30,7 @@ import {
 import { FLOW_STATE_NAMES } from '../engine/flow-state.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import type { FragmentTable } from '../engine/fragment-table.ts';
+import { completeChecksum, fragmentCount } from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
@@ -354,7 +356,15 @@ class Walk {
   #send(id: TranspositionId): End {
     const { transpositions, hasDevice, tables } = this.#parts;
     const frame = this.#frame;
-    const applied = transpositions.apply(id, frame, this.#tools.key);
+    const { key } = this.#tools;
+    let fragments = 1;
+    let applied = transpositions.apply(id, frame, key);
+    if (applied === Applied.TO_FRAGMENT) {
+      fragments = fragmentCount(frame.view, key, transpositions.mtu(id));
+      if (fragments === 0) return this.#dropped(Drop.FrameTooBig);
+      applied = transpositions.apply(id, frame, key, true);
+      if (applied === Applied.DONE) completeChecksum(frame, key);
+    }
     if (applied === Applied.TTL_EXPIRED) return this.#dropped(Drop.TtlExpired);
     if (applied === Applied.TOO_BIG) return this.#dropped(Drop.FrameTooBig);
     const leaves = [frame.at, frame.end] as const;
@@ -373,6 +383,7 @@ class Walk {
       to: this.#names.peer(transpositions.peer(id)),
       vni: transpositions.vni(id),
       ...(edge !== undefined && { edge: edge.resourceRef }),
+      ...(fragments > 1 && { fragments }),
     };
     return { drop: Drop.None, verdict, leaves };
   }

@@ -39,6 +39,8 @@ const VNET_ROOM = 16;
 /** What an answer may be longer than its question: headers of its own. */
 const HEADERS_ROOM = 128;
 
+export const NO_ROOM = -1;
+
 export class Answers {
   readonly #view: DataView;
   readonly #start: number;
@@ -82,6 +84,14 @@ export class Answers {
     this.#answer = { ...this.#answer, end: at + bytes.length };
     this.#keep();
     return true;
+  }
+
+  /** Room for frames that are made elsewhere, [block, block + bytes); NO_ROOM: this burst has none left. */
+  take(bytes: number): number {
+    const block = this.#next;
+    if (block + bytes > this.#end) return NO_ROOM;
+    this.#next = align(block + bytes);
+    return block;
   }
 
   /** Answers a question to the switch itself. Drop.None: send [at, end) if it is not empty. */
@@ -191,8 +201,7 @@ export class Answers {
 
   #keep(): void {
     vnetHeader.clear(this.#view, this.vnetAt);
-    // Aligned, as the view's accesses and the kernel's copies like it.
-    this.#next = (this.end + VNET_ROOM - 1) & ~(VNET_ROOM - 1);
+    this.#next = align(this.end);
   }
 
   #mayReport(port: number, nowSec: number): boolean {
@@ -207,6 +216,11 @@ export class Answers {
     this.#errorsOfPort[port] = sent + 1;
     return true;
   }
+}
+
+/** As the view's accesses and the kernel's copies like it. */
+function align(at: number): number {
+  return (at + VNET_ROOM - 1) & ~(VNET_ROOM - 1);
 }
 
 /** The gateway of the subnet that the packet comes from; for a packet that the guest forwards, of its first. */

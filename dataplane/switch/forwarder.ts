@@ -20,6 +20,14 @@ import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import type { FragmentTable } from '../engine/fragment-table.ts';
+import {
+  completeChecksum,
+  emitFragment,
+  fragmentAt,
+  fragmentCount,
+  fragmentStride,
+  fragmentVnetAt,
+} from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { METERED, NO_PORT, Note } from '../engine/header-action.ts';
 import { loadPacket, newPacket } from '../engine/packet.ts';
@@ -45,7 +53,7 @@ import { Service } from '../layers/services.ts';
 import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
 import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
 import type { Probes } from '../probe/probes.ts';
-import { Answers } from './answers.ts';
+import { Answers, NO_ROOM } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { FlowTracker, tunnelScope } from './flow-tracker.ts';
@@ -111,6 +119,8 @@ export class Forwarder {
   #refusing = NO_PORT;
   #txCount = 0;
   #nowSec = 0;
+  /** Frames of the burst at hand that come after this one. */
+  #waiting = 0;
   /** Port that was last considered for an advertisement. */
   #advertised = 0;
 
@@ -168,7 +178,10 @@ export class Forwarder {
       this.#nowSec = nowSec;
       this.#advertise();
     }
-    for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    for (let index = 0; index < received; index += 1) {
+      this.#waiting = received - index - 1;
+      this.#receive(index * RX_STRIDE);
+    }
     if (this.#probes.isActive) this.#takeProbes();
     return this.#txCount;
   }
@@ -391,17 +404,52 @@ export class Forwarder {
   #dispatch(port: number, id: TranspositionId, hash: number): Drop {
     const frame = this.#frame;
     const applied = this.#transpositions.apply(id, frame, this.#key);
+    if (applied === Applied.TO_FRAGMENT) return this.#cut(port, id, hash);
     if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
-    const notes = this.#transpositions.notes(id);
-    if ((notes & METERED) !== 0)
-      this.#counters.metered(port, (notes & Note.BILLED) !== 0, frame.end - frame.at);
+    this.#meter(port, id);
     const egress = this.#transpositions.port(id);
     if (egress !== NO_PORT) return this.#emit(egress, frame.at, frame.end, frame.vnetAt);
+    return this.#emitTunnel(this.#tunnelOf(id, hash), frame.at, frame.end, frame.vnetAt);
+  }
+
+  #meter(port: number, id: TranspositionId): void {
+    const notes = this.#transpositions.notes(id);
+    if ((notes & METERED) === 0) return;
+    this.#counters.metered(port, (notes & Note.BILLED) !== 0, this.#frame.end - this.#frame.at);
+  }
+
+  #tunnelOf(id: TranspositionId, hash: number): { peer: number; vni: number; hash: number } {
     const tunnel = this.#tunnel;
     tunnel.peer = this.#transpositions.peer(id);
     tunnel.vni = this.#transpositions.vni(id);
     tunnel.hash = hash;
-    return this.#emitTunnel(tunnel, frame.at, frame.end, frame.vnetAt);
+    return tunnel;
+  }
+
+  /** The packet is longer than the tunnel takes and may be cut: edited as a whole, then sent in fragments, all of them or none. */
+  #cut(port: number, id: TranspositionId, hash: number): Drop {
+    const frame = this.#frame;
+    const key = this.#key;
+    const mtu = this.#transpositions.mtu(id);
+    const count = fragmentCount(frame.view, key, mtu);
+    if (count === 0) return this.#cannotGoOn(port, Applied.TOO_BIG, id);
+    // Whatever else the burst may send has its descriptors.
+    const reserved = this.#waiting + PROBES_PER_BURST_MAX + this.#copies.descriptorsMax;
+    if (this.#txCount + count + reserved > this.#io.txMax) return Drop.FragmentsLimited;
+    const block = this.#answers.take(count * fragmentStride(mtu));
+    if (block === NO_ROOM) return Drop.FragmentsLimited;
+    const applied = this.#transpositions.apply(id, frame, key, true);
+    if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
+    completeChecksum(frame, key);
+    this.#meter(port, id);
+    const tunnel = this.#tunnelOf(id, hash);
+    for (let index = 0; index < count; index += 1) {
+      const at = fragmentAt(block, index, mtu);
+      const end = emitFragment(frame, this.#io.bytes, key, mtu, index, at);
+      const drop = this.#emitTunnel(tunnel, at, end, fragmentVnetAt(at));
+      if (drop !== Drop.None) return drop;
+    }
+    return Drop.None;
   }
 
   #emitTunnel(

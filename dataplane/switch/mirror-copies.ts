@@ -69,6 +69,11 @@ export class MirrorCopies {
     this.#left = MIRROR_COPIES_PER_BURST_MAX;
   }
 
+  /** Transmit descriptors that copies may still take in this burst. */
+  get descriptorsMax(): number {
+    return this.#mirrors.hasAny ? this.#left : 0;
+  }
+
   /**
    * Begins with a mirrored frame: keeps it as it is now for `sendKept`, if `mask` names mirrors. `packetBytes` is the length of its IP
    * packet, or of a super-frame's segments.

@@ -71,6 +71,10 @@ export class Mirrors {
     return mirror?.sources?.has(words, at) === true;
   }
 
+  get hasAny(): boolean {
+    return this.#byId.size > 0;
+  }
+
   /** Of all there are, the ones that have not arrived included. */
   ids(): readonly string[] {
     return [...this.#byId.keys()];

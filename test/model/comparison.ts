@@ -11,12 +11,13 @@ import { octets, type Rig, rig, tunnelled } from '../unit/dataplane/switch/tenan
 import { checksumFault } from './checksums.ts';
 import { type Foretold, foretell, surprise } from './foretold.ts';
 import { SeenFragments } from './fragments.ts';
-import { type Frame, frameOf, hasPorts, type PacketSpec } from './frame.ts';
+import { type Frame, frameOf, hasPorts, ipLengthOf, type PacketSpec } from './frame.ts';
 import { History } from './history.ts';
 import { mayCross } from './isolation.ts';
 import { fromPort, fromTunnel, unplaced, type Verdict } from './reference.ts';
 import { type Command, packetOf, pick, replyTo, type Scenario, sentOn } from './scenario.ts';
 import { goalOf, HOSTS, type Nic, newTenant, type Tenant, vniOf } from './tenancy.ts';
+import { packetBytesMax, wholeOf } from './whole.ts';
 import { forwarderAt, worldOf } from './world.ts';
 
 /** Model and switch differ, or an invariant is broken. */
@@ -254,16 +255,29 @@ export class Comparison {
     switch (verdict.kind) {
       case 'deliver':
       case 'tunnel': {
-        expect(first !== undefined && more.length === 0, 'one frame leaves');
+        const isCut = verdict.kind === 'tunnel' && ipLengthOf(verdict.packet) > verdict.mtu;
+        expect(first !== undefined && (more.length === 0 || isCut), 'one frame leaves');
         if (first === undefined) return;
-        const expected = frameOf(verdict.packet);
+        const expected = frameOf(isCut ? { ...verdict.packet, offload: 'none' } : verdict.packet);
+        const inner = sent.map(innerOf);
+        const became = isCut ? wholeOf(inner) : inner[0];
+        if (typeof became === 'string') throw new Disagreement(`${became}\n${describe(outcome)}`);
+        if (isCut) {
+          this.#count('in fragments');
+          expect(packetBytesMax(inner) <= verdict.mtu, 'every fragment fits the tunnel');
+        }
         if (verdict.kind === 'deliver') {
           expect(first.port === this.#devices.get(verdict.portId), `goes to ${verdict.portId}`);
         } else {
-          expect(first.uplink?.address.join('.') === verdict.host, `goes to ${verdict.host}`);
-          expect(first.uplink?.vni === verdict.vni, `carries VNI ${verdict.vni}`);
+          for (const { uplink } of sent) {
+            expect(uplink?.address.join('.') === verdict.host, `goes to ${verdict.host}`);
+            expect(uplink?.vni === verdict.vni, `carries VNI ${verdict.vni}`);
+          }
         }
-        expect(hex(innerOf(first)) === hex(expected.bytes), `becomes ${hex(expected.bytes)}`);
+        expect(
+          hex(became ?? first.bytes) === hex(expected.bytes),
+          `becomes ${hex(expected.bytes)}`,
+        );
         expect(hasVnet(first, expected), `offload becomes ${JSON.stringify(expected.vnet)}`);
         this.#remember(tenant, first, verdict.packet);
         return;

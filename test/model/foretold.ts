@@ -9,6 +9,7 @@ import type { SwitchCore } from '../../dataplane/switch/switch-core.ts';
 import { DROP_NAMES, Drop } from '../../packet/drop.ts';
 import type { VnetHeader } from '../../packet/vnet-header.ts';
 import { isExplained } from './explained.ts';
+import { wholeOf } from './whole.ts';
 
 export interface Foretold {
   readonly trace: Trace;
@@ -55,8 +56,11 @@ export function surprise(
   const [first, ...more] = sent;
   if (first === undefined)
     return trace.bytes === undefined ? undefined : 'foretold, but nothing left';
-  if (more.length > 0) return 'more than one frame left';
-  const bytes = first.uplink === undefined ? first.bytes : first.bytes.slice(8);
+  const fragments = verdict.kind === 'tunnel' ? (verdict.fragments ?? 1) : 1;
+  if (sent.length !== fragments) return `foretold ${fragments} frames, ${sent.length} left`;
+  const inner = sent.map(({ uplink, bytes }) => (uplink === undefined ? bytes : bytes.slice(8)));
+  const bytes = more.length > 0 ? wholeOf(inner) : (inner[0] ?? first.bytes);
+  if (typeof bytes === 'string') return bytes;
   const [foretold, real] = [trace.bytes ?? new Uint8Array(), bytes].map((each) =>
     Buffer.from(each).toString('hex'),
   );

@@ -43,6 +43,8 @@ export type Verdict =
       readonly host: Address;
       readonly vni: number;
       readonly packet: PacketSpec;
+      /** Longest IP packet that the tunnel takes: a longer one goes in fragments. */
+      readonly mtu: number;
     }
   /** Meant for the switch's own services: answered to the sender or dropped, and nobody else sees anything. */
   | { readonly kind: 'service'; readonly mustAnswer: boolean }
@@ -357,7 +359,8 @@ function toMapping(world: World, port: Port, packet: PacketSpec, way: Way): Verd
     return { kind: 'deliver', portId: receiver.id, packet: sent };
   }
   history.ensure(port.id, packet, true, nowSec);
-  const isTooBig = ipLengthOf(packet) > innerMtu(world) && mayNotFragment(packet);
+  const mtu = innerMtu(world);
+  const isTooBig = ipLengthOf(packet) > mtu && mayNotFragment(packet);
   if (isExpired || isTooBig) {
     // A router may find either first (RFC 1812 §5.2.1).
     const reasons: DropName[] = [];
@@ -367,7 +370,7 @@ function toMapping(world: World, port: Port, packet: PacketSpec, way: Way): Verd
   }
   history.touch(port.id, packet, true, nowSec);
   const vni = world.subnets.find(({ id }) => id === mapping.subnetId)?.vni ?? 0;
-  return { kind: 'tunnel', host: textOf(mapping.providerAddress), vni, packet: sent };
+  return { kind: 'tunnel', host: textOf(mapping.providerAddress), vni, packet: sent, mtu };
 }
 
 function innerMtu({ host }: World): number {
@@ -376,9 +379,9 @@ function innerMtu({ host }: World): number {
   return host.providerMtu - (isIpv4 ? OVERHEAD.ipv4 : OVERHEAD.ipv6);
 }
 
-/** RFC 791: DF; RFC 8200 §5: IPv6 is never fragmented on its way. */
+/** RFC 791: DF; RFC 8200 §5: IPv6 is never fragmented on its way. A super-frame is cut to segments, and these are not cut again. */
 function mayNotFragment(packet: PacketSpec): boolean {
-  return isIpv6(packet.src) || packet.dontFragment;
+  return isIpv6(packet.src) || packet.dontFragment || packet.offload === 'segmentation';
 }
 
 /** May be the source of a packet that is forwarded (RFC 4291 §2.5.6, RFC 3927 §2.7: not link-local; RFC 1122 §3.2.1.3: not "this host"). */

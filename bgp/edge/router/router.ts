@@ -24,6 +24,14 @@ import {
 } from '../../../dataplane/engine/flow-id.ts';
 import type { FlowTable } from '../../../dataplane/engine/flow-table.ts';
 import type { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
+import {
+  completeChecksum,
+  emitFragment,
+  fragmentAt,
+  fragmentCount,
+  fragmentStride,
+  fragmentVnetAt,
+} from '../../../dataplane/engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../../../dataplane/engine/frame-checks.ts';
 import { NO_PORT } from '../../../dataplane/engine/header-action.ts';
 import {
@@ -42,11 +50,9 @@ import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../../../dataplane/p
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
-import * as ipv4 from '../../../packet/ipv4.ts';
 import * as vnetHeader from '../../../packet/vnet-header.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
-import { fragmentIpv4 } from './fragmentation.ts';
 import {
   ERROR_FRAME_BYTES_MAX,
   ErrorBudget,
@@ -110,7 +116,6 @@ export class Router {
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
   readonly #reverse: FlowKey = newFlowKey();
-  readonly #pieces: { at: number; end: number }[] = [];
   /** Frames that have waited for a neighbour which is resolved now. */
   #resumed: PendingFrame[] = [];
   /** Requests for neighbours to be sent with this round. */
@@ -442,11 +447,7 @@ export class Router {
       return Drop.TtlExpired;
     }
     const mtu = this.#transpositions.mtu(id);
-    const mayCut =
-      key.etherType === ethernet.EtherType.IPV4 &&
-      !ipv4.dontFragment(frame.view, key.l3At) &&
-      vnetHeader.gsoType(frame.view, frame.vnetAt) === vnetHeader.Gso.NONE;
-    if (!mayCut) {
+    if (applied !== Applied.TO_FRAGMENT) {
       this.#report(linkNumber, vni, { kind: 'too-big', mtu });
       return Drop.FrameTooBig;
     }
@@ -456,14 +457,15 @@ export class Router {
       this.#report(linkNumber, vni, { kind: 'expired' });
       return Drop.TtlExpired;
     }
-    const pieces = this.#pieces;
-    pieces.length = 0;
-    const isCut = fragmentIpv4(frame.view, frame, key, mtu, this.#scratch, (at, end) => {
-      pieces.push({ at, end });
-    });
-    if (!isCut) return Drop.FrameTooBig;
-    for (const { at, end } of pieces) {
-      const drop = this.#emit(id, hash, at, end, vnetAtOf(at));
+    const count = fragmentCount(frame.view, key, mtu);
+    if (count === 0) return Drop.FrameTooBig;
+    const block = this.#scratch.take(count * fragmentStride(mtu));
+    if (block === NO_ROOM || this.#txCount + count > this.#io.txMax) return Drop.FragmentsLimited;
+    completeChecksum(frame, key);
+    for (let index = 0; index < count; index += 1) {
+      const at = fragmentAt(block, index, mtu);
+      const end = emitFragment(frame, this.#io.bytes, key, mtu, index, at);
+      const drop = this.#emit(id, hash, at, end, fragmentVnetAt(at));
       if (drop !== Drop.None) return drop;
     }
     return Drop.None;

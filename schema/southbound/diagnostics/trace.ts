@@ -131,6 +131,8 @@ export const TraceVerdict = Type.Union([
     vni: Type.Integer(),
     /** resourceRef of the edge router at the far end: to the Internet. Absent: to another host. */
     edge: Type.Optional(Type.String()),
+    /** It is longer than the tunnel takes and leaves in so many fragments; `frame` is the whole. Absent: in one piece. */
+    fragments: Type.Optional(Type.Integer()),
   }),
   Type.Object({ kind: Type.Literal('answer'), service: Type.String() }),
   Type.Object({

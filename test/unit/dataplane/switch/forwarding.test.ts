@@ -3,6 +3,7 @@ import test from 'ava';
 import * as ethernet from '../../../../packet/ethernet.ts';
 import * as icmp from '../../../../packet/icmp.ts';
 import { NO_OFFLOAD } from '../../../../packet/vnet-header.ts';
+import { packetBytesMax, wholeOf } from '../../../model/whole.ts';
 import { viewOf } from '../../packet/frames.ts';
 import {
   BLUE,
@@ -226,6 +227,36 @@ test('a packet too big for the overlay is answered with fragmentation needed and
   t.is(net.pass(device, [fits])[0]?.port, net.uplink, 'a byte less fits');
   const local = udpFrame(between(BLUE, '10.0.0.4', '10.0.0.5'), PORTS, payload);
   t.is(net.pass(device, [local])[0]?.port, net.device(BLUE, '10.0.0.5'), 'no overlay, no limit');
+});
+
+test('RFC 791: without DF it goes through the tunnel in fragments, which the peer delivers as one flow', (t) => {
+  const net = tenantRig();
+  const device = net.device(BLUE, '10.0.0.4');
+  const payload = Uint8Array.from({ length: 4000 }, (_, index) => index);
+  const to = { ...between(BLUE, '10.0.0.4', '10.0.1.6'), dontFragment: false };
+  const frame = udpFrame(to, PORTS, payload);
+  for (const round of ['first packet of the flow', 'later packet']) {
+    const sent = net.pass(device, [frame]);
+    t.is(sent.length, 3, round);
+    const inner = sent.map(({ bytes }) => bytes.slice(8));
+    t.true(packetBytesMax(inner) <= INNER_MTU);
+    t.deepEqual(wholeOf(inner), routed(frame, macOf(BLUE, '10.0.1.6')), round);
+    t.is(new Set(sent.map(({ uplink }) => uplink?.hash)).size, 1, 'all take one path');
+  }
+  t.deepEqual(net.drops(), {});
+  net.core.checkInvariants();
+});
+
+test('fragments beyond what one burst can send are dropped as FragmentsLimited, their packets whole', (t) => {
+  const net = tenantRig();
+  const device = net.device(BLUE, '10.0.0.4');
+  const to = { ...between(BLUE, '10.0.0.4', '10.0.0.6'), dontFragment: false };
+  const frame = udpFrame(to, PORTS, new Uint8Array(14_000));
+  const frames = new Array<Uint8Array>(40).fill(frame);
+  const sent = net.pass(device, frames);
+  const lost = net.counters(portId(BLUE, '10.0.0.4')).drops['FragmentsLimited'] ?? 0;
+  t.true(lost > 0 && lost < frames.length);
+  t.is(sent.length, (frames.length - lost) * 10);
 });
 
 test('a super-frame is judged by the segments it will be cut to', (t) => {
