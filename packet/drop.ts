@@ -95,6 +95,8 @@ export const Drop = {
   InfrastructureProtected: 101,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
+/** Of a reason; `None` is none. */
+export type DropName = Exclude<keyof typeof Drop, 'None'>;
 
 /** One more than the highest code: length of a counter array. */
 export const DROP_COUNT = 128;

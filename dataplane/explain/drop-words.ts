@@ -1,24 +1,48 @@
 /**
- * What a drop means and what its victim can do about it: the words of docs/errors.md, for whoever asks about one packet (a test compares
- * them). Malformed frames share one remedy. Called by tracer.
+ * What a drop means and what its victim can do about it, in one place: shown with traces, probes and counts, and the table in docs/errors.md is
+ * generated from it (tools/generate-drop-list). Called by tracer, route-answers, flow-verify, dataplane/probe and `weft drops`.
  */
-import { DROP_NAMES, type Drop } from '../../packet/drop.ts';
+import { DROP_NAMES, type Drop, type DropName } from '../../packet/drop.ts';
 
 export interface DropWords {
   readonly meaning: string;
   readonly remedy: string;
 }
 
-/** By name (packet/drop.ts). */
-export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
-  VxlanTruncated: {
-    meaning: 'fewer than 8 bytes behind the outer UDP header',
-    remedy: 'A host with other software or an older goal state: compare `weft status` of both.',
-  },
+const OTHER_HOST =
+  'A host with other software or an older goal state: compare `weft status` of both.';
+
+/** By name (packet/drop.ts). Markdown in one line, without `|`. */
+export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
+  EthernetTruncated: malformed('fewer than 14 bytes'),
+  VlanTruncated: malformed('a VLAN tag is cut off, or a frame has more tags than allowed'),
+  ArpTruncated: malformed('an ARP packet is cut off'),
+  ArpUnsupported: malformed(
+    'ARP for something other than IPv4 over Ethernet, or an operation other than request and reply',
+  ),
+  Ipv4Truncated: malformed('fewer bytes than an IPv4 header'),
+  Ipv4BadVersion: malformed('EtherType IPv4, but the version field is not 4'),
+  Ipv4BadHeaderLength: malformed('header length below 20 bytes or beyond the packet'),
+  Ipv4BadTotalLength: malformed('total length beyond the frame or below the header'),
+  Ipv4BadChecksum: malformed('the header checksum does not match'),
+  Ipv6Truncated: malformed('fewer bytes than an IPv6 header'),
+  Ipv6BadVersion: malformed('EtherType IPv6, but the version field is not 6'),
+  Ipv6BadPayloadLength: malformed('payload length beyond the frame'),
+  Ipv6BadExtension: malformed('an extension header is cut off, or there are too many'),
+  TcpTruncated: malformed('fewer bytes than a TCP header'),
+  TcpBadDataOffset: malformed('data offset below 20 bytes or beyond the segment'),
+  UdpTruncated: malformed('fewer bytes than a UDP header'),
+  UdpBadLength: malformed('UDP length below 8 or beyond the packet'),
+  IcmpTruncated: malformed('fewer bytes than an ICMP header'),
+  IcmpBadChecksum: malformed('the ICMP checksum does not match'),
+  VxlanTruncated: { meaning: 'fewer than 8 bytes behind the outer UDP header', remedy: OTHER_HOST },
   VxlanBadFlags: {
     meaning: 'the VXLAN header does not say that a VNI is there',
-    remedy: 'A host with other software or an older goal state: compare `weft status` of both.',
+    remedy: OTHER_HOST,
   },
+  DhcpTruncated: malformed('a DHCP message is cut off'),
+  DhcpBadCookie: malformed('the magic cookie of RFC 2132 is not there: BOOTP, or no DHCP at all'),
+  DhcpBadOption: malformed('an option runs beyond the message, or there are too many'),
   OffloadInvalid: {
     meaning:
       'the virtio header asks for what the frame cannot give: an offset outside, segmentation without TCP or UDP',
@@ -28,6 +52,10 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     meaning: 'more bytes than the port or the provider network takes, and it may not be cut',
     remedy: "Lower the guest's MTU to what DHCP offers (1450 on a 1500-byte provider network).",
   },
+  NdpBadOption: malformed(
+    'an option of a neighbour discovery message has length zero or runs beyond it',
+  ),
+  IcmpBadQuote: malformed('an ICMP error that does not quote the beginning of a packet'),
   PortUnknown: {
     meaning: 'a frame for a port that the switch does not have',
     remedy: 'Look at `weft port list`; attach the interface to this host.',
@@ -67,7 +95,7 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
   },
   NoRoute: {
     meaning: 'the destination is in no subnet of the virtual network and no route leads there',
-    remedy: 'Add a subnet; the Internet is not reachable in this version.',
+    remedy: 'Add a subnet with that address, or a route that leads there.',
   },
   NoMapping: {
     meaning: 'the destination is in a subnet, but no attached interface has that address',
@@ -79,7 +107,7 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
   },
   VniUnknown: {
     meaning: 'a VXLAN packet of a subnet that this host has no part in',
-    remedy: 'A host with other software or an older goal state: compare `weft status` of both.',
+    remedy: OTHER_HOST,
   },
   OuterSourceUnknown: {
     meaning:
@@ -181,10 +209,28 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     meaning: 'frames came faster than the switch takes them',
     remedy: 'The host is overloaded: give it a processor, or move VMs away.',
   },
+  DenialsLimited: {
+    meaning:
+      "the port's policy refuses so much of what it sends or is sent that packets of new flows are not looked at any more for the rest of a burst",
+    remedy: 'Find out what is refused: the other drops of the port.',
+  },
+  FragmentWithoutFirst: {
+    meaning: "a fragment whose datagram's first fragment has not come, or more than 30 seconds ago",
+    remedy:
+      'Nothing for a moment after loss; if it goes on, a lower MTU in the guest avoids fragments.',
+  },
   InboundRateExceeded: {
     meaning: 'frames for a port came faster than its inbound limit for longer than its queue holds',
     remedy:
       "The sender's TCP adapts; raise `qosSettings.inboundMaximumMbps` of the interface, or send slower.",
+  },
+  StormLimited: {
+    meaning: 'a port sent more broadcast and multicast frames in one second than it may',
+    remedy: "Look for a loop in the VM; raise `stormLimit` in the interface's port settings.",
+  },
+  DhcpGuarded: {
+    meaning: 'a VM answered DHCP, which only the network itself may',
+    remedy: 'Stop the DHCP server in the VM, or switch `dhcpGuard` off for the interface.',
   },
   MirrorCollectorAbsent: {
     meaning:
@@ -203,15 +249,57 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
     remedy:
       "Lower the guest's MTU to what DHCP offers, or place the collector at the mirrored interface's host.",
   },
-  DenialsLimited: {
+  NatNoPool: {
     meaning:
-      "the port's policy refuses so much of what it sends or is sent that packets of new flows are not looked at any more for the rest of a burst",
-    remedy: 'Find out what is refused: the other drops of the port.',
+      'an edge router has no pool of public addresses for the sender; ICMP administratively prohibited is sent. IPv6 has no pools at all',
+    remedy: 'Give the sender a public address, or the edge a NAT pool.',
   },
-  FragmentWithoutFirst: {
-    meaning: "a fragment whose datagram's first fragment has not come, or more than 30 seconds ago",
-    remedy:
-      'Nothing for a moment after loss; if it goes on, a lower MTU in the guest avoids fragments.',
+  NatPortsExhausted: {
+    meaning: "the pool that a sender's ports come from has no block left; the sender is told",
+    remedy: 'More addresses in the pool, or smaller blocks.',
+  },
+  NatBlocksSpent: {
+    meaning: 'one inside address uses all the ports that it may have; the sender is told',
+    remedy: "Look for what opens so many connections; raise the pool's blocks per address.",
+  },
+  NatTableFull: {
+    meaning: 'the edge router has all the mappings that it can hold; the sender is told',
+    remedy: 'More edge routers; `docs/limits.md` has the size.',
+  },
+  NatProtocolUnsupported: {
+    meaning:
+      'a protocol without ports cannot share a public address, and one whose checksum covers addresses cannot have any (DCCP, UDP-Lite); the sender is told',
+    remedy: 'Give the sender a public address of its own, or tunnel in UDP.',
+  },
+  NatNoMapping: {
+    meaning: 'a packet from outside to a shared public address and a port that nobody has opened',
+    remedy: 'Usually nothing: scans. A server needs a port forward or a public address of its own.',
+  },
+  PublicAddressUnbound: {
+    meaning: 'a packet to a public address that no interface has; the sender is told',
+    remedy: 'Bind the `publicIPAddresses` resource to an interface.',
+  },
+  MartianSource: {
+    meaning:
+      "a packet at the edge from an address that no host there can have: loopback, multicast, the edge's own, or one of the inside coming from outside",
+    remedy: 'Somebody forges packets, or a route outside leads back: capture with tcpdump.',
+  },
+  MartianDestination: {
+    meaning: 'a packet at the edge to loopback, link-local or multicast addresses',
+    remedy: 'A guest with a wrong route.',
+  },
+  NeighborUnresolved: {
+    meaning:
+      'the next hop, or the destination on the link, does not answer ARP or neighbour solicitations; the sender is told',
+    remedy: 'Is it up, and on that link? `ip neigh` there.',
+  },
+  NeighborQueueFull: {
+    meaning: "more packets than may wait for one neighbour's MAC address",
+    remedy: 'Nothing: the first ones do go on.',
+  },
+  InfrastructureProtected: {
+    meaning: "a tenant's packet to the provider network itself; the sender is told",
+    remedy: 'Nothing: tenants reach services by their public addresses.',
   },
   FragmentsLimited: {
     meaning:
@@ -220,11 +308,18 @@ export const DROP_WORDS: Readonly<Record<string, DropWords>> = {
   },
 };
 
-const UNKNOWN: DropWords = {
-  meaning: 'the frame is malformed',
-  remedy: 'A broken or hostile sender: capture with tcpdump in the VM.',
-};
+function malformed(meaning: string): DropWords {
+  return { meaning, remedy: 'A broken or hostile sender: capture with tcpdump in the VM.' };
+}
+
+/** Of a code that a later version has counted. */
+const UNKNOWN: DropWords = malformed('the frame is malformed');
 
 export function dropWords(drop: Drop): DropWords {
-  return DROP_WORDS[DROP_NAMES[drop] ?? ''] ?? UNKNOWN;
+  const name = DROP_NAMES[drop] ?? '';
+  return isKnown(name) ? DROP_WORDS[name] : UNKNOWN;
+}
+
+function isKnown(name: string): name is DropName {
+  return Object.hasOwn(DROP_WORDS, name);
 }

@@ -1,16 +1,31 @@
-/** The words a trace uses for a drop are those of docs/errors.md. */
+/** The table of drops in docs/errors.md has the words that the program uses. */
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { DROP_WORDS } from '../../../../dataplane/explain/drop-words.ts';
+import { DROP_WORDS } from '../../../dataplane/explain/drop-words.ts';
+import { withDropList } from '../../../tools/generate-drop-list.ts';
+import { REPOSITORY } from '../../../tools/source-files.ts';
 
-test('each reason has the meaning and the remedy that docs/errors.md gives', (t) => {
-  const rows = readFileSync('docs/errors.md', 'utf8').matchAll(
-    /^\| \d+ \| `(\w+)` \| (.*) \| (.*) \|$/gm,
-  );
-  const documented = new Map(
-    [...rows].map(([, name, meaning, remedy]) => [name, { meaning, remedy }]),
-  );
-  for (const [name, words] of Object.entries(DROP_WORDS)) {
-    t.deepEqual(words, documented.get(name), `${name}: repeat it in drop-words.ts`);
+const page = readFileSync(new URL('docs/errors.md', REPOSITORY), 'utf8');
+
+test('the drops in docs/errors.md are current (npm run generate)', (t) => {
+  const committed = page.split('\n');
+  const generated = withDropList(page).split('\n');
+  const firstDifference = generated.findIndex((line, index) => line !== committed[index]);
+  t.is(committed[firstDifference], generated[firstDifference]);
+  t.is(committed.length, generated.length);
+});
+
+test('a row that is missing, wrong or too much is put right, and nothing else is touched', (t) => {
+  const spoilt = page
+    .replace(/\| 49 \| `NoRoute`[^\n]*\n/, '')
+    .replace(/(\| 50 \| `NoMapping` \|)[^\n]*/, '$1 lost | wait |\n| 127 | `Gone` | x | y |');
+  t.not(spoilt, page);
+  t.is(withDropList(spoilt), page);
+  t.throws(() => withDropList('# Errors\n'), { message: /no table/ });
+});
+
+test('the words fit one cell of a table', (t) => {
+  for (const words of Object.values(DROP_WORDS)) {
+    for (const text of Object.values(words)) t.notRegex(text, /[|\n]/);
   }
 });
