@@ -50,6 +50,16 @@ export const STALE_TIME_MAX: Millis = minutes(6);
 export const SELECTION_DEFERRAL_TIME: Millis = minutes(2);
 /** MRT records that wait for their sink; beyond, records are lost and counted. */
 export const MRT_PENDING_BYTES_MAX: number = 4 * 1024 * 1024;
+/** Bytes that wait for a BMP station; one that lets more gather loses its session and begins anew (RFC 7854 §3.2). */
+export const BMP_PENDING_BYTES_MAX: number = 16 * 1024 * 1024;
+/** First pause before a BMP station is tried again; doubles up to BMP_RETRY_TIME_MAX (RFC 7854 §3.2). */
+export const BMP_RETRY_TIME: Millis = seconds(30);
+export const BMP_RETRY_TIME_MAX: Millis = seconds(720);
+/** BMP stations of one speaker. */
+export const BMP_STATIONS_MAX = 16;
+/** Between two BMP Statistics Reports of a peer, unless configured (RFC 7854 §4.8). */
+export const BMP_STATISTICS_TIME: Millis = seconds(60);
+export const BMP_STATISTICS_TIME_MIN: Millis = seconds(1);
 /** What the 24 bits of the capability can say (RFC 9494 §3). */
 export const LONG_LIVED_STALE_SEC_MAX = 0xff_ffff;
 /** Paths used side by side for one prefix at most. */

@@ -63,7 +63,7 @@ ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-
   iperf3:iperf3 ethtool:ethtool tcpdump:tcpdump openssl:openssl curl:curl dig:bind9-dnsutils \
   traceroute:traceroute rdisc6:ndisc6
 prefer_programs qemu-system-x86_64:qemu-system-x86
-prefer_programs bird:bird2 /usr/lib/frr/bgpd:frr gobgpd:gobgpd /usr/sbin/bgpctl:openbgpd exabgp:exabgp bgpdump:bgpdump
+prefer_programs bird:bird2 /usr/lib/frr/bgpd:frr gobgpd:gobgpd /usr/sbin/bgpctl:openbgpd exabgp:exabgp bgpdump:bgpdump tshark:tshark
 build_all
 
 check 'lint' npx --no-install biome check --error-on-warnings .

@@ -213,6 +213,28 @@ export class RouteTable {
     return paths;
   }
 
+  /** Rows of paths are below this; those of nobody are free. */
+  get rowEnd(): number {
+    return this.#used;
+  }
+
+  prefixOf(path: number): number {
+    return this.#prefixOf[path] ?? NONE;
+  }
+
+  pathIdOf(path: number): number {
+    return this.#pathIdOf[path] ?? 0;
+  }
+
+  /** Paths of a peer that the next sweep of stale ones takes. */
+  staleRows(peer: number): number[] {
+    const rows: number[] = [];
+    for (let path = 0; path < this.#used; path++) {
+      if (this.#peerOf[path] === peer && this.#flags[path] === STALE) rows.push(path);
+    }
+    return rows;
+  }
+
   peerOf(path: number): number {
     return this.#peerOf[path] ?? NONE;
   }

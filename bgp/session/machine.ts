@@ -46,7 +46,7 @@ export interface MachineOwner {
   onEstablished(machine: Machine): void;
   onUpdate(machine: Machine, received: update.UpdateRepr): void;
   onRefresh(machine: Machine, refresh: routeRefresh.RouteRefreshRepr): void;
-  /** Each message as it came, header included; valid until it returns. Undefined: nobody listens. */
+  /** Each message as it came, header included; valid until it has been dealt with, for an UPDATE until onUpdate returns. Undefined: nobody listens. */
   readonly onMessage: ((machine: Machine, message: Uint8Array) => void) | undefined;
   onDown(machine: Machine, failure: SessionFailure, wasEstablished: boolean): void;
   /** No connection came about; the machine tries again by itself. */
@@ -54,6 +54,7 @@ export interface MachineOwner {
   onSendable(machine: Machine): void;
 }
 
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 /** A timer that runs this late was held up by our own process: what the peer sent meanwhile is read before it is judged silent. */
 const STALLED_MS = 100;
 const READ_FIRST: Millis = millis(2);
@@ -71,6 +72,8 @@ export class Machine {
   #inputEnd = 0;
   /** The UPDATE that the machine is about to deliver. */
   #received: update.UpdateRepr | undefined;
+  #sentOpen = NO_BYTES;
+  #receivedOpen = NO_BYTES;
   readonly #events: Event[] = [];
   #isHandling = false;
   readonly #worker = (): boolean => this.#takeTurn();
@@ -96,6 +99,11 @@ export class Machine {
   /** Set from OpenConfirm on. */
   get negotiated(): Negotiated | undefined {
     return this.#negotiated;
+  }
+
+  /** The OPENs of the present connection, header included; empty before they have gone and come. */
+  get opens(): { readonly sent: Uint8Array; readonly received: Uint8Array } {
+    return { sent: this.#sentOpen, received: this.#receivedOpen };
   }
 
   get connection(): Connection | undefined {
@@ -140,12 +148,13 @@ export class Machine {
     this.#connected();
   }
 
-  /** A whole message body of `type`; the owner looks at `canSend` first. */
-  send(type: MessageType, body: Uint8Array): void {
+  /** A whole message body of `type`; the owner looks at `canSend` first. Returns the message. */
+  send(type: MessageType, body: Uint8Array): Uint8Array {
     const message = new Uint8Array(HEADER_LEN + body.length);
     message.set(body, HEADER_LEN);
     emitHeader(new DataView(message.buffer), 0, type, message.length);
     this.sendMessages(type, message, 1);
+    return message;
   }
 
   /** `count` messages of `type`, header included, ready to be written. */
@@ -185,7 +194,7 @@ export class Machine {
         this.#dropConnection();
         return;
       case 'send-open':
-        this.send(MessageType.Open, open.encode(this.#owner.localOpen()));
+        this.#sentOpen = this.send(MessageType.Open, open.encode(this.#owner.localOpen()));
         return;
       case 'send-keepalive':
         // Where so much waits already, it is the waiting bytes that keep the session alive.
@@ -310,12 +319,10 @@ export class Machine {
     const counter = this.#owner.statistics.messages[type];
     counter.receivedCount += 1;
     counter.lastReceived = this.#owner.clock.wallNow();
-    this.#owner.onMessage?.(
-      this,
-      new Uint8Array(view.buffer, view.byteOffset + at - HEADER_LEN, end - at + HEADER_LEN),
-    );
+    this.#owner.onMessage?.(this, wholeMessage(view, at, end));
     switch (type) {
       case MessageType.Open:
+        this.#receivedOpen = wholeMessage(view, at, end).slice();
         this.#openMessage(open.parse(view, at, end));
         return;
       case MessageType.Update:
@@ -420,4 +427,7 @@ export class Machine {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
+/** [at, end) is the body. */
+function wholeMessage(view: DataView, at: number, end: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at - HEADER_LEN, end - at + HEADER_LEN);
+}

@@ -49,7 +49,7 @@ export interface SessionEvents {
   onEstablished(negotiated: Negotiated): void;
   onUpdate(update: UpdateRepr): void;
   onRefresh(refresh: RouteRefreshRepr): void;
-  /** Each message as it came, header included; valid until it returns. Undefined: nobody listens. */
+  /** Each message as it came, header included; valid until it has been dealt with, for an UPDATE until onUpdate returns. Undefined: nobody listens. */
   readonly onMessage?: (message: Uint8Array, negotiated: Negotiated | undefined) => void;
   /** Whatever it was in before; `negotiated` when it was Established. */
   onDown(failure: SessionFailure, negotiated: Negotiated | undefined): void;

@@ -168,6 +168,14 @@ class TcpConnection implements Connection {
     return unmapped(this.#socket.remoteAddress ?? '');
   }
 
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
   get pendingBytes(): number {
     return this.#socket.writableLength;
   }

@@ -27,6 +27,9 @@ export interface Connection {
   /** Text of the addresses; known once connected. */
   readonly localAddress: string;
   readonly remoteAddress: string;
+  /** 0 until connected. */
+  readonly localPort: number;
+  readonly remotePort: number;
   /** Written, but not yet taken by the system. */
   readonly pendingBytes: number;
   /** Never refused: whoever writes looks at pendingBytes. */

@@ -2,6 +2,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { BfdTransport } from '../bfd/transport.ts';
+import type { MonitorOptions } from '../bmp/monitor.ts';
+import type { StationStatus } from '../bmp/station.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
 import type { UpdateLog } from '../mrt/update-log.ts';
 import type { StepName } from '../rib/decision.ts';
@@ -21,6 +23,8 @@ export interface SpeakerOptions {
   readonly transport?: Transport;
   /** Gets every message of every neighbour as MRT (RFC 6396). */
   readonly updateLog?: UpdateLog;
+  /** Stations that hear what neighbours say (RFC 7854). */
+  readonly monitor?: MonitorOptions;
   /** Without one no neighbour can ask for BFD. */
   readonly bfdTransport?: BfdTransport;
   /** Default: the kernel's. */
@@ -106,6 +110,7 @@ export interface Speaker {
   /** Why each path of a prefix is or is not used, and each neighbour is or is not told of it. */
   trace(prefix: string): RouteTrace;
   neighbours(): readonly NeighbourStatus[];
+  monitoringStations(): readonly StationStatus[];
   /** Next hops may have come or gone: everything is decided anew. */
   nextHopsChanged(): void;
   /** Nobody is waited for any longer after a restart (RFC 4724 §4.1). */

@@ -6,6 +6,8 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { millis, seconds } from '../../base/units.ts';
 import type { Bfd } from '../bfd/bfd.ts';
+import type { Monitor } from '../bmp/monitor.ts';
+import type { MonitoredPeer } from '../bmp/monitored-peer.ts';
 import {
   BGP_PORT,
   COMPLAINTS_MAX,
@@ -17,6 +19,7 @@ import {
   SEND_HOLD_TIME,
   STALE_TIME_MAX,
 } from '../limits.ts';
+import { Outcome } from '../message/attribute-decoder.ts';
 import { Afi } from '../message/capability.ts';
 import {
   CeaseSubcode,
@@ -54,6 +57,8 @@ export interface NeighbourHost extends RibInHost, RibOutHost {
   readonly transport: Transport;
   /** Undefined: nobody reads what neighbours say. */
   readonly updateLog: UpdateLog | undefined;
+  /** Undefined: no station listens, ever. */
+  readonly monitor: Monitor | undefined;
   /** Undefined: no neighbour asks for it. */
   readonly bfd: Bfd | undefined;
   isRestarting(): boolean;
@@ -72,6 +77,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   };
   readonly complaints: string[] = [];
   malformedUpdateCount = 0;
+  treatedAsWithdrawCount = 0;
   readonly #host: NeighbourHost;
   #checked: CheckedNeighbour;
   readonly #ribIn: RibIn;
@@ -83,6 +89,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #bgpIdentifier = 0;
   #peerAsn = 0;
   #wasUp = false;
+  /** The message that is being dealt with, where somebody wants it. */
+  #message: Uint8Array | undefined;
 
   constructor(number: number, checked: CheckedNeighbour, host: NeighbourHost) {
     this.number = number;
@@ -129,9 +137,11 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         onEstablished: (negotiated) => this.#up(negotiated),
         onUpdate: (received) => this.#update(received),
         onRefresh: (refresh) => this.#refresh(refresh),
-        ...(host.updateLog !== undefined && {
-          onMessage: (message: Uint8Array, negotiated: Negotiated | undefined) =>
-            this.#logMessage(message, negotiated),
+        ...((host.updateLog !== undefined || host.monitor !== undefined) && {
+          onMessage: (message: Uint8Array, negotiated: Negotiated | undefined) => {
+            this.#message = message;
+            this.#logMessage(message, negotiated);
+          },
         }),
         onDown: (failure, negotiated) => this.#down(failure, negotiated),
         onSendable: () => this.wake(),
@@ -247,13 +257,44 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
       if (isKept) {
         this.#staleTimer ??= this.#host.clock.after(STALE_TIME_MAX, () => {
           this.#staleTimer = undefined;
-          this.#ribIn.sweepFamilies('stale');
+          for (const each of this.#ribIn.families()) this.#sweepStale(each);
         });
       } else this.#ribIn.sweep(afi, 'all');
     }
+    this.#host.monitor?.peerUp(this.#monitored(negotiated));
     this.#ribOut.join(negotiated);
     this.#watch(false);
     this.#host.onUp(this, negotiated);
+  }
+
+  #monitored(negotiated: Negotiated): MonitoredPeer {
+    const { connection, opens, messageBytesMax } = this.session.machine;
+    const { peerAddress, localAddress } = this.#mrtSession();
+    const { families, fourOctetAs } = negotiated;
+    return {
+      number: this.number,
+      asn: this.#peerAsn,
+      address: peerAddress,
+      bgpIdentifier: this.#bgpIdentifier,
+      upAtMs: this.#host.clock.wallNow(),
+      ...{ families, fourOctetAs, messageBytesMax, localAddress },
+      localPort: connection?.localPort ?? 0,
+      remotePort: connection?.remotePort ?? 0,
+      sentOpen: opens.sent,
+      receivedOpen: opens.received,
+      statistics: () => ({
+        treatedAsWithdrawCount: this.treatedAsWithdrawCount,
+        families: families.map(({ afi, safi }) => ({
+          ...{ afi, safi },
+          routeCount: this.pathCount(afi),
+        })),
+      }),
+    };
+  }
+
+  #sweepStale(afi: number): void {
+    this.#host.monitor?.sweeping(this.number, this.#host.rib(afi).table);
+    this.#ribIn.sweep(afi, 'stale');
   }
 
   #logMessage(message: Uint8Array, negotiated: Negotiated | undefined): void {
@@ -306,6 +347,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#ribOut.leave();
     if (negotiated === undefined) return;
     this.#logState(BgpState.Established, BgpState.Idle);
+    this.#host.monitor?.peerDown(this.number, failure);
     const restart = negotiated.gracefulRestart;
     if (restart === undefined || !keepsRoutes(failure, restart.notification)) {
       this.#ribIn.sweepFamilies('all');
@@ -342,8 +384,13 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   }
 
   #update(received: update.UpdateRepr): void {
+    if (this.#message !== undefined) {
+      this.#host.monitor?.update(this.number, this.#message, received);
+      this.#message = undefined;
+    }
     if (received.complaints.length > 0) {
       this.malformedUpdateCount += 1;
+      if (received.outcome === Outcome.TreatAsWithdraw) this.treatedAsWithdrawCount += 1;
       this.complaints.push(...received.complaints);
       this.complaints.splice(0, this.complaints.length - COMPLAINTS_MAX);
     }
@@ -360,7 +407,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     }
     if (received.endOfRib !== undefined) {
       const { afi } = received.endOfRib;
-      this.#ribIn.sweep(afi, 'stale');
+      this.#sweepStale(afi);
       this.#host.onEndOfRib(this, afi);
     }
     this.#host.onRoutes();
@@ -395,7 +442,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         this.#ribIn.markStale(afi);
         return;
       case RefreshSubtype.EndOfRefresh:
-        this.#ribIn.sweep(afi, 'stale');
+        this.#sweepStale(afi);
         return;
       default: // RFC 7313 §5: others are ignored
     }

@@ -13,6 +13,8 @@ import {
 import { systemRng } from '../../base/rng.ts';
 import { seconds } from '../../base/units.ts';
 import { Bfd } from '../bfd/bfd.ts';
+import { Monitor } from '../bmp/monitor.ts';
+import type { StationStatus } from '../bmp/station.ts';
 import { BGP_PORT, MULTIPATH_MAX, SELECTION_DEFERRAL_TIME } from '../limits.ts';
 import { Afi } from '../message/capability.ts';
 import {
@@ -77,6 +79,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly attributes: AttributeTable = new AttributeTable();
   readonly bfd: Bfd | undefined;
   readonly updateLog: UpdateLog | undefined;
+  readonly monitor: Monitor | undefined;
   readonly #options: SpeakerOptions;
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
@@ -133,6 +136,10 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
       neighbours: () => this.#neighbours.all(),
       sourceOf: (peer) => this.#sourceOf(peer),
     });
+    if (options.monitor === undefined) return;
+    const tables = this.#ribs.map(({ table }) => table);
+    const { clock, work, transport, attributes } = this;
+    this.monitor = new Monitor({ clock, work, transport, attributes, tables }, options.monitor);
   }
 
   get ports(): readonly number[] {
@@ -162,6 +169,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     this.#secure();
     if (this.#isRestarting) this.#defer();
     this.#isRunning = true;
+    this.monitor?.start();
     for (const neighbour of this.#neighbours.all()) neighbour.session.start();
   }
 
@@ -171,6 +179,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     const data = reason === undefined ? undefined : shutdownCommunication(reason);
     const fault = cease(CeaseSubcode.AdministrativeShutdown, data);
     for (const neighbour of this.#neighbours.all()) neighbour.session.stop(fault);
+    this.monitor?.stop();
     await this.bfd?.stop();
     await this.#listener?.close();
     this.#listener = undefined;
@@ -310,6 +319,10 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     return [...this.#neighbours.all()].map((neighbour) =>
       statusOf(neighbour, this.#neighbours.isDynamic(neighbour), this.clock.wallNow(), this.bfd),
     );
+  }
+
+  monitoringStations(): readonly StationStatus[] {
+    return this.monitor?.status() ?? [];
   }
 
   nextHopsChanged(): void {

@@ -11,6 +11,11 @@ import type {
   Transport,
 } from '../../../../bgp/session/transport.ts';
 
+/** Of every host that connects. */
+const CONNECTOR_PORT = 50_000;
+
+type Ends = Pick<Connection, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>;
+
 export class SimulatedNetwork {
   readonly #clock: Clock;
   readonly latency: Millis;
@@ -28,8 +33,14 @@ export class SimulatedNetwork {
     return {
       isSecurable: false,
       connect: ({ remoteAddress, remotePort }, handlers) => {
-        const near = new SimulatedEnd(this, this.#clock, address, remoteAddress);
-        const far = new SimulatedEnd(this, this.#clock, remoteAddress, address);
+        const near = new SimulatedEnd(this, this.#clock, {
+          ...{ localAddress: address, localPort: CONNECTOR_PORT },
+          ...{ remoteAddress, remotePort },
+        });
+        const far = new SimulatedEnd(this, this.#clock, {
+          ...{ localAddress: remoteAddress, localPort: remotePort },
+          ...{ remoteAddress: address, remotePort: CONNECTOR_PORT },
+        });
         near.other = far;
         far.other = near;
         near.attach(handlers);
@@ -70,33 +81,29 @@ class SimulatedEnd implements Connection {
   readonly #network: SimulatedNetwork;
   readonly #clock: Clock;
   readonly localAddress: string;
+  readonly localPort: number;
   readonly remoteAddress: string;
+  readonly remotePort: number;
   other: SimulatedEnd | undefined;
   isClosed = false;
   #handlers: ConnectionHandlers | undefined;
   /** On their way to this end, or waiting for it to read. */
   readonly #arrived: Uint8Array[] = [];
+  unreadBytes = 0;
   #isPaused = false;
   #hasEnded = false;
 
-  constructor(
-    network: SimulatedNetwork,
-    clock: Clock,
-    localAddress: string,
-    remoteAddress: string,
-  ) {
+  constructor(network: SimulatedNetwork, clock: Clock, ends: Ends) {
     this.#network = network;
     this.#clock = clock;
-    this.localAddress = localAddress;
-    this.remoteAddress = remoteAddress;
+    this.localAddress = ends.localAddress;
+    this.localPort = ends.localPort;
+    this.remoteAddress = ends.remoteAddress;
+    this.remotePort = ends.remotePort;
   }
 
   get pendingBytes(): number {
     return this.other?.unreadBytes ?? 0;
-  }
-
-  get unreadBytes(): number {
-    return this.#arrived.reduce((sum, bytes) => sum + bytes.length, 0);
   }
 
   attach(handlers: ConnectionHandlers): void {
@@ -132,6 +139,7 @@ class SimulatedEnd implements Connection {
 
   arrive(bytes: Uint8Array): void {
     this.#arrived.push(bytes);
+    this.unreadBytes += bytes.length;
     this.#later();
   }
 
@@ -161,6 +169,7 @@ class SimulatedEnd implements Connection {
     while (!this.#isPaused && this.#handlers !== undefined) {
       const bytes = this.#arrived.shift();
       if (bytes === undefined) break;
+      this.unreadBytes -= bytes.length;
       this.#handlers.onData(bytes);
       this.#clock.after(this.#network.latency, () => this.other?.progress());
     }
