@@ -1,5 +1,5 @@
-/** IPv6 as a guest's kernel meets it: router advertisement, DHCPv6 lease, neighbours on the same and another host. */
-import { mkdtemp, rm } from 'node:fs/promises';
+/** IPv6 as a guest's kernel meets it: router advertisement, DHCPv6 lease, resolvers, neighbours on the same and another host. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
@@ -23,16 +23,23 @@ test('IPv6 in a virtual network', async (t) => {
     resourceId: 'six',
     properties: {
       addressSpace: { addressPrefixes: ['10.1.0.0/16', 'fd00:1::/48'] },
+      dhcpOptions: { dnsServers: ['10.1.1.53', 'fd00:1::53', 'fd00:1::54'] },
       logicalNetwork: ref(PROVIDER_LOGICAL_NETWORK),
       subnets: [subnet('web', '10.1.1.0/24', 'web6'), subnet('web6', 'fd00:1:0:1::/64', 'web')],
     },
   });
-  const guest = async (name: string, host: number, address: string): Promise<Machine> => {
+  const guest = async (
+    name: string,
+    host: number,
+    address: string,
+    more: object = {},
+  ): Promise<Machine> => {
     const at = (text: string) => ref(`/virtualNetworks/six/subnets/${text}`);
     const nic = await client.put(`/networkInterfaces/${name}`, {
       resourceId: name,
       properties: {
         privateMacAllocationMethod: 'Dynamic',
+        ...more,
         ipConfigurations: [
           { resourceId: 'v4', properties: { subnet: at('web'), isPrimary: true } },
           {
@@ -56,7 +63,7 @@ test('IPv6 in a virtual network', async (t) => {
   };
   const a = await guest('a', 1, 'fd00:1:0:1::a');
   const b = await guest('b', 1, 'fd00:1:0:1::b');
-  const c = await guest('c', 2, 'fd00:1:0:1::c');
+  const c = await guest('c', 2, 'fd00:1:0:1::c', { dnsSettings: { dnsServers: ['fd00:1::5c'] } });
   const show = async (vm: Machine, ...args: string[]): Promise<string> =>
     (await vm.run(['ip', '-6', ...args])).stdout;
 
@@ -72,7 +79,22 @@ test('IPv6 in a virtual network', async (t) => {
     );
   });
 
-  await t.test('DHCPv6 leases the interface’s address', async (t) => {
+  await t.test(
+    'RFC 8106: the network’s resolvers are advertised, or the interface’s own',
+    async (t) => {
+      const advertised = (vm: Machine): Promise<string[]> =>
+        eventually('an advertisement', async () => {
+          // It asks from the interface's link-local address, once that is known to be its alone.
+          const { stdout } = await vm.run(['rdisc6', '-1', 'eth0']);
+          const servers = [...stdout.matchAll(/Recursive DNS server +: (\S+)/g)];
+          return servers.length > 0 && servers.map(([, address]) => address ?? '');
+        });
+      t.same(await advertised(a), ['fd00:1::53', 'fd00:1::54']);
+      t.same(await advertised(c), ['fd00:1::5c']);
+    },
+  );
+
+  await t.test('DHCPv6 leases the interface’s address and tells the same resolvers', async (t) => {
     for (const vm of [a, b, c]) {
       const directory = await mkdtemp(join(tmpdir(), 'weft-dhclient6-'));
       t.teardown(() => rm(directory, { recursive: true, force: true }));
@@ -86,6 +108,9 @@ test('IPv6 in a virtual network', async (t) => {
       const own =
         /IAADDR? .*?(fd00:1:0:1::[abc])|(fd00:1:0:1::[abc])/.exec(lease.stderr)?.[0] ?? '';
       t.match(own, /fd00:1:0:1::[abc]$/);
+      const leased = await readFile(join(directory, 'leases'), 'utf8');
+      const resolvers = vm === c ? 'fd00:1::5c' : 'fd00:1::53,fd00:1::54';
+      t.match(leased, `option dhcp6.name-servers ${resolvers};`);
       await vm.run(['dhclient', '-6', '-x', ...files, ...script]);
     }
     for (const [vm, own] of [
