@@ -1,7 +1,7 @@
 /**
  * `weft trace`: what would happen to a packet? One line for each rule that decides, host by host, the verdict last; where it is dropped,
  * which rule of which resource did it, and what to do. Nothing is sent, and nothing changes. Exit code 0: it arrives, or the switch
- * answers it; 3: it is dropped.
+ * answers it, or it leaves by an edge router; 3: it is dropped.
  */
 import type { Command } from 'commander';
 import { addressOf } from '../addresses.ts';
@@ -66,7 +66,7 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
   if (verdicts.some((kind) => FAILED.has(kind))) session.exitCode = ExitCode.Denied;
 }
 
-const FAILED: ReadonlySet<string> = new Set(['drop', 'unknown']);
+const FAILED: ReadonlySet<string> = new Set(['drop', 'refused', 'unknown']);
 const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1, icmpv6: 58 };
 const PORTED: ReadonlySet<number> = new Set([6, 17]);
 
@@ -84,22 +84,26 @@ export function formatTrace(trace: unknown, paint: Paint): string {
   const first = hops[0];
   const title = first === undefined ? '' : `${packetLine(at(first, 'packet'))}\n`;
   const parts = hops.map((hop) => formatHop(hop, paint));
-  return `${title}${parts.join('')}\n${verdictLines(at(trace, 'verdict'), paint)}`;
+  const edge = at(trace, 'edge');
+  const edgePart = isObject(edge) ? formatEdge(edge) : '';
+  return `${title}${parts.join('')}${edgePart}\n${verdictLines(trace, paint)}`;
 }
 
 function packetLine(packet: unknown): string {
+  const type = textAt(packet, 'icmpType');
+  const kind = type === '' ? '' : ` type ${type} code ${textAt(packet, 'icmpCode')}`;
+  const sizes = `TTL ${textAt(packet, 'ttl')}, ${textAt(packet, 'length')} bytes`;
+  return printable(`${textAt(packet, 'protocol')}${kind} ${endsOf(packet)}, ${sizes}`);
+}
+
+function endsOf(packet: unknown): string {
   const end = (address: string, port: string) => {
     const number = textAt(packet, port);
     const text = textAt(packet, address);
     if (number === '') return text;
     return text.includes(':') ? `[${text}]:${number}` : `${text}:${number}`;
   };
-  const type = textAt(packet, 'icmpType');
-  const kind = type === '' ? '' : ` type ${type} code ${textAt(packet, 'icmpCode')}`;
-  const from = end('source', 'sourcePort');
-  const to = end('destination', 'destinationPort');
-  const sizes = `TTL ${textAt(packet, 'ttl')}, ${textAt(packet, 'length')} bytes`;
-  return printable(`${textAt(packet, 'protocol')}${kind} ${from} → ${to}, ${sizes}`);
+  return `${end('source', 'sourcePort')} → ${end('destination', 'destinationPort')}`;
 }
 
 function formatHop(hop: Json, paint: Paint): string {
@@ -134,6 +138,23 @@ function formatHop(hop: Json, paint: Paint): string {
   return `\n${printable(textAt(hop, 'host'))}: ${printable(flowText)}\n${rows}${cut}`;
 }
 
+/** At an edge router: its steps, and the packet as it leaves. */
+function formatEdge(edge: Json): string {
+  const table = formatTable<Json>(
+    [
+      { heading: 'STEP', value: (step) => textAt(step, 'step') },
+      { heading: 'DOES', value: (step) => textAt(step, 'text') },
+      { heading: 'OF', value: (step) => textAt(step, 'resourceRef') },
+    ],
+    listAt(edge, 'steps').filter(isObject),
+  );
+  const rows = table.trimEnd().split('\n');
+  const leaves = at(edge, 'leaves');
+  if (leaves !== undefined) rows.push(`leaves as ${endsOf(leaves)}`);
+  const indented = rows.map((line) => `  ${line}\n`).join('');
+  return `\n${printable(textAt(edge, 'resourceRef'))}:\n${indented}`;
+}
+
 function isDrop(step: Json): boolean {
   return textAt(step, 'outcome').startsWith('drop ');
 }
@@ -143,8 +164,10 @@ function outcomeOf(step: Json): string {
   return at(step, 'judgesRequest') === true ? `${outcome} (as its request)` : outcome;
 }
 
-function verdictLines(verdict: unknown, paint: Paint): string {
+function verdictLines(trace: unknown, paint: Paint): string {
+  const verdict = at(trace, 'verdict');
   const text = (name: string) => printable(textAt(verdict, name));
+  const edge = printable(textAt(trace, 'edge', 'resourceRef'));
   switch (textAt(verdict, 'kind')) {
     case 'deliver':
       return `${paint('good', `delivered to ${text('resourceRef')}`)}\n`;
@@ -152,6 +175,10 @@ function verdictLines(verdict: unknown, paint: Paint): string {
       return `${paint('good', `answered by the switch itself (${text('service')})`)}\n`;
     case 'drop':
       return dropLines(verdict, paint);
+    case 'outside':
+      return `${paint('good', `sent on by ${edge} on ${text('link')}`)}\n`;
+    case 'refused':
+      return `${paint('bad', `dropped by ${edge}: ${text('reason')}`)}\n`;
     default:
       return `${paint('bad', `not followed to its end: ${text('reason')}`)}\n`;
   }

@@ -1,9 +1,11 @@
 /**
  * A trace across hosts: the sender's host says what its switch would do with the packet; where that is a tunnel, the host at its far end
- * is asked to go on with the frame as it came out, until somebody delivers, answers or drops it. The answers, joined, are one trace.
+ * is asked to go on with the frame as it came out, until somebody delivers, answers or drops it; where it is an edge router, that says what
+ * it would make of the packet. The answers, joined, are one trace.
  *
  * Which host has a provider address is told by the servers' own documents. Called by controller/northbound/diagnostic-routes.
  */
+import type { EdgeTrace } from '../../schema/southbound/diagnostics/edge.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { PacketSpec, TraceVerdict } from '../../schema/southbound/diagnostics/trace.ts';
 import type { Explained } from './hosts.ts';
@@ -16,8 +18,18 @@ export interface Hop extends Answer<'trace'> {
 
 export interface JoinedTrace {
   readonly hops: readonly Hop[];
-  /** Of the last hop; of a trace that could not be followed to its end, why. */
-  readonly verdict: TraceVerdict | { readonly kind: 'unknown'; readonly reason: string };
+  /** What the edge router does with it that the last hop sends it to. */
+  readonly edge?: EdgePart;
+  /** Of the last hop or of the edge; of a trace that could not be followed to its end, why. */
+  readonly verdict:
+    | TraceVerdict
+    | { readonly kind: 'outside'; readonly link: string }
+    | { readonly kind: 'refused'; readonly reason: string }
+    | { readonly kind: 'unknown'; readonly reason: string };
+}
+
+interface EdgePart extends Pick<EdgeTrace, 'steps' | 'leaves'> {
+  readonly resourceRef: string;
 }
 
 export async function traceAcrossHosts(
@@ -34,9 +46,11 @@ export async function traceAcrossHosts(
     const { frame, ...answer } = told;
     hops.push({ host, ...answer });
     const { verdict } = told;
-    // What becomes of it at an edge router is the edge's to tell.
-    const isAway = verdict.kind !== 'tunnel' || verdict.edge !== undefined;
-    if (isAway || frame === undefined) return { hops, verdict };
+    if (verdict.kind !== 'tunnel' || frame === undefined) return { hops, verdict };
+    if (verdict.edge !== undefined) {
+      const { edge, vni } = verdict;
+      return { hops, ...(await throughEdge(context, { edge, vni }, told, packet.protocol)) };
+    }
     const next = serverAt(context.desired, verdict.to);
     if (next === undefined) {
       return { hops, verdict: unknown(`no server has the provider address ${verdict.to}`) };
@@ -45,6 +59,29 @@ export async function traceAcrossHosts(
     question = { tunnel: { source: verdict.from, vni: verdict.vni }, frame, asReply };
   }
   return { hops, verdict: unknown(`the packet has not arrived after ${TRACE_HOPS_MAX} hosts`) };
+}
+
+/** What an edge router makes of a packet that a host sends to it. */
+async function throughEdge(
+  { desired, askEdge }: Explained,
+  { edge: resourceRef, vni }: { readonly edge: string; readonly vni: number },
+  { leaves }: Answer<'trace'>,
+  protocol: number,
+): Promise<Omit<JoinedTrace, 'hops'>> {
+  const edge = desired.byRef(resourceRef);
+  if (edge === undefined || leaves === undefined) {
+    return { verdict: unknown(`${resourceRef} is no edge router`) };
+  }
+  const { source, destination, sourcePort, destinationPort } = leaves;
+  const ports = { ...(sourcePort !== undefined && { sourcePort, destinationPort }) };
+  const asked = { vni, source, destination, protocol, ...ports };
+  const told = await askEdge(edge.resourceId, 'edgeTrace', asked);
+  const { steps } = told;
+  if (told.leaves === undefined) {
+    return { edge: { resourceRef, steps }, verdict: { kind: 'refused', reason: told.verdict } };
+  }
+  const edgePart = { resourceRef, steps, leaves: told.leaves };
+  return { edge: edgePart, verdict: { kind: 'outside', link: told.leaves.link } };
 }
 
 function unknown(reason: string): JoinedTrace['verdict'] {

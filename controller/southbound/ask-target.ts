@@ -3,12 +3,9 @@
  * whoever asks deals with values, never with a target's JSON. Called by start-southbound; asked by controller/diagnostics.
  */
 
-import {
-  BGP_DIAGNOSTICS,
-  type BgpAnswer,
-  type BgpMethod,
-  type BgpQuestion,
-} from '../../schema/southbound/diagnostics/bgp.ts';
+import type Type from 'typebox';
+import { BGP_DIAGNOSTICS } from '../../schema/southbound/diagnostics/bgp.ts';
+import { EDGE_DIAGNOSTICS } from '../../schema/southbound/diagnostics/edge.ts';
 import {
   type Answer,
   DIAGNOSTICS,
@@ -27,12 +24,21 @@ export type AskTarget = <M extends Method>(
   question: Question<M>,
 ) => Promise<Answer<M>>;
 
+/** What an edge router answers: about its BGP, and about packets. */
+const OF_EDGES: typeof BGP_DIAGNOSTICS & typeof EDGE_DIAGNOSTICS = {
+  ...BGP_DIAGNOSTICS,
+  ...EDGE_DIAGNOSTICS,
+};
+type EdgeMethod = keyof typeof OF_EDGES;
+type EdgeQuestion<M extends EdgeMethod> = Type.Static<(typeof OF_EDGES)[M]['question']>;
+type EdgeAnswer<M extends EdgeMethod> = Type.Static<(typeof OF_EDGES)[M]['answer']>;
+
 /** `edge`: resourceId of the edgeRouter. Rejects with a QuestionFault. */
-export type AskEdge = <M extends BgpMethod>(
+export type AskEdge = <M extends EdgeMethod>(
   edge: string,
   method: M,
-  question: BgpQuestion<M>,
-) => Promise<BgpAnswer<M>>;
+  question: EdgeQuestion<M>,
+) => Promise<EdgeAnswer<M>>;
 
 type Ask = (key: TargetKey, method: string, question: unknown) => Promise<unknown>;
 
@@ -50,9 +56,9 @@ export function askEdge(ask: Ask): AskEdge {
   return async (edge, method, question) => {
     const key = targetKey('edge', edge.toLowerCase());
     const answer = await ask(key, method, question);
-    const fault = mismatch(BGP_DIAGNOSTICS[method].answer, answer);
+    const fault = mismatch(OF_EDGES[method].answer, answer);
     if (fault !== undefined) throw malformed(key, method, fault);
-    return answer as BgpAnswer<typeof method>;
+    return answer as EdgeAnswer<typeof method>;
   };
 }
 

@@ -193,6 +193,13 @@ export class Nat44 {
     );
   }
 
+  /** The pool that `outbound` would take a port of for a tuple without a mapping, and changes nothing. */
+  poolOf(tuple: InsideTuple): PoolSpec | NatRefusal {
+    if (!isTranslatable(tuple.protocol)) return NatRefusal.PROTOCOL;
+    if (this.table.isFull) return NatRefusal.TABLE_FULL;
+    return this.#poolFor(tuple)?.spec ?? NatRefusal.NO_POOL;
+  }
+
   /** The mapping that a packet to this public tuple is for, or NO_MAPPING. */
   inbound(outside: number, port: number, protocol: number): MappingIndex {
     return this.table.findOutside(outside, port, protocol);

@@ -5,7 +5,6 @@
 import {
   formatIpPrefixWords,
   formatIpWords,
-  type IpWords,
   ipv4Words,
   isIpv4Words,
   parseIpWords,
@@ -25,6 +24,7 @@ import type {
   NatMapping,
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { ANSWERED_MAPPINGS_MAX, ANSWERED_ROUTES_MAX } from '../limits.ts';
+import { NO_MAPPING } from '../nat44/mapping-table.ts';
 import { TCP_LIFE_NAMES } from '../nat44/tcp-life.ts';
 import { ROUTE_SOURCE_NAMES } from './fib.ts';
 import { OVERLAY_LINK } from './links.ts';
@@ -157,7 +157,7 @@ function traceOf(core: RouterCore, packet: TracedPacket): EdgeTrace {
   const destination = parseIpWords(packet.destination);
   const ingress = ingressOf(core, packet);
   if (source === undefined || destination === undefined || ingress === undefined) {
-    return { steps: [], verdict: 'the router has no such link or network', leaves: undefined };
+    return { steps: [], verdict: 'the router has no such link or network' };
   }
   const key = newFlowKey();
   const isIpv4 = isIpv4Words(source);
@@ -177,20 +177,21 @@ function traceOf(core: RouterCore, packet: TracedPacket): EdgeTrace {
   const verdict = new SlowPath(core.state).decide(ingress, key, circumstances, explain);
   const name = DROP_NAMES[verdict.drop] ?? '';
   const { key: left } = verdict;
-  const text = (words: IpWords) => formatIpWords(words);
+  if (verdict.drop !== 0) return { steps, verdict: name };
+  const isLeased = left.src3 === key.src3 || verdict.sourceMapping !== NO_MAPPING;
+  const ports = {
+    ...(isLeased && { sourcePort: left.srcPort }),
+    destinationPort: left.dstPort,
+  };
   return {
     steps,
-    verdict: verdict.drop === 0 ? 'forwarded' : name,
-    leaves:
-      verdict.drop === 0
-        ? {
-            source: text([left.src0, left.src1, left.src2, left.src3]),
-            sourcePort: left.srcPort,
-            destination: text([left.dst0, left.dst1, left.dst2, left.dst3]),
-            destinationPort: left.dstPort,
-            link: core.state.link(verdict.egressLink)?.name ?? 'overlay',
-          }
-        : undefined,
+    verdict: 'forwarded',
+    leaves: {
+      source: formatIpWords([left.src0, left.src1, left.src2, left.src3]),
+      destination: formatIpWords([left.dst0, left.dst1, left.dst2, left.dst3]),
+      ...(!isIcmp(packet.protocol) && ports),
+      link: core.state.link(verdict.egressLink)?.name ?? 'overlay',
+    },
   };
 }
 

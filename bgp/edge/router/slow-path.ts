@@ -30,7 +30,7 @@ import { type FlowKey, newFlowKey } from '../../../packet/flow-key.ts';
 import * as icmp from '../../../packet/icmp.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import { type MappingIndex, NO_MAPPING } from '../nat44/mapping-table.ts';
-import { isTranslatable, NatRefusal } from '../nat44/nat44.ts';
+import { type InsideTuple, isTranslatable, NatRefusal } from '../nat44/nat44.ts';
 import { chooseHop, RouteSource } from './fib.ts';
 import { isMartianDestination, isMartianSource } from './martians.ts';
 import { type Neighbour, NeighbourState } from './neighbours.ts';
@@ -246,6 +246,7 @@ export class SlowPath {
         : addressed;
     const mapping =
       known === NO_MAPPING && this.#now.mayMap ? nat.outbound(tuple, this.#now.nowSec) : known;
+    if (mapping === NO_MAPPING && this.#explain !== undefined) return this.#foretell(tuple);
     if (mapping < 0) return this.#refuseMapping(mapping);
     verdict.sourceMapping = mapping;
     verdict.composition.cells[SOURCE_MAPPING_CELL] = this.#state.mappingCell(mapping);
@@ -253,6 +254,18 @@ export class SlowPath {
     const outside = ipv4Words(nat.table.outside(mapping));
     this.#tell('translation', `to port ${nat.table.outsidePort(mapping)} of a shared address`);
     this.#fold({ ip: { src: outside }, transport: { srcPort: nat.table.outsidePort(mapping) } });
+    return Drop.None;
+  }
+
+  /** For whoever only asks: the translation that a packet would get. Which port that is is decided when it comes. */
+  #foretell(tuple: InsideTuple): Drop {
+    const pool = this.#state.nat.poolOf(tuple);
+    if (typeof pool === 'number') return this.#refuseMapping(pool);
+    const [address = 0] = pool.addresses;
+    const count = pool.addresses.length;
+    const which = count === 1 ? 'a shared address' : `one of ${count} shared addresses`;
+    this.#tell('translation', `to a free port of ${which}`);
+    this.#fold({ ip: { src: ipv4Words(address) } });
     return Drop.None;
   }
 

@@ -128,17 +128,17 @@ export const EdgeTrace = Type.Object({
   ),
   /** `forwarded`, or the name of the drop (docs/errors.md). */
   verdict: Type.String(),
-  /** As it leaves. */
-  leaves: Type.Union([
-    Type.Undefined(),
+  /** As it leaves; absent where it does not. */
+  leaves: Type.Optional(
     Type.Object({
       source: Type.String(),
-      sourcePort: Type.Integer(),
+      /** Of TCP and UDP. */
+      sourcePort: Type.Optional(Type.Integer()),
       destination: Type.String(),
-      destinationPort: Type.Integer(),
+      destinationPort: Type.Optional(Type.Integer()),
       link: Type.String(),
     }),
-  ]),
+  ),
 });
 export type EdgeTrace = Type.Static<typeof EdgeTrace>;
 
