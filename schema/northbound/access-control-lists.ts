@@ -11,7 +11,15 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { BackReferences, Coded, OneOrMore, ReadOnly, Reference, Words } from './property-types.ts';
+import {
+  BackReferences,
+  Coded,
+  Kept,
+  OneOrMore,
+  ReadOnly,
+  Reference,
+  Words,
+} from './property-types.ts';
 
 const DEFAULT_ACTIONS = ['Permit', 'Deny'] as const;
 const LISTED_ADDRESSES =
@@ -40,7 +48,7 @@ export const ACL_PROTOCOLS = ['TCP', 'UDP', 'ICMPv4', 'ICMPv6', 'All'] as const;
 
 export const AclRuleSchema = Type.Object({
   action: Coded(Words(['Allow', 'Deny']), { bad: 'InvalidAclRuleAction' }),
-  description: Type.Optional(Type.String()),
+  description: Kept(Type.String(), 'for people'),
   type: Coded(Words(['Inbound', 'Outbound'], 'Inbound: to the VM; Outbound: from it'), {
     bad: 'InvalidAclRuleType',
   }),

@@ -8,6 +8,7 @@ import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import {
   BackReferences,
   IpText,
+  Kept,
   LooseText,
   NotBuilt,
   OneOrMore,
@@ -177,7 +178,7 @@ export const POLICY_SETTINGS = [
 ] as const;
 
 export const PolicyMapEntrySchema = Type.Object({
-  policyName: Type.Optional(Type.String()),
+  policyName: Kept(Type.String(), 'for people'),
   action: Words(POLICY_ACTIONS),
   matchCriteria: Type.Optional(
     Type.Array(

@@ -1,6 +1,6 @@
 /** credentials: how to log in to a device — MS-NCNBI §3.1.5.2, §6.2. `value` of a password is never shown again. */
 import Type from 'typebox';
-import { BackReferences, Words } from './property-types.ts';
+import { BackReferences, Kept, Words } from './property-types.ts';
 
 export const CredentialSchema = Type.Object({
   type: Words([
@@ -10,8 +10,8 @@ export const CredentialSchema = Type.Object({
     'GroupManagedServiceAccount',
     'X509CertificateSubjectName',
   ]),
-  userName: Type.Optional(Type.String()),
-  value: Type.Optional(Type.String({ writeOnly: true })),
+  userName: Kept(Type.String(), 'nothing here logs in anywhere'),
+  value: Kept(Type.String({ writeOnly: true }), 'nothing here logs in anywhere'),
   networks: BackReferences,
   connections: BackReferences,
 });

@@ -6,7 +6,10 @@ import Type from 'typebox';
 import { Coded, IpText, PrefixText, Reference, Words } from './property-types.ts';
 
 export const LoadBalancerManagerSchema = Type.Object({
-  loadBalancerManagerIPAddress: IpText,
+  loadBalancerManagerIPAddress: Type.String({
+    ...IpText,
+    description: 'taken in its pool; nobody answers there before there are load balancers',
+  }),
   outboundNatIPExemptions: Type.Array(PrefixText, {
     description: 'sources and destinations whose packets are not translated',
   }),

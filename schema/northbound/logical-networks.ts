@@ -14,7 +14,12 @@ export const LogicalNetworkSchema = Type.Object({
 
 export const LogicalSubnetSchema = Type.Object({
   addressPrefix: Type.Optional(PrefixText),
-  vlanId: Type.Integer({ minimum: 0, maximum: 4095, 'x-aliases': ['vlanID'] }),
+  vlanId: Type.Integer({
+    minimum: 0,
+    maximum: 4095,
+    'x-aliases': ['vlanID'],
+    description: 'changes nothing: servers are given an interface that is in the VLAN, untagged',
+  }),
   dnsServers: Type.Optional(Type.Array(IpText)),
   defaultGateways: Type.Optional(Type.Array(IpText)),
   isPublic: Type.Optional(Type.Boolean()),

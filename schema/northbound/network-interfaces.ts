@@ -2,14 +2,20 @@
  * networkInterfaces (a VM's network card) and their ipConfigurations — MS-NCNBI §3.1.5.11, §6.11. The spec's property table
  * marks `ipConfigurations` and `subnet` read-only where its own PUT examples carry them; the examples are followed.
  *
- * portSettings: guards are on unless `Disabled`. The vmq and iov settings are hints for hardware queues and `enableHardwareLimits` is
- * one to do in hardware what is otherwise done in software; a software switch has no such hardware, so they are kept for the
- * client and change nothing, as on a machine without it. `arpFilter` is "ignored and not used" by the specification's own words.
+ * portSettings: guards are on unless `Disabled`.
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import { CounterSchema } from './counters.ts';
-import { BackReferences, IpText, NotBuilt, ReadOnly, Reference, Words } from './property-types.ts';
+import {
+  BackReferences,
+  IpText,
+  Kept,
+  NotBuilt,
+  ReadOnly,
+  Reference,
+  Words,
+} from './property-types.ts';
 import { BANDWIDTH_MBPS_MAX } from './virtual-switch-manager.ts';
 
 const ENABLED_DISABLED = ['Enabled', 'Disabled'] as const;
@@ -19,12 +25,15 @@ const U32_MAX = 0xffff_ffff;
 /** Mbit/s, or a weight where the reservation mode is Weight; 0: none. */
 const Bandwidth = Type.Optional(Type.Integer({ minimum: 0, maximum: BANDWIDTH_MBPS_MAX }));
 
+/** As on a machine without them. */
+const HARDWARE = 'a hint for hardware queues, which a software switch does not have';
+
 /** Needs the qosSettings of virtualSwitchManager. */
 const PortQosSettingsSchema = Type.Object({
   outboundReservedValue: Bandwidth,
   outboundMaximumMbps: Bandwidth,
   inboundMaximumMbps: Bandwidth,
-  enableHardwareLimits: Type.Optional(Type.Boolean()),
+  enableHardwareLimits: Kept(Type.Boolean(), 'limits are kept in software'),
 });
 
 export const PortSettingsSchema = Type.Object({
@@ -33,7 +42,7 @@ export const PortSettingsSchema = Type.Object({
     'x-aliases': ['macSpoofingEnabled'],
   }),
   arpGuard: Type.Optional({ ...Words(ENABLED_DISABLED), 'x-aliases': ['arpGuardEnabled'] }),
-  arpFilter: Type.Optional(Type.String()),
+  arpFilter: Kept(Type.String(), 'ignored by the specification, too'),
   dhcpGuard: Type.Optional({ ...Words(ENABLED_DISABLED), 'x-aliases': ['dhcpGuardEnabled'] }),
   stormLimit: Type.Optional(
     Type.Integer({
@@ -51,12 +60,13 @@ export const PortSettingsSchema = Type.Object({
       description: 'flows at once; 0: the switch’s own limit',
     }),
   ),
-  vmqWeight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
-  iovWeight: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
-  iovInterruptModeration: Type.Optional(
+  vmqWeight: Kept(Type.Integer({ minimum: 0, maximum: 100 }), HARDWARE),
+  iovWeight: Kept(Type.Integer({ minimum: 0, maximum: 100 }), HARDWARE),
+  iovInterruptModeration: Kept(
     Words(['Default', 'Adaptive', 'Off', 'Low', 'Medium', 'High']),
+    HARDWARE,
   ),
-  iovQueuePairsRequested: Type.Optional(Type.Integer({ minimum: 0, maximum: U32_MAX })),
+  iovQueuePairsRequested: Kept(Type.Integer({ minimum: 0, maximum: U32_MAX }), HARDWARE),
   qosSettings: Type.Optional(PortQosSettingsSchema),
 });
 
@@ -67,8 +77,13 @@ export const NetworkInterfaceSchema = Type.Object({
   ),
   dnsSettings: Type.Optional(Type.Object({ dnsServers: Type.Optional(Type.Array(IpText)) })),
   internalDnsNameLabel: Type.Optional(Type.String({ maxLength: 63 })),
-  isPrimary: Type.Optional(Type.Boolean()),
-  isHostVirtualNetworkInterface: Type.Optional(Type.Boolean()),
+  isPrimary: Type.Optional(
+    Type.Boolean({ description: 'only a primary one has DNS settings; default true' }),
+  ),
+  isHostVirtualNetworkInterface: Kept(
+    Type.Boolean(),
+    'says that it is its host’s own, which is then in a logical network',
+  ),
   isMultitenantStack: NotBuilt(Type.Boolean(), false),
   portSettings: Type.Optional(PortSettingsSchema),
   securityTags: Type.Optional(Type.Array(Reference(['securityTags']))),
@@ -84,7 +99,12 @@ export const NetworkInterfaceSchema = Type.Object({
 export const IpConfigurationSchema = Type.Object({
   privateIPAddress: Type.Optional(IpText),
   privateIPAllocationMethod: Type.Optional(Words(['Static', 'Dynamic', 'Unmanaged', 'Learned'])),
-  subnet: Type.Optional(Reference(['virtualNetworks/subnets', 'logicalNetworks/subnets'])),
+  subnet: Type.Optional(
+    Reference(
+      ['virtualNetworks/subnets', 'logicalNetworks/subnets'],
+      'in a logical one the address is taken, and no switch forwards for it',
+    ),
+  ),
   learnedIp: Type.Optional(
     Reference(['learnedIpAddresses'], 'of a Learned one: the address that it shares with others'),
   ),

@@ -8,6 +8,7 @@
  * - `x-references`: types that a `{"resourceRef": …}` may point at, as paths of segments.
  * - `x-inert`: the property belongs to a feature that is not built. These values ask for nothing and are tolerated; any other
  *   is refused, because a request that is stored and ignored is a lie.
+ * - `x-kept`: kept for clients and without effect.
  * - `x-back-references`: an array of references that the controller fills with what points here.
  * - `x-spelling`: the text is an IP address or prefix and is kept in its canonical spelling.
  * - `x-blank`: an empty text stands for an absent number.
@@ -39,6 +40,15 @@ export function ReadOnly<T extends TSchema>(type: T, description?: string) {
 /** A property of a feature that is not built: only values that ask for nothing are accepted. */
 export function NotBuilt<T extends TSchema>(type: T, ...inert: readonly unknown[]) {
   return Type.Optional(Type.Unsafe<Type.Static<T>>({ ...type, 'x-inert': inert }));
+}
+
+/**
+ * A property that is kept for clients and changes nothing here, with the reason; docs/design/0020 lists them. Only for what describes
+ * something or is a hint: what asks for a behaviour is honoured or refused.
+ */
+export function Kept<T extends TSchema>(type: T, reason: string) {
+  const description = `changes nothing: ${reason}`;
+  return Type.Optional(Type.Unsafe<Type.Static<T>>({ ...type, 'x-kept': true, description }));
 }
 
 /** One of a closed list of words, compared without case, stored as spelt here. */

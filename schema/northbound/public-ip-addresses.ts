@@ -5,10 +5,12 @@
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { IpText, ReadOnly, Reference, Words } from './property-types.ts';
+import { IpText, Kept, ReadOnly, Reference, Words } from './property-types.ts';
 
 export const IDLE_TIMEOUT_MINUTES_MIN = 4;
 export const IDLE_TIMEOUT_MINUTES_MAX = 30;
+
+const ZONE = 'checked; whoever serves the zone publishes the name';
 
 export const PublicIpAddressSchema = Type.Object({
   ipAddress: Type.Optional({ ...IpText, 'x-blank': true }),
@@ -21,9 +23,9 @@ export const PublicIpAddressSchema = Type.Object({
   ),
   dnsSettings: Type.Optional(
     Type.Object({
-      domainNameLabel: Type.Optional(Type.String()),
-      fqdn: Type.Optional(Type.String()),
-      reverseFqdn: Type.Optional(Type.String()),
+      domainNameLabel: Kept(Type.String(), ZONE),
+      fqdn: Kept(Type.String(), ZONE),
+      reverseFqdn: Kept(Type.String(), ZONE),
     }),
   ),
   ipConfiguration: ReadOnly(

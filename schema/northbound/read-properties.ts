@@ -54,6 +54,7 @@ interface SchemaShape {
   readonly writeOnly?: boolean;
   readonly 'x-references'?: readonly string[];
   readonly 'x-inert'?: readonly unknown[];
+  readonly 'x-kept'?: boolean;
   readonly 'x-aliases'?: readonly string[];
   readonly 'x-back-references'?: boolean;
   readonly 'x-loose'?: boolean;

@@ -3,10 +3,10 @@
  * carries a tag says so itself (networkInterfaces.securityTags).
  */
 import Type from 'typebox';
-import { BackReferences, ReadOnly, Reference } from './property-types.ts';
+import { BackReferences, Kept, ReadOnly, Reference } from './property-types.ts';
 
 export const SecurityTagSchema = Type.Object({
-  type: Type.Optional(Type.String({ description: 'for the client to filter by' })),
+  type: Kept(Type.String(), 'for the client to filter by'),
   accessControlList: ReadOnly(
     Reference(['accessControlLists']),
     'applied to every interface with the tag',

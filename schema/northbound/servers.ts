@@ -1,11 +1,12 @@
 /**
  * servers (hosts that run the switch) and their physical networkInterfaces — MS-NCNBI §3.1.5.15, §6.13. A host is known by its
- * resourceId, which is also the common name of its certificate; `connections` is kept for clients and never dialled, because
- * hosts connect to the controller.
+ * resourceId, which is also the common name of its certificate.
  */
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
-import { BackReferences, LooseText, ReadOnly, Reference, Words } from './property-types.ts';
+import { BackReferences, Kept, LooseText, ReadOnly, Reference, Words } from './property-types.ts';
+
+const INVENTORY = 'a record of the machine';
 
 export const ConnectionSchema = Type.Object({
   managementAddresses: Type.Optional(Type.Array(Type.String())),
@@ -16,13 +17,16 @@ export const ConnectionSchema = Type.Object({
 });
 
 export const ServerSchema = Type.Object({
-  connections: Type.Optional(Type.Array(ConnectionSchema)),
-  certificate: Type.Optional(Type.String()),
-  rackSlot: Type.Optional(LooseText),
-  os: Type.Optional(Type.String()),
-  model: Type.Optional(Type.String()),
-  vendor: Type.Optional(Type.String()),
-  serial: Type.Optional(LooseText),
+  connections: Kept(
+    Type.Array(ConnectionSchema),
+    'hosts connect to the controller, never the other way round',
+  ),
+  certificate: Kept(Type.String(), 'a host shows one of the built-in authority, in its name'),
+  rackSlot: Kept(LooseText, INVENTORY),
+  os: Kept(Type.String(), INVENTORY),
+  model: Kept(Type.String(), INVENTORY),
+  vendor: Kept(Type.String(), INVENTORY),
+  serial: Kept(LooseText, INVENTORY),
   auditingEnabled: Type.Optional(
     Type.Array(Words(['Disabled', 'Firewall']), {
       description:
@@ -39,17 +43,17 @@ export const ServerSchema = Type.Object({
 });
 
 export const ServerNetworkInterfaceSchema = Type.Object({
-  interfaceName: Type.Optional(Type.String()),
-  interfaceIndex: Type.Optional(LooseText),
+  interfaceName: Kept(Type.String(), INVENTORY),
+  interfaceIndex: Kept(LooseText, INVENTORY),
   interfaceSpeed: Type.Optional(
     Type.String({ 'x-loose': true, description: 'Mbit/s; what bandwidth reservations divide' }),
   ),
-  adminStatus: Type.Optional(Type.String()),
-  operationalStatus: Type.Optional(Type.String()),
-  mac: Type.Optional(Type.String()),
-  vlanIds: Type.Optional(Type.Array(LooseText)),
-  isBMC: Type.Optional(Type.Boolean()),
-  ipConfiguration: Type.Optional(
+  adminStatus: Kept(Type.String(), INVENTORY),
+  operationalStatus: Kept(Type.String(), INVENTORY),
+  mac: Kept(Type.String(), INVENTORY),
+  vlanIds: Kept(Type.Array(LooseText), INVENTORY),
+  isBMC: Kept(Type.Boolean(), INVENTORY),
+  ipConfiguration: Kept(
     Type.Array(
       Type.Object({
         ipAddress: Type.Optional(Type.String()),
@@ -58,6 +62,7 @@ export const ServerNetworkInterfaceSchema = Type.Object({
         isDhcpEnabled: Type.Optional(Type.Boolean()),
       }),
     ),
+    INVENTORY,
   ),
   logicalSubnets: Type.Optional(Type.Array(Reference(['logicalNetworks/subnets']))),
 });

@@ -6,7 +6,7 @@
 import Type from 'typebox';
 import { ReadOnlyConfigurationState } from './configuration-state.ts';
 import { ResourceMetadataSchema } from './envelope.ts';
-import { BackReferences, PrefixText, Reference, Words } from './property-types.ts';
+import { BackReferences, Kept, PrefixText, Reference, Words } from './property-types.ts';
 
 const Port = (...aliases: readonly string[]) =>
   Type.Integer({ minimum: 0, maximum: 65_535, 'x-aliases': aliases });
@@ -22,7 +22,7 @@ const part = {
 const ServiceInsertionRuleSchema = Type.Object({
   ...part,
   properties: Type.Object({
-    description: Type.Optional(Type.String()),
+    description: Kept(Type.String(), 'for people'),
     protocol: Type.Optional(Words(['All', 'Tcp', 'Udp', 'Http'])),
     sourcePortRangeStart: Port('sourcePortStart'),
     sourcePortRangeEnd: Type.Optional(Port('sourcePortEnd')),
@@ -36,9 +36,9 @@ const ServiceInsertionRuleSchema = Type.Object({
 const ServiceInsertionElementSchema = Type.Object({
   ...part,
   properties: Type.Object({
-    description: Type.Optional(Type.String()),
-    name: Type.Optional(Type.String()),
-    order: Type.Integer(),
+    description: Kept(Type.String(), 'for people'),
+    name: Kept(Type.String(), 'for people'),
+    order: Type.Integer({ description: 'there is one element only' }),
     networkInterface: Reference(['networkInterfaces'], 'the collector'),
   }),
 });

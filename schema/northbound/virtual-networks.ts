@@ -65,10 +65,14 @@ export const VirtualNetworkPeeringSchema = Type.Object({
     Type.Boolean({ description: 'accept packets that did not originate in the peer; false' }),
   ),
   allowGatewayTransit: Type.Optional(
-    Type.Boolean({ description: "the peer may use this network's gateways; false" }),
+    Type.Boolean({
+      description: "the peer may use this network's gateways, once there are gateways; false",
+    }),
   ),
   useRemoteGateways: Type.Optional(
-    Type.Boolean({ description: "this network uses the peer's gateways; false" }),
+    Type.Boolean({
+      description: "this network uses the peer's gateways, once there are gateways; false",
+    }),
   ),
   peeringState: ReadOnly(Words(['Initiated', 'Connected', 'Disconnected', 'Disconnecting'])),
   remoteAddressSpace: ReadOnly(Type.Object({ addressPrefixes: Type.Array(PrefixText) })),

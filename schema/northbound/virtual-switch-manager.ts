@@ -2,12 +2,11 @@
  * virtualSwitchManager/configuration, a singleton: bandwidth management of every switch — MS-NCNBI §3.1.5.26, §6.24. The specification
  * spells the reservation switches with and without plural, and once `enableSoftwareRevervation`; all are read.
  *
- * The switch is software. `enableHardwareLimits` and `enableHardwareReservations` ask for hardware "if it supports it, otherwise
- * software", so they are kept and change nothing. `portDefaultState`: a port without a policy passes nothing, which is both
+ * `portDefaultState`: a port without a policy passes nothing, which is both
  * `Default` and `BlockTraffic`; `AllowTraffic`, traffic without any policy, is refused.
  */
 import Type from 'typebox';
-import { ReadOnly, Words } from './property-types.ts';
+import { Kept, ReadOnly, Words } from './property-types.ts';
 
 /** Weights are parts of a hundred. */
 export const RESERVATION_WEIGHT_MAX = 100;
@@ -15,6 +14,9 @@ export const RESERVATION_WEIGHT_MAX = 100;
 export const BANDWIDTH_MBPS_MAX = 10_000_000;
 
 const Alias = (...aliases: readonly string[]) => Type.Boolean({ 'x-aliases': aliases });
+
+/** The specification asks for hardware "if it supports it, otherwise software". */
+const IN_SOFTWARE = 'where there is no hardware for it, software does it';
 
 export const GlobalQosSettingsSchema = Type.Object({
   reservationMode: Type.Optional(
@@ -37,8 +39,8 @@ export const GlobalQosSettingsSchema = Type.Object({
   enableSoftwareReservations: Type.Optional(
     Alias('enableSoftwareReservation', 'enableSoftwareRevervation', 'enableSoftwareRevervations'),
   ),
-  enableHardwareReservations: Type.Optional(Alias('enableHardwareReservation')),
-  enableHardwareLimits: Type.Optional(Type.Boolean()),
+  enableHardwareReservations: Kept(Alias('enableHardwareReservation'), IN_SOFTWARE),
+  enableHardwareLimits: Kept(Type.Boolean(), IN_SOFTWARE),
 });
 
 export const VirtualSwitchManagerSchema = Type.Object({

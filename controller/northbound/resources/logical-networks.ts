@@ -53,9 +53,9 @@ const ipPools: ResourceType = {
 const routes: ResourceType = {
   collection: 'routes',
   section: '3.1.5.8.2.3',
-  summary: 'A route that hosts on the logical subnet use.',
+  summary: 'A route that hosts on the logical subnet would use; not built: refused.',
   schema: LogicalRouteSchema,
-  validate: validateRoute,
+  validate: refuseRoute,
 };
 
 const subnets: ResourceType = {
@@ -292,27 +292,10 @@ function derivePool(resource: Resource, { allocations }: ReadContext): JsonObjec
   };
 }
 
-function validateRoute(node: ResourceNode): readonly FaultDetail[] {
-  const { destination, nextHop } = typed(LogicalRouteSchema, node);
-  const prefix = node.parent === undefined ? undefined : prefixOf(node.parent);
-  const hop = parseIp(nextHop);
-  const faults: FaultDetail[] = [];
-  if (parseIpPrefix(destination) === undefined) {
-    const message = `'${destination}' is not an address prefix without host bits`;
-    faults.push(detail('InvalidRouteAddressPrefix', message, node.ref));
-  }
-  if (hop === undefined || prefix === undefined || !ipPrefixHas(prefix, hop)) {
-    const message = `nextHop '${nextHop}' is not an address of the subnet`;
-    faults.push(detail('InvalidNextHopIpAddress', message, node.ref));
-  }
-  const siblings = node.parent === undefined ? [] : childrenIn(node.parent, routes.collection);
-  const twin = siblings.find(
-    (other) => other.key < node.key && typed(LogicalRouteSchema, other).destination === destination,
-  );
-  if (twin !== undefined) {
-    faults.push(detail('RouteConflict', `${twin.ref} has the same destination`, node.ref));
-  }
-  return faults;
+/** A server's own network decides where packets between provider addresses go; nothing here could put a route into it. */
+function refuseRoute({ ref }: ResourceNode): readonly FaultDetail[] {
+  const message = 'routes of logical subnets are not offered; defaultGateways are';
+  return [detail('OperationNotSupported', message, ref)];
 }
 
 function prefixOf(holder: { readonly properties: JsonObject }): IpPrefix | undefined {
