@@ -7,6 +7,7 @@ const MUST_SAY: MustSay = [
   [/--from blue-web3/, /between subnets +- +source MAC 12:34:56:78:9a:bc, TTL minus one/],
   [/--both$/, /encapsulate VNI 4097[\s\S]*and the answer[\s\S]*encapsulate VNI 4096/],
   [/--to 10\.1\.2\.71$/, /NoMapping/],
+  [/--to 192\.0\.2\.1 /, /edge[\s\S]*its own public address[\s\S]*sent on by \/edgeRouters\/edge/],
   [/--port 53$/, /answered by the switch itself/],
 ];
 

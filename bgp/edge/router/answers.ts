@@ -24,7 +24,6 @@ import type {
   NatMapping,
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { ANSWERED_MAPPINGS_MAX, ANSWERED_ROUTES_MAX } from '../limits.ts';
-import { NO_MAPPING } from '../nat44/mapping-table.ts';
 import { TCP_LIFE_NAMES } from '../nat44/tcp-life.ts';
 import { ROUTE_SOURCE_NAMES } from './fib.ts';
 import { OVERLAY_LINK } from './links.ts';
@@ -178,9 +177,8 @@ function traceOf(core: RouterCore, packet: TracedPacket): EdgeTrace {
   const name = DROP_NAMES[verdict.drop] ?? '';
   const { key: left } = verdict;
   if (verdict.drop !== 0) return { steps, verdict: name };
-  const isLeased = left.src3 === key.src3 || verdict.sourceMapping !== NO_MAPPING;
   const ports = {
-    ...(isLeased && { sourcePort: left.srcPort }),
+    ...(left.srcPort !== 0 && { sourcePort: left.srcPort }),
     destinationPort: left.dstPort,
   };
   return {

@@ -257,7 +257,7 @@ export class SlowPath {
     return Drop.None;
   }
 
-  /** For whoever only asks: the translation that a packet would get. Which port that is is decided when it comes. */
+  /** For whoever only asks: the translation that a packet would get. Which port that is, here 0, is decided when it comes. */
   #foretell(tuple: InsideTuple): Drop {
     const pool = this.#state.nat.poolOf(tuple);
     if (typeof pool === 'number') return this.#refuseMapping(pool);
@@ -265,7 +265,7 @@ export class SlowPath {
     const count = pool.addresses.length;
     const which = count === 1 ? 'a shared address' : `one of ${count} shared addresses`;
     this.#tell('translation', `to a free port of ${which}`);
-    this.#fold({ ip: { src: ipv4Words(address) } });
+    this.#fold({ ip: { src: ipv4Words(address) }, transport: { srcPort: 0 } });
     return Drop.None;
   }
 

@@ -132,7 +132,7 @@ export const EdgeTrace = Type.Object({
   leaves: Type.Optional(
     Type.Object({
       source: Type.String(),
-      /** Of TCP and UDP. */
+      /** Of TCP and UDP; absent where it is a shared address's, to be chosen when the packet comes. */
       sourcePort: Type.Optional(Type.Integer()),
       destination: Type.String(),
       destinationPort: Type.Optional(Type.Integer()),
