@@ -1,6 +1,6 @@
 /**
  * What is asked of a frame before anybody judges it: may its virtio_net_hdr be believed, and does its flow's key say all about it? Called by
- * dataplane/switch/forwarder and explain/tracer, which must agree, and by the edge router.
+ * dataplane/switch/forwarder and explain/trace-walk, which must agree, and by the edge router.
  */
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';

@@ -12,8 +12,9 @@ import { answerEffectiveRules } from './rule-answers.ts';
 import { answerRuleCounters } from './rule-counters.ts';
 import { senderOf } from './sender.ts';
 import type { SwitchMethod } from './switch-method.ts';
+import type { TracerParts } from './trace-walk.ts';
 import { frameOf } from './traced-frame.ts';
-import type { Tracer, TracerParts } from './tracer.ts';
+import type { Tracer } from './tracer.ts';
 
 export type SwitchAnswers = {
   readonly [M in SwitchMethod]: (question: Question<M>) => Answer<M>;

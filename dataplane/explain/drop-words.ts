@@ -1,6 +1,6 @@
 /**
  * What a drop means and what its victim can do about it, in one place: shown with traces, probes and counts, and the table in docs/errors.md is
- * generated from it (tools/generate-drop-list). Called by tracer, route-answers, flow-verify, dataplane/probe and `weft drops`.
+ * generated from it (tools/generate-drop-list). Called by trace-words, route-answers, flow-verify, dataplane/probe and `weft drops`.
  */
 import { DROP_NAMES, type Drop, type DropName } from '../../packet/drop.ts';
 

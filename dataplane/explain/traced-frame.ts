@@ -1,6 +1,6 @@
 /**
  * The frame that a VM would send, from a description in words (schema/southbound/diagnostics/trace.ts), and a frame's headers in words.
- * Complete, with right checksums: it takes the same way through the parsers as any other. Called by tracer and answers.
+ * Complete, with right checksums: it takes the same way through the parsers as any other. Called by trace-walk, trace-words and answers.
  */
 import { SdnError } from '../../base/errors.ts';
 import {

@@ -20,7 +20,8 @@ import { FragmentTable } from '../engine/fragment-table.ts';
 import { Transpositions } from '../engine/transposition.ts';
 import { type SwitchAnswers, switchAnswers } from '../explain/answers.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
-import { Tracer, type TracerParts } from '../explain/tracer.ts';
+import type { TracerParts } from '../explain/trace-walk.ts';
+import { Tracer } from '../explain/tracer.ts';
 import { FlowRecorder } from '../flow-log/flow-recorder.ts';
 import {
   FLOW_EXPIRY_BURST,

@@ -2,7 +2,8 @@
  * What the switch says it would do with a frame, held against what it then does: the trace changes nothing, and foretells egress, bytes,
  * offload and reason of drop. Called by comparison for every packet.
  */
-import type { Entrance, Trace } from '../../dataplane/explain/tracer.ts';
+import type { Entrance } from '../../dataplane/explain/trace-walk.ts';
+import type { Trace } from '../../dataplane/explain/tracer.ts';
 import type { SentFrame } from '../../dataplane/port/memory-frame-io.ts';
 import { UPLINK_PORT } from '../../dataplane/switch/port-registry.ts';
 import type { SwitchCore } from '../../dataplane/switch/switch-core.ts';
