@@ -7,6 +7,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { type Clock, sleep, systemClock } from '../base/clock.ts';
 import { SdnError } from '../base/errors.ts';
 import { millis } from '../base/units.ts';
+import { removeMachineLink } from './expose.ts';
 import type { FabricStatus } from './fabric-status.ts';
 import { exchangeJson } from './json-http.ts';
 import { DOWN_TIMEOUT } from './limits.ts';
@@ -44,6 +45,8 @@ export interface UpOptions {
   readonly offload?: boolean;
   /** Default false. */
   readonly edge?: boolean;
+  /** A way from this machine to the public addresses; needs root. Default false. */
+  readonly expose?: boolean;
   readonly output?: LineOutput;
   readonly clock?: Clock;
 }
@@ -60,6 +63,7 @@ export async function up(options: UpOptions): Promise<number> {
   const state = stateDirectory(options.state);
   const running = await status({ state: state.root });
   if (running !== undefined) {
+    if (options.expose === true && running.exposed === undefined) throw notExposed();
     output.write(
       `${summary(running, state)}\nIt was running already; to take it down: weft down\n`,
     );
@@ -67,6 +71,7 @@ export async function up(options: UpOptions): Promise<number> {
   }
   refuseIfBusy(state);
   const privilege = await availablePrivilege();
+  if (options.expose === true && privilege !== 'root') throw exposeNeedsRoot();
   const socket = await listenOnLoopback(settings.port);
   if (socket.port !== settings.port && settings.port !== 0)
     output.write(`port ${settings.port} is taken, the northbound will listen on ${socket.port}\n`);
@@ -111,7 +116,9 @@ export async function down(options: {
     await supervisorEnded(record.supervisorPid, clock);
   }
   // Namespaces of a user namespace ended with the last process in it; what can be seen here is ours to remove.
-  const swept = await sweepNamespaces(record?.name ?? fabricName(state.root));
+  const name = record?.name ?? fabricName(state.root);
+  await removeMachineLink(name);
+  const swept = await sweepNamespaces(name);
   forgetVms(state);
   rmSync(state.fabricFile, { force: true });
   rmSync(state.fabricSocket, { force: true });
@@ -152,6 +159,23 @@ function refuseIfBusy(state: StateDirectory): void {
     'SDN_FABRIC_BUSY',
     `process ${record.supervisorPid} is just bringing this fabric up, or taking it down`,
     { remedy: 'wait for it, or end it: weft down' },
+  );
+}
+
+function notExposed(): SdnError {
+  return new SdnError('SDN_FABRIC_BUSY', 'the fabric is running already, without --expose', {
+    remedy: 'weft down, then weft up --expose: networks and addresses are kept, VMs are not',
+  });
+}
+
+function exposeNeedsRoot(): SdnError {
+  return new SdnError(
+    'SDN_REQUIREMENT_MISSING',
+    '--expose gives this machine an interface and a route, which this user may not',
+    {
+      remedy:
+        'run as root, or leave out --expose: weft inside outside -- COMMAND works for everybody',
+    },
   );
 }
 

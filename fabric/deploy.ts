@@ -14,6 +14,7 @@ import type { Clock } from '../base/clock.ts';
 import { SdnError } from '../base/errors.ts';
 import { openCertificateAuthority } from '../identity/certificate-authority.ts';
 import { createEdgeLinks, EDGE, edgeResources, OUTSIDE } from './edge-network.ts';
+import { checkMachineRoutes, createMachineLink, removeMachineLink } from './expose.ts';
 import { createProviderNetwork, joinProviderNetwork } from './links.ts';
 import { createNamespace, namespaceName, sweepNamespaces } from './namespaces.ts';
 import {
@@ -98,10 +99,14 @@ export function administratorClient(state: StateDirectory, url: string): Northbo
   return createNorthboundClient({ url, ...files, socketPath: state.northboundSocket });
 }
 
-async function requirements({ state, settings }: Deployment): Promise<string> {
+async function requirements({ name, state, settings }: Deployment): Promise<string> {
   const leadOut = settings.edge === undefined ? [] : [EDGE];
   checkSocketPaths(state, [...settings.hosts, ...leadOut]);
   await checkRequirements();
+  if (settings.exposure !== undefined) {
+    await removeMachineLink(name); // a crash left it; its route is no conflict
+    await checkMachineRoutes(settings.exposure);
+  }
   return `state in ${state.root}`;
 }
 
@@ -139,8 +144,9 @@ async function namespaces(deployment: Deployment): Promise<string> {
       portName: host,
       mtu,
     });
-  const { edge } = settings;
+  const { edge, exposure } = settings;
   if (edge !== undefined) await createEdgeLinks({ fabric: name, edge, network, mtu });
+  if (exposure !== undefined) await createMachineLink(name, exposure);
   const swept = stale.length === 0 ? '' : `, ${stale.length} stale ones removed first`;
   return `${members.length + 1} namespaces weft-${name}-…, ${prefix} between the hosts${swept}`;
 }

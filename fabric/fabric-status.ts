@@ -20,6 +20,19 @@ export interface RoleStatus {
   readonly reason: string;
 }
 
+export interface ExposedStatus {
+  /** What the machine reaches, by which interface of its own. */
+  readonly publicPrefix: string;
+  readonly interface: string;
+  /** Of the pool; the first public address is given this one. */
+  readonly firstAddress: string;
+}
+
+/** One line for people. */
+export function describeExposed(exposed: ExposedStatus): string {
+  return `http://${exposed.firstAddress} and the rest of ${exposed.publicPrefix}, by ${exposed.interface}`;
+}
+
 export interface FabricStatus {
   readonly fabric: {
     readonly name: string;
@@ -30,5 +43,7 @@ export interface FabricStatus {
   };
   /** e.g. https://127.0.0.1:8443 */
   readonly northbound: string;
+  /** Where the machine itself has a way to the public addresses. */
+  readonly exposed?: ExposedStatus;
   readonly roles: readonly RoleStatus[];
 }

@@ -8,6 +8,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { administratorClient, deploy, northboundUrl, STEP_COUNT } from './deploy.ts';
+import { machineInterface, removeMachineLink } from './expose.ts';
 import type { FabricStatus, RoleStatus } from './fabric-status.ts';
 import { type HostControl, hostControl } from './host-control.ts';
 import { STATUS_TIMEOUT } from './limits.ts';
@@ -66,6 +67,7 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
   const remove = async (): Promise<void> => {
     await supervisor.stopAll();
     bound?.close();
+    if (settings.exposure !== undefined) await removeMachineLink(name);
     await sweepNamespaces(name);
     forgetVms(state);
     rmSync(state.fabricFile, { force: true });
@@ -113,7 +115,7 @@ function runningFabric(parts: {
     supervisor,
     client,
     host: (host) => hostControl(state.role(host).controlSocket),
-    status: () => statusOf({ record, state, supervisor, client }),
+    status: () => statusOf({ record, state, settings, supervisor, client }),
     createVm: (spec) => createVm(vmFabric, spec),
     deleteVm: (vm) => deleteVm(vmFabric, vm),
     stop() {
@@ -132,10 +134,11 @@ function writeRecord(state: StateDirectory, record: FabricRecord): void {
 async function statusOf(parts: {
   readonly record: FabricRecord;
   readonly state: StateDirectory;
+  readonly settings: FabricSettings;
   readonly supervisor: Supervisor;
   readonly client: NorthboundClient;
 }): Promise<FabricStatus> {
-  const { record, state, supervisor, client } = parts;
+  const { record, state, settings, supervisor, client } = parts;
   const roles = await Promise.all(
     supervisor
       .roles()
@@ -146,9 +149,17 @@ async function statusOf(parts: {
       ),
   );
   const { name, supervisorPid, unprivileged, startedAt } = record;
+  const { exposure } = settings;
   return {
     fabric: { name, state: state.root, supervisorPid, unprivileged, startedAt },
     northbound: record.northbound,
+    ...(exposure && {
+      exposed: {
+        publicPrefix: exposure.publicPrefix,
+        interface: machineInterface(name),
+        firstAddress: exposure.firstAddress,
+      },
+    }),
     roles,
   };
 }

@@ -14,6 +14,7 @@ import {
   parseIpPrefix,
 } from '../base/ip.ts';
 import { type EdgeNetwork, edgeNetwork } from './edge-network.ts';
+import { type Exposure, exposure } from './expose.ts';
 import { HOSTS_MAX } from './limits.ts';
 
 export interface FabricSettings {
@@ -21,6 +22,8 @@ export interface FabricSettings {
   readonly provider: ProviderNetwork;
   /** Undefined: nothing leads out. */
   readonly edge: EdgeNetwork | undefined;
+  /** Undefined: the machine itself has no way to the public addresses. */
+  readonly exposure: Exposure | undefined;
   /** First choice of the northbound's loopback port; 0: any. */
   readonly port: number;
   /** Super-frames on the hosts' ports. */
@@ -59,6 +62,7 @@ export function fabricSettings(
     readonly providerMtu?: number;
     readonly offload?: boolean;
     readonly edge?: boolean;
+    readonly expose?: boolean;
   } = {},
 ): FabricSettings {
   const count = options.hosts ?? DEFAULT_HOST_COUNT;
@@ -68,10 +72,12 @@ export function fabricSettings(
     options.providerPrefix ?? DEFAULT_PROVIDER_PREFIX,
     options.providerMtu ?? DEFAULT_PROVIDER_MTU,
   );
+  const edge = options.edge === true ? edgeBeside(provider) : undefined;
   return {
     hosts: Array.from({ length: count }, (_, index) => `host${index + 1}`),
     provider,
-    edge: options.edge === true ? edgeBeside(provider) : undefined,
+    edge,
+    exposure: options.expose === true ? exposureOf(edge, provider) : undefined,
     port: options.port ?? DEFAULT_PORT,
     offload: options.offload ?? true,
   };
@@ -81,16 +87,31 @@ export function fabricSettings(
 function edgeBeside({ prefix }: ProviderNetwork): EdgeNetwork {
   const own = parseIpPrefix(prefix);
   const edge = edgeNetwork(own === undefined ? '' : formatIp(own.first + 2n));
-  for (const text of [edge.outside.prefix, edge.publicPrefix]) {
-    const other = parseIpPrefix(text);
-    if (own === undefined || other === undefined || !ipPrefixesOverlap(own, other)) continue;
+  for (const text of [edge.outside.prefix, edge.publicPrefix])
+    refuseOverlap(prefix, text, 'leave the edge out with --no-edge');
+  return edge;
+}
+
+function exposureOf(edge: EdgeNetwork | undefined, { prefix }: ProviderNetwork): Exposure {
+  if (edge === undefined)
     throw new SdnError(
       'SDN_SETTING_INVALID',
-      `the provider network ${prefix} overlaps with ${text}, which is outside of the fabric`,
-      { remedy: 'choose another --provider-prefix, or leave the edge out with --no-edge' },
+      'without an edge router there are no public addresses to expose',
+      { remedy: 'leave out --expose or --no-edge' },
     );
-  }
-  return edge;
+  const wanted = exposure(edge);
+  refuseOverlap(prefix, wanted.linkPrefix, 'leave out --expose');
+  return wanted;
+}
+
+function refuseOverlap(provider: string, outside: string, otherwise: string): void {
+  const [own, other] = [parseIpPrefix(provider), parseIpPrefix(outside)];
+  if (own === undefined || other === undefined || !ipPrefixesOverlap(own, other)) return;
+  throw new SdnError(
+    'SDN_SETTING_INVALID',
+    `the provider network ${provider} overlaps with ${outside}, which is outside of the fabric`,
+    { remedy: `choose another --provider-prefix, or ${otherwise}` },
+  );
 }
 
 /** Of the hosts' addresses; leaves at least 128. */

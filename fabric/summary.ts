@@ -1,5 +1,5 @@
 /** What `up` prints when everything works: what exists, how to reach it, and what to try next. */
-import type { FabricStatus } from './fabric-status.ts';
+import { describeExposed, type FabricStatus } from './fabric-status.ts';
 import { defaultStateDirectory, type StateDirectory } from './state-directory.ts';
 import { listVms, type VmRecord } from './vm.ts';
 
@@ -23,6 +23,9 @@ export function summary(status: FabricStatus, state: StateDirectory): string {
     '',
     ...(vms.length === 0 ? [] : [...machines(vms), '']),
     `Northbound API   ${status.northbound}/networking/v1   OpenAPI: ${status.northbound}/networking/weft/v1/openapi.json`,
+    ...(status.exposed === undefined
+      ? []
+      : [`From this machine: ${describeExposed(status.exposed)}`]),
     '',
     'Try next',
     ...suggestions(status, vms, state).map((line) => `  ${line}`),

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { SdnError } from '../../base/errors.ts';
 import { down, status, up } from '../../fabric/commands.ts';
-import type { FabricStatus, RoleStatus } from '../../fabric/fabric-status.ts';
+import { describeExposed, type FabricStatus, type RoleStatus } from '../../fabric/fabric-status.ts';
 import { createNorthboundClient } from '../../fabric/northbound-client.ts';
 import { countOption } from '../arguments.ts';
 import { isObject, type Json, textAt } from '../fields.ts';
@@ -20,7 +20,7 @@ export function addFabricCommands(program: Command, session: Session): void {
     .option('--provider-prefix <prefix>', 'addresses of the provider network')
     .option('--no-offload', 'switch without segmentation offload')
     .option('--no-edge', 'leave out the edge router: nothing leads in or out')
-    .option('--expose', 'listen beyond loopback (not offered yet)')
+    .option('--expose', 'let this machine itself reach the public addresses (needs root)')
     .action((options: UpFlags) => bringUp(session, options));
   program
     .command('down')
@@ -56,11 +56,6 @@ interface UpFlags {
 }
 
 async function bringUp(session: Session, flags: UpFlags): Promise<void> {
-  if (flags.expose === true) {
-    throw new SdnError('SDN_NOT_SUPPORTED', '--expose is not offered yet', {
-      remedy: 'The controller listens on loopback; reach it from elsewhere through an SSH tunnel.',
-    });
-  }
   const { hosts, port, providerPrefix } = flags;
   session.exitCode = await up({
     state: session.state.root,
@@ -68,6 +63,7 @@ async function bringUp(session: Session, flags: UpFlags): Promise<void> {
     sample: flags.sample,
     offload: flags.offload,
     edge: flags.edge,
+    expose: flags.expose === true,
     ...(hosts !== undefined && { hosts }),
     ...(port !== undefined && { port }),
     ...(providerPrefix !== undefined && { providerPrefix }),
@@ -133,8 +129,9 @@ function formatProgramming(programmed: Json): string {
 }
 
 export function formatStatus(found: FabricStatus, programmed: Json | undefined): string {
-  const { fabric, roles } = found;
-  const heading = `fabric ${fabric.name} in ${fabric.state}, up since ${fabric.startedAt}\nnorthbound ${found.northbound}\n${programmed === undefined ? '' : formatProgramming(programmed)}`;
+  const { fabric, exposed, roles } = found;
+  const reach = exposed === undefined ? '' : `from this machine: ${describeExposed(exposed)}\n`;
+  const heading = `fabric ${fabric.name} in ${fabric.state}, up since ${fabric.startedAt}\nnorthbound ${found.northbound}\n${reach}${programmed === undefined ? '' : formatProgramming(programmed)}`;
   const reasons = roles
     .filter((role) => role.reason !== '')
     .map((role) => `${role.name} is ${role.health}: ${role.reason}\n`);

@@ -325,10 +325,10 @@ test('a wrong command line exits 2, a controller that does not answer exits 1', 
   t.regex(plain.err, /not an https URL/);
 });
 
-test('--expose is refused, not ignored', async (t) => {
-  const outcome = await weft({ WEFT_STATE: '/nonexistent' }, 'up', '--expose');
+test('--expose without an edge router is refused, not ignored', async (t) => {
+  const outcome = await weft({ WEFT_STATE: '/nonexistent' }, 'up', '--expose', '--no-edge');
   t.is(outcome.code, 1);
-  t.regex(outcome.err, /--expose is not offered yet/);
+  t.regex(outcome.err, /no public addresses to expose/);
 });
 
 test('a fault with --json is one JSON line on standard error', async (t) => {
