@@ -24,17 +24,21 @@ export const THEIRS = { asn: 65_002, ipv4: '192.0.2.2', ipv6: '2001:db8::2' } as
 
 type Method = keyof Speaker;
 
-export interface BgpLab {
+/** A namespace with a directory, in which a daemon of somebody else's runs. */
+export interface DaemonPlace {
   /** Of their files; everybody's, for daemons that give up root. */
   readonly directory: string;
-  readonly ourNamespace: string;
-  readonly theirNamespace: string;
   /** `mode`: some daemons refuse files that others may read. */
   write(name: string, text: string, mode?: number): Promise<string>;
   /** Starts a program of theirs. */
   start(argv: readonly [string, ...string[]], ready?: string | RegExp): Promise<Program>;
   /** Output of a command of theirs. */
   ask(argv: readonly [string, ...string[]]): Promise<string>;
+}
+
+export interface BgpLab extends DaemonPlace {
+  readonly ourNamespace: string;
+  readonly theirNamespace: string;
   call(method: Method, ...args: readonly unknown[]): Promise<unknown>;
   /** Ours dies without a word. */
   killSpeaker(): Promise<void>;
@@ -52,6 +56,30 @@ export async function missing(programs: readonly string[]): Promise<string | und
   return undefined;
 }
 
+/** `onStart` gets every program, for whoever stops them. The directory exists. */
+export async function daemonPlace(
+  namespace: string,
+  directory: string,
+  onStart: (program: Program) => void,
+): Promise<DaemonPlace> {
+  await run(['chmod', '777', directory]);
+  return {
+    directory,
+    async write(name, text, mode = 0o644) {
+      const path = join(directory, name);
+      await writeFile(path, text);
+      await chmod(path, mode); // past the umask
+      return path;
+    },
+    async start(argv, ready) {
+      const program = await startProgram(namespace, argv, ready);
+      onStart(program);
+      return program;
+    },
+    ask: async (argv) => (await attempt(inNamespace(namespace, argv))).stdout,
+  };
+}
+
 export async function startBgpLab(): Promise<BgpLab> {
   await sweepStaleTopologies();
   const fabric = uniqueFabricName();
@@ -66,26 +94,14 @@ export async function startBgpLab(): Promise<BgpLab> {
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    await run(['chmod', '777', directory]);
     await link(ours, theirs);
+    const place = await daemonPlace(theirs, directory, (program) => programs.push(program));
     let speaker = await startSpeaker(ours);
     programs.push(speaker.program);
     return {
-      directory,
+      ...place,
       ourNamespace: ours,
       theirNamespace: theirs,
-      async write(name, text, mode = 0o644) {
-        const path = join(directory, name);
-        await writeFile(path, text);
-        await chmod(path, mode); // past the umask
-        return path;
-      },
-      async start(argv, ready) {
-        const program = await startProgram(theirs, argv, ready);
-        programs.push(program);
-        return program;
-      },
-      ask: async (argv) => (await attempt(inNamespace(theirs, argv))).stdout,
       call: (method, ...args) => speaker.call(method, ...args),
       killSpeaker: () => speaker.program.stop('SIGKILL'),
       async startSpeaker(more) {

@@ -35,6 +35,8 @@ export interface TopologySpec {
   /** Super-frames; default true. */
   readonly offload?: boolean;
   readonly providerPrefix?: string;
+  /** An edge router, and a namespace `outside` behind it; default false. */
+  readonly edge?: boolean;
 }
 
 export interface VnetSpec {
@@ -107,10 +109,11 @@ async function start(spec: TopologySpec): Promise<RunningTopology> {
     unregister(name);
     await rm(directory, { recursive: true, force: true });
   };
-  const { hosts = 2, offload = true, providerPrefix } = spec;
+  const { hosts = 2, offload = true, edge = false, providerPrefix } = spec;
   const settings = fabricSettings({
     hosts,
     offload,
+    edge,
     port: 0,
     ...(providerPrefix !== undefined && { providerPrefix }),
   });

@@ -1,0 +1,220 @@
+/**
+ * A whole fabric that peers with a stock FRR: the session is made, broken and repaired by northbound resources; what either side announces carries
+ * traffic; the state is what people and MS-NCNBI clients read. FRR is the outside; the fabric has no static way there, nor FRR one back.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import { seconds } from '../../base/units.ts';
+import { attempt, run } from '../../fabric/command.ts';
+import { EDGE, OUTSIDE } from '../../fabric/edge-network.ts';
+import { namespaceName } from '../../fabric/namespaces.ts';
+import { programPath } from '../../fabric/roles.ts';
+import type { BgpAnswer } from '../../schema/southbound/diagnostics/bgp.ts';
+import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
+import { FRR_PROGRAMS, startBgpd, startFrr, vtysh } from '../interop/frr.ts';
+import { eventually } from '../kit/eventually.ts';
+import type { Program } from '../kit/program.ts';
+import { type RunningTopology, topology } from '../kit/topology.ts';
+
+const EDGE_PATH = `/edgeRouters/${EDGE}`;
+const PEERS = `${EDGE_PATH}/bgpRouters/bgp/bgpPeers`;
+const PUBLIC_POOL = '203.0.113.0/24';
+const FAR_PREFIX = '198.18.0.0/24';
+const FAR = '198.18.0.9';
+const FRR_AS = '65010';
+const IPV4 = { ours: '192.0.2.2', theirs: '192.0.2.1' } as const;
+const IPV6 = { ours: '2001:db8:ffff::2', theirs: '2001:db8:ffff::1' } as const;
+const PATIENCE = seconds(20);
+
+const FRR = `router bgp ${FRR_AS}
+ bgp router-id ${IPV4.theirs}
+ no bgp ebgp-requires-policy
+ neighbor ${IPV4.ours} remote-as 64600
+ neighbor ${IPV4.ours} timers connect 1
+ neighbor ${IPV6.ours} remote-as 64600
+ neighbor ${IPV6.ours} timers connect 1
+ address-family ipv4 unicast
+  network ${FAR_PREFIX}
+  no neighbor ${IPV6.ours} activate
+ exit-address-family
+ address-family ipv6 unicast
+  neighbor ${IPV6.ours} activate
+ exit-address-family
+`;
+
+interface PeerState {
+  readonly connectionState?: string;
+  readonly connectionFailure?: { readonly message: string; readonly remedy: string };
+  readonly statistics?: {
+    readonly tcpConnectionEstablished?: string;
+    readonly updateMessageStats: { readonly receivedCount: number };
+    readonly ipv4Route: { readonly updateReceivedCount: number };
+  };
+}
+
+type Network = RunningTopology;
+
+const stateOf = async ({ client }: Network, peer: string): Promise<PeerState> =>
+  (await client.get<PeerState>(`${PEERS}/${peer}`)).properties;
+
+async function writePeer({ client }: Network, peer: string, more: object = {}): Promise<void> {
+  const peerIpAddress = peer === 'frr6' ? IPV6.theirs : IPV4.theirs;
+  const properties = {
+    ...{ peerIpAddress, extAsNumber: FRR_AS, holdTimeInSeconds: 90 },
+    ...{ acceptAllRoutesIn: true, acceptAllRoutesOut: true },
+    ...more,
+  };
+  await client.put(`${PEERS}/${peer}`, { resourceId: peer, properties });
+}
+
+/** Resolves with the state, once the northbound says that the session is up. */
+function connected(network: Network, peer: string): Promise<PeerState> {
+  return eventually(
+    `${peer} is connected`,
+    async () => {
+      const state = await stateOf(network, peer);
+      if (state.connectionState === 'Connected') return state;
+      throw new Error(JSON.stringify(state.connectionFailure));
+    },
+    PATIENCE,
+  );
+}
+
+/** `weft bgp peers`, as a script reads it, and as people do. */
+async function weftPeers({ fabric }: Network, ...options: readonly string[]) {
+  const weft = [
+    process.execPath,
+    programPath('cli/main.js'),
+    '--state',
+    fabric.state.root,
+  ] as const;
+  return attempt([...weft, ...options, 'bgp', 'peers']);
+}
+
+/** The edge forwards by BGP alone, and so does the outside, whose new network is behind FRR. */
+async function removeStaticRoutes({ client }: Network, outside: string): Promise<void> {
+  const { etag, ...edge } = await client.get<{
+    readonly outsideInterfaces: readonly { readonly gateways?: unknown }[];
+  }>(EDGE_PATH);
+  const outsideInterfaces = edge.properties.outsideInterfaces.map(
+    ({ gateways: _, ...each }) => each,
+  );
+  const body = { ...edge, properties: { ...edge.properties, outsideInterfaces } };
+  await client.put(EDGE_PATH, body, { ifMatch: etag });
+  await run(['ip', '-n', outside, 'route', 'del', PUBLIC_POOL]);
+  await run(['ip', '-n', outside, 'link', 'add', 'far0', 'type', 'veth']);
+  await run(['ip', '-n', outside, 'addr', 'add', `${FAR}/24`, 'dev', 'far0']);
+  for (const end of ['far0', 'veth0']) await run(['ip', '-n', outside, 'link', 'set', end, 'up']);
+}
+
+async function startNetwork(t: Test): Promise<Network> {
+  const network = await topology({
+    hosts: 1,
+    edge: true,
+    vnets: { blue: { space: '10.1.0.0/16', subnets: { web: '10.1.1.0/24' } } },
+    vms: { a: { vnet: 'blue', subnet: 'web', host: 1 } },
+  }).start();
+  t.teardown(() => network.stop());
+  return network;
+}
+
+async function placeFor(t: Test, outside: string): Promise<DaemonPlace> {
+  const directory = await mkdtemp(join(tmpdir(), 'weft-frr-'));
+  const programs: Program[] = [];
+  t.teardown(async () => {
+    await Promise.all(programs.map((program) => program.stop('SIGKILL')));
+    await rm(directory, { recursive: true, force: true });
+  });
+  return daemonPlace(outside, directory, (program) => programs.push(program));
+}
+
+test('a fabric peers with a stock FRR', async (t) => {
+  const absent = await missing(FRR_PROGRAMS);
+  if (absent !== undefined) {
+    t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
+    return;
+  }
+  const network = await startNetwork(t);
+  const outside = namespaceName(network.fabric.name, OUTSIDE);
+  const place = await placeFor(t, outside);
+  const vm = network.vm('a');
+  const reachesFar = async () => (await vm.ping(FAR)).received > 0;
+  await removeStaticRoutes(network, outside);
+  t.notOk(await reachesFar(), 'without BGP there is no way');
+
+  await writePeer(network, 'frr4');
+  await writePeer(network, 'frr6');
+  const failure = await eventually('a reason is known', async () => {
+    const state = await stateOf(network, 'frr4');
+    return state.connectionState === 'Disconnected' && state.connectionFailure;
+  });
+  t.match(failure.message, /refused|answer|connect/i, 'nobody speaks BGP there yet');
+
+  const [bgpd] = await startFrr(place, FRR);
+  let daemon = bgpd;
+  await t.test('the session comes up, and both ends use what they learn', async (t) => {
+    const { statistics } = await connected(network, 'frr4');
+    t.match(statistics?.tcpConnectionEstablished, /^\d{4}-/);
+    await connected(network, 'frr6');
+    await eventually('FRR has the public pool', async () =>
+      (await vtysh(place, `show ip route ${PUBLIC_POOL}`)).includes(`${IPV4.ours}, via eth0`),
+    );
+    await vm.reaches(FAR, PATIENCE);
+    t.ok((await stateOf(network, 'frr4')).statistics?.ipv4Route.updateReceivedCount);
+  });
+
+  await t.test('weft bgp peers says so', async (t) => {
+    const { stdout, code } = await weftPeers(network, '--json');
+    t.equal(code, 0);
+    const { asNumber, peers } = JSON.parse(stdout) as BgpAnswer<'bgpPeers'>;
+    t.equal(asNumber, 64600);
+    const peer = peers.find(({ address }) => address === IPV4.theirs);
+    t.match(peer, { state: 'Established', asNumber: Number(FRR_AS) });
+    t.match(peer?.resourceRef, 'frr4');
+    const [family] = peer?.families ?? [];
+    t.match(family, { family: 'IPv4', advertised: 1 });
+    // Its own route, and ours, which FRR tells us again.
+    t.ok(family !== undefined && family.received >= 1);
+    t.equal(peer?.statistics.openMessageStats.receivedCount, 1);
+  });
+
+  await t.test('a wrong AS is named, with what to do, and disturbs no other peer', async (t) => {
+    const before = await connected(network, 'frr6');
+    await writePeer(network, 'frr4', { extAsNumber: '65099' });
+    const failure = await eventually('the wrong AS is known', async () => {
+      const { connectionFailure } = await stateOf(network, 'frr4');
+      return connectionFailure?.message.includes('Bad Peer AS') === true && connectionFailure;
+    });
+    t.match(failure.remedy, /AS number is not the configured one/);
+    const { stdout, code } = await weftPeers(network);
+    t.equal(code, 1);
+    t.match(stdout, failure.remedy);
+    await eventually('its routes are gone', async () => !(await reachesFar()));
+
+    await writePeer(network, 'frr4');
+    await connected(network, 'frr4');
+    await vm.reaches(FAR, PATIENCE);
+    const after = await connected(network, 'frr6');
+    t.ok(before.statistics?.tcpConnectionEstablished);
+    t.equal(
+      after.statistics?.tcpConnectionEstablished,
+      before.statistics?.tcpConnectionEstablished,
+      'the session over IPv6 has stood all the time',
+    );
+  });
+
+  await t.test('FRR dies: its routes go; it is back: so are they', async (t) => {
+    await daemon.stop('SIGKILL');
+    await eventually('the loss is known', async () => {
+      const { connectionState } = await stateOf(network, 'frr4');
+      return connectionState === 'Disconnected';
+    });
+    await eventually('its routes are gone', async () => !(await reachesFar()));
+    daemon = await startBgpd(place, FRR);
+    await connected(network, 'frr4');
+    await vm.reaches(FAR, PATIENCE);
+    t.pass('traffic flows again');
+  });
+});
