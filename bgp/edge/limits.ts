@@ -61,6 +61,10 @@ export const ANSWERED_ROUTES_MAX = 10_000;
 export const ROUTES_COLLECTED_MS: Millis = millis(20);
 /** Routes that the forwarding table gets in one go, between two bursts. */
 export const ROUTES_PER_CHANGE_MAX = 2_048;
+/** Between BFD packets of a peer with isBfdEnabled, each way, milliseconds; the peer may want them to come less often (RFC 5880 §6.8.2). */
+export const BFD_INTERVAL_MS: Millis = millis(300);
+/** Missing BFD packets that are a failure: with the interval, a silent peer is noticed within 0.9 s. */
+export const BFD_MULTIPLIER = 3;
 /** Time that one command of iproute2 may take. */
 export const EDGE_COMMAND_TIMEOUT: Millis = seconds(10);
 /** How often what could not be brought into force is tried again. */

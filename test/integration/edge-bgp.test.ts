@@ -1,11 +1,13 @@
 /**
  * A whole fabric that peers with a stock FRR: the session is made, broken and repaired by northbound resources; what either side announces carries
- * traffic; the state is what people and MS-NCNBI clients read. FRR is the outside; the fabric has no static way there, nor FRR one back.
+ * traffic; BFD notices a silent cut; the state is what people and MS-NCNBI clients read. FRR is the outside; the fabric has no static way there,
+ * nor FRR one back.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
+import { systemClock } from '../../base/clock.ts';
 import { seconds } from '../../base/units.ts';
 import { attempt, run } from '../../fabric/command.ts';
 import { EDGE, OUTSIDE } from '../../fabric/edge-network.ts';
@@ -13,7 +15,7 @@ import { namespaceName } from '../../fabric/namespaces.ts';
 import { programPath } from '../../fabric/roles.ts';
 import type { BgpAnswer } from '../../schema/southbound/diagnostics/bgp.ts';
 import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
-import { FRR_PROGRAMS, startBgpd, startFrr, vtysh } from '../interop/frr.ts';
+import { FRR_PROGRAMS, startBfdd, startBgpd, startFrr, vtysh } from '../interop/frr.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
@@ -26,6 +28,8 @@ const FAR = '198.18.0.9';
 const FRR_AS = '65010';
 const IPV4 = { ours: '192.0.2.2', theirs: '192.0.2.1' } as const;
 const IPV6 = { ours: '2001:db8:ffff::2', theirs: '2001:db8:ffff::1' } as const;
+/** Of the session over IPv6. */
+const MD5_KEY = 'correct-horse';
 const PATIENCE = seconds(20);
 
 const FRR = `router bgp ${FRR_AS}
@@ -33,8 +37,10 @@ const FRR = `router bgp ${FRR_AS}
  no bgp ebgp-requires-policy
  neighbor ${IPV4.ours} remote-as 64600
  neighbor ${IPV4.ours} timers connect 1
+ neighbor ${IPV4.ours} bfd
  neighbor ${IPV6.ours} remote-as 64600
  neighbor ${IPV6.ours} timers connect 1
+ neighbor ${IPV6.ours} password ${MD5_KEY}
  address-family ipv4 unicast
   network ${FAR_PREFIX}
   no neighbor ${IPV6.ours} activate
@@ -44,9 +50,22 @@ const FRR = `router bgp ${FRR_AS}
  exit-address-family
 `;
 
+const FRR_BFD = `bfd
+ peer ${IPV4.ours}
+  receive-interval 300
+  transmit-interval 300
+`;
+/** Three intervals; and what a busy machine adds. */
+const DETECTION_MS = 900;
+const SLACK_MS = 1_500;
+
 interface PeerState {
   readonly connectionState?: string;
-  readonly connectionFailure?: { readonly message: string; readonly remedy: string };
+  readonly connectionFailure?: {
+    readonly message: string;
+    readonly remedy: string;
+    readonly at: string;
+  };
   readonly statistics?: {
     readonly tcpConnectionEstablished?: string;
     readonly updateMessageStats: { readonly receivedCount: number };
@@ -60,9 +79,13 @@ const stateOf = async ({ client }: Network, peer: string): Promise<PeerState> =>
   (await client.get<PeerState>(`${PEERS}/${peer}`)).properties;
 
 async function writePeer({ client }: Network, peer: string, more: object = {}): Promise<void> {
-  const peerIpAddress = peer === 'frr6' ? IPV6.theirs : IPV4.theirs;
+  const address =
+    peer === 'frr6'
+      ? { peerIpAddress: IPV6.theirs, md5Key: MD5_KEY }
+      : { peerIpAddress: IPV4.theirs };
   const properties = {
-    ...{ peerIpAddress, extAsNumber: FRR_AS, holdTimeInSeconds: 90 },
+    ...address,
+    ...{ extAsNumber: FRR_AS, holdTimeInSeconds: 90 },
     ...{ acceptAllRoutesIn: true, acceptAllRoutesOut: true },
     ...more,
   };
@@ -109,6 +132,20 @@ async function removeStaticRoutes({ client }: Network, outside: string): Promise
   for (const end of ['far0', 'veth0']) await run(['ip', '-n', outside, 'link', 'set', end, 'up']);
 }
 
+/** Lost: both ends send to a station that is not there, so that frames vanish and nobody is told. */
+async function link({ fabric }: Network, how: 'well' | 'lost'): Promise<void> {
+  const nowhere = ['lladdr', '02:00:00:00:00:99', 'nud', 'permanent'];
+  for (const [member, address, device] of [
+    [EDGE, IPV4.theirs, 'outside0'],
+    [OUTSIDE, IPV4.ours, 'eth0'],
+  ] as const) {
+    const neighbour = ['ip', '-n', namespaceName(fabric.name, member), 'neigh'] as const;
+    const entry = [address, 'dev', device];
+    if (how === 'lost') await run([...neighbour, 'replace', ...entry, ...nowhere]);
+    else await run([...neighbour, 'del', ...entry]);
+  }
+}
+
 async function startNetwork(t: Test): Promise<Network> {
   const network = await topology({
     hosts: 1,
@@ -131,7 +168,7 @@ async function placeFor(t: Test, outside: string): Promise<DaemonPlace> {
 }
 
 test('a fabric peers with a stock FRR', async (t) => {
-  const absent = await missing(FRR_PROGRAMS);
+  const absent = await missing([...FRR_PROGRAMS, '/usr/lib/frr/bfdd']);
   if (absent !== undefined) {
     t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
     return;
@@ -152,7 +189,7 @@ test('a fabric peers with a stock FRR', async (t) => {
   });
   t.match(failure.message, /refused|answer|connect/i, 'nobody speaks BGP there yet');
 
-  const [bgpd] = await startFrr(place, FRR);
+  const [bgpd] = await startFrr(place, FRR, () => startBfdd(place, FRR_BFD));
   let daemon = bgpd;
   await t.test('the session comes up, and both ends use what they learn', async (t) => {
     const { statistics } = await connected(network, 'frr4');
@@ -216,5 +253,28 @@ test('a fabric peers with a stock FRR', async (t) => {
     await connected(network, 'frr4');
     await vm.reaches(FAR, PATIENCE);
     t.pass('traffic flows again');
+  });
+
+  await t.test('with BFD a silent cut is noticed long before the hold time', async (t) => {
+    await writePeer(network, 'frr4', { isBfdEnabled: true });
+    await eventually(
+      'BFD is up',
+      async () => (await vtysh(place, 'show bfd peers')).includes('Status: up'),
+      PATIENCE,
+    );
+    await connected(network, 'frr4');
+    const cutAt = systemClock.wallNow();
+    await link(network, 'lost');
+    const failure = await eventually('the cut is known', async () => {
+      const { connectionState, connectionFailure } = await stateOf(network, 'frr4');
+      return connectionState === 'Disconnected' && connectionFailure;
+    });
+    const took = Date.parse(failure.at) - cutAt;
+    t.ok(took >= 0 && took < DETECTION_MS + SLACK_MS, `noticed after ${took} ms`);
+    t.match(failure.message, /BFD/);
+    await link(network, 'well');
+    await connected(network, 'frr4');
+    await vm.reaches(FAR, PATIENCE);
+    t.pass('it heals');
   });
 });

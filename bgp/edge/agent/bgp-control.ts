@@ -33,7 +33,12 @@ import type { Policy } from '../../policy/policy.ts';
 import { type PolicyMapEntry, policyOfMap } from '../../policy/policy-map.ts';
 import type { Speaker, SpeakerOptions } from '../../speaker/contract.ts';
 import type { FamilyName, PeerOptions } from '../../speaker/options.ts';
-import { ROUTES_COLLECTED_MS, ROUTES_PER_CHANGE_MAX } from '../limits.ts';
+import {
+  BFD_INTERVAL_MS,
+  BFD_MULTIPLIER,
+  ROUTES_COLLECTED_MS,
+  ROUTES_PER_CHANGE_MAX,
+} from '../limits.ts';
 import type { LinkAddress } from '../router/links.ts';
 import type { LearnedRoute } from '../router/router-state.ts';
 import { networkOf } from '../router/router-state.ts';
@@ -261,7 +266,6 @@ export class BgpControl {
   }
 
   #optionsOf(peer: BgpPeer): PeerOptions {
-    if (peer.bfd) throw refused('BFD is not there in this version: leave it off');
     const importPolicy = this.#policy(peer.importMapId, peer.acceptAllIn);
     const exportPolicy = this.#policy(peer.exportMapId, peer.acceptAllOut);
     const families = peer.families.map((family) => FAMILY_NAMES[family]);
@@ -277,6 +281,7 @@ export class BgpControl {
       ...(peer.gracefulRestartSec !== 0 && { gracefulRestartSec: peer.gracefulRestartSec }),
       ...(peer.md5Key !== '' && { md5Key: peer.md5Key }),
       ...(peer.ttlSecurityHops !== 0 && { ttlSecurityHops: peer.ttlSecurityHops }),
+      ...(peer.bfd && { bfd: { intervalMs: BFD_INTERVAL_MS, multiplier: BFD_MULTIPLIER } }),
       // Inside nobody knows the way to next hops outside but by this router.
       nextHopSelf: true,
       description: peer.resourceRef,

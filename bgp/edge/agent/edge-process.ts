@@ -9,8 +9,17 @@ import type { Clock } from '../../../base/clock.ts';
 import { messageOf, SdnError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Rng } from '../../../base/rng.ts';
+import {
+  acceptTtlOnly,
+  openTcpSocket,
+  setTcpMd5Key,
+  setTtl,
+  setTtlMin,
+} from '../../../native/tcp-security.ts';
 import type { EdgeCounters } from '../../../schema/southbound/diagnostics/edge.ts';
 import { TargetKind } from '../../../schema/southbound/messages.ts';
+import { udpTransport } from '../../bfd/udp-transport.ts';
+import { tcpTransport } from '../../session/tcp-transport.ts';
 import { createSpeaker } from '../../speaker.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { StartRouter } from '../router/start-router.ts';
@@ -47,8 +56,11 @@ export async function startEdge(
     ...(natTimeouts !== undefined && { natTimeouts }),
     onFailed: dependencies.onFailed,
   });
+  const transport = tcpTransport(clock, { openTcpSocket, setTcpMd5Key, setTtl, setTtlMin });
   const bgp = new BgpControl({
-    createSpeaker,
+    // BFD’s sockets are closed with their speaker: each has its own.
+    createSpeaker: (speaker) =>
+      createSpeaker({ ...speaker, transport, bfdTransport: udpTransport(rng, { acceptTtlOnly }) }),
     learn: (routes) => router.learn(routes),
     clock,
     log,
