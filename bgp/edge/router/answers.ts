@@ -5,9 +5,11 @@
 import {
   formatIpPrefixWords,
   formatIpWords,
+  type IpWords,
   ipv4Words,
   isIpv4Words,
   parseIpWords,
+  prefixHasWords,
 } from '../../../base/ip-words.ts';
 import { formatMac } from '../../../base/mac.ts';
 import { DROP_NAMES } from '../../../packet/drop.ts';
@@ -25,7 +27,7 @@ import type {
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { ANSWERED_MAPPINGS_MAX, ANSWERED_ROUTES_MAX } from '../limits.ts';
 import { TCP_LIFE_NAMES } from '../nat44/tcp-life.ts';
-import { ROUTE_SOURCE_NAMES } from './fib.ts';
+import { type Fib, type FibRoute, ROUTE_SOURCE_NAMES } from './fib.ts';
 import { OVERLAY_LINK } from './links.ts';
 import { NEIGHBOUR_STATE_NAMES } from './neighbours.ts';
 import { PLAIN_DOMAIN } from './networks.ts';
@@ -108,10 +110,8 @@ function routesOf(core: RouterCore, destination: string | undefined, limit: numb
   const words = destination === undefined ? undefined : parseIpWords(destination);
   const { fib } = core.state;
   const found: EdgeRoute[] = [];
-  const best = words === undefined ? undefined : fib.lookup(...words);
-  for (const { prefix, group, source } of fib.routes()) {
+  for (const { prefix, group, source } of words === undefined ? fib.routes() : taken(fib, words)) {
     if (found.length >= Math.min(limit, ANSWERED_ROUTES_MAX)) break;
-    if (words !== undefined && group !== best?.group) continue;
     found.push({
       prefix: formatIpPrefixWords(prefix),
       source: ROUTE_SOURCE_NAMES[source],
@@ -122,6 +122,16 @@ function routesOf(core: RouterCore, destination: string | undefined, limit: numb
     });
   }
   return found;
+}
+
+/** The route that a packet to the address takes: of those that have it, the longest. */
+function taken(fib: Fib, words: IpWords): FibRoute[] {
+  let longest: FibRoute | undefined;
+  for (const route of fib.routes()) {
+    if (!prefixHasWords(route.prefix, words)) continue;
+    if (longest === undefined || route.prefix.len > longest.prefix.len) longest = route;
+  }
+  return longest === undefined ? [] : [longest];
 }
 
 function neighboursOf(core: RouterCore): EdgeNeighbour[] {

@@ -39,6 +39,11 @@ export interface FoundRoute {
   readonly source: RouteSource;
 }
 
+/** With the prefix that it is of. */
+export interface FibRoute extends FoundRoute {
+  readonly prefix: IpPrefixWords;
+}
+
 interface InternedGroup extends HopGroup {
   readonly key: string;
   routes: number;
@@ -118,7 +123,7 @@ export class Fib {
   }
 
   /** Every route there is, best source of each prefix first. For people. */
-  *routes(): Generator<{ readonly prefix: IpPrefixWords } & FoundRoute> {
+  *routes(): Generator<FibRoute> {
     for (const { prefix, value } of this.#lpm.entries()) {
       const found = this.#best(value);
       if (found !== undefined) yield { prefix, ...found };

@@ -37,7 +37,7 @@ export const NatMappingsAnswer = Type.Object({ mappings: Type.Array(NatMapping) 
 
 export const EdgeRoutesQuestion = Type.Object(
   {
-    /** Only the routes that lead where a packet to this address goes. */
+    /** Only the route that a packet to this address takes. */
     destination: Type.Optional(Type.String({ maxLength: 64 })),
     limit: Type.Optional(Count),
   },
