@@ -10,6 +10,7 @@ import { addCaptureCommand } from './commands/capture.ts';
 import { addCheckCommand } from './commands/check.ts';
 import { addCompletionCommand } from './commands/completion.ts';
 import { addDropsCommand } from './commands/drops.ts';
+import { addEdgeCommands } from './commands/edge.ts';
 import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowLogCommand } from './commands/flow-log.ts';
 import { addFlowsCommand } from './commands/flows.ts';
@@ -75,6 +76,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addMirrorCommands(program, session);
   addSwitchManagerCommands(program, session);
   program.commandsGroup('Edge:');
+  addEdgeCommands(program, session);
   addBgpCommands(program, session);
   program.commandsGroup('Machines:');
   addVmCommands(program, session);

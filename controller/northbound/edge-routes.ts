@@ -2,6 +2,7 @@
  * Questions about edge routers, under `/networking/weft/v1/edgeRouters/{id}/`: each is put to the edge itself and answered from what it decides by.
  * Part of DIAGNOSTIC_ROUTES.
  */
+import { formatIp, parseIp } from '../../base/ip.ts';
 import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/bgp.ts';
 import type { Explained } from '../diagnostics/hosts.ts';
 import type { DiagnosticRoute } from './diagnostic-route.ts';
@@ -56,6 +57,44 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     answer: async (context, { id, query }) =>
       context.askEdge(edgeAt(context, id), 'bgpTrace', { prefix: required(query, 'prefix') }),
   },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/natMappings',
+    query: '?inside=&limit=',
+    summary:
+      'mappings of shared addresses: network, address and port inside, what they are outside, and when each goes; `inside`: of one address',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'natMappings', {
+        ...addressOf(query, 'inside'),
+        limit: limitOf(query),
+      }),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/routes',
+    query: '?destination=&limit=',
+    summary:
+      'routes by which it forwards; `destination`: only the one that a packet to this address takes',
+    answer: async (context, { id, query }) =>
+      context.askEdge(edgeAt(context, id), 'edgeRoutes', {
+        ...addressOf(query, 'destination'),
+        limit: limitOf(query),
+      }),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/neighbours',
+    query: '',
+    summary: 'who is next to it on its links, by ARP and Neighbour Discovery',
+    answer: async (context, { id }) => context.askEdge(edgeAt(context, id), 'edgeNeighbours', {}),
+  },
+  {
+    method: 'GET',
+    path: 'edgeRouters/{id}/counters',
+    query: '',
+    summary: 'packets, bytes and drops by reason of each of its links, and how full its tables are',
+    answer: async (context, { id }) => context.askEdge(edgeAt(context, id), 'edgeCounters', {}),
+  },
 ];
 
 function edgeAt({ desired }: Explained, id: string): string {
@@ -69,6 +108,18 @@ function required(query: URLSearchParams, name: string): string {
   const text = query.get(name) ?? '';
   if (text !== '') return text;
   throw fault('InvalidParameterValue', `name a ${name}`, name);
+}
+
+/** The address of that name in the one way the edge writes it; nothing where none is given. */
+function addressOf<N extends string>(
+  query: URLSearchParams,
+  name: N,
+): { readonly [Name in N]?: string } {
+  const text = query.get(name) ?? '';
+  if (text === '') return {};
+  const ip = parseIp(text);
+  if (ip === undefined) throw fault('InvalidParameterValue', `'${text}' is no IP address`, name);
+  return { [name]: formatIp(ip) } as { readonly [Name in N]?: string };
 }
 
 function limitOf(query: URLSearchParams): number {

@@ -99,12 +99,22 @@ test('questions go to the edge that is named', async (t) => {
   await client.get(`${WEFT}/edge/bgpReceived?peer=192.0.2.1`);
   await client.get(`${WEFT}/edge/bgpAdvertised?peer=192.0.2.1&limit=2`);
   await client.get(`${WEFT}/edge/bgpTrace?prefix=203.0.113.0/24`);
+  await client.get(`${WEFT}/edge/natMappings?inside=10.1.1.4&limit=2000`);
+  await client.get(`${WEFT}/edge/natMappings`);
+  await client.get(`${WEFT}/edge/routes?destination=2001:DB8:0::1`);
+  await client.get(`${WEFT}/edge/neighbours`);
+  await client.get(`${WEFT}/edge/counters`);
   t.deepEqual(asked, [
     ['edge', 'bgpPeers', {}],
     ['edge', 'bgpRoutes', { limit: 7 }],
     ['edge', 'bgpReceived', { address: '192.0.2.1', limit: 100 }],
     ['edge', 'bgpAdvertised', { address: '192.0.2.1', limit: 2 }],
     ['edge', 'bgpTrace', { prefix: '203.0.113.0/24' }],
+    ['edge', 'natMappings', { inside: '10.1.1.4', limit: 2000 }],
+    ['edge', 'natMappings', { limit: 100 }],
+    ['edge', 'edgeRoutes', { destination: '2001:db8::1', limit: 100 }],
+    ['edge', 'edgeNeighbours', {}],
+    ['edge', 'edgeCounters', {}],
   ]);
 });
 
@@ -115,6 +125,10 @@ test('a question that cannot be answered says why', async (t) => {
     ['none/bgpPeers', 404, 'NotFound'],
     ['edge/bgpTrace', 400, 'InvalidParameterValue'],
     ['edge/bgpRoutes?limit=0', 400, 'InvalidParameterValue'],
+    ['none/counters', 404, 'NotFound'],
+    ['edge/natMappings?limit=2001', 400, 'InvalidParameterValue'],
+    ['edge/natMappings?inside=web', 400, 'InvalidParameterValue'],
+    ['edge/routes?destination=10.0.0.0/8', 400, 'InvalidParameterValue'],
     ['edge/bgpReceived?peer=192.0.2.9', 400, 'InvalidParameterValue'],
   ] as const) {
     const answer = await client.get(`${WEFT}/${path}`);

@@ -1,4 +1,4 @@
-/** `weft public-ip`, `weft nic set --public-ip` and `weft bgp`: what is asked of the controller, and what people are shown. */
+/** `weft public-ip`, `weft nic set --public-ip`, `weft bgp` and `weft edge`: what is asked of the controller, and what people are shown. */
 import test from 'ava';
 import { resource, scriptedController } from './scripted-controller.ts';
 
@@ -115,5 +115,113 @@ test('bgp trace: each path and each neighbour with the steps that decided', asyn
       '',
     ].join('\n'),
   );
+  await controller.close();
+});
+
+const EDGE_ROUTER = resource('/edgeRouters/edge', {
+  providerAddress: '198.51.100.2',
+  isProviderGateway: true,
+  outsideInterfaces: [
+    { name: 'outside0', addresses: ['192.0.2.2/24'], gateways: ['192.0.2.1', '2001:db8::1'] },
+  ],
+  bgpRouters: [resource('/edgeRouters/edge/bgpRouters/bgp', { extAsNumber: '64600' })],
+  natPools: [
+    resource('/edgeRouters/edge/natPools/shared', {
+      startIpAddress: '203.0.113.240',
+      endIpAddress: '203.0.113.247',
+    }),
+  ],
+});
+
+test('edge list and show: where it stands, what it shares', async (t) => {
+  const controller = await scriptedController({
+    'GET /edgeRouters': list(EDGE_ROUTER),
+    'GET /edgeRouters/edge': { body: EDGE_ROUTER },
+  });
+  t.regex(
+    (await controller.weft('edge', 'list')).out,
+    /NAME +PROVIDER +OUTSIDE .*\nedge +198\.51\.100\.2 +192\.0\.2\.2\/24 /,
+  );
+  const { out } = await controller.weft('edge', 'show');
+  t.regex(out, /BGP +AS 64600\nshared addresses +203\.0\.113\.240 - 203\.0\.113\.247\n/);
+  t.regex(out, /outside0 +192\.0\.2\.2\/24 +192\.0\.2\.1, 2001:db8::1\n$/);
+  await controller.close();
+});
+
+test('edge nat: whose a shared address is; a full page says that there may be more', async (t) => {
+  const mapping = {
+    ...{ network: '/virtualNetworks/green', inside: '10.1.1.4', insidePort: 40_000 },
+    ...{ outside: '203.0.113.240', outsidePort: 1024, protocol: 'tcp' },
+  };
+  const mappings = [
+    { ...mapping, state: 'ESTABLISHED', expiresSec: 7439.6 },
+    { ...mapping, network: '', protocol: 'udp', outsidePort: 53 },
+  ];
+  const controller = await scriptedController({
+    ...edges,
+    [`GET ${ANSWERS}/natMappings`]: { body: { mappings } },
+    [`GET ${ANSWERS}/natMappings?inside=10.1.1.4&limit=2`]: { body: { mappings } },
+  });
+  const all = await controller.weft('edge', 'nat');
+  t.is(
+    all.out,
+    [
+      'PROTOCOL  NETWORK   INSIDE          OUTSIDE             STATE        EXPIRES',
+      'tcp       green     10.1.1.4:40000  203.0.113.240:1024  ESTABLISHED   7440 s',
+      'udp       provider  10.1.1.4:40000  203.0.113.240:53    -              never',
+      '',
+    ].join('\n'),
+  );
+  const page = await controller.weft('edge', 'nat', '--inside', '10.1.1.4', '--limit', '2');
+  t.regex(page.out, /Perhaps there are more: --limit 4\n$/);
+  t.deepEqual(JSON.parse((await controller.weft('edge', 'nat', '--json')).out), { mappings });
+  await controller.close();
+});
+
+test('edge routes and neighbours: where it sends, and who is there', async (t) => {
+  const routes = [
+    {
+      prefix: '0.0.0.0/0',
+      source: 'static',
+      nextHops: [{ link: 'outside0', gateway: '192.0.2.1' }],
+    },
+    { prefix: '192.0.2.0/24', source: 'connected', nextHops: [{ link: 'outside0' }] },
+  ];
+  const neighbour = { link: 'outside0', mac: '02:00:00:00:00:01', forSec: 12 };
+  const neighbours = [
+    { ...neighbour, address: '192.0.2.1', state: 'reachable' },
+    { ...neighbour, address: '192.0.2.7', mac: '00:00:00:00:00:00', state: 'incomplete' },
+  ];
+  const controller = await scriptedController({
+    ...edges,
+    [`GET ${ANSWERS}/routes?destination=192.0.2.9`]: { body: { routes } },
+    [`GET ${ANSWERS}/neighbours`]: { body: { neighbours } },
+  });
+  const shown = await controller.weft('edge', 'routes', '--destination', '192.0.2.9');
+  t.regex(shown.out, /0\.0\.0\.0\/0 +static +192\.0\.2\.1 by outside0\n.*connected +outside0\n$/);
+  const { out } = await controller.weft('edge', 'neighbours');
+  t.regex(out, /192\.0\.2\.1 +02:00:00:00:00:01 +reachable +12 s\n.*192\.0\.2\.7 +- +incomplete/);
+  await controller.close();
+});
+
+test('edge counters: of each link, why packets were dropped, how full the tables are', async (t) => {
+  const link = { rxFrames: 7, rxBytes: 700, txFrames: 5, txBytes: 500 };
+  const body = {
+    links: [
+      { name: 'overlay', ...link, drops: {} },
+      { name: 'outside0', ...link, drops: { NoRoute: 2, OfTomorrow: 3 } },
+    ],
+    nat: {
+      ...{ mappings: 4, mappingsMax: 1000, created: 6, removed: 2 },
+      ...{ subscribers: 1, blocksLeased: 1, blocksTotal: 64 },
+    },
+    ...{ flows: 9, slowPackets: 12, routes: 3, neighbours: 2 },
+    ...{ networks: 2, mappings: 8, public: 1, hosts: 2 },
+  };
+  const controller = await scriptedController({ ...edges, [`GET ${ANSWERS}/counters`]: { body } });
+  const { out } = await controller.weft('edge', 'counters');
+  t.regex(out, /overlay +7 +700 +5 +500 +0\noutside0 +7 +700 +5 +500 +5\n/);
+  t.regex(out, /outside0 +OfTomorrow +3 +-\noutside0 +NoRoute +2 +\S/);
+  t.regex(out, /mappings of shared addresses +4 of at most 1000\n/);
   await controller.close();
 });
