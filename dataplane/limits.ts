@@ -90,3 +90,5 @@ export const PROBE_WATCHES_MAX = 32;
 export const PROBES_PER_BURST_MAX = 8;
 /** Late answers to a probe are kept from its VM for this long after it has ended: a SYN-ACK is repeated after one second. */
 export const PROBE_LINGER_MS = 2000;
+/** Longest ICMP message that a raw socket of the host is given whole, IP header included. */
+export const ICMP_MESSAGE_BYTES_MAX = 65_535;

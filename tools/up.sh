@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/lib/setup.sh
 
-ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping
+ensure_programs ip:iproute2 busybox:busybox
 build_all
 exec node dist/cli/main.js up "$@"

@@ -33,9 +33,9 @@ import {
   UPLINK_CHECK_INTERVAL,
   UPLINK_RETRY_CHECKS,
 } from './limits.ts';
-import { pingFrom } from './ping-command.ts';
 import { type PortGoal, PortGoals } from './port-goals.ts';
 import { type PortEntry, PortTable, type PortTableOptions } from './port-table.ts';
+import { pingFrom } from './provider-ping.ts';
 
 export interface HostAgentOptions extends Omit<PortTableOptions, 'handle' | 'onChange'> {
   /** Interface of the provider network. */

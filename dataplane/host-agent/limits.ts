@@ -29,5 +29,5 @@ export const METER_ROUNDS_KEPT = 360;
 export const UPLINK_RETRY_CHECKS = 5;
 /** Rules of access control lists that have a series of their own in the metrics: those that have decided most often. */
 export const RULE_SERIES_MAX = 1000;
-/** Echo requests of the host itself that wait for their answers: a process each. */
+/** Echo requests of the host itself that wait for their answers: a raw socket each. */
 export const PROVIDER_PINGS_MAX = 8;

@@ -3,6 +3,7 @@
  * tenant between them — addresses from the controller, whole packets up to the smaller MTU, streams in super-frames.
  */
 import { test } from 'tap';
+import { at } from '../../cli/fields.ts';
 import { run } from '../../fabric/command.ts';
 import { inNamespace, namespaceName } from '../../fabric/namespaces.ts';
 import { startCapture } from '../kit/capture.ts';
@@ -56,6 +57,16 @@ test('a dual-stack tenant on an IPv6 provider network', async (t) => {
     const stdout = await run(inNamespace(host, ['ip', '-o', 'addr', 'show', 'uplink0']));
     t.match(stdout, /inet6 2001:db8:f::[0-9a-f]+\/64/);
     t.notMatch(stdout, /inet /);
+  });
+
+  await t.test('a check goes from host to host, and says what does not fit', async (t) => {
+    const path = '/networking/weft/v1/servers/host1/check';
+    const ask = (more: object) =>
+      network.client.ask('POST', path, { destination: 'host2', ...more });
+    const answer = await ask({ length: 1452 });
+    t.equal(at(answer, 'isReached'), true, JSON.stringify(answer));
+    const long = await ask({ length: 4000 });
+    t.equal(at(long, 'verdict', 'reason'), 'Unsent', JSON.stringify(long));
   });
 
   await t.test('VMs are offered what fits under VXLAN over IPv6', async (t) => {

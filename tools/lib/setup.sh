@@ -116,7 +116,7 @@ stamp() {
 
 fingerprint() { cat "$@" | sha256sum | cut -d ' ' -f 1; }
 
-# Packages of the lock file. Their install scripts are not needed: what is native among them brings prebuilt binaries.
+# Packages of the lock file. Their install scripts are not run: what is native among them brings prebuilt binaries, but for raw-socket.
 ensure_node_modules() {
   # A link means that the directory is shared and somebody else keeps it current.
   [ ! -L node_modules ] || return 0
@@ -124,6 +124,25 @@ ensure_node_modules() {
   step 'npm packages' npm ci --ignore-scripts --no-audit --no-fund --loglevel=error ||
     fail 'npm ci failed' 'see above; it needs access to an npm registry'
   stamp packages package-lock.json
+}
+
+# raw-socket brings its source only. Whether it is built is asked by loading it, since what was built for another Node does not load.
+# Only connectivity checks between hosts need it, and say so without it: a machine where it cannot be built goes on.
+ensure_raw_socket() {
+  [ ! -L node_modules ] || return 0
+  ! raw_socket_loads || return 0
+  prefer_programs python3:python3 g++:g++ make:make
+  step 'raw-socket' build_raw_socket || say '   going on without: weft check --provider will not work'
+}
+
+raw_socket_loads() { node -e 'require("raw-socket")' >/dev/null 2>&1; }
+
+# By the node-gyp that npm brings. Headers beside the Node in use are taken; without them node-gyp downloads those of its version.
+build_raw_socket() {
+  local prefix
+  prefix=$(node -p 'path.dirname(path.dirname(process.execPath))')
+  [ ! -f "$prefix/include/node/node_version.h" ] || export npm_config_nodedir=$prefix
+  npm rebuild raw-socket --ignore-scripts=false --loglevel=error && raw_socket_loads
 }
 
 build_addon() {
@@ -141,6 +160,7 @@ build_all() {
   require_compiler
   ensure_programs make:make
   ensure_node_modules
+  ensure_raw_socket
   build_addon
   build_typescript
 }
