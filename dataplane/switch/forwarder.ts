@@ -14,8 +14,7 @@ import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
 import * as vxlan from '../../packet/vxlan.ts';
 import type { Captures } from '../capture/captures.ts';
-import { type Decision, DecisionLog } from '../engine/decision.ts';
-import { ALWAYS_CURRENT } from '../engine/epochs.ts';
+import type { Decision } from '../engine/decision.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import { type FlowScope, isQuotingError, isTrackable, outboundScope } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
@@ -30,14 +29,7 @@ import {
 } from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { METERED, NO_PORT, Note } from '../engine/header-action.ts';
-import { loadPacket, newPacket } from '../engine/packet.ts';
-import {
-  newResolution,
-  Outcome,
-  type PipelinePort,
-  type Resolution,
-  resolve,
-} from '../engine/pipeline.ts';
+import { Outcome } from '../engine/pipeline.ts';
 import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
 import {
   Applied,
@@ -48,15 +40,13 @@ import {
   type Transpositions,
 } from '../engine/transposition.ts';
 import type { FlowRecorder } from '../flow-log/flow-recorder.ts';
-import { isClaim } from '../layers/anti-spoof.ts';
 import { Service } from '../layers/services.ts';
 import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
-import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../port/frame-io.ts';
+import { type FrameIo, RX_STRIDE, Rx } from '../port/frame-io.ts';
 import type { Probes } from '../probe/probes.ts';
 import { Answers, NO_ROOM } from './answers.ts';
 import type { Counters } from './counters.ts';
-import { Denials } from './denials.ts';
-import { FlowTracker, tunnelScope } from './flow-tracker.ts';
+import { tunnelScope } from './flow-tracker.ts';
 import { KnownHosts } from './known-hosts.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import { MirrorCopies } from './mirror-copies.ts';
@@ -64,8 +54,9 @@ import { NO_MIRROR_SEGMENT } from './mirrors.ts';
 import type { ServicePort } from './network-state.ts';
 import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { ServiceRelay } from './service-relay.ts';
-import { StormGuard } from './storm-guard.ts';
+import { type SlowEntrance, SlowPath } from './slow-path.ts';
 import type { SwitchTables } from './tables.ts';
+import { TransmitQueue } from './transmit-queue.ts';
 
 export interface ForwarderParts {
   readonly io: FrameIo;
@@ -87,37 +78,22 @@ export class Forwarder {
   readonly #transpositions: Transpositions;
   readonly #counters: Counters;
   readonly #captures: Captures;
-  readonly #learned: LearnedAddresses;
-  readonly #storms = new StormGuard();
   readonly #answers: Answers;
-  readonly #tracker: FlowTracker;
-  readonly #denials = new Denials();
+  readonly #slowPath: SlowPath;
   readonly #fragments: FragmentTable;
   readonly #probes: Probes;
   readonly #copies: MirrorCopies;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
   readonly #knownHosts: KnownHosts;
-  readonly #recorder: FlowRecorder;
-  /** Number of the switch's port by the frame I/O's number, and back. */
-  readonly #portOfDevice: number[] = [];
-  readonly #deviceOfPort: number[] = [];
-  readonly #uplink: PipelinePort;
+  readonly #queue: TransmitQueue;
   // One of each, reused for every frame.
   readonly #frame: Frame;
   readonly #key: FlowKey = newFlowKey();
   /** Key of the flow that the ICMP error at hand belongs to. */
   readonly #flowOfError: FlowKey = newFlowKey();
-  readonly #packet = newPacket();
-  readonly #log = new DecisionLog();
-  readonly #resolution: Resolution = newResolution();
-  /** Entry of the flow that has last been walked, if it may go on. */
-  #walked: FlowIndex = NO_FLOW;
-  /** The frame at hand may be remembered as part of a flow. */
-  #isFlow = false;
   /** Port that a drop of the frame at hand is counted at. */
   #refusing = NO_PORT;
-  #txCount = 0;
   #nowSec = 0;
   /** Frames of the burst at hand that come after this one. */
   #waiting = 0;
@@ -131,36 +107,28 @@ export class Forwarder {
     this.#transpositions = parts.transpositions;
     this.#counters = parts.counters;
     this.#captures = parts.captures;
-    this.#learned = parts.learned;
     this.#answers = new Answers(parts.io);
+    this.#queue = new TransmitQueue(parts);
     this.#copies = new MirrorCopies({
       io: parts.io,
       mirrors: parts.tables.mirrors,
       counters: parts.counters,
-      queue: {
-        emit: (port, at, end, vnetAt) => this.#emit(port, at, end, vnetAt),
-        emitTunnel: (tunnel, at, end, vnetAt) => this.#emitTunnel(tunnel, at, end, vnetAt),
-      },
+      queue: this.#queue,
     });
-    this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
     this.#fragments = parts.fragments;
     this.#probes = parts.probes;
-    this.#recorder = parts.recorder;
     this.#knownHosts = new KnownHosts(parts.tables.peers.group);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
-    this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
+    this.#slowPath = new SlowPath(parts, this.#frame, this.#key);
   }
 
   /** The frame I/O's port `device` carries the frames of the switch's port `port`. */
   bind(device: number, port: number): void {
-    this.#portOfDevice[device] = port;
-    this.#deviceOfPort[port] = device;
+    this.#queue.bind(device, port);
   }
 
   unbind(device: number): void {
-    const port = this.#portOfDevice[device] ?? NO_PORT;
-    this.#portOfDevice[device] = NO_PORT;
-    this.#deviceOfPort[port] = NO_PORT;
+    this.#queue.unbind(device);
   }
 
   /** Goal state has changed: hosts that were known may no longer be. */
@@ -170,10 +138,10 @@ export class Forwarder {
 
   /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
   forward(received: number, nowSec: number): number {
-    this.#txCount = 0;
+    this.#queue.clear();
     this.#answers.clear();
     this.#copies.clear();
-    this.#denials.startBurst();
+    this.#slowPath.startBurst();
     if (nowSec !== this.#nowSec) {
       this.#nowSec = nowSec;
       this.#advertise();
@@ -183,7 +151,7 @@ export class Forwarder {
       this.#receive(index * RX_STRIDE);
     }
     if (this.#probes.isActive) this.#takeProbes();
-    return this.#txCount;
+    return this.#queue.count;
   }
 
   /** Frames of probes come in as those of the ports' VMs do: by a receive descriptor, of which the burst needs none any more. */
@@ -193,7 +161,7 @@ export class Forwarder {
     for (let count = 0; count < PROBES_PER_BURST_MAX; count += 1) {
       const next = probes.next();
       if (next === undefined) return;
-      const device = this.#deviceOfPort[next.port] ?? NO_PORT;
+      const device = this.#queue.deviceOf(next.port);
       if (device === NO_PORT || !this.#answers.place(next.bytes)) {
         probes.sent(device === NO_PORT ? Drop.PortDetached : Drop.RateLimited);
         continue;
@@ -215,18 +183,18 @@ export class Forwarder {
       if (record?.isAttached !== true || settings === undefined) continue;
       const answers = this.#answers;
       if (!answers.advertise(settings)) return;
-      this.#emit(record.index, answers.at, answers.end, answers.vnetAt);
+      this.#queue.emit(record.index, answers.at, answers.end, answers.vnetAt);
     }
   }
 
   /** Decisions of the last walk, in words. */
   explain(): Decision[] {
-    return this.#log.explain();
+    return this.#slowPath.explain();
   }
 
   #receive(rx: number): Drop {
     const words = this.#io.rx;
-    const port = this.#portOfDevice[words[rx + Rx.PORT] ?? 0] ?? NO_PORT;
+    const port = this.#queue.portOf(words[rx + Rx.PORT] ?? 0);
     if (port === NO_PORT) return Drop.PortUnknown;
     const frame = this.#frame;
     frame.at = words[rx + Rx.AT] ?? 0;
@@ -273,7 +241,7 @@ export class Forwarder {
     const service = this.#tables.ports.at(port)?.configured?.service;
     if (service === undefined) return Drop.NotForUs;
     const drop = this.#relay.fromServers(frame, key, service);
-    return drop === Drop.None ? this.#emit(port, frame.at, frame.end, frame.vnetAt) : drop;
+    return drop === Drop.None ? this.#queue.emit(port, frame.at, frame.end, frame.vnetAt) : drop;
   }
 
   #fromUplink(rx: number): Drop {
@@ -302,7 +270,7 @@ export class Forwarder {
     if (parsed !== Drop.None) return parsed;
     const offload = checkOffload(frame, this.#key);
     if (offload !== Drop.None) return offload;
-    const drop = this.#emit(collector, frame.at, frame.end, frame.vnetAt);
+    const drop = this.#queue.emit(collector, frame.at, frame.end, frame.vnetAt);
     return drop === Drop.None ? Drop.None : Drop.MirrorCollectorAbsent;
   }
 
@@ -320,10 +288,9 @@ export class Forwarder {
       else if (!this.#fragments.complete(scope, key, this.#nowSec))
         return Drop.FragmentWithoutFirst;
     }
-    this.#isFlow = isTrackable(key) && isPlain(frame, key);
-    if (!this.#isFlow) {
+    if (!isTrackable(key) || !isPlain(frame, key)) {
       if (isQuotingError(key)) return this.#passError(port, scope, vni, rx);
-      const outcome = this.#walk(port, scope, NO_FLOW, vni, rx, key);
+      const outcome = this.#walk({ port, scope, known: NO_FLOW, key, isFlow: false }, vni, rx);
       if (outcome !== Outcome.FORWARD) return this.#end(port, outcome);
       return this.#transmitOnce(port);
     }
@@ -332,9 +299,9 @@ export class Forwarder {
     if (flow !== NO_FLOW && this.#flows.isCurrent(flow, frame)) {
       return this.#send(port, flow, hash);
     }
-    const outcome = this.#walk(port, scope, flow, vni, rx, key);
+    const outcome = this.#walk({ port, scope, known: flow, key, isFlow: true }, vni, rx);
     if (outcome !== Outcome.FORWARD) return this.#end(port, outcome);
-    return this.#send(port, this.#walked, hash);
+    return this.#send(port, this.#slowPath.walked, hash);
   }
 
   /** An ICMP error: goes the way of the flow that would answer the packet it quotes, if there is such a flow. */
@@ -353,14 +320,22 @@ export class Forwarder {
       return key.etherType === ethernet.EtherType.IPV6 ? Drop.SpoofedIpv6 : Drop.SpoofedIpv4;
     }
     if (!flows.isCurrent(flow, frame)) {
-      this.#isFlow = true;
-      const outcome = this.#walk(port, scope, flow, vni, rx, about);
+      const entrance = { port, scope, known: flow, key: about, isFlow: true };
+      const outcome = this.#walk(entrance, vni, rx);
       if (outcome === Outcome.ANSWER) return Drop.IcmpErrorUnrelated;
       if (outcome === Outcome.DROP) return this.#end(port, outcome);
-      flow = this.#walked;
+      flow = this.#slowPath.walked;
     }
     // It neither keeps the flow alive nor establishes it.
     return this.#transmit(port, flows.transposition(flow), hash);
+  }
+
+  /** By the layers; who refuses the frame is in #refusing. */
+  #walk(entrance: SlowEntrance, vni: number, rx: number): Outcome {
+    const outcome = this.#slowPath.walk(entrance, vni, rx, this.#nowSec);
+    const { egress } = this.#slowPath.resolution;
+    if (outcome === Outcome.DROP && egress !== NO_PORT) this.#refusing = egress;
+    return outcome;
   }
 
   #forwards(port: number): boolean {
@@ -369,7 +344,7 @@ export class Forwarder {
 
   /** A walk that does not lead to forwarding. */
   #end(port: number, outcome: Outcome): Drop {
-    const { drop, service } = this.#resolution;
+    const { drop, service } = this.#slowPath.resolution;
     return outcome === Outcome.ANSWER ? this.#answer(port, service) : drop;
   }
 
@@ -408,8 +383,8 @@ export class Forwarder {
     if (applied !== Applied.DONE) return this.#cannotGoOn(port, applied, id);
     this.#meter(port, id);
     const egress = this.#transpositions.port(id);
-    if (egress !== NO_PORT) return this.#emit(egress, frame.at, frame.end, frame.vnetAt);
-    return this.#emitTunnel(this.#tunnelOf(id, hash), frame.at, frame.end, frame.vnetAt);
+    if (egress !== NO_PORT) return this.#queue.emit(egress, frame.at, frame.end, frame.vnetAt);
+    return this.#queue.emitTunnel(this.#tunnelOf(id, hash), frame.at, frame.end, frame.vnetAt);
   }
 
   #meter(port: number, id: TranspositionId): void {
@@ -435,7 +410,7 @@ export class Forwarder {
     if (count === 0) return this.#cannotGoOn(port, Applied.TOO_BIG, id);
     // Whatever else the burst may send has its descriptors.
     const reserved = this.#waiting + PROBES_PER_BURST_MAX + this.#copies.descriptorsMax;
-    if (this.#txCount + count + reserved > this.#io.txMax) return Drop.FragmentsLimited;
+    if (this.#queue.count + count + reserved > this.#io.txMax) return Drop.FragmentsLimited;
     const block = this.#answers.take(count * fragmentStride(mtu));
     if (block === NO_ROOM) return Drop.FragmentsLimited;
     const applied = this.#transpositions.apply(id, frame, key, true);
@@ -446,125 +421,15 @@ export class Forwarder {
     for (let index = 0; index < count; index += 1) {
       const at = fragmentAt(block, index, mtu);
       const end = emitFragment(frame, this.#io.bytes, key, mtu, index, at);
-      const drop = this.#emitTunnel(tunnel, at, end, fragmentVnetAt(at));
+      const drop = this.#queue.emitTunnel(tunnel, at, end, fragmentVnetAt(at));
       if (drop !== Drop.None) return drop;
     }
     return Drop.None;
   }
 
-  #emitTunnel(
-    { peer, vni, hash }: { peer: number; vni: number; hash: number },
-    at: number,
-    end: number,
-    vnetAt: number,
-  ): Drop {
-    const tx = this.#txCount * TX_STRIDE;
-    const words = this.#io.tx;
-    words[tx + Tx.PEER] = peer;
-    words[tx + Tx.VNI] = vni;
-    words[tx + Tx.HASH] = hash;
-    return this.#emit(UPLINK_PORT, at, end, vnetAt);
-  }
-
-  #emit(port: number, at: number, end: number, vnetAt: number): Drop {
-    const device = this.#deviceOfPort[port] ?? NO_PORT;
-    if (device === NO_PORT) return Drop.PortDetached;
-    if (this.#probes.isActive && this.#probes.takes(port, at, end)) return Drop.None;
-    const tx = this.#txCount * TX_STRIDE;
-    const words = this.#io.tx;
-    words[tx + Tx.PORT] = device;
-    words[tx + Tx.AT] = at;
-    words[tx + Tx.END] = end;
-    words[tx + Tx.VNET] = vnetAt;
-    this.#txCount += 1;
-    this.#counters.sent(port, end - at);
-    if (this.#captures.isActive) this.#captures.sent(port, tx);
-    return Drop.None;
-  }
-
-  /**
-   * Slow path: the layers decide about a packet of this key; what they decide is remembered if it can be. Of a flow that may go on,
-   * #walked is the entry; why another may not, is in #resolution.
-   */
-  #walk(
-    port: number,
-    scope: FlowScope,
-    flow: FlowIndex,
-    vni: number,
-    rx: number,
-    key: FlowKey,
-  ): Outcome {
-    const configured = this.#tables.ports.at(port)?.configured;
-    const ingress = port === UPLINK_PORT ? this.#uplink : configured;
-    if (ingress === undefined) return this.#refuse(Drop.PortUnknown);
-    if (port !== UPLINK_PORT && this.#denials.isSpent(port)) {
-      return this.#refuse(Drop.DenialsLimited);
-    }
-    const packet = this.#packet;
-    const drop = loadPacket(packet, this.#frame, key);
-    if (drop !== Drop.None) return this.#refuse(drop);
-    packet.isReply = port !== UPLINK_PORT && flow !== NO_FLOW && this.#flows.isReply(flow);
-    if (port === UPLINK_PORT) {
-      packet.vni = vni;
-      packet.outerSource = [0, 1, 2, 3].map((word) => this.#io.rx[rx + Rx.SOURCE + word] ?? 0) as [
-        number,
-        number,
-        number,
-        number,
-      ];
-    }
-    const resolution = this.#resolution;
-    if (configured !== undefined && ethernet.isToGroup(this.#frame.view, this.#frame.at)) {
-      const limit = configured.goal.broadcastPerSecMax;
-      if (!this.#storms.mayPass(port, limit, this.#nowSec)) return this.#refuse(Drop.StormLimited);
-    }
-    const tracker = this.#tracker;
-    tracker.begin({ port, scope, known: flow }, this.#isFlow, this.#nowSec);
-    resolve(ingress, packet, tracker, this.#log, resolution);
-    this.#log.count();
-    const { outcome, egress } = resolution;
-    if (outcome === Outcome.DROP) {
-      if (egress !== NO_PORT) this.#refusing = egress;
-      if (resolution.drop !== Drop.DenialsLimited) {
-        this.#denials.count(egress === NO_PORT ? port : egress);
-      }
-    } else if (configured?.policy.learning !== undefined) {
-      // An ARP packet's addresses are in what the layers saw, all others as the VM sent them in the frame's own key.
-      const isArp = this.#key.etherType === ethernet.EtherType.ARP;
-      const how = isClaim(packet) ? 'claim' : 'traffic';
-      this.#learned.note(configured, isArp ? packet.key : this.#key, how, this.#nowSec);
-    }
-    const isOut = outcome === Outcome.FORWARD || egress !== NO_PORT;
-    const isRemembered = isOut && this.#isFlow;
-    if (isRemembered) {
-      const entrance = { port, scope, known: flow, key, frame: this.#frame };
-      this.#walked = tracker.remember(entrance, packet, resolution);
-    }
-    if (this.#recorder.isActive) this.#logDecisions(port, egress);
-    if (!isRemembered) return outcome;
-    if (outcome === Outcome.FORWARD && this.#walked === NO_FLOW) {
-      return this.#refuse(Drop.FlowTableFull);
-    }
-    return outcome;
-  }
-
-  /** What the walk has decided belongs into the flow log, as far as rules say so. */
-  #logDecisions(port: number, egress: number): void {
-    const { key } = this.#packet;
-    const { sent, received } = this.#tracker;
-    this.#recorder.decided(this.#log, port, sent, key, this.#nowSec);
-    if (egress !== NO_PORT) this.#recorder.decided(this.#log, egress, received, key, this.#nowSec);
-  }
-
-  #refuse(drop: Drop): Outcome {
-    this.#resolution.outcome = Outcome.DROP;
-    this.#resolution.drop = drop;
-    return Outcome.DROP;
-  }
-
   /** Forwards a packet that is no part of a flow. */
   #transmitOnce(port: number): Drop {
-    const id = this.#transpositions.intern(this.#resolution.composition);
+    const id = this.#transpositions.intern(this.#slowPath.resolution.composition);
     if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
     const drop = this.#transmit(port, id, 0);
     this.#transpositions.release(id);
@@ -581,7 +446,7 @@ export class Forwarder {
     const answers = this.#answers;
     const drop = answers.answer(known, this.#frame, this.#key, servicePort);
     if (drop !== Drop.None || answers.end === answers.at) return drop;
-    return this.#emit(port, answers.at, answers.end, answers.vnetAt);
+    return this.#queue.emit(port, answers.at, answers.end, answers.vnetAt);
   }
 
   #toServers(port: number, service: ServicePort): Drop {
@@ -589,7 +454,7 @@ export class Forwarder {
     const drop = this.#relay.toServers(frame, this.#key, port, service, this.#nowSec);
     if (drop !== Drop.None) return drop;
     // Without the service port nobody is there: the host process has not opened it.
-    const sent = this.#emit(SERVICE_PORT, frame.at, frame.end, frame.vnetAt);
+    const sent = this.#queue.emit(SERVICE_PORT, frame.at, frame.end, frame.vnetAt);
     return sent === Drop.PortDetached ? Drop.ServiceUnsupported : sent;
   }
 
@@ -603,7 +468,7 @@ export class Forwarder {
       const about = { frame: this.#frame, key: this.#key, port: servicePort, index: port };
       const mtu = this.#transpositions.mtu(id);
       if (answers.reportError(error, about, mtu, this.#nowSec)) {
-        this.#emit(port, answers.at, answers.end, answers.vnetAt);
+        this.#queue.emit(port, answers.at, answers.end, answers.vnetAt);
       }
     }
     return isExpired ? Drop.TtlExpired : Drop.FrameTooBig;

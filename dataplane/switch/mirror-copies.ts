@@ -15,17 +15,7 @@ import { MIRROR_BYTES_PER_BURST_MAX, MIRROR_COPIES_PER_BURST_MAX } from '../limi
 import type { FrameIo } from '../port/frame-io.ts';
 import type { Counters } from './counters.ts';
 import { type Mirrors, NO_PEER } from './mirrors.ts';
-
-/** Queues frames for the next exchange; Drop.PortDetached where no device is. */
-export interface FrameQueue {
-  emit(port: number, at: number, end: number, vnetAt: number): Drop;
-  emitTunnel(
-    tunnel: { peer: number; vni: number; hash: number },
-    at: number,
-    end: number,
-    vnetAt: number,
-  ): Drop;
-}
+import type { TransmitQueue } from './transmit-queue.ts';
 
 /** Before each copy: its virtio_net_hdr, rounded up. */
 const VNET_ROOM = 16;
@@ -35,7 +25,7 @@ export class MirrorCopies {
   readonly #bytes: Uint8Array;
   readonly #mirrors: Mirrors;
   readonly #counters: Counters;
-  readonly #queue: FrameQueue;
+  readonly #queue: Pick<TransmitQueue, 'emit' | 'emitTunnel'>;
   /** The end of the ring's scratch area is the copies'. */
   readonly #start: number;
   readonly #limit: number;
@@ -51,7 +41,7 @@ export class MirrorCopies {
     readonly io: Pick<FrameIo, 'bytes' | 'scratchAt' | 'scratchBytes'>;
     readonly mirrors: Mirrors;
     readonly counters: Counters;
-    readonly queue: FrameQueue;
+    readonly queue: Pick<TransmitQueue, 'emit' | 'emitTunnel'>;
   }) {
     const { scratchAt, scratchBytes } = parts.io;
     this.#bytes = parts.io.bytes;
