@@ -186,7 +186,8 @@ export class HostAgent implements Role {
 
   /** A packet of the host's own, over the provider network. */
   providerPing(question: Question<'providerPing'>): Promise<Answer<'providerPing'>> {
-    return pingFrom(this.#providerAddress?.split('/')[0], question);
+    const source = this.#providerAddress?.split('/')[0];
+    return pingFrom(source, question, this.#options.clock);
   }
 
   /** Southbound: a question of the controller. */

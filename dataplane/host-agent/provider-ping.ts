@@ -2,6 +2,7 @@
  * An echo request of the host itself over the provider network (docs/design/0017): from the provider address, not to be fragmented, so that it
  * says whether a packet of this length passes. Called by host-agent.
  */
+import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import { isIpv4Words, isMulticastWords, parseIpWords } from '../../base/ip-words.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
@@ -23,6 +24,7 @@ let lastIdentifier = process.pid & 0xffff;
 export async function pingFrom(
   sourceText: string | undefined,
   { destination: destinationText, length = LENGTH_DEFAULT, timeoutMs }: ProviderPingQuestion,
+  clock: Clock,
 ): Promise<ProviderPingAnswer> {
   const destination = parseIpWords(destinationText);
   const isHost =
@@ -50,7 +52,8 @@ export async function pingFrom(
   lastIdentifier = (lastIdentifier + 1) & 0xffff;
   const identifier = lastIdentifier;
   try {
-    return await sendEcho({ source, destination, identifier, sequence: 1, length }, timeoutMs);
+    const echo = { source, destination, identifier, sequence: 1, length };
+    return await sendEcho(echo, timeoutMs, clock);
   } finally {
     running -= 1;
   }

@@ -4,8 +4,10 @@
  * (tools/lib/setup.sh): it is loaded with the first request, and nothing else fails without it. Needs CAP_NET_RAW. Called by host-agent.
  */
 import { createRequire } from 'node:module';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import { formatIpWords, isIpv4Words, parseIpWords } from '../../base/ip-words.ts';
+import { millis } from '../../base/units.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import type { ProviderPingAnswer } from '../../schema/southbound/diagnostics/provider-ping.ts';
 import { ICMP_MESSAGE_BYTES_MAX } from '../limits.ts';
@@ -42,20 +44,23 @@ interface RawSocketPackage {
 const HEADER_INCLUDED = { ipv4: [0, 3], ipv6: [41, 36] } as const;
 
 /** Resolves when it is answered, refused or `timeoutMs` have passed; rejects with an SdnError where there is no raw socket. */
-export async function sendEcho(echo: Echo, timeoutMs: number): Promise<ProviderPingAnswer> {
+export async function sendEcho(
+  echo: Echo,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<ProviderPingAnswer> {
   const socket = openSocket(isIpv4Words(echo.destination));
   return new Promise<ProviderPingAnswer>((resolve) => {
-    let sentAt = performance.now();
-    let timer: NodeJS.Timeout | undefined;
+    let sentAt = clock.now();
+    const timer = clock.after(millis(timeoutMs), () => settle({ kind: 'silent' }));
     const settle = (answer: ProviderPingAnswer) => {
-      clearTimeout(timer);
+      timer.cancel();
       resolve(answer);
     };
     const refused = (error: Error) => settle({ kind: 'unsent', reason: error.message });
-    timer = setTimeout(() => settle({ kind: 'silent' }), timeoutMs);
     // The socket is given all ICMP of the namespace: other programs' too, and what this one sends to an address of its own.
     socket.on('message', (bytes, from) => {
-      const rttMs = Math.round((performance.now() - sentAt) * 1000) / 1000;
+      const rttMs = Math.round((clock.now() - sentAt) * 1000) / 1000;
       const sender = parseIpWords(from);
       const heard = sender && heardOf(bytes, sender, echo);
       if (heard?.kind === 'answered') settle({ kind: 'answered', rttMs });
@@ -64,7 +69,7 @@ export async function sendEcho(echo: Echo, timeoutMs: number): Promise<ProviderP
     socket.on('error', refused);
     const packet = Buffer.from(echoRequest(echo));
     const sending = () => {
-      sentAt = performance.now();
+      sentAt = clock.now();
     };
     socket.send(packet, 0, packet.length, formatIpWords(echo.destination), sending, (error) => {
       if (error !== null) refused(error);
