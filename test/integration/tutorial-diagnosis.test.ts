@@ -10,7 +10,10 @@ const MUST_SAY: MustSay = [
     /^weft trace --from harbour-crane/,
     /by-the-pilot +next hop 10\.30\.9\.40[\s\S]*ApplianceUnreachable/,
   ],
-  [/^weft trace --from library-reader/, /InternetUnavailable/],
+  [
+    /^weft trace --from library-reader/,
+    /Internet 0\.0\.0\.0\/0[\s\S]*sent on by \/edgeRouters\/edge/,
+  ],
   [/^weft peering list --vnet library/, /Initiated/],
   [/^weft port counters --nic theatre/, /SpoofedIpv4 +\d/],
   [
