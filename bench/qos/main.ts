@@ -122,12 +122,12 @@ async function play(
     return { scene, measure: id, contestant: contestant.name, round, value };
   };
   const time = ['-t', `${durationSec}`];
-  const tcp = await iperf(contestant, PORT, ['-O', '1', ...time], durationSec + 1);
+  // From the first second on: what a loss holds back in one interval counts in the next.
+  const tcp = await iperf(contestant, PORT, time, durationSec);
   const segment = STATION_MTU - TCP_HEADER_BYTES;
   const samples = [sample(TCP, mbpsOf(tcp.sum_received), (STATION_MTU + ETHERNET_BYTES) / segment)];
   if (FLOOD * mbps > FLOOD_MBPS_MAX) return samples;
   const flood = ['-u', '-l', `${UDP_BYTES}`, '-b', `${FLOOD * mbps}M`, ...time];
-  // Without a first second left out: iperf3 leaves out its packets, but not its losses.
   const udp = await iperf(contestant, PORT, flood, durationSec);
   const { packets = 0, lost_packets: lost = 0, seconds } = udp.sum_received;
   const received = ((packets - lost) * UDP_BYTES * 8) / seconds / 1e6;
