@@ -24,5 +24,7 @@ export const FAULTS_TOLD_MAX = 1000;
 export const QUESTIONS_MAX = 64;
 /** JSON of one answer; what is longer is refused, and asked for in parts. A quarter of what the controller reads at once. */
 export const ANSWER_BYTES_MAX: number = 1024 * 1024;
+/** Path of a control socket: sun_path without its terminator (unix(7)). */
+export const SOCKET_PATH_BYTES_MAX = 107;
 /** Size of a saved goal state; a longer file is not ours. */
 export const SAVED_BYTES_MAX: number = 256 * 1024 * 1024;

@@ -1,8 +1,6 @@
 /** Named maxima of the one-machine fabric (docs/limits.md). Reaching one is a clear fault, never a hang. */
 import { type Millis, millis, seconds } from '../base/units.ts';
 
-/** `sockaddr_un.sun_path` less its terminator, unix(7): longer socket paths cannot be bound. */
-export const SOCKET_PATH_BYTES_MAX = 107;
 /** IFNAMSIZ less its terminator, net/if.h. */
 export const INTERFACE_NAME_BYTES_MAX = 15;
 /** Hosts one fabric may have: the provider network is a /24 by default and leaves room for muxes and gateways. */

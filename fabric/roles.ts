@@ -43,39 +43,31 @@ export function controllerRole(options: {
   return { role: CONTROLLER, name: CONTROLLER, namespace, command, log, inheritFd: listenFd };
 }
 
-export function hostRole(options: {
+interface AgentRoleOptions {
   readonly state: StateDirectory;
   readonly name: string;
   readonly namespace: string;
   readonly offload: boolean;
-}): RoleSpec {
-  const { state, name, namespace, offload } = options;
-  const paths = state.role(name);
-  const command: Argv = [
-    process.execPath,
-    programPath('dataplane/main.js'),
-    ...['--id', name],
-    ...['--state', paths.directory],
-    ...['--controller', `unix:${state.southboundSocket}`],
-    ...credentials(state, name),
-    ...['--uplink', UPLINK],
-    ...['--control', paths.controlSocket],
-    `--offload=${offload ? 'on' : 'off'}`,
-  ];
-  return { role: 'host', name, namespace, command, log: paths.log };
 }
 
-export function edgeRole(options: {
-  readonly state: StateDirectory;
-  readonly name: string;
-  readonly namespace: string;
-  readonly offload: boolean;
-}): RoleSpec {
-  const { state, name, namespace, offload } = options;
+export function hostRole(options: AgentRoleOptions): RoleSpec {
+  return agentRole('host', 'dataplane/main.js', options);
+}
+
+export function edgeRole(options: AgentRoleOptions): RoleSpec {
+  return agentRole('edge', 'bgp/edge/main.js', options);
+}
+
+/** A role that has its goal state from the controller (agent/role-arguments.ts). */
+function agentRole(
+  role: string,
+  program: string,
+  { state, name, namespace, offload }: AgentRoleOptions,
+): RoleSpec {
   const paths = state.role(name);
   const command: Argv = [
     process.execPath,
-    programPath('bgp/edge/main.js'),
+    programPath(program),
     ...['--id', name],
     ...['--state', paths.directory],
     ...['--controller', `unix:${state.southboundSocket}`],
@@ -84,7 +76,7 @@ export function edgeRole(options: {
     ...['--control', paths.controlSocket],
     `--offload=${offload ? 'on' : 'off'}`,
   ];
-  return { role: 'edge', name, namespace, command, log: paths.log };
+  return { role, name, namespace, command, log: paths.log };
 }
 
 function credentials(state: StateDirectory, name: string): readonly string[] {

@@ -13,8 +13,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { SOCKET_PATH_BYTES_MAX } from '../agent/limits.ts';
 import { SdnError } from '../base/errors.ts';
-import { SOCKET_PATH_BYTES_MAX } from './limits.ts';
 
 export interface StateDirectory {
   readonly root: string;

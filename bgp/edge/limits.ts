@@ -69,5 +69,3 @@ export const BFD_MULTIPLIER = 3;
 export const EDGE_COMMAND_TIMEOUT: Millis = seconds(10);
 /** How often what could not be brought into force is tried again. */
 export const EDGE_RETRY_INTERVAL: Millis = seconds(5);
-/** Bytes of a path of a unix socket. */
-export const EDGE_SOCKET_PATH_BYTES_MAX = 107;

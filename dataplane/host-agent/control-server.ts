@@ -14,18 +14,16 @@
  *
  * Faults: host-fault.ts. Called by main.ts.
  */
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
-import { messageOf, SdnError } from '../../base/errors.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { claimControlSocket, serveControlSocket } from '../../agent/control-socket.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { type ControlAnswer, json, NOTHING } from './control-answer.ts';
 import { answerCapture } from './control-captures.ts';
 import { checkPortId, parseAttachRequest, parseFlowsRequest } from './control-request.ts';
 import type { HostAgent } from './host-agent.ts';
 import { badRequest, faultAnswer, HostFault } from './host-fault.ts';
-import { REQUEST_BYTES_MAX, SOCKET_PATH_BYTES_MAX } from './limits.ts';
+import { REQUEST_BYTES_MAX } from './limits.ts';
 
 export interface ControlOptions {
   readonly path: string;
@@ -37,64 +35,19 @@ export interface ControlOptions {
   readonly log: Logger;
 }
 
-export interface ControlServer {
-  close(): Promise<void>;
-}
-
-/**
- * Makes `path` free for serveControl, or says who has it: a socket that a dead process left is removed, one that answers means that this
- * host runs already. Comes before anything that two processes must not do at once.
- */
-export async function claimControlPath(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw new SdnError('SDN_HOST_CONTROL_PATH', `${path} is too long for a unix socket`, {
-      remedy: `choose a path of at most ${SOCKET_PATH_BYTES_MAX} bytes with --control`,
-    });
-  }
-  await mkdir(dirname(path), { recursive: true });
-  if (await answers(path)) {
-    throw new SdnError('SDN_HOST_RUNNING', `another host process serves ${path}`, {
-      remedy: 'stop it first, or choose another --state and --control',
-    });
-  }
-  await rm(path, { force: true });
+/** Before anything that two processes of one host must not do at once. */
+export function claimControlPath(path: string): Promise<void> {
+  return claimControlSocket(path, {
+    role: 'host',
+    pathTooLong: 'SDN_HOST_CONTROL_PATH',
+    running: 'SDN_HOST_RUNNING',
+  });
 }
 
 /** Serves the control API on a claimed path. */
-export async function serveControl(options: ControlOptions): Promise<ControlServer> {
-  const server = createServer((request, response) => {
+export function serveControl(options: ControlOptions): Promise<{ close(): Promise<void> }> {
+  return serveControlSocket(options.path, (request, response) => {
     void handle(options, request, response);
-  });
-  await listen(server, options.path);
-  await chmod(options.path, 0o600);
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (isAnswered: boolean) => {
-      socket.destroy();
-      resolve(isAnswered);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
   });
 }
 

@@ -2,12 +2,12 @@
  * The host role's process, put together: switch, host agent, southbound agent, control socket. What it starts it stops again, in the
  * opposite order. Called by dataplane/main.ts; tests start it with a switch of their own.
  */
-import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../agent/agent.ts';
+import type { RoleArguments } from '../../agent/role-arguments.ts';
+import { readCredentials, roleStatus } from '../../agent/role-status.ts';
 import type { Clock } from '../../base/clock.ts';
-import { messageOf, SdnError } from '../../base/errors.ts';
 import { randomGuid } from '../../base/guid.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
@@ -15,7 +15,6 @@ import { TargetKind } from '../../schema/southbound/messages.ts';
 import { FlowLog } from '../flow-log/flow-log.ts';
 import { PlatformServices } from '../platform/platform-services.ts';
 import type { StartSwitch, SwitchHandle } from '../switch/switch-handle.ts';
-import type { HostArguments } from './command-line.ts';
 import { claimControlPath, serveControl } from './control-server.ts';
 import { HostAgent } from './host-agent.ts';
 import { hostMetrics } from './host-metrics.ts';
@@ -41,12 +40,12 @@ export interface HostProcess {
 
 /** Resolves when the host forwards by its saved goal state and answers on its control socket. */
 export async function startHost(
-  options: HostArguments,
+  options: RoleArguments,
   dependencies: HostDependencies,
 ): Promise<HostProcess> {
   const { log, clock } = dependencies;
   await claimControlPath(options.controlPath);
-  const tls = await readCredentials(options);
+  const tls = await readCredentials(options, 'SDN_HOST_CREDENTIALS');
   let host: HostAgent | undefined;
   const handle = await dependencies.startSwitch({
     hasOffload: options.hasOffload,
@@ -115,7 +114,7 @@ interface Parts {
   readonly log: Logger;
 }
 
-async function serve(options: HostArguments, parts: Parts): Promise<HostProcess> {
+async function serve(options: RoleArguments, parts: Parts): Promise<HostProcess> {
   const { host, agent, handle, services, flowLog, log } = parts;
   const read = () => ({
     counters: host.counters(),
@@ -149,35 +148,11 @@ async function serve(options: HostArguments, parts: Parts): Promise<HostProcess>
   };
 }
 
-function statusOf(options: HostArguments, { host, agent, handle }: Parts): object {
-  const { appliedRevision, goalRevision, goalSaved, controller, resourceCount, faults } =
-    agent.status();
+function statusOf(options: RoleArguments, { host, agent, handle }: Parts): object {
   return {
-    id: options.id,
-    pid: process.pid,
-    appliedRevision,
-    goalRevision,
-    goalSaved,
-    controller: { ...controller, since: new Date(controller.since).toISOString() },
+    ...roleStatus(options, agent),
     providerAddress: host.providerAddress ?? '',
     ports: host.portCount,
     workerHealthy: handle.isHealthy,
-    resources: resourceCount,
-    faults,
   };
-}
-
-async function readCredentials(
-  options: HostArguments,
-): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
-  const { caPath, certificatePath, keyPath } = options;
-  try {
-    const [ca, cert] = await Promise.all([readFile(caPath), readFile(certificatePath)]);
-    return { ca, cert, key: await readFile(keyPath) };
-  } catch (cause) {
-    throw new SdnError('SDN_HOST_CREDENTIALS', `certificate or key: ${messageOf(cause)}`, {
-      cause,
-      remedy: 'give --ca, --cert and --key files that this user may read',
-    });
-  }
 }

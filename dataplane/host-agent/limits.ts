@@ -9,8 +9,6 @@ export const REQUEST_BYTES_MAX: number = 64 * 1024;
 export const PORT_ID_LENGTH_MAX = 128;
 /** Linux, IFNAMSIZ without its terminator. */
 export const INTERFACE_NAME_LENGTH_MAX = 15;
-/** Path of a unix socket: sun_path without its terminator. */
-export const SOCKET_PATH_BYTES_MAX = 107;
 /** Flows told where the question names no limit, and at most. */
 export const FLOWS_DEFAULT = 100;
 export const FLOWS_LISTED_MAX = 10_000;

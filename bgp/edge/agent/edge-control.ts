@@ -12,13 +12,11 @@
  *
  * Called by edge-process.ts.
  */
-import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import type { ServerResponse } from 'node:http';
+import { claimControlSocket, serveControlSocket } from '../../../agent/control-socket.ts';
 import { messageOf, SdnError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
-import { ANSWERED_ROUTES_MAX, EDGE_SOCKET_PATH_BYTES_MAX } from '../limits.ts';
+import { ANSWERED_ROUTES_MAX } from '../limits.ts';
 import type { EdgeAgent } from './edge-agent.ts';
 
 export interface EdgeControlOptions {
@@ -31,59 +29,19 @@ export interface EdgeControlOptions {
   readonly log: Logger;
 }
 
-/** Makes `path` free, or says who has it. */
-export async function claimEdgeControl(path: string): Promise<void> {
-  if (Buffer.byteLength(path) > EDGE_SOCKET_PATH_BYTES_MAX) {
-    throw new SdnError('SDN_EDGE_CONTROL_PATH', `${path} is too long for a unix socket`, {
-      remedy: `choose a path of at most ${EDGE_SOCKET_PATH_BYTES_MAX} bytes with --control`,
-    });
-  }
-  await mkdir(dirname(path), { recursive: true });
-  if (await answers(path)) {
-    throw new SdnError('SDN_EDGE_RUNNING', `another edge process serves ${path}`, {
-      remedy: 'stop it first, or choose another --state and --control',
-    });
-  }
-  await rm(path, { force: true });
+/** Before anything that two processes of one edge must not do at once. */
+export function claimEdgeControl(path: string): Promise<void> {
+  return claimControlSocket(path, {
+    role: 'edge',
+    pathTooLong: 'SDN_EDGE_CONTROL_PATH',
+    running: 'SDN_EDGE_RUNNING',
+  });
 }
 
 /** Serves the control API on a claimed path. */
-export async function serveEdgeControl(
-  options: EdgeControlOptions,
-): Promise<{ close(): Promise<void> }> {
-  const server = createServer((request, response) => {
+export function serveEdgeControl(options: EdgeControlOptions): Promise<{ close(): Promise<void> }> {
+  return serveControlSocket(options.path, (request, response) => {
     void handle(options, request.method ?? '', request.url ?? '/', response);
-  });
-  await listen(server, options.path);
-  await chmod(options.path, 0o600);
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (isAnswered: boolean) => {
-      socket.destroy();
-      resolve(isAnswered);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
   });
 }
 

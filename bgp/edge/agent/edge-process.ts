@@ -2,11 +2,11 @@
  * The edge role's process, put together: router, BGP, edge agent, southbound agent, control socket. What it starts it stops again, in the opposite
  * order. Called by bgp/edge/main.ts; tests start it with timeouts of their own.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { RoleArguments } from '../../../agent/role-arguments.ts';
+import { readCredentials, roleStatus } from '../../../agent/role-status.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { messageOf, SdnError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Rng } from '../../../base/rng.ts';
 import {
@@ -24,7 +24,6 @@ import { createSpeaker } from '../../speaker.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { StartRouter } from '../router/start-router.ts';
 import { BgpControl } from './bgp-control.ts';
-import type { EdgeArguments } from './command-line.ts';
 import { EdgeAgent } from './edge-agent.ts';
 import { claimEdgeControl, serveEdgeControl } from './edge-control.ts';
 import type { EdgeInterfaces } from './edge-interfaces.ts';
@@ -45,12 +44,12 @@ export interface EdgeDependencies {
 
 /** Resolves when the edge forwards by its saved goal state and answers on its control socket. */
 export async function startEdge(
-  options: EdgeArguments,
+  options: RoleArguments,
   dependencies: EdgeDependencies,
 ): Promise<{ close(): Promise<void> }> {
   const { log, clock, rng, natTimeouts } = dependencies;
   await claimEdgeControl(options.controlPath);
-  const tls = await readCredentials(options);
+  const tls = await readCredentials(options, 'SDN_EDGE_CREDENTIALS');
   const router = await dependencies.startRouter({
     hasOffload: options.hasOffload,
     ...(natTimeouts !== undefined && { natTimeouts }),
@@ -110,41 +109,17 @@ async function read(edge: EdgeAgent, agent: Agent) {
 }
 
 function statusOf(
-  options: EdgeArguments,
+  options: RoleArguments,
   edge: EdgeAgent,
   agent: Agent,
   isHealthy: boolean,
 ): object {
-  const { appliedRevision, goalRevision, goalSaved, controller, resourceCount, faults } =
-    agent.status();
   const states = edge.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
   return {
-    id: options.id,
-    pid: process.pid,
-    appliedRevision,
-    goalRevision,
-    goalSaved,
-    controller: { ...controller, since: new Date(controller.since).toISOString() },
+    ...roleStatus(options, agent),
     providerAddress: edge.providerAddress ?? '',
     bgpPeers: states.length,
     bgpEstablished: states.filter((state) => state === 'Established').length,
     workerHealthy: isHealthy,
-    resources: resourceCount,
-    faults,
   };
-}
-
-async function readCredentials(
-  options: EdgeArguments,
-): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
-  const { caPath, certificatePath, keyPath } = options;
-  try {
-    const [ca, cert] = await Promise.all([readFile(caPath), readFile(certificatePath)]);
-    return { ca, cert, key: await readFile(keyPath) };
-  } catch (cause) {
-    throw new SdnError('SDN_EDGE_CREDENTIALS', `certificate or key: ${messageOf(cause)}`, {
-      cause,
-      remedy: 'give --ca, --cert and --key files that this user may read',
-    });
-  }
 }

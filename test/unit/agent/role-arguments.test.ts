@@ -1,6 +1,8 @@
-/** The host role's command line. */
+/** The command line of a role. */
 import test from 'ava';
-import { parseHostArguments } from '../../../../dataplane/host-agent/command-line.ts';
+import { parseRoleArguments } from '../../../agent/role-arguments.ts';
+
+const PROGRAM = 'dist/dataplane/main.js';
 
 const ARGV = [
   ...['--id', 'host1', '--state', '/s/host1', '--controller', 'unix:/s/southbound.sock'],
@@ -8,7 +10,7 @@ const ARGV = [
 ];
 
 test('a whole command line', (t) => {
-  t.deepEqual(parseHostArguments([...ARGV, '--control', '/s/c.sock', '--offload=off']), {
+  t.deepEqual(parseRoleArguments([...ARGV, '--control', '/s/c.sock', '--offload=off'], PROGRAM), {
     id: 'host1',
     stateDirectory: '/s/host1',
     controller: 'unix:/s/southbound.sock',
@@ -22,7 +24,7 @@ test('a whole command line', (t) => {
 });
 
 test('the control socket is in the state directory, offload is on, unless said otherwise', (t) => {
-  const parsed = parseHostArguments(ARGV);
+  const parsed = parseRoleArguments(ARGV, PROGRAM);
   t.is(parsed.controlPath, '/s/host1/control.sock');
   t.true(parsed.hasOffload);
 });
@@ -38,7 +40,7 @@ test('what is missing or senseless is named, with the usage', (t) => {
     [[...ARGV, 'extra'], /extra/],
   ];
   for (const [argv, message] of cases) {
-    const fault = t.throws(() => parseHostArguments(argv), { code: 'SDN_USAGE', message });
+    const fault = t.throws(() => parseRoleArguments(argv, PROGRAM), { code: 'SDN_USAGE', message });
     t.regex(JSON.stringify(fault), /usage: node/);
   }
 });

@@ -1,12 +1,12 @@
-/** The edge role's command line: `node dist/bgp/edge/main.js --id edge1 --state DIR …`. Pure; called by main.ts. */
+/** The command line that every role with a southbound agent has. Pure; called by the roles' main.ts through role-main.ts. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf, SdnError } from '../../../base/errors.ts';
+import { messageOf, SdnError } from '../base/errors.ts';
 
-export interface EdgeArguments {
-  /** resourceId of the edge router; common name of the certificate. */
+export interface RoleArguments {
+  /** resourceId of the server or edge router; common name of the certificate. */
   readonly id: string;
-  /** Of this edge alone: goal-state.bin is in it. */
+  /** Of this role alone: goal-state.bin is in it. */
   readonly stateDirectory: string;
   /** `unix:PATH` or `HOST:PORT` */
   readonly controller: string;
@@ -20,10 +20,6 @@ export interface EdgeArguments {
   readonly hasOffload: boolean;
 }
 
-export const USAGE: string =
-  'usage: node dist/bgp/edge/main.js --id NAME --state DIR --controller (unix:PATH | HOST:PORT) ' +
-  '--ca FILE --cert FILE --key FILE --uplink INTERFACE [--control PATH] [--offload=on|off]';
-
 const OPTIONS = {
   id: { type: 'string' },
   state: { type: 'string' },
@@ -36,8 +32,11 @@ const OPTIONS = {
   offload: { type: 'string', default: 'on' },
 } as const;
 
-export function parseEdgeArguments(argv: readonly string[]): EdgeArguments {
-  const values = read(argv);
+/** `program`: as one would type it, `dist/dataplane/main.js`. Throws SDN_USAGE with the usage as remedy. */
+export function parseRoleArguments(argv: readonly string[], program: string): RoleArguments {
+  const wrong = (message: string): SdnError =>
+    new SdnError('SDN_USAGE', message, { remedy: usageOf(program) });
+  const values = read(argv, wrong);
   const required = (name: Exclude<keyof typeof OPTIONS, 'control' | 'offload'>): string => {
     const value = values[name];
     if (value === undefined || value === '') throw wrong(`--${name} is missing`);
@@ -66,14 +65,17 @@ export function parseEdgeArguments(argv: readonly string[]): EdgeArguments {
   };
 }
 
-function read(argv: readonly string[]) {
+function usageOf(program: string): string {
+  return (
+    `usage: node ${program} --id NAME --state DIR --controller (unix:PATH | HOST:PORT) ` +
+    '--ca FILE --cert FILE --key FILE --uplink INTERFACE [--control PATH] [--offload=on|off]'
+  );
+}
+
+function read(argv: readonly string[], wrong: (message: string) => SdnError) {
   try {
     return parseArgs({ args: [...argv], options: OPTIONS }).values;
   } catch (cause) {
     throw wrong(messageOf(cause));
   }
-}
-
-function wrong(message: string): SdnError {
-  return new SdnError('SDN_USAGE', message, { remedy: USAGE });
 }
