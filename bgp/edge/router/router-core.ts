@@ -80,7 +80,7 @@ export class RouterCore {
       ...(parts.natMappingsMax !== undefined && { natMappingsMax: parts.natMappingsMax }),
       neighbourEvents: {
         ask: (link, words, mac) => this.#router.ask(link, words, mac),
-        failed: (neighbour, frames) => this.#router.failed(neighbour, frames),
+        failed: (_neighbour, frames) => this.#router.failed(frames),
       },
       setPeer: (peer, address, udpPort) => io.setPeer(peer, address, udpPort),
     });

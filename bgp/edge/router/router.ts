@@ -11,7 +11,6 @@
  * the frame came in by. Per frame nothing is allocated on the fast path. Called by router-core.ts.
  */
 import type { IpWords } from '../../../base/ip-words.ts';
-import { prefixHasWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import { ALWAYS_CURRENT } from '../../../dataplane/engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../../../dataplane/engine/flow-entries.ts';
@@ -46,33 +45,21 @@ import {
   type TranspositionId,
   type Transpositions,
 } from '../../../dataplane/engine/transposition.ts';
-import { type FrameIo, RX_STRIDE, Rx, TX_STRIDE, Tx } from '../../../dataplane/port/frame-io.ts';
+import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
 import * as vnetHeader from '../../../packet/vnet-header.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
-import {
-  ERROR_FRAME_BYTES_MAX,
-  ErrorBudget,
-  emitError,
-  type Fault,
-  mayReport,
-} from './icmp-error.ts';
+import { ErrorReporter } from './error-reporter.ts';
+import type { Fault } from './icmp-error.ts';
 import type { LinkCounters } from './link-counters.ts';
-import { type Link, OVERLAY_LINK, ownAddress } from './links.ts';
-import {
-  emitAnswer,
-  emitRequest,
-  type Heard,
-  hearArp,
-  hearNdp,
-  isNeighbourMessage,
-  MESSAGE_BYTES_MAX,
-} from './neighbour-messages.ts';
+import { type Link, OVERLAY_LINK } from './links.ts';
+import { NeighbourExchange } from './neighbour-exchange.ts';
+import { hearArp, hearNdp, isNeighbourMessage } from './neighbour-messages.ts';
 import type { Neighbour, PendingFrame } from './neighbours.ts';
-import { networkOf, type RouterState } from './router-state.ts';
+import type { RouterState } from './router-state.ts';
 import { NO_ROOM, Scratch, vnetAtOf } from './scratch.ts';
 import {
   type Circumstances,
@@ -84,6 +71,7 @@ import {
   TARGET_MAPPING_CELL,
   type Verdict,
 } from './slow-path.ts';
+import { TransmitQueue } from './transmit-queue.ts';
 
 export interface RouterParts {
   readonly io: FrameIo;
@@ -94,9 +82,6 @@ export interface RouterParts {
   readonly counters: LinkCounters;
 }
 
-/** Room in the ring that one round of frames may fill, less what a single frame can make. */
-const TX_RESERVE = 64;
-
 export class Router {
   readonly #io: FrameIo;
   readonly #state: RouterState;
@@ -106,26 +91,18 @@ export class Router {
   readonly #counters: LinkCounters;
   readonly #slowPath: SlowPath;
   readonly #scratch: Scratch;
-  readonly #errors = new ErrorBudget();
+  readonly #queue: TransmitQueue;
+  readonly #errors: ErrorReporter;
+  readonly #exchange: NeighbourExchange;
   /** Link by the frame I/O's number; undefined: the tunnels', or none. */
   #links: (Link | undefined)[] = [];
-  #deviceOfLink: number[] = [];
   #overlayDevice = NONE;
   // One of each, reused for every frame.
   readonly #frame: Frame;
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
   readonly #reverse: FlowKey = newFlowKey();
-  /** Frames that have waited for a neighbour which is resolved now. */
-  #resumed: PendingFrame[] = [];
-  /** Requests for neighbours to be sent with this round. */
-  #requests: {
-    readonly link: number;
-    readonly words: IpWords;
-    readonly mac: number | undefined;
-  }[] = [];
-  #failed: PendingFrame[] = [];
-  #txCount = 0;
+  readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   #nowSec = 0;
   #slowPackets = 0;
 
@@ -138,6 +115,9 @@ export class Router {
     this.#counters = parts.counters;
     this.#slowPath = new SlowPath(parts.state);
     this.#scratch = new Scratch(parts.io);
+    this.#queue = new TransmitQueue(parts.io, parts.counters);
+    this.#errors = new ErrorReporter(parts.state, this.#scratch, this.#queue);
+    this.#exchange = new NeighbourExchange(parts.io, parts.state, this.#scratch, this.#queue);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
   }
 
@@ -149,34 +129,35 @@ export class Router {
   /** Which of the frame I/O's ports are which links; `overlay` is the tunnels', or NONE. */
   bind(links: readonly Link[], overlay: number): void {
     this.#links = [];
-    this.#deviceOfLink = [];
+    const deviceOfLink: number[] = [];
     for (const link of links) {
       this.#links[link.device] = link;
-      this.#deviceOfLink[link.number] = link.device;
+      deviceOfLink[link.number] = link.device;
     }
     this.#overlayDevice = overlay;
-    this.#deviceOfLink[OVERLAY_LINK] = overlay;
+    deviceOfLink[OVERLAY_LINK] = overlay;
+    this.#queue.bind(deviceOfLink);
   }
 
   /** A neighbour is to be asked for (neighbours.ts). */
   ask(link: number, words: IpWords, mac: number | undefined): void {
-    this.#requests.push({ link, words, mac });
+    this.#exchange.ask(link, words, mac);
   }
 
   /** A neighbour does not answer: so hear those who have sent to it. */
-  failed(_neighbour: Neighbour, frames: readonly PendingFrame[]): void {
-    this.#failed.push(...frames);
+  failed(frames: readonly PendingFrame[]): void {
+    this.#exchange.failed(frames);
   }
 
   /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
   forward(received: number, nowSec: number): number {
-    this.#txCount = 0;
+    this.#queue.clear();
     this.#nowSec = nowSec;
     this.#scratch.clear();
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
-    if (this.#resumed.length > 0 || this.#failed.length > 0) this.#resume();
-    if (this.#requests.length > 0) this.#sendRequests();
-    return this.#txCount;
+    this.#resume();
+    this.#exchange.sendRequests();
+    return this.#queue.count;
   }
 
   #receive(rx: number): void {
@@ -224,9 +205,9 @@ export class Router {
     const parsed = parseFlow(view, at, end, key);
     if (parsed !== Drop.None) return parsed;
     if (key.etherType === ethernet.EtherType.ARP) {
-      return this.#hear(link, hearArp(view, key.l3At, end));
+      return this.#exchange.hear(link, hearArp(view, key.l3At, end), this.#nowSec);
     }
-    if (isNeighbourMessage(key)) return this.#hear(link, hearNdp(view, key));
+    if (isNeighbourMessage(key)) return this.#exchange.hear(link, hearNdp(view, key), this.#nowSec);
     // Of what is for many, nothing is for the router; the kernel has its own copy.
     if (ethernet.isToGroup(view, at)) return Drop.None;
     if (ethernet.dst(view, at) !== link.mac) return Drop.NotForUs;
@@ -412,24 +393,13 @@ export class Router {
   }
 
   #emit(id: TranspositionId, hash: number, at: number, end: number, vnetAt: number): Drop {
-    const transpositions = this.#transpositions;
-    const port = transpositions.port(id);
-    const link = port === NO_PORT ? OVERLAY_LINK : port;
-    const device = this.#deviceOfLink[link] ?? NONE;
-    if (device === NONE) return Drop.PortDetached;
-    if (this.#txCount >= this.#io.txMax) return Drop.TransmitQueueFull;
-    const tx = this.#txCount * TX_STRIDE;
-    const words = this.#io.tx;
-    words[tx + Tx.PORT] = device;
-    words[tx + Tx.AT] = at;
-    words[tx + Tx.END] = end;
-    words[tx + Tx.VNET] = vnetAt;
-    words[tx + Tx.PEER] = transpositions.peer(id);
-    words[tx + Tx.VNI] = transpositions.vni(id);
-    words[tx + Tx.HASH] = hash;
-    this.#txCount += 1;
-    this.#counters.sent(link, end - at);
-    return Drop.None;
+    const port = this.#transpositions.port(id);
+    if (port !== NO_PORT) return this.#queue.emit(port, at, end, vnetAt);
+    const tunnel = this.#tunnel;
+    tunnel.peer = this.#transpositions.peer(id);
+    tunnel.vni = this.#transpositions.vni(id);
+    tunnel.hash = hash;
+    return this.#queue.emitTunnel(tunnel, at, end, vnetAt);
   }
 
   /** The packet is too old, or too big: its sender is told, or it is cut. */
@@ -460,7 +430,7 @@ export class Router {
     const count = fragmentCount(frame.view, key, mtu);
     if (count === 0) return Drop.FrameTooBig;
     const block = this.#scratch.take(count * fragmentStride(mtu));
-    if (block === NO_ROOM || this.#txCount + count > this.#io.txMax) return Drop.FragmentsLimited;
+    if (block === NO_ROOM || !this.#queue.hasRoomFor(count)) return Drop.FragmentsLimited;
     completeChecksum(frame, key);
     for (let index = 0; index < count; index += 1) {
       const at = fragmentAt(block, index, mtu);
@@ -476,99 +446,9 @@ export class Router {
     this.#report(linkNumber, vni, { kind: 'unreachable', refused });
   }
 
-  /** Tells the sender of the frame at hand what is wrong with it, if that is allowed, the way it came. */
-  #report(linkNumber: number, vni: number, fault: Fault): void {
-    const { view, at } = this.#frame;
-    const key = this.#key;
-    if (!mayReport(view, at, key)) return;
-    const isIpv4 = key.etherType === ethernet.EtherType.IPV4;
-    const { links } = this.#state;
-    const own = links.find(({ number }) => number === linkNumber);
-    const outside = links.find(({ kind }) => kind === 'outside');
-    const from =
-      (own === undefined ? undefined : ownAddress(own, isIpv4)) ??
-      (outside === undefined ? undefined : ownAddress(outside, isIpv4)) ??
-      links.map((link) => ownAddress(link, isIpv4)).find((words) => words !== undefined);
-    if (from === undefined || this.#txCount + TX_RESERVE > this.#io.txMax) return;
-    if (!this.#errors.take(key, this.#nowSec)) return;
-    const to = this.#scratch.take(ERROR_FRAME_BYTES_MAX);
-    if (to === NO_ROOM) return;
-    if (own !== undefined) {
-      const addressing = { dstMac: ethernet.src(view, at), srcMac: own.mac, from };
-      this.#sendOwn(own.number, to, emitError(view, key, fault, addressing, to));
-      return;
-    }
-    const domain = this.#state.networks.segment(vni)?.domain;
-    if (domain === undefined) return;
-    const { networks, settings } = this.#state;
-    const sender = networks.location(domain, key.src0, key.src1, key.src2, key.src3);
-    const segment = sender === undefined ? undefined : networks.subnet(sender.subnetId);
-    if (sender === undefined || segment === undefined) return;
-    const addressing = { dstMac: sender.mac, srcMac: settings.mac, from };
-    const end = emitError(view, key, fault, addressing, to);
-    const tx = this.#txCount * TX_STRIDE;
-    this.#io.tx[tx + Tx.PEER] = sender.peer;
-    this.#io.tx[tx + Tx.VNI] = segment.vni;
-    this.#io.tx[tx + Tx.HASH] = 0;
-    this.#sendOwn(OVERLAY_LINK, to, end);
-  }
-
-  /** Sends a frame that was made in scratch. */
-  #sendOwn(link: number, at: number, end: number): void {
-    const device = this.#deviceOfLink[link] ?? NONE;
-    if (device === NONE || this.#txCount >= this.#io.txMax) return;
-    const vnetAt = vnetAtOf(at);
-    vnetHeader.clear(this.#io.view, vnetAt);
-    const tx = this.#txCount * TX_STRIDE;
-    const words = this.#io.tx;
-    words[tx + Tx.PORT] = device;
-    words[tx + Tx.AT] = at;
-    words[tx + Tx.END] = end;
-    words[tx + Tx.VNET] = vnetAt;
-    this.#txCount += 1;
-    this.#counters.sent(link, end - at);
-  }
-
-  /** ARP or Neighbour Discovery: notes who says where it is, and answers for public addresses. */
-  #hear(link: Link, { drop, sender, target }: Heard): Drop {
-    if (drop !== Drop.None) return drop;
-    const { neighbours } = this.#state;
-    if (sender !== undefined) {
-      const frames = neighbours.learn(link.number, sender.words, sender.mac, this.#nowSec);
-      this.#resumed.push(...frames);
-    }
-    if (target === undefined || sender === undefined || !this.#answersFor(link, target)) {
-      return Drop.None;
-    }
-    const to = this.#scratch.take(MESSAGE_BYTES_MAX);
-    if (to === NO_ROOM) return Drop.RateLimited;
-    const { view } = this.#io;
-    this.#sendOwn(link.number, to, emitAnswer(view, link.mac, target, sender, to));
-    return Drop.None;
-  }
-
-  /** A public address within a network of the link, which nobody there has. */
-  #answersFor(link: Link, target: IpWords): boolean {
-    const { networks, nat } = this.#state;
-    if (this.#state.isOwn(target)) return false;
-    const isOnLink = link.addresses.some((own) => prefixHasWords(networkOf(own), target));
-    if (!isOnLink) return false;
-    if (networks.insideOf(...target) !== undefined) return true;
-    return target[0] === 0 && target[1] === 0 && target[2] === 0xffff && nat.isPublic(target[3]);
-  }
-
-  #sendRequests(): void {
-    const requests = this.#requests;
-    this.#requests = [];
-    for (const { link: number, words, mac } of requests) {
-      const link = this.#state.link(number);
-      const isIpv4 = words[0] === 0 && words[1] === 0 && words[2] === 0xffff;
-      const own = link === undefined ? undefined : sourceFor(link, words, isIpv4);
-      const to = this.#scratch.take(MESSAGE_BYTES_MAX);
-      if (link === undefined || own === undefined || to === NO_ROOM) continue;
-      const asker = { mac: link.mac, words: own };
-      this.#sendOwn(number, to, emitRequest(this.#io.view, asker, words, mac, to));
-    }
+  /** Tells the sender of the frame at hand what is wrong with it, the way it came. */
+  #report(link: number, vni: number, fault: Fault): void {
+    this.#errors.report(this.#frame, this.#key, { link, vni }, fault, this.#nowSec);
   }
 
   #hold(neighbour: Neighbour, linkNumber: number, vni: number): Drop {
@@ -577,21 +457,14 @@ export class Router {
     const bytes = new Uint8Array(header.length + end - at);
     bytes.set(header);
     bytes.set(this.#io.bytes.subarray(at, end), header.length);
-    const device = linkNumber === OVERLAY_LINK ? this.#overlayDevice : this.#deviceOf(linkNumber);
+    const device = this.#queue.deviceOf(linkNumber);
     const isHeld = this.#state.neighbours.hold(neighbour, { device, vni, bytes });
     return isHeld ? Drop.None : Drop.NeighborQueueFull;
   }
 
-  #deviceOf(linkNumber: number): number {
-    return this.#deviceOfLink[linkNumber] ?? NONE;
-  }
-
   /** Takes up the frames that have waited; those whose neighbour has failed so learn of it. */
   #resume(): void {
-    const frames = [...this.#resumed, ...this.#failed];
-    this.#resumed = [];
-    this.#failed = [];
-    for (const { device, vni, bytes } of frames) {
+    for (const { device, vni, bytes } of this.#exchange.takeWaiting()) {
       const room = this.#scratch.take(bytes.length);
       if (room === NO_ROOM) return;
       const frame = this.#frame;
@@ -609,12 +482,6 @@ export class Router {
       }
     }
   }
-}
-
-/** The link's address in the network that `words` is of, else any of the family. */
-function sourceFor(link: Link, words: IpWords, isIpv4: boolean): IpWords | undefined {
-  const near = link.addresses.find((own) => prefixHasWords(networkOf(own), words));
-  return near?.words ?? ownAddress(link, isIpv4);
 }
 
 const ingresses = new WeakMap<Link, Ingress>();
