@@ -16,7 +16,9 @@
  * post-policy view (import policy is this speaker's own configuration), Route Mirroring, Loc-RIB and Adj-RIB-Out views, distinguishers (there is one
  * routing instance). Called by monitor.ts and station.ts.
  */
+
 import { assertNever } from '../../base/assert.ts';
+import { join, uint16, uint32 } from '../../base/octets.ts';
 import { emitHeader, HEADER_LEN, MessageType } from '../message/framing.ts';
 import * as notification from '../message/notification.ts';
 import type { SessionFailure } from '../session/failure.ts';
@@ -205,22 +207,4 @@ function gauge(value: number): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
   return bytes;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    bytes.set(part, end);
-    end += part.length;
-  }
-  return bytes;
-}
-
-function uint16(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 8, value);
-}
-
-function uint32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }

@@ -12,6 +12,7 @@
  * BGP4MP_ET with four-octet AS numbers: messages as they came, and sessions that come up and go down (§4.4); with path identifiers RFC 8050
  * §4. TABLE_DUMP_V2: peers, and for each prefix what every peer has said of it (§4.3). Called by table-dump.ts and update-log.ts.
  */
+import { join, uint16, uint32 } from '../../base/octets.ts';
 
 const Type = { TableDumpV2: 13, Bgp4mpEt: 17 } as const;
 const Bgp4mp = { StateChangeAs4: 5, MessageAs4: 4, MessageAs4AddPath: 9 } as const;
@@ -136,22 +137,4 @@ function record(
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const seconds = uint32(Math.floor(wallMs / 1_000));
   return join([seconds, uint16(type), uint16(subtype), uint32(length), ...parts]);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of parts) {
-    bytes.set(part, end);
-    end += part.length;
-  }
-  return bytes;
-}
-
-function uint16(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 8, value);
-}
-
-function uint32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }

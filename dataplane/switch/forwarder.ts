@@ -29,6 +29,7 @@ import {
 } from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { METERED, NO_PORT, Note } from '../engine/header-action.ts';
+import { KnownHosts } from '../engine/known-hosts.ts';
 import { Outcome } from '../engine/pipeline.ts';
 import { flowOfError, hasValidChecksum, isFromFlow } from '../engine/quoted-packet.ts';
 import {
@@ -47,7 +48,6 @@ import type { Probes } from '../probe/probes.ts';
 import { Answers, NO_ROOM } from './answers.ts';
 import type { Counters } from './counters.ts';
 import { tunnelScope } from './flow-tracker.ts';
-import { KnownHosts } from './known-hosts.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import { MirrorCopies } from './mirror-copies.ts';
 import { NO_MIRROR_SEGMENT } from './mirrors.ts';

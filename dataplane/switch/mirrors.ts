@@ -12,12 +12,12 @@ import type { Mirror, MirrorRule, PortRange, Prefix } from '../../schema/southbo
 import { addressSet } from '../engine/address-set.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import { NO_PORT } from '../engine/header-action.ts';
+import { KnownHosts } from '../engine/known-hosts.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { mirrorGroups, NO_MIRROR } from '../layers/mirror.ts';
 import type { PortMirror } from '../layers/port-policy.ts';
 import { peerGroup, peerRule } from '../layers/tunnel.ts';
 import { MIRRORS_MAX, PEERS_MAX } from '../limits.ts';
-import { KnownHosts } from './known-hosts.ts';
 import type { HostState, PortRecord } from './network-state.ts';
 import type { Peers } from './peers.ts';
 import type { PortRegistry } from './port-registry.ts';

@@ -3,17 +3,16 @@
  * forwards; the main thread reaches it by a message, a count in shared memory and the frame I/O's wake descriptor.
  * Started by start-switch.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { defined } from '../../base/assert.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRng } from '../../base/rng.ts';
 import { type NativeFrameIo, nativeFrameIo } from '../port/native-frame-io.ts';
+import { requestsOf } from '../port/worker-requests.ts';
 import { Counters } from './counters.ts';
 import { type DeviceOpener, ForwardingLoop } from './forwarding-loop.ts';
 import { SwitchCore } from './switch-core.ts';
 import type { NumberedRequest, WorkerData } from './worker-protocol.ts';
-
-const NO_REQUESTS: readonly NumberedRequest[] = [];
 
 function main(): void {
   const data = workerData as WorkerData;
@@ -21,18 +20,7 @@ function main(): void {
   const io = nativeFrameIo({ offload: data.hasOffload ? 'on' : 'off' });
   const counters = new Counters(data.counters);
   const core = new SwitchCore({ io, clock: systemClock, rng: systemRng, counters });
-  const requestCount = new Int32Array(data.requestCount);
-  let taken = 0;
-  const takeRequests = (): readonly NumberedRequest[] => {
-    if (Atomics.load(requestCount, 0) === taken) return NO_REQUESTS;
-    const requests: NumberedRequest[] = [];
-    for (let next = receiveMessageOnPort(parent); next !== undefined; ) {
-      requests.push(next.message as NumberedRequest);
-      next = receiveMessageOnPort(parent);
-    }
-    taken += requests.length;
-    return requests;
-  };
+  const takeRequests = requestsOf<NumberedRequest>(parent, data.requestCount);
   const post = (message: unknown) => parent.postMessage(message);
   post({ kind: 'ready', wakeFd: io.wakeFd });
   const devices = opener(io);

@@ -5,6 +5,7 @@
 import { assert } from '../../../base/assert.ts';
 import { type IpWords, ipWordsFromBytes } from '../../../base/ip-words.ts';
 import { Lpm, NONE } from '../../../base/lpm.ts';
+import { KnownHosts } from '../../../dataplane/engine/known-hosts.ts';
 import { EDGE_PEERS_MAX } from '../limits.ts';
 
 interface Peer {
@@ -16,15 +17,13 @@ interface Peer {
 
 export class EdgePeers {
   readonly #byAddress = new Map<string, Peer>();
-  readonly #known = new Lpm();
+  readonly #addresses = new Lpm();
+  readonly #known: KnownHosts = new KnownHosts({
+    hasRuleFor: (w0, w1, w2, w3) => this.#addresses.lookup(w0, w1, w2, w3) !== NONE,
+  });
   readonly #free: number[] = [];
   readonly #setPeer: (peer: number, address: Uint8Array, udpPort: number) => void;
   #udpPort = 4789;
-  // Tunnels come in bursts from the same host: the one found last is known without a lookup.
-  #last0 = 0;
-  #last1 = 0;
-  #last2 = 0;
-  #last3 = 0;
 
   constructor(setPeer: (peer: number, address: Uint8Array, udpPort: number) => void) {
     this.#setPeer = setPeer;
@@ -54,7 +53,7 @@ export class EdgePeers {
     const index = this.#free.pop() ?? this.#byAddress.size;
     if (words === undefined || index >= EDGE_PEERS_MAX) return undefined;
     this.#byAddress.set(key, { index, address, words, mappings: 1 });
-    this.#known.set({ words, len: 128 }, index);
+    this.#addresses.set({ words, len: 128 }, index);
     this.#setPeer(index, address, this.#udpPort);
     return index;
   }
@@ -67,24 +66,12 @@ export class EdgePeers {
     if (peer.mappings > 0) return;
     this.#byAddress.delete(key);
     this.#free.push(peer.index);
-    this.#known.remove({ words: peer.words, len: 128 });
-    this.#last3 = 0;
+    this.#addresses.remove({ words: peer.words, len: 128 });
+    this.#known.forget();
   }
 
   /** Is the address in `words` from `at` on a host's? */
   isKnown(words: Uint32Array, at: number): boolean {
-    const w0 = words[at] ?? 0;
-    const w1 = words[at + 1] ?? 0;
-    const w2 = words[at + 2] ?? 0;
-    const w3 = words[at + 3] ?? 0;
-    const isLast =
-      w3 === this.#last3 && w2 === this.#last2 && w1 === this.#last1 && w0 === this.#last0;
-    if (isLast && w3 !== 0) return true;
-    if (this.#known.lookup(w0, w1, w2, w3) === NONE) return false;
-    this.#last0 = w0;
-    this.#last1 = w1;
-    this.#last2 = w2;
-    this.#last3 = w3;
-    return true;
+    return this.#known.has(words, at);
   }
 }

@@ -3,18 +3,17 @@
  * forwards; the main thread reaches it by a message, a count in shared memory and the frame I/O's wake descriptor.
  * Started by start-router.ts.
  */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { defined } from '../../../base/assert.ts';
 import { systemClock } from '../../../base/clock.ts';
 import { ipAddressBytes } from '../../../base/ip-words.ts';
 import { systemRng } from '../../../base/rng.ts';
 import { nativeFrameIo } from '../../../dataplane/port/native-frame-io.ts';
+import { requestsOf } from '../../../dataplane/port/worker-requests.ts';
 import { ownAddressFilter } from './links.ts';
 import { RouterCore } from './router-core.ts';
 import { RouterLoop } from './router-loop.ts';
 import type { NumberedRequest, WorkerData } from './worker-protocol.ts';
-
-const NO_REQUESTS: readonly NumberedRequest[] = [];
 
 function main(): void {
   const data = workerData as WorkerData;
@@ -27,18 +26,7 @@ function main(): void {
     rng: systemRng,
     ...(natTimeouts !== undefined && { natTimeouts }),
   });
-  const requestCount = new Int32Array(data.requestCount);
-  let taken = 0;
-  const takeRequests = (): readonly NumberedRequest[] => {
-    if (Atomics.load(requestCount, 0) === taken) return NO_REQUESTS;
-    const requests: NumberedRequest[] = [];
-    for (let next = receiveMessageOnPort(parent); next !== undefined; ) {
-      requests.push(next.message as NumberedRequest);
-      next = receiveMessageOnPort(parent);
-    }
-    taken += requests.length;
-    return requests;
-  };
+  const takeRequests = requestsOf<NumberedRequest>(parent, data.requestCount);
   const post = (message: unknown) => parent.postMessage(message);
   post({ kind: 'ready', wakeFd: io.wakeFd });
   const opener = {

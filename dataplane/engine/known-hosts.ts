@@ -1,17 +1,17 @@
 /**
- * Is the outer source of a tunnelled frame one of a set of hosts: those of goal state (layers/tunnel), or those that a mirror's copies come
- * from? Tunnels come in bursts from the same host, so the one that was found last is known without a lookup. Called by forwarder, mirrors.
+ * Is the outer source of a tunnelled frame one of a set of hosts? Tunnels come in bursts from the same host, so the one that was found last is
+ * known without a lookup. Called by dataplane/switch and bgp/edge for every tunnelled frame; allocates nothing.
  */
-import type { PrefixGroup } from '../engine/group.ts';
+import type { PrefixGroup } from './group.ts';
 
 export class KnownHosts {
-  readonly #hosts: PrefixGroup;
+  readonly #hosts: Pick<PrefixGroup, 'hasRuleFor'>;
   #last0 = 0;
   #last1 = 0;
   #last2 = 0;
   #last3 = 0;
 
-  constructor(hosts: PrefixGroup) {
+  constructor(hosts: Pick<PrefixGroup, 'hasRuleFor'>) {
     this.#hosts = hosts;
   }
 
