@@ -24,6 +24,7 @@ const MAY_IMPORT = {
     'schema/southbound',
     'agent',
     'bgp/speaker',
+    'slb/hashing',
     'dataplane',
   ],
   slb: [

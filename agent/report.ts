@@ -5,6 +5,7 @@
 import type {
   AttachedPort,
   PortMeter,
+  ProbeResult,
   Report,
   Resource,
   ResourceError,
@@ -18,6 +19,8 @@ export interface Observation {
   readonly health: readonly ResourceError[];
   /** What the target has counted since its run began; absent: it meters nothing. */
   readonly metering?: { readonly run: string; readonly meters: readonly PortMeter[] };
+  /** Of every backend that it probes; absent: it probes none. */
+  readonly probeResults?: readonly ProbeResult[];
 }
 
 /** Resources that the role could not bring into force, by key. */
@@ -40,7 +43,8 @@ export function faultsAfter(
 export function buildReport(observation: Observation, standing: StandingFaults): Report {
   const health = faultsTold([...observation.health, ...standing.values()]);
   const { run = '', meters = [] } = observation.metering ?? {};
-  return { ports: observation.ports, health, run, meters };
+  const { ports, probeResults = [] } = observation;
+  return { ports, health, run, meters, probeResults };
 }
 
 /** As many as a message may carry. */

@@ -19,6 +19,7 @@ export const HOST_DEFAULTS: Omit<HostSettings, 'providerAddress'> = {
   dnsForwarders: [],
   metering: false,
   edges: [],
+  muxes: [],
 };
 
 export const VIRTUAL_NETWORK_DEFAULTS: Omit<VirtualNetwork, 'id' | 'resourceRef' | 'addressSpace'> =

@@ -51,6 +51,28 @@ export const PeerFamily = {
 } as const;
 export type PeerFamily = (typeof PeerFamily)[keyof typeof PeerFamily];
 
+export const LoadDistribution = {
+  LOAD_DISTRIBUTION_FIVE_TUPLE: 0,
+  LOAD_DISTRIBUTION_SOURCE_IP_PROTOCOL: 1,
+  LOAD_DISTRIBUTION_SOURCE_IP: 2,
+} as const;
+export type LoadDistribution = (typeof LoadDistribution)[keyof typeof LoadDistribution];
+
+export const HealthState = {
+  HEALTH_UNKNOWN: 0,
+  HEALTH_UP: 1,
+  HEALTH_DOWN: 2,
+  HEALTH_LOST: 3,
+} as const;
+export type HealthState = (typeof HealthState)[keyof typeof HealthState];
+
+export const ProbeProtocol = {
+  PROBE_TCP: 0,
+  PROBE_HTTP: 1,
+  PROBE_HTTPS: 2,
+} as const;
+export type ProbeProtocol = (typeof ProbeProtocol)[keyof typeof ProbeProtocol];
+
 export interface TargetMessage {
   readonly hello?: Hello;
   readonly ack?: Ack;
@@ -104,6 +126,16 @@ export interface Report {
   readonly health: readonly ResourceError[];
   readonly run: string;
   readonly meters: readonly PortMeter[];
+  readonly probeResults: readonly ProbeResult[];
+}
+
+export interface ProbeResult {
+  readonly probeId: string;
+  readonly portId: string;
+  readonly address: Uint8Array;
+  readonly up: boolean;
+  readonly reason: string;
+  readonly sinceSec: number;
 }
 
 export interface PortMeter {
@@ -152,6 +184,13 @@ export interface Resource {
   readonly publicAddress?: PublicAddress;
   readonly natPool?: NatPool;
   readonly portForward?: PortForward;
+  readonly mux?: MuxSettings;
+  readonly virtualIp?: VirtualIp;
+  readonly backendPool?: BackendPool;
+  readonly backendHealth?: BackendHealth;
+  readonly snatLease?: SnatLease;
+  readonly announcement?: Announcement;
+  readonly healthProbe?: HealthProbe;
 }
 
 export interface HostSettings {
@@ -165,6 +204,12 @@ export interface HostSettings {
   readonly metering: boolean;
   readonly flowLog?: FlowLogSettings;
   readonly edges: readonly EdgeEndpoint[];
+  readonly muxes: readonly MuxEndpoint[];
+}
+
+export interface MuxEndpoint {
+  readonly providerAddress: Uint8Array;
+  readonly resourceRef: string;
 }
 
 export interface EdgeEndpoint {
@@ -426,6 +471,104 @@ export interface PortForward {
   readonly privatePort: number;
 }
 
+export interface MuxSettings {
+  readonly providerAddress: Uint8Array;
+  readonly providerPrefixLen: number;
+  readonly providerGateway: Uint8Array;
+  readonly vxlanPort: number;
+  readonly providerMtu: number;
+  readonly mac: number;
+}
+
+export interface VirtualIp {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly address: Uint8Array;
+  readonly vnetId: string;
+  readonly internal: boolean;
+  readonly subnetId: string;
+  readonly rules: readonly LoadBalancingRule[];
+}
+
+export interface LoadBalancingRule {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly protocol: number;
+  readonly port: number;
+  readonly poolId: string;
+  readonly backendPort: number;
+  readonly floatingIp: boolean;
+  readonly distribution: LoadDistribution;
+  readonly idleTimeoutSec: number;
+  readonly tcpReset: boolean;
+  readonly healthId: string;
+}
+
+export interface BackendPool {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly vnetId: string;
+  readonly backends: readonly Backend[];
+}
+
+export interface Backend {
+  readonly address: Uint8Array;
+  readonly vni: number;
+  readonly mac: number;
+  readonly providerAddress: Uint8Array;
+  readonly portId: string;
+  readonly resourceRef: string;
+  readonly weight: number;
+  readonly draining: boolean;
+}
+
+export interface BackendHealth {
+  readonly id: string;
+  readonly probeRef: string;
+  readonly states: readonly BackendState[];
+}
+
+export interface BackendState {
+  readonly address: Uint8Array;
+  readonly state: HealthState;
+}
+
+export interface SnatLease {
+  readonly vipId: string;
+  readonly resourceRef: string;
+  readonly publicAddress: Uint8Array;
+  readonly vnetId: string;
+  readonly address: Uint8Array;
+  readonly vni: number;
+  readonly mac: number;
+  readonly providerAddress: Uint8Array;
+  readonly portId: string;
+  readonly protocol: number;
+  readonly ports: readonly PortRange[];
+  readonly idleTimeoutSec: number;
+  readonly tcpReset: boolean;
+}
+
+export interface Announcement {
+  readonly vipId: string;
+}
+
+export interface HealthProbe {
+  readonly id: string;
+  readonly resourceRef: string;
+  readonly protocol: ProbeProtocol;
+  readonly port: number;
+  readonly requestPath: string;
+  readonly intervalSec: number;
+  readonly failuresMax: number;
+  readonly backends: readonly ProbedBackend[];
+}
+
+export interface ProbedBackend {
+  readonly portId: string;
+  readonly address: Uint8Array;
+}
+
 export interface Prefix {
   readonly address: Uint8Array;
   readonly len: number;
@@ -643,6 +786,43 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "PortMeter",
                       "id": 4
+                    },
+                    "probeResults": {
+                      "rule": "repeated",
+                      "type": "ProbeResult",
+                      "id": 5,
+                      "protoName": "probe_results"
+                    }
+                  }
+                },
+                "ProbeResult": {
+                  "fields": {
+                    "probeId": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "probe_id"
+                    },
+                    "portId": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "port_id"
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 3
+                    },
+                    "up": {
+                      "type": "bool",
+                      "id": 4
+                    },
+                    "reason": {
+                      "type": "string",
+                      "id": 5
+                    },
+                    "sinceSec": {
+                      "type": "uint64",
+                      "id": 6,
+                      "protoName": "since_sec"
                     }
                   }
                 },
@@ -751,7 +931,14 @@ export const DESCRIPTOR = {
                         "policyMap",
                         "publicAddress",
                         "natPool",
-                        "portForward"
+                        "portForward",
+                        "mux",
+                        "virtualIp",
+                        "backendPool",
+                        "backendHealth",
+                        "snatLease",
+                        "announcement",
+                        "healthProbe"
                       ]
                     }
                   },
@@ -838,6 +1025,39 @@ export const DESCRIPTOR = {
                       "type": "PortForward",
                       "id": 25,
                       "protoName": "port_forward"
+                    },
+                    "mux": {
+                      "type": "MuxSettings",
+                      "id": 26
+                    },
+                    "virtualIp": {
+                      "type": "VirtualIp",
+                      "id": 27,
+                      "protoName": "virtual_ip"
+                    },
+                    "backendPool": {
+                      "type": "BackendPool",
+                      "id": 28,
+                      "protoName": "backend_pool"
+                    },
+                    "backendHealth": {
+                      "type": "BackendHealth",
+                      "id": 29,
+                      "protoName": "backend_health"
+                    },
+                    "snatLease": {
+                      "type": "SnatLease",
+                      "id": 30,
+                      "protoName": "snat_lease"
+                    },
+                    "announcement": {
+                      "type": "Announcement",
+                      "id": 31
+                    },
+                    "healthProbe": {
+                      "type": "HealthProbe",
+                      "id": 32,
+                      "protoName": "health_probe"
                     }
                   }
                 },
@@ -909,6 +1129,25 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "EdgeEndpoint",
                       "id": 10
+                    },
+                    "muxes": {
+                      "rule": "repeated",
+                      "type": "MuxEndpoint",
+                      "id": 11
+                    }
+                  }
+                },
+                "MuxEndpoint": {
+                  "fields": {
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 1,
+                      "protoName": "provider_address"
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
                     }
                   }
                 },
@@ -1943,6 +2182,372 @@ export const DESCRIPTOR = {
                       "type": "uint32",
                       "id": 8,
                       "protoName": "private_port"
+                    }
+                  }
+                },
+                "MuxSettings": {
+                  "fields": {
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 1,
+                      "protoName": "provider_address"
+                    },
+                    "providerPrefixLen": {
+                      "type": "uint32",
+                      "id": 2,
+                      "protoName": "provider_prefix_len"
+                    },
+                    "providerGateway": {
+                      "type": "bytes",
+                      "id": 3,
+                      "protoName": "provider_gateway"
+                    },
+                    "vxlanPort": {
+                      "type": "uint32",
+                      "id": 4,
+                      "protoName": "vxlan_port"
+                    },
+                    "providerMtu": {
+                      "type": "uint32",
+                      "id": 5,
+                      "protoName": "provider_mtu"
+                    },
+                    "mac": {
+                      "type": "uint64",
+                      "id": 6
+                    }
+                  }
+                },
+                "VirtualIp": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 3
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 4,
+                      "protoName": "vnet_id"
+                    },
+                    "internal": {
+                      "type": "bool",
+                      "id": 5
+                    },
+                    "subnetId": {
+                      "type": "string",
+                      "id": 6,
+                      "protoName": "subnet_id"
+                    },
+                    "rules": {
+                      "rule": "repeated",
+                      "type": "LoadBalancingRule",
+                      "id": 7
+                    }
+                  }
+                },
+                "LoadBalancingRule": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "protocol": {
+                      "type": "uint32",
+                      "id": 3
+                    },
+                    "port": {
+                      "type": "uint32",
+                      "id": 4
+                    },
+                    "poolId": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "pool_id"
+                    },
+                    "backendPort": {
+                      "type": "uint32",
+                      "id": 6,
+                      "protoName": "backend_port"
+                    },
+                    "floatingIp": {
+                      "type": "bool",
+                      "id": 7,
+                      "protoName": "floating_ip"
+                    },
+                    "distribution": {
+                      "type": "LoadDistribution",
+                      "id": 8
+                    },
+                    "idleTimeoutSec": {
+                      "type": "uint32",
+                      "id": 9,
+                      "protoName": "idle_timeout_sec"
+                    },
+                    "tcpReset": {
+                      "type": "bool",
+                      "id": 10,
+                      "protoName": "tcp_reset"
+                    },
+                    "healthId": {
+                      "type": "string",
+                      "id": 11,
+                      "protoName": "health_id"
+                    }
+                  }
+                },
+                "LoadDistribution": {
+                  "values": {
+                    "LOAD_DISTRIBUTION_FIVE_TUPLE": 0,
+                    "LOAD_DISTRIBUTION_SOURCE_IP_PROTOCOL": 1,
+                    "LOAD_DISTRIBUTION_SOURCE_IP": 2
+                  }
+                },
+                "BackendPool": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 3,
+                      "protoName": "vnet_id"
+                    },
+                    "backends": {
+                      "rule": "repeated",
+                      "type": "Backend",
+                      "id": 4
+                    }
+                  }
+                },
+                "Backend": {
+                  "fields": {
+                    "address": {
+                      "type": "bytes",
+                      "id": 1
+                    },
+                    "vni": {
+                      "type": "uint32",
+                      "id": 2
+                    },
+                    "mac": {
+                      "type": "uint64",
+                      "id": 3
+                    },
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 4,
+                      "protoName": "provider_address"
+                    },
+                    "portId": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "port_id"
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 6,
+                      "protoName": "resource_ref"
+                    },
+                    "weight": {
+                      "type": "uint32",
+                      "id": 7
+                    },
+                    "draining": {
+                      "type": "bool",
+                      "id": 8
+                    }
+                  }
+                },
+                "BackendHealth": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "probeRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "probe_ref"
+                    },
+                    "states": {
+                      "rule": "repeated",
+                      "type": "BackendState",
+                      "id": 3
+                    }
+                  }
+                },
+                "BackendState": {
+                  "fields": {
+                    "address": {
+                      "type": "bytes",
+                      "id": 1
+                    },
+                    "state": {
+                      "type": "HealthState",
+                      "id": 2
+                    }
+                  }
+                },
+                "HealthState": {
+                  "values": {
+                    "HEALTH_UNKNOWN": 0,
+                    "HEALTH_UP": 1,
+                    "HEALTH_DOWN": 2,
+                    "HEALTH_LOST": 3
+                  }
+                },
+                "SnatLease": {
+                  "fields": {
+                    "vipId": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "vip_id"
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "publicAddress": {
+                      "type": "bytes",
+                      "id": 3,
+                      "protoName": "public_address"
+                    },
+                    "vnetId": {
+                      "type": "string",
+                      "id": 4,
+                      "protoName": "vnet_id"
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 5
+                    },
+                    "vni": {
+                      "type": "uint32",
+                      "id": 6
+                    },
+                    "mac": {
+                      "type": "uint64",
+                      "id": 7
+                    },
+                    "providerAddress": {
+                      "type": "bytes",
+                      "id": 8,
+                      "protoName": "provider_address"
+                    },
+                    "portId": {
+                      "type": "string",
+                      "id": 9,
+                      "protoName": "port_id"
+                    },
+                    "protocol": {
+                      "type": "uint32",
+                      "id": 10
+                    },
+                    "ports": {
+                      "rule": "repeated",
+                      "type": "PortRange",
+                      "id": 11
+                    },
+                    "idleTimeoutSec": {
+                      "type": "uint32",
+                      "id": 12,
+                      "protoName": "idle_timeout_sec"
+                    },
+                    "tcpReset": {
+                      "type": "bool",
+                      "id": 13,
+                      "protoName": "tcp_reset"
+                    }
+                  }
+                },
+                "Announcement": {
+                  "fields": {
+                    "vipId": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "vip_id"
+                    }
+                  }
+                },
+                "HealthProbe": {
+                  "fields": {
+                    "id": {
+                      "type": "string",
+                      "id": 1
+                    },
+                    "resourceRef": {
+                      "type": "string",
+                      "id": 2,
+                      "protoName": "resource_ref"
+                    },
+                    "protocol": {
+                      "type": "ProbeProtocol",
+                      "id": 3
+                    },
+                    "port": {
+                      "type": "uint32",
+                      "id": 4
+                    },
+                    "requestPath": {
+                      "type": "string",
+                      "id": 5,
+                      "protoName": "request_path"
+                    },
+                    "intervalSec": {
+                      "type": "uint32",
+                      "id": 6,
+                      "protoName": "interval_sec"
+                    },
+                    "failuresMax": {
+                      "type": "uint32",
+                      "id": 7,
+                      "protoName": "failures_max"
+                    },
+                    "backends": {
+                      "rule": "repeated",
+                      "type": "ProbedBackend",
+                      "id": 8
+                    }
+                  }
+                },
+                "ProbeProtocol": {
+                  "values": {
+                    "PROBE_TCP": 0,
+                    "PROBE_HTTP": 1,
+                    "PROBE_HTTPS": 2
+                  }
+                },
+                "ProbedBackend": {
+                  "fields": {
+                    "portId": {
+                      "type": "string",
+                      "id": 1,
+                      "protoName": "port_id"
+                    },
+                    "address": {
+                      "type": "bytes",
+                      "id": 2
                     }
                   }
                 },

@@ -72,6 +72,7 @@ export const hostSettings: CompilerNode = {
         ...(qos !== undefined && { qos: qosMessage(qos, server) }),
         metering: setting('metering', model) ?? false,
         edges: edgesFor(providerAddress, model),
+        muxes: [],
         ...(flowLog !== undefined && { flowLog }),
       },
     });

@@ -32,9 +32,13 @@ test('a report carries what the role observes and every fault that stands', (t) 
   const standing = new Map([['vnet/a', fault('vnet/a')]]);
   const told = { ports, health: [fault('host'), fault('vnet/a')] };
   const observed = { ports, health: [fault('host')] };
-  t.deepEqual(buildReport(observed, standing), { ...told, run: '', meters: [] });
+  t.deepEqual(buildReport(observed, standing), { ...told, run: '', meters: [], probeResults: [] });
   const metering = { run: 'r', meters: [{ portId: 'p', billedBytes: 1, unbilledBytes: 2 }] };
-  t.deepEqual(buildReport({ ...observed, metering }, standing), { ...told, ...metering });
+  t.deepEqual(buildReport({ ...observed, metering }, standing), {
+    ...told,
+    ...metering,
+    probeResults: [],
+  });
 });
 
 test('a resource of a kind that this version does not know is refused by name, the rest goes on', (t) => {
