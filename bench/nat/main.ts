@@ -16,7 +16,9 @@ import { run } from '../../fabric/command.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
 import { programPath } from '../../fabric/roles.ts';
 import { iperf } from '../iperf.ts';
+import { cpuSeconds } from '../process-cpu.ts';
 import { buildReport, formatReport, type Measure, type Sample, writeReport } from '../report.ts';
+import type { Flood } from './generator.ts';
 import { NatLab } from './nat-lab.ts';
 import { POOL, SERVER } from './provider-edge.ts';
 import type { MappingTableSize } from './table-size.ts';
@@ -31,6 +33,8 @@ const TCP_PORT = 5201;
 const MEASURES: readonly Measure[] = [
   { id: 'tcp', title: 'TCP, 1 stream', unit: 'Gbit/s', better: 'higher' },
   { id: 'udp', title: 'UDP 64 B, received', unit: 'kpps', better: 'higher' },
+  { id: 'edgeRate', title: 'UDP 64 B', unit: 'kpps per core', better: 'higher' },
+  { id: 'frameTime', title: 'sender and edge, of a frame', unit: 'µs', better: 'lower' },
   { id: 'newFlows', title: 'new flows, one frame at a time', unit: 'k/s', better: 'higher' },
   { id: 'newMappings', title: 'new mappings, tables alone', unit: 'k/s', better: 'higher' },
   { id: 'memory', title: 'memory of all mappings', unit: 'MB', better: 'lower' },
@@ -68,13 +72,29 @@ async function tcp({ lab }: Contestant, sec: number): Promise<number> {
   return end.sum_received.bits_per_second / 1e9;
 }
 
-/** Thousand frames a second that reach the server; what it does with them is not measured. */
-async function udp({ lab }: Contestant, sec: number): Promise<number> {
-  const before = await lab.received();
+/** Of 64-byte frames that reach the server; what it does with them is not measured. */
+interface SmallFrames {
+  /** Thousand a second. */
+  readonly udp: number;
+  /** Microseconds of processor time of one, of the sender and the edge: the kernel forwards in the sender's time. */
+  readonly frameTime: number;
+  /** Thousand a second of the edge process's own processor time. */
+  readonly edgeRate: number | undefined;
+}
+
+async function smallFrames({ lab }: Contestant, sec: number): Promise<SmallFrames> {
+  const pids = lab.pid === undefined ? [] : [lab.pid];
+  const [before, cpuBefore] = [await lab.received(), cpuSeconds(pids)];
   const generator = programPath('bench/nat/generator.js');
-  const flood = ['eth0', await lab.mac('uplink0'), '198.51.100.77', SERVER, `${FLOWS}`, `${sec}`];
-  await run(inNamespace(lab.client, [process.execPath, generator, ...flood]));
-  return ((await lab.received()) - before) / sec / 1000;
+  const flags = ['eth0', await lab.mac('uplink0'), '198.51.100.77', SERVER, `${FLOWS}`, `${sec}`];
+  const output = await run(inNamespace(lab.client, [process.execPath, generator, ...flags]));
+  const flood = JSON.parse(output) as Flood;
+  const [received, edgeSec] = [(await lab.received()) - before, cpuSeconds(pids) - cpuBefore];
+  return {
+    udp: received / sec / 1000,
+    frameTime: (flood.cpuSec / flood.sent + edgeSec / received) * 1e6,
+    edgeRate: edgeSec > 0 ? received / edgeSec / 1000 : undefined,
+  };
 }
 
 async function tableSize(mappings: number): Promise<MappingTableSize> {
@@ -90,14 +110,14 @@ async function oneRound(
   sec: number,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (const [measure, exercise] of [
-    ['tcp', tcp],
-    ['udp', udp],
-  ] as const) {
-    for (const contestant of contestants) {
-      const value = await exercise(contestant, sec);
-      samples.push({ scene: THROUGH, measure, contestant: contestant.name, round, value });
-    }
+  const add = (measure: string, contestant: Contestant, value: number) =>
+    samples.push({ scene: THROUGH, measure, contestant: contestant.name, round, value });
+  for (const contestant of contestants) add('tcp', contestant, await tcp(contestant, sec));
+  for (const contestant of contestants) {
+    const { udp, frameTime, edgeRate } = await smallFrames(contestant, sec);
+    add('udp', contestant, udp);
+    add('frameTime', contestant, frameTime);
+    if (edgeRate !== undefined) add('edgeRate', contestant, edgeRate);
   }
   return samples;
 }
@@ -119,7 +139,9 @@ async function main(): Promise<void> {
     [KERNEL, kernel],
   ] as const) {
     try {
-      contestants.push(await start());
+      const contestant = await start();
+      contestants.push(contestant);
+      await contestant.lab.takeNoUdp();
     } catch (thrown) {
       missing[name] = messageOf(thrown).slice(0, 300);
     }
@@ -145,6 +167,7 @@ async function main(): Promise<void> {
     goals: [
       { scene: THROUGH, measure: 'tcp', min: 10 },
       { scene: THROUGH, measure: 'udp', min: 500 },
+      { scene: THROUGH, measure: 'edgeRate', min: 500 },
       { scene: TABLE, measure: 'memory', max: 300 },
     ],
     missing,

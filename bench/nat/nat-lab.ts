@@ -4,6 +4,15 @@ import { type Argv, run } from '../../fabric/command.ts';
 import { createNamespace, deleteNamespace, inNamespace } from '../../fabric/namespaces.ts';
 import { CLIENT, EDGE_INSIDE, EDGE_OUTSIDE, POOL, SERVER } from './provider-edge.ts';
 
+/** The client's super-frames are cut before they leave it, and not somewhere on their way. */
+const CUT_BY_THE_SENDER = ['ethtool', '-K', 'eth0', 'tx-udp-segmentation', 'off'] as const;
+const THROW_UDP_AWAY = `table netdev sink {
+  chain in {
+    type filter hook ingress device "eth0" priority 0; policy accept;
+    ip protocol udp drop
+  }
+}`;
+
 let labs = 0;
 
 export class NatLab {
@@ -30,12 +39,23 @@ export class NatLab {
     await lab.#address(lab.middle, 'outside0', EDGE_OUTSIDE);
     await run(['ip', '-n', lab.client, 'route', 'add', 'default', 'via', EDGE_INSIDE]);
     await run(['ip', '-n', lab.server, 'route', 'add', POOL, 'via', EDGE_OUTSIDE]);
+    await run(inNamespace(lab.client, CUT_BY_THE_SENDER));
     return lab;
+  }
+
+  /** From now on the server takes no UDP: what arrives is counted by its interface and thrown away before its kernel looks at it. */
+  async takeNoUdp(): Promise<void> {
+    await run(inNamespace(this.server, ['nft', THROW_UDP_AWAY]));
   }
 
   /** A command in the middle. */
   async edge(...argv: [string, ...string[]]): Promise<void> {
     await run(inNamespace(this.middle, argv));
+  }
+
+  /** Of the program in the middle, all its threads; undefined: the kernel does its work. */
+  get pid(): number | undefined {
+    return this.#program?.pid;
   }
 
   /** Starts a program in the middle; resolves when it says that it is ready. */
