@@ -12,7 +12,7 @@
  * backends; not for the thread that forwards. Called by the mux when a pool changes.
  */
 import { assert } from '../../base/assert.ts';
-import { BACKEND_WEIGHT_MAX, BACKENDS_PER_POOL_MAX } from '../limits.ts';
+import { BACKEND_WEIGHT_MAX, BACKENDS_PER_POOL_MAX } from './limits.ts';
 
 /** Prime, and large: what moves without need is about 0.5 % of the flows (NSDI 2016, §5.3). */
 export const MAGLEV_ROWS = 65_537;

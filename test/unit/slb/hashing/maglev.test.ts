@@ -4,13 +4,13 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
+import { BACKENDS_PER_POOL_MAX } from '../../../../slb/hashing/limits.ts';
 import {
   MAGLEV_ROWS,
   maglevTable,
   NO_BACKEND,
   type PoolBackend,
 } from '../../../../slb/hashing/maglev.ts';
-import { BACKENDS_PER_POOL_MAX } from '../../../../slb/limits.ts';
 
 const SEED = 0x1234_5678;
 
