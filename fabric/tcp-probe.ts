@@ -12,7 +12,7 @@ import { systemClock } from '../base/clock.ts';
 
 const BLOCK_BYTES = 65_536;
 /** A connection that makes no progress for so long is given up. */
-const IDLE_TIMEOUT_MS = 3000;
+const IDLE_TIMEOUT_MS = 15_000;
 
 /** Byte i of the stream is i · 7 + i div 256, modulo 256: every position differs from its neighbours. */
 function block(): Uint8Array {

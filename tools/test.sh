@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm test: everything that must hold, from a fresh clone. Ends with one line, `N passed, N failed`, and fails if anything did.
 #
-#   lint, boundaries, dead code    then unit and conformance tests (ava)    then tests in network namespaces (tap), measured ones last
+#   lint, boundaries, dead code    then unit and conformance tests (ava)    then tests in network namespaces (tap)
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/lib/setup.sh
@@ -71,4 +71,3 @@ check 'boundaries' npm --silent run boundaries
 check 'dead code' npx --no-install knip
 suite 'unit and conformance' with_namespaces npx --no-install ava --tap
 suite 'in namespaces' in_namespaces 2 dist/test/integration/*.test.js dist/test/interop/*.test.js
-suite 'recovery times' in_namespaces 1 dist/test/recovery/*.test.js

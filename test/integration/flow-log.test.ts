@@ -50,11 +50,12 @@ test('flow log', async (t) => {
     vms: {
       a: { vnet: 'blue', subnet: 'web', host: 1, address: '10.1.1.10' },
       b: { vnet: 'blue', subnet: 'web', host: 1, address: '10.1.1.11' },
+      c: { vnet: 'blue', subnet: 'web', host: 1, address: '10.1.1.12' },
     },
   }).start();
   t.teardown(() => network.stop());
   const { client } = network;
-  const [a, b] = [network.vm('a'), network.vm('b')];
+  const [a, b, c] = [network.vm('a'), network.vm('b'), network.vm('c')];
   await a.reaches(b);
 
   const rule = (name: string, priority: number, action: string, ports: string) => ({
@@ -147,6 +148,19 @@ test('flow log', async (t) => {
     ]);
   });
 
+  await t.test('a flow that ends is logged with what it has carried', async (t) => {
+    await a.download(c, MEBIBYTE);
+    await network.removeVm('c');
+    const carried = await eventually('its end', async () => {
+      const { value } = await asked('flowLog?limit=1000');
+      const ends = value.filter(({ state }) => state === 'end').map(({ counts }) => counts);
+      const bytes = ends.map((counts) => Number(Object(counts).bytesReceived));
+      const most = Math.max(...bytes);
+      return most > MEBIBYTE && most;
+    });
+    t.ok(carried < 1.2 * MEBIBYTE, `${carried} bytes`);
+  });
+
   await t.test('a full disk is a fault of the host, and its network goes on', async (t) => {
     await logTo(small);
     const faults = async () => {
@@ -158,7 +172,7 @@ test('flow log', async (t) => {
       async () => {
         await a.run([
           ...(['busybox', 'sh', '-c'] as const),
-          `for port in $(seq 1 200); do busybox nc -w 1 -p $((20000 + port)) ${b.address} ${TCP_PORT} </dev/null; done`,
+          `for _ in $(seq 1 200); do busybox nc -w 1 ${b.address} ${TCP_PORT} </dev/null; done`,
         ]);
         return (await faults()).some((message) => /flow log.*ENOSPC/.test(message));
       },
@@ -167,18 +181,5 @@ test('flow log', async (t) => {
     t.equal((await a.ping(b.address)).received, 1);
     await logTo(directory);
     await eventually('the fault has gone', async () => (await faults()).length === 0, seconds(30));
-  });
-
-  await t.test('a flow that ends is logged with what it has carried', async (t) => {
-    await a.download(b, MEBIBYTE);
-    await network.removeVm('b');
-    const carried = await eventually('its end', async () => {
-      const { value } = await asked('flowLog?limit=1000');
-      const ends = value.filter(({ state }) => state === 'end').map(({ counts }) => counts);
-      const bytes = ends.map((counts) => Number(Object(counts).bytesReceived));
-      const most = Math.max(...bytes);
-      return most > MEBIBYTE && most;
-    });
-    t.ok(carried < 1.2 * MEBIBYTE, `${carried} bytes`);
   });
 });

@@ -1,12 +1,12 @@
 /** Named maxima of the test kit: how long a test waits before it says that a thing did not happen. */
 import { type Millis, millis, seconds } from '../../base/units.ts';
 
-/** Default patience of `eventually`: anything a healthy topology does, it does sooner, even on a busy machine. */
-export const PATIENCE: Millis = seconds(10);
+/** Default patience of `eventually`: anything a healthy topology does, it does sooner, even on a very busy machine. */
+export const PATIENCE: Millis = seconds(30);
 /** Between two tries of `eventually`. */
 export const RETRY_INTERVAL: Millis = millis(20);
 /** A program started in a VM that has not said that it is ready. */
-export const PROGRAM_READY_TIMEOUT: Millis = seconds(10);
+export const PROGRAM_READY_TIMEOUT: Millis = seconds(30);
 /** After the last frame was seen until a capture is read: tcpdump's own delay. */
 export const CAPTURE_SETTLE: Millis = millis(150);
 /** What one capture or program may print. */

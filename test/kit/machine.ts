@@ -3,7 +3,7 @@
  * values; judging them is the test's business, except where a method's name says that it waits or verifies.
  */
 
-import { type Millis, millis } from '../../base/units.ts';
+import type { Millis } from '../../base/units.ts';
 import {
   type Argv,
   attempt,
@@ -34,11 +34,6 @@ export interface Machine {
   /** Starts a program in the VM; see startProgram for `ready`. */
   start(argv: Argv, ready?: string | RegExp): Promise<Program>;
   ping(address: string, options?: PingOptions): Promise<PingResult>;
-  /**
-   * Pings `target` every 20 ms for `duration`; resolves with the longest time without an answer, rejects when none came at the end.
-   * What the test does meanwhile is what the outage is due to.
-   */
-  longestOutage(target: Machine, duration: Millis): Promise<Millis>;
   /** Pings until an answer comes; rejects when none does. */
   reaches(target: Machine | string, within?: Millis): Promise<void>;
   /** A TCP stream of that many bytes from `server` to this VM, verified by hash; rejects unless it is whole. */
@@ -66,8 +61,6 @@ export interface PingOptions {
   readonly timeoutSec?: number;
 }
 
-/** Between two pings of longestOutage: its resolution. */
-const PING_INTERVAL = millis(20);
 const TCP_PORT = 7071;
 const UDP_PORT = 7072;
 const IPERF_PORT = 5201;
@@ -92,15 +85,6 @@ export function machine(record: VmRecord): Machine {
     run,
     start,
     ping,
-    async longestOutage(target, duration) {
-      const count = Math.ceil(duration / PING_INTERVAL);
-      const { stdout } = await run([
-        ...(['busybox', 'ping', '-c', String(count), '-i', String(PING_INTERVAL / 1000)] as const),
-        ...['-W', '1', target.address],
-      ]);
-      const answered = [...stdout.matchAll(/ seq=(\d+) /g)].map((match) => Number(match[1]));
-      return outage(answered, count);
-    },
     async reaches(target, within) {
       const address = typeof target === 'string' ? target : target.address;
       const answered = async (): Promise<boolean> => (await ping(address)).received > 0;
@@ -176,19 +160,6 @@ export function machine(record: VmRecord): Machine {
         inbound: options.inbound ?? false,
       }),
   };
-}
-
-/** The longest run of missing sequence numbers below `count`, as a time. */
-function outage(answered: readonly number[], count: number): Millis {
-  const seen = new Set(answered);
-  let longest = 0;
-  let missing = 0;
-  for (let number = 0; number < count; number++) {
-    missing = seen.has(number) ? 0 : missing + 1;
-    longest = Math.max(longest, missing);
-  }
-  if (missing > 0) throw new Error(`no answer to the last ${missing} of ${count} pings`);
-  return millis(longest * PING_INTERVAL);
 }
 
 async function withServer<T>(
