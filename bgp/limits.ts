@@ -18,8 +18,8 @@ export const IDLE_HOLD_TIME_MAX: Millis = seconds(120);
 export const OPEN_WAIT_TIME: Millis = minutes(4);
 /** A peer that reads nothing for this long is given up (RFC 9687 §3.2). */
 export const SEND_HOLD_TIME: Millis = minutes(8);
-/** Messages of one peer dealt with before another has its turn. */
-export const MESSAGES_PER_TURN = 8;
+/** Bytes of one peer's messages dealt with before another has its turn: some two hundred UPDATEs as they are in a full table, about a millisecond. */
+export const INPUT_BYTES_PER_TURN: number = 32 * 1024;
 /** Turns taken in one go before sockets and timers have theirs. */
 export const TURNS_PER_SLICE = 64;
 /** Work done in one go before sockets and timers have their turn, milliseconds; a hold time of 3 s survives with 100 busy peers. */
@@ -30,8 +30,6 @@ export const SEND_PENDING_BYTES_MAX: number = 256 * 1024;
 export const PREFIXES_PER_BATCH = 2_048;
 /** Attribute blocks of a neighbour remembered by their bytes, so that a known one is not decoded again; the latest stay. A power of two. */
 export const ATTRIBUTE_BLOCKS_MAX = 64;
-/** Next hops whose bytes attribute sets share; when there are more, they begin anew. */
-export const NEXT_HOPS_KEPT_MAX = 4_096;
 /** Bytes of an attribute block that is worth remembering. */
 export const ATTRIBUTE_BLOCK_BYTES_MAX = 1_024;
 /** Connections from one listener that wait for an answer of the kernel. */

@@ -2,8 +2,9 @@
  * Attribute blocks seen lately, by their bytes: an UPDATE whose attributes are known is not decoded again (RFC 4271 §4.3). Routes of one origin
  * come in messages one after the other, and the same again after a refresh.
  *
- * Only blocks without fault and without MP_REACH/MP_UNREACH are kept: those with prefixes in them hardly repeat. One cache per session: how
- * a block is read depends on it. Bounded: a block takes the place of the one that has the same hash.
+ * Only blocks without fault and without MP_REACH/MP_UNREACH are kept: those with prefixes in them hardly repeat. And only those that come a
+ * second time: most blocks of a full table come once. One cache per session: how a block is read depends on it. Bounded: a block takes the place
+ * of the one that has the same hash.
  */
 import { ATTRIBUTE_BLOCK_BYTES_MAX, ATTRIBUTE_BLOCKS_MAX } from '../limits.ts';
 import type { DecodedAttributes } from '../message/attribute-decoder.ts';
@@ -17,21 +18,31 @@ interface Block {
 const MASK = ATTRIBUTE_BLOCKS_MAX - 1;
 
 export class AttributeBlockCache implements AttributeBlocks {
-  readonly #blocks: (Block | undefined)[] = [];
+  readonly #blocks: (Block | undefined)[] = Array(ATTRIBUTE_BLOCKS_MAX).fill(undefined);
+  /** Hashes of blocks that came last. */
+  readonly #seen = new Int32Array(ATTRIBUTE_BLOCKS_MAX);
+  #hash = 0;
   hits = 0;
 
   find(view: DataView, at: number, end: number): DecodedAttributes | undefined {
     if (end - at > ATTRIBUTE_BLOCK_BYTES_MAX || end === at) return undefined;
-    const block = this.#blocks[hash(view, at, end) & MASK];
+    this.#hash = hash(view, at, end);
+    const block = this.#blocks[this.#hash & MASK];
     if (block === undefined || !isSame(block.bytes, view, at, end)) return undefined;
     this.hits += 1;
     return block.decoded;
   }
 
+  /** Of the block that was not found just now. */
   add(view: DataView, at: number, end: number, decoded: DecodedAttributes): void {
     if (end - at > ATTRIBUTE_BLOCK_BYTES_MAX || end === at) return;
+    const slot = this.#hash & MASK;
+    if (this.#seen[slot] !== this.#hash) {
+      this.#seen[slot] = this.#hash;
+      return;
+    }
     const bytes = new Uint8Array(view.buffer, view.byteOffset + at, end - at).slice();
-    this.#blocks[hash(view, at, end) & MASK] = { bytes, decoded };
+    this.#blocks[slot] = { bytes, decoded };
   }
 }
 
@@ -52,5 +63,5 @@ function hash(view: DataView, at: number, end: number): number {
     value ^= value >>> 15;
   }
   for (; next < end; next++) value = Math.imul(value ^ view.getUint8(next), 0x0100_0193);
-  return value >>> 0;
+  return value | 0;
 }

@@ -2,18 +2,23 @@
  * Attribute sets, each once. A route is a prefix and the identifier of its set, so a million routes of a thousand sets cost a million integers.
  * A set counts its users and goes when the last one goes.
  *
- * A set is its own encoding (RFC 4271 §4.3, in the one order and form of attribute-encoder.ts): those bytes, as a string of as many characters,
- * are its key, are what update groups send, and are decoded again in the rare case that somebody looks at an old one. What route selection
- * compares (§9.1.2) is kept beside them. So a set costs its octets and a dozen words.
+ * A set is its own encoding (RFC 4271 §4.3, in the one order and form of attribute-encoder.ts): those bytes, with next hop and weight, are what
+ * it is known by, are what update groups send, and are decoded again in the rare case that somebody looks at an old one. What route selection
+ * compares (§9.1.2) is a row of integers beside them. No set is an object: a full table has some hundred thousand, and none of them is ever in
+ * the way of the garbage collector.
+ *
+ * Found by open addressing with linear probing. Peers choose the bytes, so the hash has secret multipliers: nobody can make sets that collide.
  *
  * Invariants: an identifier stands for the same set as long as its count is above 0; a serial number stands for one set for ever.
  */
 import { assert } from '../../base/assert.ts';
-import { NEXT_HOPS_KEPT_MAX } from '../limits.ts';
+import { type Rng, systemRng } from '../../base/rng.ts';
 import * as asPath from '../message/as-path.ts';
 import { decodeAttributes } from '../message/attribute-decoder.ts';
 import { emitShared, encodeShared, sharedLenMax } from '../message/attribute-encoder.ts';
 import { type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
+import { NextHopTable } from './next-hop-table.ts';
+import { WordArena } from './word-arena.ts';
 
 /** RFC 4271 §9.1.1 leaves the default to the speaker; every known one takes 100. */
 export const LOCAL_PREF_DEFAULT = 100;
@@ -22,6 +27,7 @@ export interface AttributeSet {
   readonly id: number;
   /** Of this set alone, though its identifier may be used again when it is gone. */
   readonly serial: number;
+  /** To be looked at while the set is in use. */
   readonly attributes: PathAttributes;
   readonly nextHop: Uint8Array;
   /** Of this speaker alone, never sent: higher is better, before all else. */
@@ -44,16 +50,335 @@ const FOUR_OCTET = { fourOctetAs: true } as const;
 /** As internal, because everything that was accepted is to be read again. */
 const OWN_FORM = { fourOctetAs: true, isInternal: true } as const;
 /** Decoded attributes of the latest sets: what is decided is mostly what has just come. A power of two. */
-const RECENT = 128;
-/** Of the key, after the attributes: next hop, its length, weight. */
-const SUFFIX_LEN_MAX = 32 + 1 + 4;
+const RECENT = 1_024;
+const CAPACITY_INITIAL = 1_024;
+const FREE = -1;
 
-class Entry implements AttributeSet {
+/** Words of a row. */
+const STRIDE = 12;
+const Field = {
+  /** Users; 0: the row is free. */
+  COUNT: 0,
+  /** Of the attributes in the arena, in words, and their octets. */
+  AT: 1,
+  LEN: 2,
+  NEXT_HOP: 3,
+  WEIGHT: 4,
+  LOCAL_PREF: 5,
+  PATH_LENGTH: 6,
+  /** And the bits below. */
+  ORIGIN: 7,
+  MED: 8,
+  NEIGHBOUR_ASN: 9,
+  ORIGINATOR_ID: 10,
+  CLUSTER_LIST_LENGTH: 11,
+} as const;
+const ORIGIN_MASK = 3;
+const HAS_ORIGINATOR = 4;
+const IS_LONG_LIVED_STALE = 8;
+
+export class AttributeTable {
+  #rows = new Int32Array(CAPACITY_INITIAL * STRIDE);
+  /** -1: the row is free. */
+  #serials = new Float64Array(CAPACITY_INITIAL).fill(-1);
+  /** Identifier and hash of each slot. */
+  #slots = new Int32Array(4 * CAPACITY_INITIAL).fill(FREE);
+  readonly #arena = new WordArena();
+  readonly #nextHops = new NextHopTable();
+  readonly #multipliers: readonly [number, number];
+  readonly #free: number[] = [];
+  #used = 0;
+  #count = 0;
+  #serial = 0;
+  /** The set that is looked for, as words; the last one is filled up with zeros. */
+  #scratch = new Int32Array(1_024);
+  #scratchBytes = new Uint8Array(this.#scratch.buffer);
+  readonly #recentSerials = new Float64Array(RECENT).fill(-1);
+  readonly #recent: (PathAttributes | undefined)[] = Array(RECENT).fill(undefined);
+  /** The object that was retained last: a message's attributes are retained once for each of its prefixes. */
+  #last: PathAttributes | undefined;
+  #lastId = FREE;
+  #lastSerial = FREE;
+
+  constructor(rng: Rng = systemRng) {
+    this.#multipliers = [rng.uint32() | 1, rng.uint32() | 1];
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Identifier of the set, used once more. */
+  retain(attributes: PathAttributes, weightGiven = 0): number {
+    const weight = weightGiven | 0;
+    const last = this.#lastId;
+    const isLast = this.#last === attributes && this.#serials[last] === this.#lastSerial;
+    if (isLast && this.#field(last, Field.WEIGHT) === weight) {
+      this.retainId(last);
+      return last;
+    }
+    const id = this.#intern(attributes, weight);
+    this.#last = attributes;
+    this.#lastId = id;
+    this.#lastSerial = this.serialOf(id);
+    this.retainId(id);
+    return id;
+  }
+
+  retainId(id: number): void {
+    const at = id * STRIDE;
+    this.#rows[at] = (this.#rows[at] ?? 0) + 1;
+  }
+
+  release(id: number): void {
+    const at = id * STRIDE;
+    const count = (this.#rows[at] ?? 0) - 1;
+    assert(count >= 0, 'a set is released as often as it is retained');
+    this.#rows[at] = count;
+    if (count === 0) this.#remove(id);
+  }
+
+  get(id: number): AttributeSet {
+    const serial = this.serialOf(id);
+    assert(serial >= 0, 'an attribute set in use exists');
+    return new SetView(this, id, serial, (field) => this.#field(id, field));
+  }
+
+  nextHopOf(id: number): Uint8Array {
+    return this.#nextHops.get(this.#field(id, Field.NEXT_HOP));
+  }
+
+  /** Serial number of the set that has this identifier now; -1 when none has. */
+  serialOf(id: number): number {
+    return this.#serials[id] ?? -1;
+  }
+
+  /** Octets of all attributes but NEXT_HOP and MP_* for a peer of that kind. */
+  encodedLen(id: number, fourOctetAs: boolean): number {
+    return fourOctetAs ? this.#field(id, Field.LEN) : this.#twoOctetForm(id).length;
+  }
+
+  /** Writes them at `at`; returns the offset after them. */
+  emit(id: number, fourOctetAs: boolean, out: Uint8Array, at: number): number {
+    if (fourOctetAs) {
+      const len = this.#field(id, Field.LEN);
+      this.#arena.copy(this.#field(id, Field.AT), len, out, at);
+      return at + len;
+    }
+    const bytes = this.#twoOctetForm(id);
+    out.set(bytes, at);
+    return at + bytes.length;
+  }
+
+  /** Of a set that is in use. */
+  attributesOf(id: number): PathAttributes {
+    const serial = this.serialOf(id);
+    assert(serial >= 0, 'an attribute set in use exists');
+    const slot = serial & (RECENT - 1);
+    const recent = this.#recent[slot];
+    if (this.#recentSerials[slot] === serial && recent !== undefined) return recent;
+    const bytes = new Uint8Array(this.#field(id, Field.LEN));
+    this.#arena.copy(this.#field(id, Field.AT), bytes.length, bytes, 0);
+    const { attributes } = decodeAttributes(new DataView(bytes.buffer), 0, bytes.length, OWN_FORM);
+    return this.#remember(serial, { ...attributes, nextHop: this.nextHopOf(id) });
+  }
+
+  /** Asserts what every operation relies on. For tests. */
+  checkInvariants(): void {
+    const held: number[] = [];
+    for (let at = 0; at < this.#slots.length; at += 2) {
+      const id = this.#slots[at] ?? FREE;
+      if (id !== FREE) held.push(id);
+    }
+    assert(held.length === this.#count, 'every set has one slot');
+    assert(this.#count + this.#free.length === this.#used, 'identifiers are used or free');
+    for (const id of held) {
+      assert(this.#field(id, Field.COUNT) > 0, 'a set has users');
+      const weight = this.#field(id, Field.WEIGHT);
+      assert(this.#intern(this.attributesOf(id), weight) === id, 'every set is found');
+    }
+  }
+
+  #field(id: number, field: number): number {
+    return this.#rows[id * STRIDE + field] ?? 0;
+  }
+
+  #remember(serial: number, attributes: PathAttributes): PathAttributes {
+    const slot = serial & (RECENT - 1);
+    this.#recentSerials[slot] = serial;
+    this.#recent[slot] = attributes;
+    return attributes;
+  }
+
+  /** Identifier of the set, made where it is new; its count is as it was. */
+  #intern(attributes: PathAttributes, weight: number): number {
+    const len = this.#write(attributes);
+    const nextHop = this.#nextHops.retain(attributes.nextHop);
+    const hash = this.#hash(len, nextHop, weight);
+    const mask = this.#slots.length - 1;
+    let slot = (hash << 1) & mask;
+    for (; this.#slots[slot] !== FREE; slot = (slot + 2) & mask) {
+      if (this.#slots[slot + 1] !== hash) continue;
+      const id = this.#slots[slot] ?? FREE;
+      if (!this.#isSame(id, len, nextHop, weight)) continue;
+      this.#nextHops.release(nextHop);
+      return id;
+    }
+    const id = this.#allocate();
+    this.#slots[slot] = id;
+    this.#slots[slot + 1] = hash;
+    this.#fill(id, attributes, { len, nextHop, weight });
+    if (4 * this.#count > this.#slots.length) this.#growSlots();
+    return id;
+  }
+
+  #fill(
+    id: number,
+    attributes: PathAttributes,
+    known: { readonly len: number; readonly nextHop: number; readonly weight: number },
+  ): void {
+    const serial = this.#serial++;
+    this.#serials[id] = serial;
+    const { originatorId, clusterList, communities } = attributes;
+    const isStale = communities?.includes(WellKnownCommunity.LongLivedStale) === true;
+    const rows = this.#rows;
+    const at = id * STRIDE;
+    rows[at + Field.COUNT] = 0;
+    rows[at + Field.LEN] = known.len;
+    rows[at + Field.AT] = this.#arena.add(this.#scratch, wordsOf(known.len), () => this.#compact());
+    rows[at + Field.NEXT_HOP] = known.nextHop;
+    rows[at + Field.WEIGHT] = known.weight;
+    rows[at + Field.LOCAL_PREF] = attributes.localPref ?? LOCAL_PREF_DEFAULT;
+    rows[at + Field.PATH_LENGTH] = asPath.selectionLength(attributes.asPath);
+    rows[at + Field.ORIGIN] =
+      attributes.origin +
+      (originatorId === undefined ? 0 : HAS_ORIGINATOR) +
+      (isStale ? IS_LONG_LIVED_STALE : 0);
+    rows[at + Field.MED] = attributes.multiExitDisc ?? 0;
+    rows[at + Field.NEIGHBOUR_ASN] = asPath.firstAsn(attributes.asPath) ?? 0;
+    rows[at + Field.ORIGINATOR_ID] = originatorId ?? 0;
+    rows[at + Field.CLUSTER_LIST_LENGTH] = clusterList?.length ?? 0;
+    this.#remember(serial, attributes);
+  }
+
+  #allocate(): number {
+    const id = this.#free.pop() ?? this.#used++;
+    this.#count += 1;
+    if (id < this.#serials.length) return id;
+    const capacity = 2 * this.#serials.length;
+    const rows = new Int32Array(capacity * STRIDE);
+    rows.set(this.#rows);
+    this.#rows = rows;
+    const serials = new Float64Array(capacity).fill(-1);
+    serials.set(this.#serials);
+    this.#serials = serials;
+    return id;
+  }
+
+  #remove(id: number): void {
+    const len = this.#field(id, Field.LEN);
+    const at = this.#field(id, Field.AT);
+    const nextHop = this.#field(id, Field.NEXT_HOP);
+    this.#arena.load(at, wordsOf(len), this.#scratch);
+    this.#vacate(id, this.#hash(len, nextHop, this.#field(id, Field.WEIGHT)));
+    this.#arena.drop(wordsOf(len));
+    this.#nextHops.release(nextHop);
+    this.#serials[id] = -1;
+    this.#free.push(id);
+    this.#count -= 1;
+  }
+
+  /** Backward shift: what probed past the hole moves into it, so no tombstones are left. */
+  #vacate(id: number, hash: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let hole = (hash << 1) & mask;
+    while (slots[hole] !== id) {
+      assert(slots[hole] !== FREE, 'a set in use has a slot');
+      hole = (hole + 2) & mask;
+    }
+    for (let slot = (hole + 2) & mask; slots[slot] !== FREE; slot = (slot + 2) & mask) {
+      const home = ((slots[slot + 1] ?? 0) << 1) & mask;
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
+      slots[hole] = slots[slot] ?? FREE;
+      slots[hole + 1] = slots[slot + 1] ?? 0;
+      hole = slot;
+    }
+    slots[hole] = FREE;
+  }
+
+  #growSlots(): void {
+    const before = this.#slots;
+    const slots = new Int32Array(2 * before.length).fill(FREE);
+    const mask = slots.length - 1;
+    for (let at = 0; at < before.length; at += 2) {
+      const id = before[at] ?? FREE;
+      if (id === FREE) continue;
+      const hash = before[at + 1] ?? 0;
+      let slot = (hash << 1) & mask;
+      while (slots[slot] !== FREE) slot = (slot + 2) & mask;
+      slots[slot] = id;
+      slots[slot + 1] = hash;
+    }
+    this.#slots = slots;
+  }
+
+  /** The arena asks where the words are that are still in use. */
+  #compact(): void {
+    for (let id = 0; id < this.#used; id++) {
+      if (this.#serials[id] === -1 || this.#field(id, Field.COUNT) === 0) continue;
+      const at = id * STRIDE + Field.AT;
+      this.#rows[at] = this.#arena.move(this.#rows[at] ?? 0, wordsOf(this.#field(id, Field.LEN)));
+    }
+  }
+
+  #isSame(id: number, len: number, nextHop: number, weight: number): boolean {
+    return (
+      this.#field(id, Field.LEN) === len &&
+      this.#field(id, Field.NEXT_HOP) === nextHop &&
+      this.#field(id, Field.WEIGHT) === weight &&
+      this.#arena.isSame(this.#field(id, Field.AT), wordsOf(len), this.#scratch)
+    );
+  }
+
+  /** The set in its one encoding into #scratch; returns its octets. */
+  #write(attributes: PathAttributes): number {
+    const lenMax = sharedLenMax(attributes) + 4;
+    if (lenMax > this.#scratchBytes.length) {
+      this.#scratch = new Int32Array(wordsOf(2 * lenMax));
+      this.#scratchBytes = new Uint8Array(this.#scratch.buffer);
+    }
+    const len = emitShared(attributes, FOUR_OCTET, this.#scratchBytes);
+    for (let at = len; (at & 3) !== 0; at++) this.#scratchBytes[at] = 0;
+    return len;
+  }
+
+  /** Of what is in #scratch: the mixing of MurmurHash3, with multipliers of this table. */
+  #hash(len: number, nextHop: number, weight: number): number {
+    const [m1, m2] = this.#multipliers;
+    const scratch = this.#scratch;
+    const end = wordsOf(len);
+    let hash = Math.imul(nextHop ^ Math.imul(weight, m2), m1) ^ len;
+    for (let at = 0; at < end; at++) {
+      const word = Math.imul(scratch[at] ?? 0, m1);
+      hash ^= Math.imul((word << 15) | (word >>> 17), m2);
+      hash = (hash << 13) | (hash >>> 19);
+      hash = (Math.imul(hash, 5) + 0xe654_6b64) | 0;
+    }
+    hash = Math.imul(hash ^ (hash >>> 16), m1);
+    hash = Math.imul(hash ^ (hash >>> 13), m2);
+    return hash ^ (hash >>> 16);
+  }
+
+  #twoOctetForm(id: number): Uint8Array {
+    return encodeShared(this.attributesOf(id), { fourOctetAs: false });
+  }
+}
+
+/** What is seen of a set: as it is when it is made. */
+class SetView implements AttributeSet {
   readonly id: number;
   readonly serial: number;
-  readonly key: string;
-  /** Octets of `key` that are attributes. */
-  readonly sharedLen: number;
   readonly nextHop: Uint8Array;
   readonly weight: number;
   readonly localPref: number;
@@ -64,171 +389,32 @@ class Entry implements AttributeSet {
   readonly originatorId: number | undefined;
   readonly clusterListLength: number;
   readonly isLongLivedStale: boolean;
-  count = 0;
   readonly #table: AttributeTable;
 
-  constructor(
-    table: AttributeTable,
-    attributes: PathAttributes,
-    known: Pick<Entry, 'id' | 'serial' | 'key' | 'sharedLen' | 'nextHop' | 'weight'>,
-  ) {
+  constructor(table: AttributeTable, id: number, serial: number, field: (name: number) => number) {
     this.#table = table;
-    this.id = known.id;
-    this.serial = known.serial;
-    this.key = known.key;
-    this.sharedLen = known.sharedLen;
-    this.nextHop = known.nextHop;
-    this.weight = known.weight;
-    this.localPref = attributes.localPref ?? LOCAL_PREF_DEFAULT;
-    this.pathLength = asPath.selectionLength(attributes.asPath);
-    this.origin = attributes.origin;
-    this.med = attributes.multiExitDisc ?? 0;
-    this.neighbourAsn = asPath.firstAsn(attributes.asPath) ?? 0;
-    this.originatorId = attributes.originatorId;
-    this.clusterListLength = attributes.clusterList?.length ?? 0;
-    this.isLongLivedStale =
-      attributes.communities?.includes(WellKnownCommunity.LongLivedStale) === true;
+    this.id = id;
+    this.serial = serial;
+    this.nextHop = table.nextHopOf(id);
+    this.weight = field(Field.WEIGHT) >>> 0;
+    this.localPref = field(Field.LOCAL_PREF) >>> 0;
+    this.pathLength = field(Field.PATH_LENGTH);
+    const origin = field(Field.ORIGIN);
+    this.origin = origin & ORIGIN_MASK;
+    this.med = field(Field.MED) >>> 0;
+    this.neighbourAsn = field(Field.NEIGHBOUR_ASN) >>> 0;
+    const hasOriginator = (origin & HAS_ORIGINATOR) !== 0;
+    this.originatorId = hasOriginator ? field(Field.ORIGINATOR_ID) >>> 0 : undefined;
+    this.clusterListLength = field(Field.CLUSTER_LIST_LENGTH);
+    this.isLongLivedStale = (origin & IS_LONG_LIVED_STALE) !== 0;
   }
 
   get attributes(): PathAttributes {
-    return this.#table.attributesOf(this);
+    assert(this.#table.serialOf(this.id) === this.serial, 'the set is still in use');
+    return this.#table.attributesOf(this.id);
   }
 }
 
-export class AttributeTable {
-  readonly #entries: (Entry | undefined)[] = [];
-  readonly #free: number[] = [];
-  readonly #byKey = new Map<string, Entry>();
-  readonly #nextHops = new Map<string, Uint8Array>();
-  readonly #recentSerials = new Float64Array(RECENT).fill(-1);
-  readonly #recent: (PathAttributes | undefined)[] = Array(RECENT).fill(undefined);
-  #scratch = Buffer.alloc(4_096);
-  /** The object that was retained last: a message's attributes are retained once for each of its prefixes. */
-  #last: PathAttributes | undefined;
-  #lastEntry: Entry | undefined;
-  #keyLen = 0;
-  #serial = 0;
-
-  get count(): number {
-    return this.#byKey.size;
-  }
-
-  /** Identifier of the set, used once more. */
-  retain(attributes: PathAttributes, weight = 0): number {
-    const last = this.#lastEntry;
-    const isLast = this.#last === attributes && last?.weight === weight && last.count > 0;
-    const entry = isLast ? last : this.#find(attributes, weight);
-    entry.count += 1;
-    return entry.id;
-  }
-
-  retainId(id: number): void {
-    this.#entry(id).count += 1;
-  }
-
-  release(id: number): void {
-    const entry = this.#entry(id);
-    entry.count -= 1;
-    assert(entry.count >= 0, 'a set is released as often as it is retained');
-    if (entry.count > 0) return;
-    this.#byKey.delete(entry.key);
-    this.#entries[id] = undefined;
-    this.#free.push(id);
-  }
-
-  get(id: number): AttributeSet {
-    return this.#entry(id);
-  }
-
-  /** Serial number of the set that has this identifier now; -1 when none has. */
-  serialOf(id: number): number {
-    return this.#entries[id]?.serial ?? -1;
-  }
-
-  /** Octets of all attributes but NEXT_HOP and MP_* for a peer of that kind. */
-  encodedLen(id: number, fourOctetAs: boolean): number {
-    const entry = this.#entry(id);
-    return fourOctetAs ? entry.sharedLen : this.#twoOctetForm(entry).length;
-  }
-
-  /** Writes them at `at`; returns the offset after them. */
-  emit(id: number, fourOctetAs: boolean, out: Buffer, at: number): number {
-    const entry = this.#entry(id);
-    if (fourOctetAs) return at + out.write(entry.key, at, entry.sharedLen, 'latin1');
-    const bytes = this.#twoOctetForm(entry);
-    out.set(bytes, at);
-    return at + bytes.length;
-  }
-
-  /** Called by the sets. */
-  attributesOf({ serial, key, sharedLen, nextHop }: Entry): PathAttributes {
-    const slot = serial & (RECENT - 1);
-    const recent = this.#recent[slot];
-    if (this.#recentSerials[slot] === serial && recent !== undefined) return recent;
-    const bytes = Buffer.from(key, 'latin1');
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { attributes } = decodeAttributes(view, 0, sharedLen, OWN_FORM);
-    return this.#remember(serial, { ...attributes, nextHop });
-  }
-
-  #remember(serial: number, attributes: PathAttributes): PathAttributes {
-    const slot = serial & (RECENT - 1);
-    this.#recentSerials[slot] = serial;
-    this.#recent[slot] = attributes;
-    return attributes;
-  }
-
-  #find(attributes: PathAttributes, weight: number): Entry {
-    const sharedLen = this.#writeKey(attributes, weight);
-    const key = this.#scratch.toString('latin1', 0, this.#keyLen);
-    const entry = this.#byKey.get(key) ?? this.#add(attributes, { key, sharedLen, weight });
-    this.#last = attributes;
-    this.#lastEntry = entry;
-    return entry;
-  }
-
-  #add(attributes: PathAttributes, known: Pick<Entry, 'key' | 'sharedLen' | 'weight'>): Entry {
-    const id = this.#free.pop() ?? this.#entries.length;
-    const serial = this.#serial++;
-    const nextHop = this.#nextHop(attributes.nextHop);
-    const entry = new Entry(this, attributes, { ...known, id, serial, nextHop });
-    this.#entries[id] = entry;
-    this.#byKey.set(entry.key, entry);
-    this.#remember(serial, attributes);
-    return entry;
-  }
-
-  /** Many sets have the same next hop: they share its bytes. */
-  #nextHop(bytes: Uint8Array): Uint8Array {
-    const key = bytes.join('.');
-    const known = this.#nextHops.get(key);
-    if (known !== undefined) return known;
-    if (this.#nextHops.size >= NEXT_HOPS_KEPT_MAX) this.#nextHops.clear();
-    this.#nextHops.set(key, bytes);
-    return bytes;
-  }
-
-  /** The set in its one encoding, next hop and weight behind it, into #scratch; text then, because Map compares text by value. */
-  #writeKey(attributes: PathAttributes, weight: number): number {
-    const lenMax = sharedLenMax(attributes) + SUFFIX_LEN_MAX;
-    if (lenMax > this.#scratch.length) this.#scratch = Buffer.alloc(2 * lenMax);
-    const scratch = this.#scratch;
-    const { nextHop } = attributes;
-    const sharedLen = emitShared(attributes, FOUR_OCTET, scratch);
-    let end = sharedLen;
-    for (const byte of nextHop) scratch[end++] = byte;
-    scratch[end++] = nextHop.length;
-    this.#keyLen = scratch.writeUInt32BE(weight >>> 0, end);
-    return sharedLen;
-  }
-
-  #twoOctetForm(entry: Entry): Uint8Array {
-    return encodeShared(this.attributesOf(entry), { fourOctetAs: false });
-  }
-
-  #entry(id: number): Entry {
-    const entry = this.#entries[id];
-    assert(entry !== undefined, 'an attribute set in use exists');
-    return entry;
-  }
+function wordsOf(octets: number): number {
+  return (octets + 3) >>> 2;
 }

@@ -85,7 +85,7 @@ export class UpdatePacker {
   /** False when the attributes are too long for any message. */
   #announce(set: number, ids: readonly number[]): boolean {
     const { fourOctetAs, messageBytesMax } = this.#packing;
-    const { nextHop } = this.#attributes.get(set);
+    const nextHop = this.#attributes.nextHopOf(set);
     const sharedLen = this.#attributes.encodedLen(set, fourOctetAs);
     const isMp = this.#nlri.afi !== Afi.Ipv4 || nextHop.length !== 4;
     const before = isMp

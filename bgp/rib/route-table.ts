@@ -351,7 +351,7 @@ export class RouteTable {
     if (accepted === NONE) return undefined;
     const { attributes, nextHopCost, source } = this.#options;
     if (source(this.peerOf(path)).isLocal) return 0;
-    return nextHopCost(attributes.get(accepted).nextHop);
+    return nextHopCost(attributes.nextHopOf(accepted));
   }
 
   #find(prefix: number, peer: number, pathId: number): number {

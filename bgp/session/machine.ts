@@ -10,7 +10,7 @@
 import { assertNever } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { type Millis, millis } from '../../base/units.ts';
-import { MESSAGES_PER_TURN, SEND_PENDING_BYTES_MAX } from '../limits.ts';
+import { INPUT_BYTES_PER_TURN, SEND_PENDING_BYTES_MAX } from '../limits.ts';
 import {
   EXTENDED_MESSAGE_BYTES_MAX,
   emitHeader,
@@ -298,7 +298,8 @@ export class Machine {
   /** Deals with some messages of the input; true when there may be more. */
   #takeTurn(): boolean {
     const view = new DataView(this.#input.buffer);
-    for (let turn = 0; turn < MESSAGES_PER_TURN; turn++) {
+    const turnEnd = this.#inputAt + INPUT_BYTES_PER_TURN;
+    while (this.#inputAt < turnEnd) {
       const framing = frame(view, this.#inputAt, this.#inputEnd, this.messageBytesMax);
       if (framing.kind === 'incomplete') {
         this.#connection?.resume();

@@ -162,7 +162,7 @@ export class RibOut {
       const source = this.#host.sourceOf(rib.table.peerOf(path));
       const before = perPrefix ? UNKNOWN : known.get(set, source);
       if (before !== UNKNOWN) return before;
-      const result = retained(sets, workOut(sets.get(set).attributes, source, prefix));
+      const result = retained(sets, workOut(sets.attributesOf(set), source, prefix));
       if (!perPrefix) known.put(set, source, result);
       return result;
     };

@@ -11,8 +11,9 @@ import { NONE } from '../rib/prefix-table.ts';
 import { RouteTable } from '../rib/route-table.ts';
 import { type Member, UpdateGroup, type UpdateGroupOptions } from '../rib/update-group.ts';
 
-/** Prefixes decided in one turn. */
+/** Prefixes decided in one turn, and let go in one. */
 const DECISIONS_PER_TURN = 1_024;
+const RELEASES_PER_TURN = 4_096;
 
 export interface FamilyRibOptions {
   readonly afi: number;
@@ -26,6 +27,8 @@ export interface FamilyRibOptions {
   onComplete(): void;
   /** Members of a group have something to hear. */
   onWork(): void;
+  /** `settle` has work again. */
+  onUnsettled(): void;
 }
 
 export class FamilyRib {
@@ -37,8 +40,10 @@ export class FamilyRib {
   /** Nothing is told yet: the first decisions are not complete. */
   isHeld = false;
   readonly #groups = new Map<string, UpdateGroup>();
-  /** Prefixes without a path, to be let go when nobody needs to hear of it any more. */
-  readonly #empty = new Set<number>();
+  /** Prefixes without a path, to be let go when nobody needs to hear of it any more; each once. */
+  #empty: number[] = [];
+  /** By prefix: it is among them. */
+  #isEmpty = new Uint8Array(0);
 
   constructor(options: FamilyRibOptions) {
     this.afi = options.afi;
@@ -83,7 +88,7 @@ export class FamilyRib {
     this.#isDeferred = false;
   }
 
-  /** Decides some of the marked prefixes; true when there are more. */
+  /** Decides some of the marked prefixes, or forgets some that are gone; true when there are more. */
   settle(): boolean {
     if (this.#isDeferred) return false;
     const changed: number[] = [];
@@ -91,13 +96,12 @@ export class FamilyRib {
     this.table.settle(DECISIONS_PER_TURN, (prefix) => {
       changed.push(prefix);
       for (const group of this.#groups.values()) if (group.changed(prefix)) hasWork = true;
-      if (!this.table.hasPaths(prefix)) this.#empty.add(prefix);
+      if (!this.table.hasPaths(prefix)) this.#noteEmpty(prefix);
     });
     if (changed.length > 0) this.#options.onChanged(changed);
     if (hasWork) this.#options.onWork();
     if (this.isHeld && !this.table.hasMarked) this.#release();
-    if (!this.table.hasMarked) this.#letGo();
-    return this.table.hasMarked;
+    return this.table.hasMarked || this.#letGo();
   }
 
   #release(): void {
@@ -106,20 +110,35 @@ export class FamilyRib {
     this.#options.onWork();
   }
 
-  /** Identifiers of prefixes that are gone are free again once every member has heard of it. */
-  #letGo(): void {
-    if (this.#empty.size === 0) return;
-    const groups = [...this.#groups.values()];
-    if (!groups.every((group) => group.isIdle)) return;
-    for (const prefix of this.#empty) {
-      if (this.table.hasPaths(prefix) || this.table.best(prefix) !== NONE) continue;
-      if (groups.every((group) => group.letGo(prefix))) this.table.prefixes.release(prefix);
+  #noteEmpty(prefix: number): void {
+    if (prefix >= this.#isEmpty.length) {
+      const isEmpty = new Uint8Array(this.table.prefixes.capacity);
+      isEmpty.set(this.#isEmpty);
+      this.#isEmpty = isEmpty;
     }
-    this.#empty.clear();
+    if (this.#isEmpty[prefix] === 1) return;
+    this.#isEmpty[prefix] = 1;
+    this.#empty.push(prefix);
+  }
+
+  /** Identifiers of prefixes that are gone are free again once every member has heard of it. Some at a time; true when there are more. */
+  #letGo(): boolean {
+    if (this.#empty.length === 0) return false;
+    const groups = [...this.#groups.values()];
+    if (!groups.every((group) => group.isIdle)) return false;
+    const { table } = this;
+    for (let count = 0; count < RELEASES_PER_TURN; count++) {
+      const prefix = this.#empty.pop();
+      if (prefix === undefined) return false;
+      this.#isEmpty[prefix] = 0;
+      if (table.hasPaths(prefix) || table.best(prefix) !== NONE) continue;
+      if (groups.every((group) => group.letGo(prefix))) table.prefixes.release(prefix);
+    }
+    return this.#empty.length > 0;
   }
 
   /** A member has caught up: maybe the last one. */
   tidy(): void {
-    if (!this.table.hasMarked) this.#letGo();
+    if (this.#empty.length > 0 && !this.table.hasMarked) this.#options.onUnsettled();
   }
 }

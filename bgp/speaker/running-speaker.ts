@@ -76,7 +76,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly asn: number;
   readonly bgpIdentifier: number;
   readonly clusterId: number;
-  readonly attributes: AttributeTable = new AttributeTable();
+  readonly attributes: AttributeTable;
   readonly bfd: Bfd | undefined;
   readonly updateLog: UpdateLog | undefined;
   readonly monitor: Monitor | undefined;
@@ -104,6 +104,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     this.work = new WorkQueue(options.clock);
     this.updateLog = options.updateLog;
     const { bfdTransport, rng = systemRng } = options;
+    this.attributes = new AttributeTable(rng);
     this.bfd = bfdTransport === undefined ? undefined : new Bfd(this.clock, rng, bfdTransport);
     this.#neighbours = new NeighbourSet(this);
     this.#isRestarting = options.isRestarting === true;
@@ -127,6 +128,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
           onWork: () => {
             for (const neighbour of this.#neighbours.all()) neighbour.wake();
           },
+          onUnsettled: () => this.onRoutes(),
         }),
     );
     this.#views = new RouteViews({
