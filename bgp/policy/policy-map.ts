@@ -2,7 +2,8 @@
  * The policyMaps of MS-NCNBI §3.1.5.17.3 as policies: `policyMapEntryList` with an action (Deny, Allow, ModifyAttribute), match criteria
  * (MatchPrefix, IgnorePrefix, NextHop, AsnRange, Community) and set actions (As-Path, Add-Community, Remove-Community, Remove-All-Community,
  * MED, Clear-MED, Weight, Local-Pref, Next-Hop). Values are text, several of them separated by commas or as an array. Names are compared
- * without regard to case. RFC 1997 `asn:value` for communities.
+ * without regard to case. RFC 1997 `asn:value` for communities. A prefix to match is that prefix alone, as the specification has it; Weft adds
+ * how much longer a route's may be, as routers write it: `203.0.113.0/24 ge 32`, `10.0.0.0/8 ge 16 le 24`.
  *
  * The specification does not say what becomes of a route that no entry matches. Here: refused if the map allows anything (else its Allow
  * entries would mean nothing), let through if it only denies and modifies. Called by roles that turn goal state into a speaker's policies.
@@ -10,7 +11,7 @@
 import { SdnError } from '../../base/errors.ts';
 import { ipPrefixFromBytes, parseIpPrefixWords, parseIpWords } from '../../base/ip-words.ts';
 import { WellKnownCommunity } from '../message/path-attributes.ts';
-import type { AsRange, Change, Match, Policy, PolicyRule } from './policy.ts';
+import type { AsRange, Change, Match, Policy, PolicyRule, PrefixEntry } from './policy.ts';
 
 export interface PolicyMapProperty {
   readonly property: string;
@@ -48,9 +49,9 @@ function matchOf(criterion: PolicyMapProperty): Match {
   const values = valuesOf(criterion);
   switch (criterion.property.toLowerCase()) {
     case 'matchprefix':
-      return { kind: 'prefix', entries: values.map((text) => ({ prefix: prefixOf(text) })) };
+      return { kind: 'prefix', entries: values.map(prefixEntryOf) };
     case 'ignoreprefix':
-      return { kind: 'not-prefix', entries: values.map((text) => ({ prefix: prefixOf(text) })) };
+      return { kind: 'not-prefix', entries: values.map(prefixEntryOf) };
     case 'nexthop':
       return {
         kind: 'next-hop',
@@ -111,6 +112,21 @@ function prefixOf(text: string) {
   const prefix = parseIpPrefixWords(text);
   if (prefix === undefined) throw fault(`prefix '${text}'`, 'Write it as 10.1.0.0/16.');
   return prefix;
+}
+
+const BOUNDED = /^(\S+)(?: ge (\d{1,3}))?(?: le (\d{1,3}))?$/;
+
+/** `10.0.0.0/8`, and how much longer: ` ge 16`, ` le 24`, or both. */
+function prefixEntryOf(text: string): PrefixEntry {
+  const [, prefixText = '', from, to] = BOUNDED.exec(text) ?? [];
+  const prefix = prefixOf(prefixText === '' ? text : prefixText);
+  if (from === undefined && to === undefined) return { prefix };
+  const mapped = prefixText.includes(':') ? 0 : 96;
+  const lenMin = from === undefined ? prefix.len : Number(from) + mapped;
+  const lenMax = to === undefined ? 128 : Number(to) + mapped;
+  if (lenMin < prefix.len || lenMin > lenMax || lenMax > 128)
+    throw fault(`prefix '${text}'`, 'A longer prefix is from its own length to the longest.');
+  return { prefix, lenMin, lenMax };
 }
 
 function hostPrefix(address: string): string {

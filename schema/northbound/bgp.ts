@@ -184,7 +184,10 @@ export const PolicyMapEntrySchema = Type.Object({
     Type.Array(
       Type.Object({
         property: Words(POLICY_MATCHES),
-        value: Type.Optional(OneOrMore(LooseText)),
+        value: Type.Optional({
+          ...OneOrMore(LooseText),
+          description: `a prefix is that one alone, unless it says how much longer: \`10.0.0.0/8 ge 16 le 24\`${OWN}`,
+        }),
       }),
       { 'x-aliases': ['matchCritera'] },
     ),

@@ -4,7 +4,7 @@
  * or one text with commas.
  */
 import { parseAsNumber } from '../../../base/as-number.ts';
-import { parseIp, parseIpPrefix } from '../../../base/ip.ts';
+import { familyBits, parseIp, parseIpPrefix } from '../../../base/ip.ts';
 import { PolicyMapSchema } from '../../../schema/northbound/bgp.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { POLICY_MAP_ENTRIES_MAX, POLICY_VALUES_MAX } from '../limits.ts';
@@ -31,6 +31,18 @@ interface Rule {
 const WORD_MAX = 0xffff_ffff;
 const isWord: Check = (text) => /^[0-9]{1,10}$/.test(text) && Number(text) <= WORD_MAX;
 const isPrefix: Check = (text) => parseIpPrefix(text) !== undefined;
+const BOUNDED = /^(\S+)(?: ge (\d{1,3}))?(?: le (\d{1,3}))?$/;
+
+/** A prefix, and how much longer a route's may be: `10.0.0.0/8 ge 16 le 24`. */
+function isBoundedPrefix(text: string): boolean {
+  const [, prefixText = '', from, to] = BOUNDED.exec(text) ?? [];
+  const prefix = parseIpPrefix(prefixText);
+  if (prefix === undefined) return false;
+  const longest = familyBits(prefix.family);
+  const [first, last] = [Number(from ?? prefix.len), Number(to ?? longest)];
+  return prefix.len <= first && first <= last && last <= longest;
+}
+
 const isAddress: Check = (text) => parseIp(text) !== undefined;
 const isHop: Check = (text) => (text.includes('/') ? isPrefix(text) : isAddress(text));
 const isAsNumber: Check = (text) => parseAsNumber(text) !== undefined;
@@ -57,7 +69,11 @@ function isCommunity(text: string): boolean {
 }
 
 const MANY = POLICY_VALUES_MAX;
-const PREFIXES: Rule = { check: isPrefix, what: 'a prefix without host bits', countMax: MANY };
+const PREFIXES: Rule = {
+  check: isBoundedPrefix,
+  what: 'a prefix without host bits, and how much longer it may be: 10.0.0.0/8 ge 16 le 24',
+  countMax: MANY,
+};
 const COMMUNITIES: Rule = { check: isCommunity, what: 'a community, asn:value', countMax: MANY };
 const NUMBER: Rule = { check: isWord, what: 'a number below 4294967296', countMax: 1 };
 const NOTHING: Rule = { check: () => false, what: 'left out', countMax: 0 };

@@ -342,6 +342,13 @@ const REFUSALS: readonly Refusal[] = [
         { action: 'Deny', matchCriteria: [{ property: 'MatchPrefix', value: '10.0.0.1/8' }] },
       ],
       [
+        'of a prefix that is longer than itself',
+        {
+          action: 'Deny',
+          matchCriteria: [{ property: 'MatchPrefix', value: '10.0.0.0/8 ge 33' }],
+        },
+      ],
+      [
         'of a range that is none',
         { action: 'Deny', matchCriteria: [{ property: 'AsnRange', value: '2-1' }] },
       ],

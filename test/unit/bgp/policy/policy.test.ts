@@ -61,6 +61,28 @@ test('a policy map: Deny by prefix, the rest passes', (t) => {
   t.not(run(policy, '10.3.0.0/16'), undefined);
 });
 
+test('a prefix may say how much longer a route’s may be', (t) => {
+  const allowing = (value: string) =>
+    policyOfMap('m', [{ action: 'Allow', matchCriteria: [{ property: 'MatchPrefix', value }] }]);
+  const addresses = allowing('203.0.113.0/24 ge 32');
+  t.not(run(addresses, '203.0.113.7/32'), undefined);
+  t.is(run(addresses, '203.0.113.0/24'), undefined);
+  t.is(run(addresses, '203.0.114.7/32'), undefined);
+  const subnets = allowing('10.0.0.0/8 ge 16 le 24, 2001:db8::/32 le 48');
+  t.deepEqual(
+    ['10.0.0.0/8', '10.1.0.0/16', '10.1.1.0/24', '10.1.1.0/25'].map(
+      (prefix) => run(subnets, prefix) !== undefined,
+    ),
+    [false, true, true, false],
+  );
+  t.deepEqual(
+    ['2001:db8::/32', '2001:db8:1::/48', '2001:db8:1::/49'].map(
+      (prefix) => run(subnets, prefix) !== undefined,
+    ),
+    [true, true, false],
+  );
+});
+
 test('a policy map that allows something refuses all else', (t) => {
   const policy = policyOfMap('m', [
     { action: 'Allow', matchCriteria: [{ property: 'AsnRange', value: '65010-65020' }] },
@@ -122,6 +144,9 @@ test('AS numbers plain and asdot (RFC 5396); nonsense in a map is refused', (t) 
     { action: 'Maybe' },
     { action: 'Deny', matchCriteria: [{ property: 'Moon', value: '1' }] },
     { action: 'Deny', matchCriteria: [{ property: 'MatchPrefix', value: '10.0.0.1/8' }] },
+    ...['10.0.0.0/8 le 7', '10.0.0.0/8 ge 33', '10.0.0.0/8 le 9 ge 8', '10.0.0.0/8 ge'].map(
+      (value) => ({ action: 'Deny', matchCriteria: [{ property: 'MatchPrefix', value }] }),
+    ),
     { action: 'Deny', matchCriteria: [{ property: 'Community', value: '1:99999' }] },
     { action: 'Allow', setActions: [{ property: 'Next-Hop', value: 'here' }] },
     { action: 'Allow', setActions: [{ property: 'Wait', value: '1' }] },
