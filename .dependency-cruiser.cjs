@@ -4,7 +4,8 @@ const MAY_IMPORT = {
   native: ['base'],
   packet: ['base'],
   schema: ['base'],
-  'bgp/(?!edge/)': ['base', 'bgp/(?!edge/)'],
+  'bgp/(?!edge/|control/)': ['base', 'bgp/(?!edge/|control/)'],
+  'bgp/control': ['base', 'native', 'schema/southbound', 'bgp/(?!edge/)'],
   'bgp/edge': [
     'base',
     'packet',
@@ -33,7 +34,7 @@ const MAY_IMPORT = {
     'native',
     'schema/southbound',
     'agent',
-    'bgp/speaker',
+    'bgp/(speaker|control)',
     'dataplane/(engine|port|limits)',
   ],
   gateway: [

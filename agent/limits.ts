@@ -28,3 +28,5 @@ export const ANSWER_BYTES_MAX: number = 1024 * 1024;
 export const SOCKET_PATH_BYTES_MAX = 107;
 /** Size of a saved goal state; a longer file is not ours. */
 export const SAVED_BYTES_MAX: number = 256 * 1024 * 1024;
+/** Time that one command of iproute2 may take. */
+export const INTERFACE_COMMAND_TIMEOUT: Millis = seconds(10);

@@ -116,6 +116,12 @@ function parseGroups(text: string): number[] | undefined {
   return groups;
 }
 
+/** The prefix that an address with a prefix length is of. */
+export function networkOf({ words, len }: IpPrefixWords): IpPrefixWords {
+  const cut = (index: 0 | 1 | 2 | 3) => (words[index] & wordMask(len, index)) >>> 0;
+  return { words: [cut(0), cut(1), cut(2), cut(3)], len };
+}
+
 /** Mask of word `index` (0 … 3) in a prefix of `len` bits, unsigned. */
 export function wordMask(len: number, index: number): number {
   const bits = Math.min(32, Math.max(0, len - 32 * index));

@@ -1,5 +1,5 @@
 /** Limits of the edge router: every one is a counted outcome. Called by everything in bgp/edge. */
-import { type Millis, millis, seconds } from '../../base/units.ts';
+import { type Millis, seconds } from '../../base/units.ts';
 
 /** Address and port mappings of NAT44, of all pools together: about 70 MB if all are ever in use at once. */
 export const NAT_MAPPINGS_MAX = 1_048_576;
@@ -57,15 +57,5 @@ export const EDGE_PEERS_MAX = 65_536;
 export const ANSWERED_MAPPINGS_MAX = 10_000;
 /** Routes told in one answer. */
 export const ANSWERED_ROUTES_MAX = 10_000;
-/** Time that routes of BGP are collected for before the forwarding table gets them, milliseconds. */
-export const ROUTES_COLLECTED_MS: Millis = millis(20);
-/** Routes that the forwarding table gets in one go, between two bursts. */
-export const ROUTES_PER_CHANGE_MAX = 2_048;
-/** Between BFD packets of a peer with isBfdEnabled, each way, milliseconds; the peer may want them to come less often (RFC 5880 §6.8.2). */
-export const BFD_INTERVAL_MS: Millis = millis(300);
-/** Missing BFD packets that are a failure: with the interval, a silent peer is noticed within 0.9 s. */
-export const BFD_MULTIPLIER = 3;
-/** Time that one command of iproute2 may take. */
-export const EDGE_COMMAND_TIMEOUT: Millis = seconds(10);
 /** How often what could not be brought into force is tried again. */
 export const EDGE_RETRY_INTERVAL: Millis = seconds(5);

@@ -8,10 +8,10 @@
  * Prints one line `{"event":"ready",…}` on standard output when it forwards by its saved goal state and serves its control socket; logs
  * JSON lines on standard error. SIGTERM and SIGINT end it with 0; BGP neighbours are told.
  */
+import { systemInterfaces } from '../../agent/interfaces.ts';
 import { runRole } from '../../agent/role-main.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRng } from '../../base/rng.ts';
-import { systemEdgeInterfaces } from './agent/edge-interfaces.ts';
 import { startEdge } from './agent/edge-process.ts';
 import { startRouter } from './router/start-router.ts';
 
@@ -24,7 +24,7 @@ runRole({
   start: (options, { log, fail }) =>
     startEdge(options, {
       startRouter,
-      interfaces: systemEdgeInterfaces,
+      interfaces: systemInterfaces('SDN_EDGE_INTERFACE'),
       onFailed: fail,
       softwareVersion: SOFTWARE_VERSION,
       clock: systemClock,

@@ -8,6 +8,7 @@
  * Called by edge-process.ts.
  */
 import type { Agent, GoalChange, Observation, Role } from '../../../agent/agent.ts';
+import type { InterfaceGoal, Interfaces } from '../../../agent/interfaces.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { messageOf, SdnError } from '../../../base/errors.ts';
 import {
@@ -26,22 +27,21 @@ import {
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
 import type { EdgeSettings, Resource, ResourceError } from '../../../schema/southbound/messages.ts';
-import { type AnsweringSpeaker, answerBgp, isBgpMethod } from '../bgp-answers.ts';
+import { type AnsweringSpeaker, answerBgp, isBgpMethod } from '../../control/bgp-answers.ts';
+import type { BgpControl } from '../../control/bgp-control.ts';
 import { EDGE_LINKS_MAX, EDGE_RETRY_INTERVAL } from '../limits.ts';
 import type { RouterQuestion } from '../router/answers.ts';
 import type { LinkAddress, LinkSettings } from '../router/links.ts';
 import type { StaticGateway } from '../router/router-state.ts';
 import type { RouterHandle } from '../router/start-router.ts';
 import type { RouterConfiguration } from '../router/worker-protocol.ts';
-import type { BgpControl } from './bgp-control.ts';
-import type { EdgeInterfaces, InterfaceGoal } from './edge-interfaces.ts';
 
 export interface EdgeAgentOptions {
   /** Interface of the provider network. */
   readonly uplink: string;
   readonly router: RouterHandle;
   readonly bgp: BgpControl;
-  readonly interfaces: EdgeInterfaces;
+  readonly interfaces: Interfaces;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -123,7 +123,7 @@ export class EdgeAgent implements Role {
   async close(): Promise<void> {
     this.#check?.cancel();
     await this.#work;
-    await this.#options.bgp.close();
+    await this.#options.bgp.close('the edge router is shutting down');
   }
 
   /** One at a time: goal state and the check of interfaces both configure. */

@@ -1,6 +1,7 @@
 /** The edge's metrics in Prometheus' text format, asked of the router and the speaker whenever somebody collects. Called by edge-process.ts. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { EdgeCounters } from '../../../schema/southbound/diagnostics/edge.ts';
+import { addNeighbours } from '../../control/neighbour-metrics.ts';
 import type { NeighbourStatus } from '../../speaker/status.ts';
 
 export interface EdgeReading {
@@ -28,7 +29,7 @@ export async function edgeMetrics(
   const reading = await read();
   addLinks(registry, reading.counters);
   addGauges(registry, reading);
-  addNeighbours(registry, reading.neighbours);
+  addNeighbours(registry, 'weft_edge', reading.neighbours);
   return { contentType: registry.contentType, text: await registry.metrics() };
 }
 
@@ -70,25 +71,4 @@ function addGauges(registry: Registry, reading: EdgeReading): void {
   gauge('weft_edge_applied_revision', 'Revision in force.', reading.appliedRevision);
   gauge('weft_edge_goal_revision', 'Revision received.', reading.goalRevision);
   gauge('weft_edge_controller_connected', '1: connected.', reading.isConnected ? 1 : 0);
-}
-
-function addNeighbours(registry: Registry, neighbours: readonly NeighbourStatus[]): void {
-  const registers = [registry];
-  const up = new Gauge({
-    name: 'weft_edge_bgp_established',
-    help: '1: the session with the BGP neighbour is up.',
-    labelNames: ['neighbour'],
-    registers,
-  });
-  const received = new Gauge({
-    name: 'weft_edge_bgp_received_routes',
-    help: 'Routes that the BGP neighbour has announced.',
-    labelNames: ['neighbour'],
-    registers,
-  });
-  for (const { address, state, families } of neighbours) {
-    up.set({ neighbour: address }, state === 'Established' ? 1 : 0);
-    const count = families.reduce((sum, family) => sum + family.received, 0);
-    received.set({ neighbour: address }, count);
-  }
 }

@@ -4,34 +4,25 @@
  */
 import { join } from 'node:path';
 import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { Interfaces } from '../../../agent/interfaces.ts';
 import type { RoleArguments } from '../../../agent/role-arguments.ts';
 import { readCredentials, roleStatus } from '../../../agent/role-status.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { Rng } from '../../../base/rng.ts';
-import {
-  acceptTtlOnly,
-  openTcpSocket,
-  setTcpMd5Key,
-  setTtl,
-  setTtlMin,
-} from '../../../native/tcp-security.ts';
 import type { EdgeCounters } from '../../../schema/southbound/diagnostics/edge.ts';
 import { TargetKind } from '../../../schema/southbound/messages.ts';
-import { udpTransport } from '../../bfd/udp-transport.ts';
-import { tcpTransport } from '../../session/tcp-transport.ts';
-import { createSpeaker } from '../../speaker.ts';
+import { BgpControl } from '../../control/bgp-control.ts';
+import { systemSpeakers } from '../../control/system-speaker.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { StartRouter } from '../router/start-router.ts';
-import { BgpControl } from './bgp-control.ts';
 import { EdgeAgent } from './edge-agent.ts';
 import { claimEdgeControl, serveEdgeControl } from './edge-control.ts';
-import type { EdgeInterfaces } from './edge-interfaces.ts';
 import { edgeMetrics } from './edge-metrics.ts';
 
 export interface EdgeDependencies {
   readonly startRouter: StartRouter;
-  readonly interfaces: EdgeInterfaces;
+  readonly interfaces: Interfaces;
   /** Default: those of limits.ts. */
   readonly natTimeouts?: NatTimeouts;
   /** The process cannot go on and should start anew. */
@@ -55,11 +46,8 @@ export async function startEdge(
     ...(natTimeouts !== undefined && { natTimeouts }),
     onFailed: dependencies.onFailed,
   });
-  const transport = tcpTransport(clock, { openTcpSocket, setTcpMd5Key, setTtl, setTtlMin });
   const bgp = new BgpControl({
-    // BFD’s sockets are closed with their speaker: each has its own.
-    createSpeaker: (speaker) =>
-      createSpeaker({ ...speaker, transport, bfdTransport: udpTransport(rng, { acceptTtlOnly }) }),
+    createSpeaker: systemSpeakers(clock, rng),
     learn: (routes) => router.learn(routes),
     clock,
     log,

@@ -3,13 +3,13 @@
  * public addresses that this router translates, and keeps the frames that have waited. Who is known is neighbours.ts; messages are
  * neighbour-messages.ts. Called by router.ts.
  */
-import { type IpWords, isIpv4Words, prefixHasWords } from '../../../base/ip-words.ts';
+import { type IpWords, isIpv4Words, networkOf, prefixHasWords } from '../../../base/ip-words.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
 import { Drop } from '../../../packet/drop.ts';
 import { type Link, ownAddress } from './links.ts';
 import { emitAnswer, emitRequest, type Heard, MESSAGE_BYTES_MAX } from './neighbour-messages.ts';
 import type { PendingFrame } from './neighbours.ts';
-import { networkOf, type RouterState } from './router-state.ts';
+import type { RouterState } from './router-state.ts';
 import { NO_ROOM, type Scratch } from './scratch.ts';
 import type { TransmitQueue } from './transmit-queue.ts';
 

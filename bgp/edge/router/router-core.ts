@@ -15,6 +15,7 @@ import { Transpositions } from '../../../dataplane/engine/transposition.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
 import { Drop } from '../../../packet/drop.ts';
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
+import type { LearnedRoute } from '../../control/learned-route.ts';
 import {
   EDGE_FLOW_ACCOUNTS,
   EDGE_FLOWS_MAX,
@@ -29,12 +30,7 @@ import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import { LinkCounters } from './link-counters.ts';
 import type { Link } from './links.ts';
 import { Router } from './router.ts';
-import {
-  type LearnedRoute,
-  type RouterSettings,
-  RouterState,
-  type StaticGateway,
-} from './router-state.ts';
+import { type RouterSettings, RouterState, type StaticGateway } from './router-state.ts';
 
 export const NAT_TIMEOUTS: NatTimeouts = {
   tcpEstablishedSec: NAT_TCP_ESTABLISHED_IDLE_SEC,

@@ -2,7 +2,6 @@
  * All that the router decides by: settings, links, forwarding table, neighbours, virtual networks, NAT44. Goal state comes in here as resources,
  * each checked by itself: one that cannot be in force is named with the reason, and its last good version stays. Called by router-core.ts.
  */
-import { assert } from '../../../base/assert.ts';
 import {
   formatIpWords,
   IPV4_MAPPED_BITS,
@@ -10,8 +9,8 @@ import {
   type IpWords,
   ipWordsFromBytes,
   isIpv4Words,
+  networkOf,
   prefixHasWords,
-  wordMask,
 } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { Rng } from '../../../base/rng.ts';
@@ -24,6 +23,7 @@ import type {
   Resource,
   ResourceError,
 } from '../../../schema/southbound/messages.ts';
+import type { LearnedRoute } from '../../control/learned-route.ts';
 import { NAT_MAPPINGS_MAX, NAT_POOL_ADDRESSES_MAX, NAT_PORTS_PER_BLOCK_MAX } from '../limits.ts';
 import type { MappingIndex, NatTimeouts } from '../nat44/mapping-table.ts';
 import { Nat44 } from '../nat44/nat44.ts';
@@ -47,12 +47,6 @@ export interface RouterSettings {
 export interface StaticGateway {
   readonly linkName: string;
   readonly gateway: IpWords;
-}
-
-/** A route that BGP has chosen; no next hops: it is gone. */
-export interface LearnedRoute {
-  readonly prefix: IpPrefixWords;
-  readonly nextHops: readonly IpWords[];
 }
 
 /** IPv4: Ethernet 14, VXLAN 8, UDP 8, IPv4 20; IPv6 20 more (RFC 7348 §5). */
@@ -337,17 +331,4 @@ function poolFault(pool: NatPool, ipv4Count: number): string | undefined {
 
 function isPort(value: number): boolean {
   return value >= 1 && value <= 0xffff;
-}
-
-/** The prefix that an address of a link is of. */
-export function networkOf({
-  words,
-  len,
-}: {
-  readonly words: IpWords;
-  readonly len: number;
-}): IpPrefixWords {
-  assert(len >= 0 && len <= 128, 'a prefix length');
-  const cut = (index: 0 | 1 | 2 | 3) => (words[index] & wordMask(len, index)) >>> 0;
-  return { words: [cut(0), cut(1), cut(2), cut(3)], len };
 }

@@ -6,9 +6,9 @@ import { Worker } from 'node:worker_threads';
 import { SdnError } from '../../../base/errors.ts';
 import { wake } from '../../../native/burst.ts';
 import type { Resource } from '../../../schema/southbound/messages.ts';
+import type { LearnedRoute } from '../../control/learned-route.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { RouterAnswer, RouterQuestion } from './answers.ts';
-import type { LearnedRoute } from './router-state.ts';
 import type {
   Fault,
   Request,

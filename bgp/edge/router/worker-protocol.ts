@@ -3,10 +3,11 @@
  * so that the loop sees with one load whether there are any. Called by start-router.ts and router-loop.ts.
  */
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
+import type { LearnedRoute } from '../../control/learned-route.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { RouterAnswer, RouterQuestion } from './answers.ts';
 import type { LinkSettings } from './links.ts';
-import type { LearnedRoute, RouterSettings, StaticGateway } from './router-state.ts';
+import type { RouterSettings, StaticGateway } from './router-state.ts';
 
 /** Settings as the worker brings them into force: it opens and closes what frames come through. */
 export interface RouterConfiguration {

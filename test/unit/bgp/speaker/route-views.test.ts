@@ -2,7 +2,7 @@
 import test from 'ava';
 import { ManualClock } from '../../../../base/clock.ts';
 import { seconds } from '../../../../base/units.ts';
-import { type AnsweringSpeaker, answerBgp } from '../../../../bgp/edge/bgp-answers.ts';
+import { type AnsweringSpeaker, answerBgp } from '../../../../bgp/control/bgp-answers.ts';
 import { policyOfMap } from '../../../../bgp/policy/policy-map.ts';
 import type { Speaker } from '../../../../bgp/speaker/contract.ts';
 import type { NeighbourOptions } from '../../../../bgp/speaker/options.ts';

@@ -1,6 +1,6 @@
 /**
- * An edge router's answers to questions about its BGP (schema/southbound/diagnostics/bgp.ts), read from the speaker that decides. Pure, but for the
- * speaker it looks at; rejects with an SdnError that says what is wrong with the question. Called by the edge's agent.
+ * A role's answers to questions about its BGP (schema/southbound/diagnostics/bgp.ts), read from the speaker that decides. Pure, but for the
+ * speaker it looks at; rejects with an SdnError that says what is wrong with the question. Called by the agents of edge and mux.
  */
 import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
@@ -39,7 +39,7 @@ export function isBgpMethod(method: string): method is BgpMethod {
   return BGP_METHODS.some((known) => known === method);
 }
 
-/** `bgp` undefined: the edge has no BGP router, or it is not enabled. */
+/** `bgp` undefined: there is no BGP router, or it is not enabled. */
 export function answerBgp<M extends BgpMethod>(
   bgp: AnsweringSpeaker | undefined,
   method: M,
@@ -105,8 +105,9 @@ const ANSWERS: Answers = {
 
 function speakerOf(bgp: AnsweringSpeaker | undefined): Speaker {
   if (bgp !== undefined) return bgp.speaker;
-  throw new SdnError('SDN_BGP_NOT_RUNNING', 'this edge has no BGP router that is enabled', {
-    remedy: 'Write one: PUT /edgeRouters/{id}/bgpRouters/{id} with extAsNumber.',
+  throw new SdnError('SDN_BGP_NOT_RUNNING', 'no BGP router is enabled here', {
+    remedy:
+      'Write one: PUT /edgeRouters/{id}/bgpRouters/{id} with extAsNumber; that of a mux is its loadBalancerMuxes resource.',
   });
 }
 

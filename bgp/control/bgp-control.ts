@@ -1,13 +1,13 @@
 /**
- * BGP of the edge: goal state's routers, peers and policy maps become a speaker and its neighbours, and what the speaker learns becomes routes of the
- * router. A peer that changes is told to the speaker by itself, so that no other session notices. Only another AS number, router
+ * BGP of a role: goal state's routers, peers and policy maps become a speaker and its neighbours, and what the speaker learns becomes routes of
+ * whoever forwards. A peer that changes is told to the speaker by itself, so that no other session notices. Only another AS number, router
  * identifier or IPv6 address to listen on means another speaker, and with it new sessions.
  *
- * One router per edge is supported; a second one is refused. Originated networks are announced as they stand in goal state. Next hops are
- * reachable where they are on a link of the router's. Called by edge-agent.ts.
+ * One router per role is supported; a second one is refused. Originated networks are announced as they stand in goal state, and beside them what the
+ * role itself wants announced. Next hops are reachable where they are on a link of the role's. Called by the agents of edge and mux.
  */
-import type { Clock, Timer } from '../../../base/clock.ts';
-import { messageOf, SdnError } from '../../../base/errors.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
+import { messageOf, SdnError } from '../../base/errors.ts';
 import {
   formatIpPrefixWords,
   formatIpWords,
@@ -16,11 +16,12 @@ import {
   ipPrefixFromBytes,
   ipWordsFromBytes,
   isIpv4Words,
+  networkOf,
   parseIpPrefixWords,
   parseIpWords,
   prefixHasWords,
-} from '../../../base/ip-words.ts';
-import type { Logger } from '../../../base/log.ts';
+} from '../../base/ip-words.ts';
+import type { Logger } from '../../base/log.ts';
 import {
   type BgpPeer,
   type BgpRouter,
@@ -28,25 +29,23 @@ import {
   type PolicyMap,
   type Resource,
   type ResourceError,
-} from '../../../schema/southbound/messages.ts';
-import type { Policy } from '../../policy/policy.ts';
-import { type PolicyMapEntry, policyOfMap } from '../../policy/policy-map.ts';
-import type { Speaker, SpeakerOptions } from '../../speaker/contract.ts';
-import type { FamilyName, PeerOptions } from '../../speaker/options.ts';
+} from '../../schema/southbound/messages.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type PolicyMapEntry, policyOfMap } from '../policy/policy-map.ts';
+import type { Speaker, SpeakerOptions } from '../speaker/contract.ts';
+import type { FamilyName, PeerOptions } from '../speaker/options.ts';
+import type { LearnedRoute } from './learned-route.ts';
 import {
   BFD_INTERVAL_MS,
   BFD_MULTIPLIER,
   ROUTES_COLLECTED_MS,
   ROUTES_PER_CHANGE_MAX,
-} from '../limits.ts';
-import type { LinkAddress } from '../router/links.ts';
-import type { LearnedRoute } from '../router/router-state.ts';
-import { networkOf } from '../router/router-state.ts';
+} from './limits.ts';
 
 export interface BgpControlOptions {
   createSpeaker(options: SpeakerOptions): Speaker;
-  /** Brings routes into force. */
-  learn(routes: readonly LearnedRoute[]): Promise<void>;
+  /** Brings routes into force; absent: nobody here forwards by them. */
+  learn?(routes: readonly LearnedRoute[]): Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -66,7 +65,9 @@ export class BgpControl {
   readonly #applied = new Map<string, { readonly address: string; readonly told: string }>();
   readonly #announced = new Set<string>();
   #dynamic = '[]';
-  #connected: readonly (readonly LinkAddress[])[] = [];
+  #connected: readonly (readonly IpPrefixWords[])[] = [];
+  /** What the role announces beside the router's networks. */
+  #own: ReadonlySet<string> = new Set();
   /** Prefixes that have changed and that the router has not been told. */
   readonly #changed = new Set<string>();
   readonly #installed = new Set<string>();
@@ -93,7 +94,7 @@ export class BgpControl {
   }
 
   /** The router's links have other addresses: next hops may be reachable that were not, or no more. */
-  linksChanged(links: readonly (readonly LinkAddress[])[]): void {
+  linksChanged(links: readonly (readonly IpPrefixWords[])[]): void {
     this.#connected = links;
     for (const prefix of this.#installed) this.#changed.add(prefix);
     this.#speaker?.nextHopsChanged();
@@ -115,7 +116,7 @@ export class BgpControl {
     const errors = enabled.slice(1).map(([key]) => ({
       key,
       code: FAULT_CODE,
-      message: 'an edge router runs one BGP router, and has another already',
+      message: 'one BGP router runs here, and there is another already',
     }));
     const [router] = enabled;
     try {
@@ -132,9 +133,17 @@ export class BgpControl {
     return errors;
   }
 
-  async close(): Promise<void> {
+  /** Prefixes that the role announces beside the router's networks from now on, as canonical text; those that are not among them are withdrawn. */
+  announce(prefixes: ReadonlySet<string>): void {
+    this.#own = prefixes;
+    const { router } = this;
+    if (router !== undefined) this.#announce(router);
+  }
+
+  /** Neighbours hear `reason`. */
+  async close(reason: string): Promise<void> {
     this.#flush?.cancel();
-    await this.#speaker?.stop('the edge router is shutting down');
+    await this.#speaker?.stop(reason);
     this.#speaker = undefined;
   }
 
@@ -194,20 +203,22 @@ export class BgpControl {
   }
 
   #announce(router: BgpRouter): void {
-    const wanted = new Set(
-      router.networks.flatMap(({ address, len }) => {
+    if (this.#speaker === undefined) return;
+    const wanted = new Set([
+      ...router.networks.flatMap(({ address, len }) => {
         const prefix = ipPrefixFromBytes(address, len);
         return prefix === undefined ? [] : [formatIpPrefixWords(prefix)];
       }),
-    );
+      ...this.#own,
+    ]);
     for (const prefix of this.#announced) {
       if (wanted.has(prefix)) continue;
-      this.#speaker?.withdraw(prefix);
+      this.#speaker.withdraw(prefix);
       this.#announced.delete(prefix);
     }
     for (const prefix of wanted) {
       if (this.#announced.has(prefix)) continue;
-      this.#speaker?.announce({ prefix });
+      this.#speaker.announce({ prefix });
       this.#announced.add(prefix);
     }
   }
@@ -343,9 +354,9 @@ export class BgpControl {
       routes.push({ prefix, nextHops });
     }
     try {
-      await this.#options.learn(routes);
+      await this.#options.learn?.(routes);
     } catch (fault) {
-      // The worker has died, which is reported by itself and ends the process.
+      // Whoever forwards has died, which is reported by itself and ends the process.
       this.#options.log.debug({ err: fault }, 'routes not told');
     }
     this.#flush = undefined;

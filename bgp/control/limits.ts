@@ -1,0 +1,11 @@
+/** Limits of BGP as goal state asks for it. Called by bgp-control.ts. */
+import { type Millis, millis } from '../../base/units.ts';
+
+/** Time that routes of BGP are collected for before the forwarding table gets them, milliseconds. */
+export const ROUTES_COLLECTED_MS: Millis = millis(20);
+/** Routes that the forwarding table gets in one go, between two bursts. */
+export const ROUTES_PER_CHANGE_MAX = 2_048;
+/** Between BFD packets of a peer with isBfdEnabled, each way, milliseconds; the peer may want them to come less often (RFC 5880 §6.8.2). */
+export const BFD_INTERVAL_MS: Millis = millis(300);
+/** Missing BFD packets that are a failure: with the interval, a silent peer is noticed within 0.9 s. */
+export const BFD_MULTIPLIER = 3;
