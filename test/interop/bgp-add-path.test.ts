@@ -7,7 +7,7 @@ import { eventually } from '../kit/eventually.ts';
 import { missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
 
 const PREFIX = '198.51.100.0/24';
-const PATIENCE = seconds(20);
+const PATIENCE = seconds(40);
 /** Two sessions bring a path each, a third listens. BIRD has one session per address of ours, so each has a pair of its own. */
 const SOURCES = [
   { ours: '192.0.2.21', theirs: '192.0.2.11', asn: 65_011 },

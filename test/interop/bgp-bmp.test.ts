@@ -51,7 +51,7 @@ test('what a BMP station is told of a session with FRR is read by tshark', async
   await eventually(
     'FRR’s routes are here',
     async () => (await lab.routes()).length === 2,
-    seconds(15),
+    seconds(40),
   );
   await vtysh(lab, 'configure', 'router bgp 65002', 'no network 198.51.101.0/24');
   await eventually('one of them is gone', async () => (await lab.routes()).length === 1);

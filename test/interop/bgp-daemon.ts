@@ -14,7 +14,7 @@ export const THEIR_ROUTES = ['198.51.100.0/24', '2001:db8:2::/48'] as const;
 const OUR_ROUTES = ['203.0.113.0/24', '2001:db8:1::/48'] as const;
 const THEIR_COMMUNITY = THEIRS.asn * 0x1_0000 + 77;
 const OUR_COMMUNITY = OURS.asn * 0x1_0000 + 5;
-const PATIENCE = seconds(15);
+const PATIENCE = seconds(40);
 
 export interface Daemon {
   readonly name: string;

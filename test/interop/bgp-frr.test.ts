@@ -59,7 +59,7 @@ testDaemon({
     await eventually(
       'it comes back when there are fewer',
       async () => (await lab.neighbour(THEIRS.ipv4)).state === 'Established',
-      seconds(15),
+      seconds(40),
     );
     const { statistics } = await lab.neighbour(THEIRS.ipv6);
     t.equal(

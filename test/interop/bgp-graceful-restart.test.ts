@@ -10,7 +10,7 @@ import type { Program } from '../kit/program.ts';
 import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
 import { FRR_PROGRAMS, startBgpd, startFrr, vtysh } from './frr.ts';
 
-const PATIENCE = seconds(20);
+const PATIENCE = seconds(40);
 const [KEPT, DROPPED] = ['203.0.113.0/24', '203.0.114.0/24'] as const;
 const [THEIR_KEPT, THEIR_DROPPED] = ['198.51.100.0/24', '198.51.101.0/24'] as const;
 const NEIGHBOUR = {

@@ -6,7 +6,7 @@ import { eventually } from '../kit/eventually.ts';
 import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from './frr.ts';
 
-const PATIENCE = seconds(15);
+const PATIENCE = seconds(40);
 const KEY = 'a-shared-secret';
 
 const CONFIG = `

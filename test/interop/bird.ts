@@ -10,7 +10,7 @@ import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
 
 const BIRD = '/usr/sbin/bird';
 const BIRDC = '/usr/sbin/birdc';
-export const PATIENCE: Millis = seconds(20);
+export const PATIENCE: Millis = seconds(40);
 const PREFIX = '198.51.100.0/24';
 export const NEIGHBOUR: NeighbourOptions = {
   ...{ address: THEIRS.ipv4, asn: THEIRS.asn, holdTimeSec: 30 },
