@@ -44,6 +44,8 @@ export const ICMP_ERRORS_PER_PORT_PER_SEC_MAX = 100;
 export const ADVERTISED_PORTS_PER_SEC = 8;
 /** Packets of one port that reach the servers of platform addresses in one second (Azure: 1000 DNS queries); more are RateLimited. */
 export const SERVICE_PACKETS_PER_PORT_PER_SEC_MAX = 2000;
+/** Packets of one port that reach the host's health probes in one second: an endless answer of a VM costs no more; others are RateLimited. */
+export const PROBE_PACKETS_PER_PORT_PER_SEC_MAX = 2000;
 /** Flows listed for one question. */
 export const FLOWS_LISTED_MAX = 10_000;
 /** Rules of one access control list in one direction: four times what Azure allows a security group. A bit each in every bitmap. */

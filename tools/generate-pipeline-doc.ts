@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LayerDefinition } from '../dataplane/layers/layer-definition.ts';
-import { PORT_LAYERS, UPLINK_LAYERS } from '../dataplane/layers/order.ts';
+import { PORT_LAYERS, PROBER_LAYERS, UPLINK_LAYERS } from '../dataplane/layers/order.ts';
 import { DROP_NAMES } from '../packet/drop.ts';
 import { REPOSITORY } from './source-files.ts';
 
@@ -51,6 +51,8 @@ export function pipelineDocument(): string {
     ...PORT_LAYERS.map(section),
     '\n## Layers of the uplink\n',
     ...UPLINK_LAYERS.map(section),
+    '\n## Layers of health probes\n',
+    ...PROBER_LAYERS.map(section),
     FLOWS,
   ].join('');
 }

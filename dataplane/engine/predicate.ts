@@ -34,7 +34,9 @@ export type FlagField =
   /** Source and destination lie in different layer-2 segments. */
   | 'crossesSegments'
   /** Goes to a next hop that is not its destination. */
-  | 'redirected';
+  | 'redirected'
+  /** Answers a flow that the other side opened. */
+  | 'reply';
 
 /** Inclusive. */
 export interface NumberRange {
@@ -111,6 +113,8 @@ function flagOf(field: FlagField, packet: Packet): boolean {
       return packet.segment !== packet.nextSegment;
     case 'redirected':
       return isRedirected(packet);
+    case 'reply':
+      return packet.isReply;
     default:
       return assertNever(field);
   }

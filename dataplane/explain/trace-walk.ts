@@ -311,8 +311,8 @@ export class TraceWalk {
     if (servicePort === undefined || known === undefined) {
       return dropped(Drop.ServiceUnsupported);
     }
-    if (known[1] === Service.RELAY) {
-      // The server's own answer is nobody's to foretell.
+    if (known[1] === Service.RELAY || known[1] === Service.PROBE_ANSWER) {
+      // What the host's own process makes of it is nobody's to foretell.
       if (!this.#parts.hasDevice(SERVICE_PORT)) return dropped(Drop.ServiceUnsupported);
       return { kind: 'answer', service: known[0], leaves: undefined };
     }

@@ -3,13 +3,19 @@
  * Nothing here is on the path of a frame. Called by host-agent.
  */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import { formatMac, type Mac } from '../../base/mac.ts';
 import type { HostSettings } from '../../schema/southbound/messages.ts';
-import { SERVICE_MAC, serviceInterfaceAddress } from '../platform/service-addresses.ts';
+import {
+  proberIpv6InterfaceAddress,
+  SERVICE_MAC,
+  serviceInterfaceAddress,
+  slotsRoute,
+} from '../platform/service-addresses.ts';
 import { COMMAND_TIMEOUT } from './limits.ts';
 
 /** The part of `ip` that the host agent needs; a test gives its own. */
@@ -25,7 +31,7 @@ export interface Interfaces {
     device: { readonly name: string; readonly netns?: string },
     guest: { readonly mac: Mac; readonly mtu: number },
   ): Promise<void>;
-  /** Gives the service port's interface its address and brings it up. */
+  /** Gives the service port's interface its addresses and brings it up. */
   configureServices(name: string): Promise<void>;
 }
 
@@ -104,6 +110,23 @@ async function configureServices(name: string): Promise<void> {
   await ip(['link', 'set', name, 'addrgenmode', 'none']);
   await ip(['address', 'replace', serviceInterfaceAddress(), 'dev', name]);
   await ip(['link', 'set', name, 'up']);
+  const { prefix, source } = slotsRoute();
+  await ip(['address', 'replace', `${source}/32`, 'dev', name]);
+  // Else connections to the slots would come from the servers' address.
+  await ip(['route', 'replace', prefix, 'dev', name, 'scope', 'link', 'src', source]);
+  if (await hasIpv6(name)) {
+    await ip(['address', 'replace', proberIpv6InterfaceAddress(), 'dev', name, 'nodad']);
+  }
+}
+
+async function hasIpv6(name: string): Promise<boolean> {
+  try {
+    const text = await readFile(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, 'utf8');
+    return text.trim() === '0';
+  } catch {
+    // A kernel without IPv6.
+    return false;
+  }
 }
 
 /** As `ip netns` has it: a bare name stands for /run/netns/NAME. */

@@ -11,6 +11,7 @@ import { metering } from './metering.ts';
 import { mirror } from './mirror.ts';
 import { nat } from './nat.ts';
 import type { PortPolicy } from './port-policy.ts';
+import { type ProberTables, prober } from './prober.ts';
 import { route } from './route.ts';
 import { services } from './services.ts';
 import { type TunnelTables, tunnel } from './tunnel.ts';
@@ -31,10 +32,17 @@ export const PORT_LAYERS: readonly LayerDefinition[] = [
 /** Layers of the uplink. */
 export const UPLINK_LAYERS: readonly LayerDefinition<TunnelTables>[] = [tunnel];
 
+/** Layers of the service port, as far as what comes from it is a health probe. */
+export const PROBER_LAYERS: readonly LayerDefinition<ProberTables>[] = [prober];
+
 export function portPipeline(port: PortPolicy): Pipeline {
   return { layers: PORT_LAYERS.map((layer) => layer.build(port)) };
 }
 
 export function uplinkPipeline(tables: TunnelTables): Pipeline {
   return { layers: UPLINK_LAYERS.map((layer) => layer.build(tables)) };
+}
+
+export function proberPipeline(tables: ProberTables): Pipeline {
+  return { layers: PROBER_LAYERS.map((layer) => layer.build(tables)) };
 }

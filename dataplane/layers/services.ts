@@ -36,6 +36,8 @@ export const Service = {
   DHCP_V6: 7,
   /** Goes to the servers of platform addresses. */
   RELAY: 8,
+  /** Goes back to the host's own probe of a load balancer's backend. */
+  PROBE_ANSWER: 9,
 } as const;
 export type Service = (typeof Service)[keyof typeof Service];
 
@@ -49,9 +51,9 @@ export const services: LayerDefinition = {
   purpose: 'The switch itself is the VM’s router, DHCP server and neighbour; nothing is flooded.',
   outbound:
     'ARP requests, neighbour and router solicitations, DHCP to broadcast, platform or gateway address, DHCPv6, and ICMP echo to the gateway are ' +
-    'answered on the spot; DNS at 168.63.129.16 and metadata at 169.254.169.254 go to servers of the host process; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
+    'answered on the spot; DNS at 168.63.129.16 and metadata at 169.254.169.254 go to servers of the host process, answers to health probes to the prober there; multicast listener reports are noted. Other packets to the gateway or to platform addresses, and all other ' +
     'multicast and broadcast, are dropped, and so is what comes from a link-local or unspecified address, or goes to a link-local one, and ' +
-    'would have to be routed.',
+    'would have to be routed, and what pretends to be the platform.',
   inbound: '',
   drops: [
     Drop.ArpUnanswered,
@@ -61,6 +63,7 @@ export const services: LayerDefinition = {
     Drop.ServiceUnsupported,
     Drop.NotForUs,
     Drop.NoRoute,
+    Drop.SpoofedIpv4,
   ],
   build: (port) => ({
     name: services.name,
@@ -102,6 +105,14 @@ export const LINK_LOCAL: readonly IpPrefixWords[] = [
   { words: [0xfe80_0000, 0, 0, 0], len: 10 },
   { words: ipv4Words(0xa9fe_0000), len: 112 },
 ];
+const PLATFORM_WORDS: IpWords = ipv4Words(PLATFORM_ADDRESS);
+/** Where health probes come from, as VMs see them (as in Azure). */
+export const PROBE_SOURCES: readonly IpWords[] = [PLATFORM_WORDS, ROUTER_LINK_LOCAL];
+/** A VM does not open connections to the prober, it answers those that have come. */
+const IS_REPLY: readonly Predicate[] = [
+  equals('protocol', IpProtocol.TCP),
+  { field: 'reply', holds: true },
+];
 const IS_ICMPV6: readonly Predicate[] = [IS_IPV6, equals('protocol', IpProtocol.ICMPV6)];
 const IS_ECHO_REQUEST_V6: readonly Predicate[] = [
   ...IS_ICMPV6,
@@ -133,6 +144,9 @@ function rulesOf(port: PortPolicy): Rule[] {
       [{ field: 'toGroup', holds: true }],
       Drop.MulticastUnsupported,
     ),
+    ...PROBE_SOURCES.map((source) =>
+      answer('answer to a health probe', [...IS_REPLY, toHost(source)], Service.PROBE_ANSWER),
+    ),
     ...gateways
       .filter(isIpv4Words)
       .flatMap((gateway) => [
@@ -146,9 +160,11 @@ function rulesOf(port: PortPolicy): Rule[] {
         refuse('other packets to the router', [toHost(gateway)], Drop.NotForUs),
       ],
     ),
-    refuse('unspecified source', [IS_IPV4, from({ words: ipv4Words(0), len: 128 })], Drop.NoRoute),
+    refuse('unspecified source', [IS_IPV4, from(hostPrefix(ipv4Words(0)))], Drop.NoRoute),
     ...LINK_LOCAL.map((prefix) => refuse('link-local source', [from(prefix)], Drop.NoRoute)),
-    refuse('unspecified source', [IS_IPV6, from({ words: [0, 0, 0, 0], len: 128 })], Drop.NoRoute),
+    // Access control lets probes in by their source: not even a port that forwards for others may pass for the platform.
+    refuse('platform source', [from(hostPrefix(PLATFORM_WORDS))], Drop.SpoofedIpv4),
+    refuse('unspecified source', [IS_IPV6, from(hostPrefix([0, 0, 0, 0]))], Drop.NoRoute),
     ...[IpProtocol.UDP, IpProtocol.TCP].map((protocol) =>
       answer('DNS', [...service(protocol, 53), to(PLATFORM_ADDRESS)], Service.RELAY),
     ),
@@ -174,7 +190,11 @@ function from(prefix: IpPrefixWords): Predicate {
 }
 
 function toHost(words: IpWords): Predicate {
-  return toPrefix({ words, len: 128 });
+  return toPrefix(hostPrefix(words));
+}
+
+function hostPrefix(words: IpWords): IpPrefixWords {
+  return { words, len: 128 };
 }
 
 function toPrefix(prefix: IpPrefixWords): Predicate {

@@ -4,7 +4,7 @@
  *
  * Ports belong to TCP and UDP: a rule about ports of any protocol is one about these two. Called by access-lists.
  */
-import { type IpPrefixWords, ipPrefixFromBytes, ipv4Words } from '../../base/ip-words.ts';
+import { type IpPrefixWords, ipPrefixFromBytes } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import {
@@ -22,7 +22,7 @@ import { classifiedGroup, type Group } from '../engine/group.ts';
 import { equals, type NumberRange, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule, type RuleCounter } from '../engine/rule.ts';
 import type { AccessList } from '../layers/port-policy.ts';
-import { PLATFORM_ADDRESS } from '../layers/services.ts';
+import { PROBE_SOURCES } from '../layers/services.ts';
 
 /** What a list means in one network. */
 export interface ListContext {
@@ -35,7 +35,7 @@ export interface ListContext {
 }
 
 const LOAD_BALANCER = addressSet(
-  [{ words: ipv4Words(PLATFORM_ADDRESS), len: 128 }],
+  PROBE_SOURCES.map((words) => ({ words, len: 128 })),
   'AZURELOADBALANCER',
 );
 

@@ -175,6 +175,7 @@ export class Answers {
       case Service.NOTED:
         return Drop.None;
       case Service.RELAY:
+      case Service.PROBE_ANSWER:
       case Service.TIME_EXCEEDED:
       case Service.FRAGMENTATION_NEEDED:
         return Drop.ServiceUnsupported;

@@ -36,7 +36,7 @@ import {
 import { type Frame, NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
 import type { Denials } from './denials.ts';
 import { NOT_FORWARDING } from './forwarding-ports.ts';
-import { UPLINK_PORT } from './port-registry.ts';
+import { isForeign } from './port-registry.ts';
 import type { SwitchTables } from './tables.ts';
 
 /** Where a packet came in; `scope` and `key` are what its flow is looked up by. */
@@ -55,7 +55,7 @@ export class FlowTracker implements Surroundings {
   readonly #transpositions: Transpositions;
   readonly #denials: Denials;
   readonly #reverse: FlowKey = newFlowKey();
-  /** Scope of the packet at hand if it came through a tunnel. */
+  /** Scope of the packet at hand if it came through a tunnel, or from the service port. */
   #tunnelScope: FlowScope | undefined;
   /** The packet at hand may be part of a flow. */
   #isFlow = false;
@@ -86,13 +86,13 @@ export class FlowTracker implements Surroundings {
   ): void {
     const { port, scope, known } = entrance;
     this.#nowSec = nowSec;
-    this.#tunnelScope = port === UPLINK_PORT ? scope : undefined;
+    this.#tunnelScope = isForeign(port) ? scope : undefined;
     this.#isFlow = isFlow;
     this.#received = NO_FLOW;
-    this.#sent = port === UPLINK_PORT ? NO_FLOW : known;
+    this.#sent = isForeign(port) ? NO_FLOW : known;
   }
 
-  /** Entry of the packet at hand among the flows of the port that sends it; NO_FLOW: it has none, or it comes from the uplink. */
+  /** Entry of the packet at hand among the flows of the port that sends it; NO_FLOW: it has none, or its sender is no port's. */
   get sent(): FlowIndex {
     return this.#sent;
   }
@@ -150,7 +150,7 @@ export class FlowTracker implements Surroundings {
     const flows = this.#flows;
     const { between, composition, egress } = resolution;
     let sent = NO_FLOW;
-    if (port !== UPLINK_PORT) {
+    if (!isForeign(port)) {
       const answersAt = deliveryScope(this.#tables, port, packet.segment);
       reverseKey(between, this.#reverse);
       sent = this.#ensure(known, scope, key, answersAt, port);

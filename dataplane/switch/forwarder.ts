@@ -51,8 +51,9 @@ import { tunnelScope } from './flow-tracker.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import { MirrorCopies } from './mirror-copies.ts';
 import { NO_MIRROR_SEGMENT } from './mirrors.ts';
-import type { ServicePort } from './network-state.ts';
-import { SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
+import type { ConfiguredPort, ServicePort } from './network-state.ts';
+import { isForeign, SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
+import { ProbeRelay } from './probe-relay.ts';
 import { ServiceRelay } from './service-relay.ts';
 import { type SlowEntrance, SlowPath } from './slow-path.ts';
 import type { SwitchTables } from './tables.ts';
@@ -85,6 +86,7 @@ export class Forwarder {
   readonly #copies: MirrorCopies;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
+  readonly #probeRelay = new ProbeRelay();
   readonly #knownHosts: KnownHosts;
   readonly #queue: TransmitQueue;
   // One of each, reused for every frame.
@@ -224,12 +226,12 @@ export class Forwarder {
 
   #from(port: number, rx: number): Drop {
     if (port === UPLINK_PORT) return this.#fromUplink(rx);
-    if (port === SERVICE_PORT) return this.#fromServices();
+    if (port === SERVICE_PORT) return this.#fromServices(rx);
     return this.#pass(port, outboundScope(port), 0, rx);
   }
 
-  /** A server of a platform address answers a VM. */
-  #fromServices(): Drop {
+  /** A server of a platform address answers a VM, or a health probe is on its way to one. */
+  #fromServices(rx: number): Drop {
     const frame = this.#frame;
     const key = this.#key;
     const parsed = parseFlow(frame.view, frame.at, frame.end, key);
@@ -237,11 +239,21 @@ export class Forwarder {
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return offload;
     if (!isPlain(frame, key)) return Drop.NotForUs;
+    const probed = this.#probeRelay.portFor(key);
+    if (probed >= 0) return this.#probe(this.#tables.ports.at(probed)?.configured, rx);
     const port = this.#relay.portFor(key);
     const service = this.#tables.ports.at(port)?.configured?.service;
     if (service === undefined) return Drop.NotForUs;
     const drop = this.#relay.fromServers(frame, key, service);
     return drop === Drop.None ? this.#queue.emit(port, frame.at, frame.end, frame.vnetAt) : drop;
+  }
+
+  #probe(backend: ConfiguredPort | undefined, rx: number): Drop {
+    if (backend === undefined) return Drop.NotForUs;
+    const frame = this.#frame;
+    const segment = this.#probeRelay.toBackend(frame, this.#key, backend.policy);
+    if (segment < 0) return Drop.DestinationNotLocal;
+    return this.#pass(SERVICE_PORT, tunnelScope(this.#tables, frame, segment), segment, rx);
   }
 
   #fromUplink(rx: number): Drop {
@@ -316,7 +328,7 @@ export class Forwarder {
     const hash = flows.hash(scope, about);
     let flow = flows.find(hash, scope, about);
     if (flow === NO_FLOW || !isPlain(frame, key)) return Drop.IcmpErrorUnrelated;
-    if (port !== UPLINK_PORT && !isFromFlow(key, about) && !this.#forwards(port)) {
+    if (!isForeign(port) && !isFromFlow(key, about) && !this.#forwards(port)) {
       return key.etherType === ethernet.EtherType.IPV6 ? Drop.SpoofedIpv6 : Drop.SpoofedIpv4;
     }
     if (!flows.isCurrent(flow, frame)) {
@@ -443,6 +455,7 @@ export class Forwarder {
     // The switch puts no datagrams together, and what it would read is in another fragment.
     if (this.#key.fragment === Fragment.LATER) return Drop.ServiceUnsupported;
     if (known === Service.RELAY) return this.#toServers(port, servicePort);
+    if (known === Service.PROBE_ANSWER) return this.#toProber(port);
     const answers = this.#answers;
     const drop = answers.answer(known, this.#frame, this.#key, servicePort);
     if (drop !== Drop.None || answers.end === answers.at) return drop;
@@ -456,6 +469,16 @@ export class Forwarder {
     // Without the service port nobody is there: the host process has not opened it.
     const sent = this.#queue.emit(SERVICE_PORT, frame.at, frame.end, frame.vnetAt);
     return sent === Drop.PortDetached ? Drop.ServiceUnsupported : sent;
+  }
+
+  #toProber(port: number): Drop {
+    const policy = this.#tables.ports.at(port)?.configured?.policy;
+    if (policy === undefined) return Drop.PortUnknown;
+    const frame = this.#frame;
+    const drop = this.#probeRelay.toProber(frame, this.#key, port, policy, this.#nowSec);
+    return drop === Drop.None
+      ? this.#queue.emit(SERVICE_PORT, frame.at, frame.end, frame.vnetAt)
+      : drop;
   }
 
   /** The packet ends here; its sender is told why, if that is allowed. */

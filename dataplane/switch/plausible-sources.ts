@@ -14,6 +14,7 @@ import type { Group } from '../engine/group.ts';
 import type { Packet } from '../engine/packet.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { Internet } from '../layers/internet.ts';
+import { PROBE_SOURCES } from '../layers/services.ts';
 import type { Network, Subnet } from './network-state.ts';
 
 export function plausibleSources(
@@ -26,6 +27,7 @@ export function plausibleSources(
     name: 'sources',
     find(packet) {
       const { key } = packet;
+      if (isPlatform(key)) return IMPLAUSIBLE;
       if (internet.isEdge(packet.outerSource)) {
         return isInside(network, key) ? IMPLAUSIBLE : FROM_INTERNET;
       }
@@ -39,6 +41,13 @@ export function plausibleSources(
     },
     rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, FROM_INTERNET, IMPLAUSIBLE],
   };
+}
+
+/** Does it come as from a host's health probe, which never leaves its host? Access control would let it in by that. */
+function isPlatform({ src0, src1, src2, src3 }: FlowKey): boolean {
+  return PROBE_SOURCES.some(
+    ([w0, w1, w2, w3]) => w3 === src3 && w2 === src2 && w1 === src1 && w0 === src0,
+  );
 }
 
 /** Is the source of the network's own address space, or of a peered one? */

@@ -12,6 +12,11 @@ export const UPLINK_PORT = 0;
 /** The service port's: the servers of platform addresses. */
 export const SERVICE_PORT = 1;
 
+/** A port whose frames are others': it has no addresses, no policy and no flows of its own. */
+export function isForeign(port: number): boolean {
+  return port === UPLINK_PORT || port === SERVICE_PORT;
+}
+
 export class PortRegistry {
   readonly #epochs: Epochs;
   readonly #byId = new Map<string, PortRecord>();

@@ -29,7 +29,7 @@ import { Denials } from './denials.ts';
 import { FlowTracker } from './flow-tracker.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { ConfiguredPort } from './network-state.ts';
-import { UPLINK_PORT } from './port-registry.ts';
+import { isForeign, SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
 import { StormGuard } from './storm-guard.ts';
 import type { SwitchTables } from './tables.ts';
 
@@ -66,6 +66,7 @@ export class SlowPath {
   readonly #denials = new Denials();
   readonly #storms = new StormGuard();
   readonly #uplink: PipelinePort;
+  readonly #prober: PipelinePort;
   readonly #frame: Frame;
   readonly #key: FlowKey;
   readonly #packet = newPacket();
@@ -80,7 +81,9 @@ export class SlowPath {
     this.#learned = parts.learned;
     this.#recorder = parts.recorder;
     this.#tracker = new FlowTracker({ ...parts, denials: this.#denials });
-    this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: parts.tables.uplink };
+    const { uplink, prober } = parts.tables;
+    this.#uplink = { index: UPLINK_PORT, cell: ALWAYS_CURRENT, pipeline: uplink };
+    this.#prober = { index: SERVICE_PORT, cell: ALWAYS_CURRENT, pipeline: prober };
     this.#frame = frame;
     this.#key = key;
   }
@@ -101,24 +104,23 @@ export class SlowPath {
 
   /**
    * The layers decide about a packet; what they decide is remembered if it can be. Of a flow that may go on `walked` is the entry; why
-   * another may not, is in `resolution`. `vni`, `rx`: of a frame from the uplink, its network identifier and receive descriptor.
+   * another may not, is in `resolution`. `vni`: of a frame from the uplink or the service port, the network identifier; `rx`: its receive
+   * descriptor.
    */
   walk(entrance: SlowEntrance, vni: number, rx: number, nowSec: number): Outcome {
     const { port, known, key, isFlow } = entrance;
     const configured = this.#tables.ports.at(port)?.configured;
-    const ingress = port === UPLINK_PORT ? this.#uplink : configured;
+    const ingress = this.#ingress(port, configured);
     if (ingress === undefined) return this.#refuse(Drop.PortUnknown);
-    if (port !== UPLINK_PORT && this.#denials.isSpent(port)) {
+    if (!isForeign(port) && this.#denials.isSpent(port)) {
       return this.#refuse(Drop.DenialsLimited);
     }
     const packet = this.#packet;
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return this.#refuse(drop);
-    packet.isReply = port !== UPLINK_PORT && known !== NO_FLOW && this.#flows.isReply(known);
-    if (port === UPLINK_PORT) {
-      packet.vni = vni;
-      packet.outerSource = this.#outerSource(rx);
-    }
+    packet.isReply = !isForeign(port) && known !== NO_FLOW && this.#flows.isReply(known);
+    if (isForeign(port)) packet.vni = vni;
+    if (port === UPLINK_PORT) packet.outerSource = this.#outerSource(rx);
     if (configured !== undefined && ethernet.isToGroup(this.#frame.view, this.#frame.at)) {
       const limit = configured.goal.broadcastPerSecMax;
       if (!this.#storms.mayPass(port, limit, nowSec)) return this.#refuse(Drop.StormLimited);
@@ -146,6 +148,11 @@ export class SlowPath {
       return this.#refuse(Drop.FlowTableFull);
     }
     return outcome;
+  }
+
+  #ingress(port: number, configured: ConfiguredPort | undefined): PipelinePort | undefined {
+    if (port === UPLINK_PORT) return this.#uplink;
+    return port === SERVICE_PORT ? this.#prober : configured;
   }
 
   #learn(configured: ConfiguredPort, packet: Packet, nowSec: number): void {

@@ -13,7 +13,7 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import type { Internet } from '../layers/internet.ts';
-import { uplinkPipeline } from '../layers/order.ts';
+import { proberPipeline, uplinkPipeline } from '../layers/order.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { Mirrors } from './mirrors.ts';
@@ -51,6 +51,8 @@ export class SwitchTables {
   readonly peers: Peers;
   /** Layers of the uplink. */
   readonly uplink: Pipeline;
+  /** Layers of health probes. */
+  readonly prober: Pipeline;
   readonly forwarding: ForwardingPorts = new ForwardingPorts();
   readonly #epochs: Epochs;
   readonly #realiser: Realiser;
@@ -75,6 +77,7 @@ export class SwitchTables {
     this.ports = new PortRegistry(epochs, parts.onPortRemoved);
     this.peers = new Peers(parts.setPeer);
     this.uplink = uplinkPipeline({ peers: this.peers.group, subnets: destinations, sources });
+    this.prober = proberPipeline({ subnets: destinations });
     this.#realiser = new Realiser({
       epochs,
       ports: this.ports,
