@@ -1,11 +1,12 @@
 /**
  * Adds up the tests of a TAP file (Test Anything Protocol 14) for tools/test.sh: prints `PASSED FAILED`, or with --failures the names of
- * those that failed and what they said.
+ * those that failed and what they said, with --slowest the files that took longest.
  *
  * A test is a line `ok` or `not ok` that holds no subtests of its own, down to DEPTH_MAX: of ava's flat output every line, of tap's
  * nested output the tests of each file, not each of their assertions. A file that failed without a test that did counts as one failure.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export interface TapCount {
@@ -15,10 +16,17 @@ export interface TapCount {
   readonly failures: readonly string[];
 }
 
+export interface TimedFile {
+  readonly file: string;
+  readonly seconds: number;
+}
+
 const INDENT = 4;
 /** Files, then their tests; deeper are assertions. */
 const DEPTH_MAX = 1;
 const RESULT = /^( *)(not )?ok\b(?: \d+)?(?: - )?(.*)$/;
+const TIMED_FILE = /^(?:not )?ok \d+ - (\S+) # time=([\d.]+)ms/gm;
+const SLOWEST_SHOWN = 8;
 const DIRECTIVE = /# (SKIP|TODO)\b/i;
 const DIAGNOSTIC_LINES_MAX = 40;
 
@@ -50,6 +58,13 @@ export function countTap(text: string): TapCount {
   return { passed, failed: failures.length, failures };
 }
 
+/** Files by the time that they took, longest first; of TAP without times none. */
+export function slowestFiles(text: string): readonly TimedFile[] {
+  return [...text.matchAll(TIMED_FILE)]
+    .map(([, file = '', ms = '']) => ({ file: basename(file), seconds: Number(ms) / 1000 }))
+    .sort((a, b) => b.seconds - a.seconds);
+}
+
 /** The YAML block that follows a result. */
 function diagnostics(lines: readonly string[], from: number): readonly string[] {
   if (lines[from]?.trim() !== '---') return [];
@@ -61,6 +76,11 @@ function diagnostics(lines: readonly string[], from: number): readonly string[] 
 const [, script, ...args] = process.argv;
 if (script === fileURLToPath(import.meta.url)) {
   const file = args.at(-1) ?? '';
-  const { passed, failed, failures } = countTap(readFileSync(file, 'utf8'));
-  console.log(args.includes('--failures') ? failures.join('\n\n') : `${passed} ${failed}`);
+  const text = readFileSync(file, 'utf8');
+  const { passed, failed, failures } = countTap(text);
+  if (args.includes('--failures')) console.log(failures.join('\n\n'));
+  else if (args.includes('--slowest')) {
+    const slowest = slowestFiles(text).slice(0, SLOWEST_SHOWN);
+    console.log(slowest.map((each) => `${each.file} ${Math.round(each.seconds)} s`).join(', '));
+  } else console.log(`${passed} ${failed}`);
 }

@@ -39,6 +39,9 @@ suite() {
   failed=$((failed + not_ok))
   [ "$not_ok" -eq 0 ] || { node dist/tools/count-tap.js --failures "$tap"; tail -40 "$tap.err"; }
   printf '   %s passed, %s failed (%s s)\n' "$ok" "$not_ok" $((SECONDS - started))
+  local slowest
+  slowest=$(node dist/tools/count-tap.js --slowest "$tap")
+  [ -z "$slowest" ] || printf '   longest: %s\n' "$slowest"
 }
 
 # Namespaces need root, or a user namespace in which this user is root.

@@ -1,6 +1,6 @@
 /** Counting of TAP results, by which `npm test` says how many tests passed. */
 import test from 'ava';
-import { countTap } from '../../../tools/count-tap.ts';
+import { countTap, slowestFiles } from '../../../tools/count-tap.ts';
 
 test('flat output: every result is a test', (t) => {
   const { passed, failed } = countTap('TAP version 13\nok 1 - a\nnot ok 2 - b\nok 3 - c\n1..3\n');
@@ -47,4 +47,15 @@ test('a file that failed although all its tests passed counts as a failure', (t)
 test('skipped and to-do tests are neither', (t) => {
   const { passed, failed } = countTap('ok 1 - a # SKIP no root\nnot ok 2 - b # TODO\n');
   t.deepEqual([passed, failed], [0, 0]);
+});
+
+test('the files that took longest come first', (t) => {
+  const files = slowestFiles(
+    ['    ok 1 - inner # time=90000ms', 'ok 1 - dist/a.test.js # time=1500.5ms'].join('\n') +
+      '\nnot ok 2 - dist/b.test.js # time=2000ms\n',
+  );
+  t.deepEqual(files, [
+    { file: 'b.test.js', seconds: 2 },
+    { file: 'a.test.js', seconds: 1.5005 },
+  ]);
 });
