@@ -40,6 +40,8 @@ export const FLOW_EXPIRY_BURST = 256;
 export const ICMP_ERRORS_PER_SEC_MAX = 1000;
 /** Of these one port causes at most, so that no VM takes them from the others. */
 export const ICMP_ERRORS_PER_PORT_PER_SEC_MAX = 100;
+/** Bytes of one ICMP error of a router's, its IP header included (RFC 1812 §4.3.2.3 for IPv4). */
+export const ICMP_ERROR_BYTES_MAX = 576;
 /** Ports looked at each second for an unsolicited router advertisement: all PORTS_MAX within 512 seconds, so none waits longer. */
 export const ADVERTISED_PORTS_PER_SEC = 8;
 /** Packets of one port that reach the servers of platform addresses in one second (Azure: 1000 DNS queries); more are RateLimited. */

@@ -49,8 +49,6 @@ export const PENDING_BYTES_MAX: number = 4 * 1024 * 1024;
 export const EDGE_ICMP_ERRORS_PER_SEC_MAX = 1_000;
 /** Of these, to one of 256 groups of senders, so that one cannot keep the others from hearing theirs. */
 export const EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX = 50;
-/** Bytes of one ICMP error, its IP header included (RFC 1812 §4.3.2.3 for IPv4). */
-export const EDGE_ICMP_ERROR_BYTES_MAX = 576;
 /** Hosts that the router tunnels to. */
 export const EDGE_PEERS_MAX = 65_536;
 /** Mappings told in one answer. */

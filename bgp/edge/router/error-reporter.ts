@@ -2,19 +2,23 @@
  * Tells the sender of a packet that cannot go on what is wrong with it, if that is allowed (RFC 1812 §4.3.2, RFC 4443 §2.4), the way the packet
  * came: by its link, or through a tunnel to the host of the virtual network's interface. Called by router.ts.
  */
-import type { Frame } from '../../../dataplane/engine/transposition.ts';
-import * as ethernet from '../../../packet/ethernet.ts';
-import type { FlowKey } from '../../../packet/flow-key.ts';
 import {
   ERROR_FRAME_BYTES_MAX,
   ErrorBudget,
   emitError,
   type Fault,
   mayReport,
-} from './icmp-error.ts';
+} from '../../../dataplane/engine/icmp-error.ts';
+import type { Frame } from '../../../dataplane/engine/transposition.ts';
+import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
+import * as ethernet from '../../../packet/ethernet.ts';
+import type { FlowKey } from '../../../packet/flow-key.ts';
+import {
+  EDGE_ICMP_ERRORS_PER_SEC_MAX,
+  EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX,
+} from '../limits.ts';
 import { type Link, OVERLAY_LINK, ownAddress } from './links.ts';
 import type { RouterState } from './router-state.ts';
-import { NO_ROOM, type Scratch } from './scratch.ts';
 import type { TransmitQueue } from './transmit-queue.ts';
 
 /** Descriptors of a round that are left to the packets themselves. */
@@ -24,7 +28,10 @@ export class ErrorReporter {
   readonly #state: RouterState;
   readonly #scratch: Scratch;
   readonly #queue: TransmitQueue;
-  readonly #budget = new ErrorBudget();
+  readonly #budget = new ErrorBudget({
+    perSecMax: EDGE_ICMP_ERRORS_PER_SEC_MAX,
+    perSenderPerSecMax: EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX,
+  });
 
   constructor(state: RouterState, scratch: Scratch, queue: TransmitQueue) {
     this.#state = state;

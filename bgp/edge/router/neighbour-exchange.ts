@@ -5,12 +5,12 @@
  */
 import { type IpWords, isIpv4Words, networkOf, prefixHasWords } from '../../../base/ip-words.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
+import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
 import { Drop } from '../../../packet/drop.ts';
 import { type Link, ownAddress } from './links.ts';
 import { emitAnswer, emitRequest, type Heard, MESSAGE_BYTES_MAX } from './neighbour-messages.ts';
 import type { PendingFrame } from './neighbours.ts';
 import type { RouterState } from './router-state.ts';
-import { NO_ROOM, type Scratch } from './scratch.ts';
 import type { TransmitQueue } from './transmit-queue.ts';
 
 const NO_FRAMES: readonly PendingFrame[] = [];

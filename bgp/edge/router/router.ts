@@ -33,6 +33,7 @@ import {
 } from '../../../dataplane/engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../../../dataplane/engine/frame-checks.ts';
 import { NO_PORT } from '../../../dataplane/engine/header-action.ts';
+import type { Fault } from '../../../dataplane/engine/icmp-error.ts';
 import {
   flowOfError,
   hasValidChecksum,
@@ -46,6 +47,7 @@ import {
   type Transpositions,
 } from '../../../dataplane/engine/transposition.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
+import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
@@ -53,14 +55,12 @@ import * as vnetHeader from '../../../packet/vnet-header.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
 import { ErrorReporter } from './error-reporter.ts';
-import type { Fault } from './icmp-error.ts';
 import type { LinkCounters } from './link-counters.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { NeighbourExchange } from './neighbour-exchange.ts';
 import { hearArp, hearNdp, isNeighbourMessage } from './neighbour-messages.ts';
 import type { Neighbour, PendingFrame } from './neighbours.ts';
 import type { RouterState } from './router-state.ts';
-import { NO_ROOM, Scratch, vnetAtOf } from './scratch.ts';
 import {
   type Circumstances,
   type Ingress,
@@ -69,6 +69,7 @@ import {
   SOURCE_MAPPING_CELL,
   scopeOf,
   TARGET_MAPPING_CELL,
+  UNREACHABLE_CODES,
   type Verdict,
 } from './slow-path.ts';
 import { TransmitQueue } from './transmit-queue.ts';
@@ -443,7 +444,7 @@ export class Router {
 
   #refuse(linkNumber: number, vni: number, { refused }: Verdict): void {
     if (refused === Refused.SILENTLY) return;
-    this.#report(linkNumber, vni, { kind: 'unreachable', refused });
+    this.#report(linkNumber, vni, { kind: 'unreachable', codes: UNREACHABLE_CODES[refused] });
   }
 
   /** Tells the sender of the frame at hand what is wrong with it, the way it came. */

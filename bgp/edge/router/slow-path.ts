@@ -24,6 +24,8 @@ import {
   type HeaderAction,
   newComposition,
 } from '../../../dataplane/engine/header-action.ts';
+import type { UnreachableCodes } from '../../../dataplane/engine/icmp-error.ts';
+import { isMartianDestination, isMartianSource } from '../../../dataplane/engine/martians.ts';
 import { Drop } from '../../../packet/drop.ts';
 import { EtherType } from '../../../packet/ethernet.ts';
 import { type FlowKey, newFlowKey } from '../../../packet/flow-key.ts';
@@ -32,7 +34,6 @@ import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import { type MappingIndex, NO_MAPPING } from '../nat44/mapping-table.ts';
 import { type InsideTuple, isTranslatable, NatRefusal } from '../nat44/nat44.ts';
 import { chooseHop, RouteSource } from './fib.ts';
-import { isMartianDestination, isMartianSource } from './martians.ts';
 import { type Neighbour, NeighbourState } from './neighbours.ts';
 import { type Domain, PLAIN_DOMAIN, type SegmentOwner } from './networks.ts';
 import type { RouterState } from './router-state.ts';
@@ -49,6 +50,15 @@ export interface Ingress {
 /** What the sender of a packet that is refused may be told: a kind of destination unreachable. */
 export const Refused = { SILENTLY: 0, NET: 1, HOST: 2, PROHIBITED: 3, PROTOCOL: 4 } as const;
 export type Refused = (typeof Refused)[keyof typeof Refused];
+
+/** What the sender is told. */
+export const UNREACHABLE_CODES: Readonly<Record<Refused, UnreachableCodes>> = {
+  [Refused.SILENTLY]: { ipv4: 0, ipv6: 0 },
+  [Refused.NET]: { ipv4: icmp.Unreachable.NET, ipv6: 0 },
+  [Refused.HOST]: { ipv4: icmp.Unreachable.HOST, ipv6: 3 },
+  [Refused.PROHIBITED]: { ipv4: icmp.Unreachable.ADMINISTRATIVELY_PROHIBITED, ipv6: 1 },
+  [Refused.PROTOCOL]: { ipv4: icmp.Unreachable.PROTOCOL, ipv6: 1 },
+};
 
 /** Positions of a flow's epoch cells: the two mappings are found again by them with every packet. */
 export const SOURCE_MAPPING_CELL = 0;

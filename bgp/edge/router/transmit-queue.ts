@@ -4,11 +4,11 @@
  */
 import { NONE } from '../../../base/lpm.ts';
 import { type FrameIo, TX_STRIDE, Tx } from '../../../dataplane/port/frame-io.ts';
+import { vnetAtOf } from '../../../dataplane/port/scratch.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as vnetHeader from '../../../packet/vnet-header.ts';
 import type { LinkCounters } from './link-counters.ts';
 import { OVERLAY_LINK } from './links.ts';
-import { vnetAtOf } from './scratch.ts';
 
 /** Where a tunnelled frame goes, and the hash that spreads flows over paths. */
 export interface TunnelEnd {

@@ -1,9 +1,9 @@
 /**
  * Addresses that no packet on a wire may come from or go to — RFC 1812 §5.3.7, RFC 6890, RFC 4291 §2. Private ones are not among them: what
- * they mean is for routes and translation to say. Pure; called by slow-path.ts.
+ * they mean is for routes and translation to say. Pure; called by bgp/edge/router and slb/mux/forwarder.
  */
-import { EtherType } from '../../../packet/ethernet.ts';
-import type { FlowKey } from '../../../packet/flow-key.ts';
+import { EtherType } from '../../packet/ethernet.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
 
 /** 0/8, loopback, link-local, multicast and above; the unspecified address, loopback, link-local and multicast of IPv6. */
 export function isMartianSource(key: FlowKey): boolean {

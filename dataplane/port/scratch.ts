@@ -1,6 +1,7 @@
-/** Room in the ring for frames that the router makes itself, handed out one after the other until the next burst. Called by router.ts. */
-import { HEADROOM } from '../../../dataplane/port/frame-io.ts';
-import { VNET_HEADER_LEN } from '../../../packet/vnet-header.ts';
+/** Room in the ring for frames that whoever forwards makes itself, handed out one after the other until the next burst. Called by bgp/edge/router and slb/mux/forwarder. */
+
+import { VNET_HEADER_LEN } from '../../packet/vnet-header.ts';
+import { HEADROOM } from './frame-io.ts';
 
 export const NO_ROOM = -1;
 

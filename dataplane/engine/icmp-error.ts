@@ -1,31 +1,32 @@
 /**
- * ICMP errors in the router's name — RFC 792, RFC 1812 §4.3, RFC 1191 §4 (next-hop MTU), RFC 4443 §3: destination unreachable, time exceeded, too
+ * ICMP errors in a router's name — RFC 792, RFC 1812 §4.3, RFC 1191 §4 (next-hop MTU), RFC 4443 §3: destination unreachable, time exceeded, too
  * big. Never about an ICMP error, a later fragment, or a packet from or to what names no single host (RFC 1122 §3.2.2, RFC 4443 §2.4).
  *
  * Limited in all and per group of senders (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f): so neither a loop nor a scan makes the router one more source
- * of it, and a noisy sender does not keep the others from theirs. Called by router.ts.
+ * of it, and a noisy sender does not keep the others from theirs. Called by bgp/edge/router and slb/mux/forwarder.
  */
-import { type IpWords, ipWordsToBytes } from '../../../base/ip-words.ts';
-import { copyBytes } from '../../../packet/bytes.ts';
-import { pseudoIpv6 } from '../../../packet/checksum.ts';
-import * as ethernet from '../../../packet/ethernet.ts';
-import { type FlowKey, Fragment } from '../../../packet/flow-key.ts';
-import * as icmp from '../../../packet/icmp.ts';
-import * as icmpv6 from '../../../packet/icmpv6.ts';
-import { IpProtocol } from '../../../packet/ip-protocol.ts';
-import * as ipv4 from '../../../packet/ipv4.ts';
-import * as ipv6 from '../../../packet/ipv6.ts';
-import {
-  EDGE_ICMP_ERROR_BYTES_MAX,
-  EDGE_ICMP_ERRORS_PER_SEC_MAX,
-  EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX,
-} from '../limits.ts';
+import { type IpWords, ipWordsToBytes } from '../../base/ip-words.ts';
+import { copyBytes } from '../../packet/bytes.ts';
+import { pseudoIpv6 } from '../../packet/checksum.ts';
+import * as ethernet from '../../packet/ethernet.ts';
+import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
+import * as icmp from '../../packet/icmp.ts';
+import * as icmpv6 from '../../packet/icmpv6.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import * as ipv4 from '../../packet/ipv4.ts';
+import * as ipv6 from '../../packet/ipv6.ts';
+import { ICMP_ERROR_BYTES_MAX } from '../limits.ts';
 import { isMartianSource } from './martians.ts';
-import { Refused } from './slow-path.ts';
+
+/** Codes of unreachable, which differ by family (RFC 792, RFC 4443 §3.1). */
+export interface UnreachableCodes {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
 
 /** What is wrong with the packet. */
 export type Fault =
-  | { readonly kind: 'unreachable'; readonly refused: Refused }
+  | { readonly kind: 'unreachable'; readonly codes: UnreachableCodes }
   | { readonly kind: 'expired' }
   | { readonly kind: 'too-big'; readonly mtu: number };
 
@@ -35,23 +36,22 @@ const TTL = 64;
 const GROUPS = 256;
 const NO_OPTIONS = new Uint8Array();
 
-/** Codes of unreachable in both families, by Refused. */
-const UNREACHABLE_CODES: Readonly<Record<Refused, readonly [ipv4: number, ipv6: number]>> = {
-  [Refused.SILENTLY]: [0, 0],
-  [Refused.NET]: [icmp.Unreachable.NET, 0],
-  [Refused.HOST]: [icmp.Unreachable.HOST, 3],
-  [Refused.PROHIBITED]: [icmp.Unreachable.ADMINISTRATIVELY_PROHIBITED, 1],
-  [Refused.PROTOCOL]: [icmp.Unreachable.PROTOCOL, 1],
-};
-
 /** Bytes that an error takes at most, Ethernet header included. */
 export const ERROR_FRAME_BYTES_MAX: number = ethernet.HEADER_LEN + IPV6_MTU_MIN;
 
 /** How many errors may still be sent in this second. */
 export class ErrorBudget {
+  readonly #perSecMax: number;
+  readonly #perSenderPerSecMax: number;
   readonly #perGroup = new Uint16Array(GROUPS);
   #spent = 0;
   #sec = -1;
+
+  /** So many in all in one second, and so many to one of GROUPS groups of senders. */
+  constructor(limits: { readonly perSecMax: number; readonly perSenderPerSecMax: number }) {
+    this.#perSecMax = limits.perSecMax;
+    this.#perSenderPerSecMax = limits.perSenderPerSecMax;
+  }
 
   /** Takes one for the sender of the packet with this key; false: there is none left. */
   take(key: FlowKey, nowSec: number): boolean {
@@ -63,9 +63,7 @@ export class ErrorBudget {
     const mixed = Math.imul(key.src3 ^ Math.imul(key.src1, 31), 0x9e37_79b1);
     const group = mixed >>> 24;
     const spent = this.#perGroup[group] ?? 0;
-    const isSpent =
-      this.#spent >= EDGE_ICMP_ERRORS_PER_SEC_MAX ||
-      spent >= EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX;
+    const isSpent = this.#spent >= this.#perSecMax || spent >= this.#perSenderPerSecMax;
     if (isSpent) return false;
     this.#spent += 1;
     this.#perGroup[group] = spent + 1;
@@ -86,7 +84,7 @@ export function mayReport(view: DataView, at: number, key: FlowKey): boolean {
 
 /**
  * Writes the error about the packet with this key at `to`, where ERROR_FRAME_BYTES_MAX bytes are free; returns the offset after it. `from` is
- * the router's address of the packet's family.
+ * the reporter's address, of the packet's family.
  */
 export function emitError(
   view: DataView,
@@ -111,7 +109,7 @@ function emitIpv4Error(
   from: IpWords,
   to: number,
 ): number {
-  const room = EDGE_ICMP_ERROR_BYTES_MAX - ipv4.HEADER_LEN - icmp.HEADER_LEN;
+  const room = ICMP_ERROR_BYTES_MAX - ipv4.HEADER_LEN - icmp.HEADER_LEN;
   const data = copyBytes(view, key.l3At, Math.min(key.l3End, key.l3At + room));
   const message = { ...ipv4Message(fault), data };
   const payloadLen = icmp.reprLen(message);
@@ -144,8 +142,7 @@ function ipv4Message(fault: Fault): { type: number; code: number; rest: number }
       return { type: icmp.Type.DESTINATION_UNREACHABLE, code, rest: fault.mtu & 0xffff };
     }
     case 'unreachable': {
-      const [code] = UNREACHABLE_CODES[fault.refused];
-      return { type: icmp.Type.DESTINATION_UNREACHABLE, code, rest: 0 };
+      return { type: icmp.Type.DESTINATION_UNREACHABLE, code: fault.codes.ipv4, rest: 0 };
     }
   }
 }
@@ -185,8 +182,7 @@ function ipv6Message(fault: Fault): { type: number; code: number; rest: number }
     case 'too-big':
       return { type: icmpv6.Type.PACKET_TOO_BIG, code: 0, rest: fault.mtu };
     case 'unreachable': {
-      const [, code] = UNREACHABLE_CODES[fault.refused];
-      return { type: icmpv6.Type.DESTINATION_UNREACHABLE, code, rest: 0 };
+      return { type: icmpv6.Type.DESTINATION_UNREACHABLE, code: fault.codes.ipv6, rest: 0 };
     }
   }
 }
