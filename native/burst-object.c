@@ -70,7 +70,7 @@ static napi_value attach_packet_socket(napi_env env, napi_callback_info info)
 	struct burst *burst = burst_of(&arguments);
 	if (burst == NULL)
 		return NULL;
-	return attached(env, burst_attach(burst, &packet_port, fd, true, true, NULL), fd);
+	return attached(env, packet_attach(burst, fd), fd);
 }
 
 static void close_all(int receive_fd, const int *fds, uint32_t count)

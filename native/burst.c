@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "packet-ring.h"
+
 /* While some port is hot, ask epoll for others every so many exchanges. */
 #define POLL_EVERY 4
 /* A burst of so many frames, small on average, is one under load: see crowding.h. */
@@ -38,9 +40,13 @@ static bool arena_map(struct burst *burst)
 	burst->scratch_at = (uint32_t)(RX_BYTES + TX_BYTES);
 	burst->slots_at = burst->scratch_at + SCRATCH_BYTES;
 	burst->trains_at = burst->slots_at + BURST_MAX * SLOT_BYTES;
-	burst->arena_bytes = burst->trains_at + (size_t)UPLINKS_MAX * TRAIN_SLOTS * SLOT_BYTES;
+	size_t rings_at = burst->trains_at + (size_t)UPLINKS_MAX * TRAIN_SLOTS * SLOT_BYTES;
+	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+	rings_at = (rings_at + page_bytes - 1) / page_bytes * page_bytes;
+	burst->rings_at = (uint32_t)rings_at;
+	burst->arena_bytes = rings_at + (size_t)RINGS_MAX * RING_BYTES;
 	void *arena = mmap(NULL, burst->arena_bytes, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (arena == MAP_FAILED)
 		return false;
 	burst->arena = arena;
@@ -154,13 +160,16 @@ struct port *burst_port(struct burst *burst, uint32_t index)
 	return index < PORTS_MAX ? burst->ports[index] : NULL;
 }
 
-uint32_t burst_receive_drops(const struct port *port)
+uint32_t burst_socket_drops(int fd)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = {0};
 	socklen_t len = sizeof memory;
-	if (port->kind->is_socket && getsockopt(port->fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0)
-		return 0;
-	return memory[SK_MEMINFO_DROPS];
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) == 0 ? memory[SK_MEMINFO_DROPS] : 0;
+}
+
+uint32_t burst_receive_drops(const struct port *port)
+{
+	return port->kind->receive_drops == NULL ? 0 : port->kind->receive_drops(port);
 }
 
 bool burst_set_peer(struct burst *burst, uint32_t peer, const struct sockaddr *address, socklen_t len)
@@ -302,6 +311,10 @@ int burst_exchange(struct burst *burst, uint32_t tx_count, int timeout_ms)
 		return -1;
 	if (tx_count >= GIVE_WAY_FRAMES && burst->rx_bytes < tx_count * GIVE_WAY_FRAME_BYTES)
 		crowding_give_way(&burst->crowding);
+	for (uint32_t place = 0; place < RINGS_MAX; place++) {
+		if (burst->rings[place] != NULL)
+			packet_ring_release(burst->rings[place]);
+	}
 	burst->round++;
 	burst->rx_count = 0;
 	burst->rx_bytes = 0;

@@ -3,6 +3,7 @@
  * the specification of what `exchange` does and of the descriptors; the numbers here repeat it and are compared when the addon loads.
  *
  *   arena: [rx descriptors][tx descriptors][scratch][frame slots × BURST_MAX][train slots × TRAIN_SLOTS × UPLINKS_MAX]
+ *          [receive rings × RINGS_MAX]
  *   slot:  [headroom, the virtio_net_hdr in its last 10 bytes | frame]
  *
  * One thread at a time uses a burst; only its eventfd may be written from elsewhere.
@@ -38,6 +39,13 @@
 #define SLOT_BYTES (64 * 1024 + 192 + 64)
 _Static_assert(HEADROOM + VXLAN_LEN + FRAME_BYTES_MAX <= SLOT_BYTES, "a slot holds the largest frame");
 
+/* Packet sockets with a receive ring (packet-ring.h); further ones receive by system calls. */
+#define RINGS_MAX 4
+/* A frame of an interface with 1500 bytes, and 8 ms of them, 64 bytes long, at a million a second. */
+#define RING_SLOT_BYTES 2048
+#define RING_SLOTS 8192
+#define RING_BYTES (RING_SLOTS * RING_SLOT_BYTES)
+
 enum { RX_PORT, RX_AT, RX_END, RX_VNET, RX_SOURCE };
 enum { TX_PORT, TX_AT, TX_END, TX_VNET, TX_PEER, TX_VNI, TX_HASH };
 
@@ -55,7 +63,6 @@ struct outgoing {
 };
 
 struct port_kind {
-	bool is_socket; /* its descriptor counts what it could not hold */
 	/*
 	 * Receives at most `count` frames as descriptors and returns how many; sets port->is_drained when there is no more for now.
 	 */
@@ -63,6 +70,8 @@ struct port_kind {
 	/* Sends `count` frames in order, or queues them until flush. */
 	void (*transmit)(struct burst *burst, struct port *port, const struct outgoing *frames,
 			 uint32_t count);
+	/* Frames lost because they were not received in time. NULL: not known. */
+	uint32_t (*receive_drops)(const struct port *port);
 	/* May be NULL. */
 	void (*flush)(struct burst *burst, struct port *port);
 	void (*close)(struct port *port);
@@ -96,6 +105,7 @@ struct burst {
 	uint32_t scratch_at;
 	uint32_t slots_at;
 	uint32_t trains_at;
+	uint32_t rings_at;
 	int epoll_fd;
 	int wake_fd;
 	bool was_woken;
@@ -107,6 +117,7 @@ struct burst {
 	uint32_t hot[PORTS_MAX];
 	uint32_t hot_count;
 	struct port *uplinks[UPLINKS_MAX];
+	struct packet_ring *rings[RINGS_MAX];
 	struct peer *peers;
 	struct crowding crowding;
 	struct link link;
@@ -126,6 +137,8 @@ bool burst_detach(struct burst *burst, uint32_t index);
 struct port *burst_port(struct burst *burst, uint32_t index);
 /* Frames the port's socket had no room for since it was opened; a TAP's queue is counted by its interface, as tx_dropped. */
 uint32_t burst_receive_drops(const struct port *port);
+/* … that a socket counts. */
+uint32_t burst_socket_drops(int fd);
 /* False if `peer` is out of range. */
 bool burst_set_peer(struct burst *burst, uint32_t peer, const struct sockaddr *address, socklen_t len);
 

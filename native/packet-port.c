@@ -1,23 +1,31 @@
 /*
- * AF_PACKET ports with PACKET_VNET_HDR on an existing interface: sendmmsg out, recvmmsg in. The kernel takes a VLAN tag out of what it
- * receives and gives it as ancillary data; it is put back, since the switch sees frames as they travel. What the interface cannot do
+ * AF_PACKET ports with PACKET_VNET_HDR on an existing interface: sendmmsg out, a ring in (packet-ring.h) or else recvmmsg. The kernel takes a VLAN tag out of what it
+ * receives and gives it apart; it is put back, since the switch sees frames as they travel. What the interface cannot do
  * (segmentation, checksums) the kernel does on the way out.
  */
-#include "ports.h"
-
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <stdlib.h>
 #include <unistd.h>
 
-/* The VLAN identifier of an interface's own tag is put in front; bytes 0 … 11 are the addresses. */
-static uint8_t *vlan_insert(uint8_t *at, const struct tpacket_auxdata *aux)
+#include "packet-ring.h"
+#include "ports.h"
+
+/* What the kernel has taken out of a frame. */
+struct vlan_tag {
+	bool is_there;
+	uint16_t type;
+	uint16_t tci;
+};
+
+/* The tag comes behind the addresses, bytes 0 … 11. */
+static uint8_t *vlan_insert(uint8_t *at, const struct vlan_tag *tag)
 {
 	struct vnet_header vnet;
 	memcpy(&vnet, at - VNET_HEADER_LEN, sizeof vnet);
 	memmove(at - VLAN_TAG_LEN, at, 12);
-	bool has_type = (aux->tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
-	store16(at + 8, has_type ? aux->tp_vlan_tpid : ETHERTYPE_VLAN);
-	store16(at + 10, aux->tp_vlan_tci);
+	store16(at + 8, tag->type);
+	store16(at + 10, tag->tci);
 	at -= VLAN_TAG_LEN;
 	vnet.csum_start += (vnet.flags & VNET_NEEDS_CSUM) != 0 ? VLAN_TAG_LEN : 0;
 	vnet.hdr_len += vnet.hdr_len > 0 ? VLAN_TAG_LEN : 0;
@@ -25,13 +33,19 @@ static uint8_t *vlan_insert(uint8_t *at, const struct tpacket_auxdata *aux)
 	return at;
 }
 
-static const struct tpacket_auxdata *auxdata(struct msghdr *message)
+static struct vlan_tag tag_of(struct msghdr *message)
 {
+	struct vlan_tag tag = {0};
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA)
-			return (const struct tpacket_auxdata *)CMSG_DATA(c);
+		if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA)
+			continue;
+		const struct tpacket_auxdata *aux = (const struct tpacket_auxdata *)CMSG_DATA(c);
+		bool has_type = (aux->tp_status & TP_STATUS_VLAN_TPID_VALID) != 0;
+		tag.is_there = (aux->tp_status & TP_STATUS_VLAN_VALID) != 0;
+		tag.type = has_type ? aux->tp_vlan_tpid : ETHERTYPE_VLAN;
+		tag.tci = aux->tp_vlan_tci;
 	}
-	return NULL;
+	return tag;
 }
 
 /* An interface that is down may come back; one that was removed leaves the socket bound to none. */
@@ -52,72 +66,145 @@ union auxdata_control {
 #define FETCH_MAX 32
 #define FETCH_FRAME_BYTES 2048
 
-/* Hands out the frame of `len` bytes, header included, in the next slot; false if it is none. */
-static bool packet_take(struct burst *burst, struct port *port, uint8_t *at, uint32_t len,
-			struct msghdr *message)
+struct packet_state {
+	struct burst *burst;
+	struct packet_ring *ring; /* NULL: it has none */
+};
+
+/* Hands out the frame of `frame_len` bytes at `at`, its virtio_net_hdr before it. */
+static void frame_take(struct burst *burst, struct port *port, uint8_t *at, uint32_t frame_len,
+		       const struct vlan_tag *tag)
 {
-	if (len < VNET_HEADER_LEN + 12)
-		return false;
-	uint32_t frame_len = len - VNET_HEADER_LEN;
-	const struct tpacket_auxdata *aux = auxdata(message);
-	if (aux != NULL && (aux->tp_status & TP_STATUS_VLAN_VALID) != 0 &&
-	    frame_len <= FRAME_BYTES_MAX - VLAN_TAG_LEN) {
-		at = vlan_insert(at, aux);
+	if (tag->is_there && frame_len >= 12 && frame_len <= FRAME_BYTES_MAX - VLAN_TAG_LEN) {
+		at = vlan_insert(at, tag);
 		frame_len += VLAN_TAG_LEN;
 	}
 	burst_received(burst, port, at - VNET_HEADER_LEN, at, frame_len);
-	return true;
 }
 
-static uint32_t packet_receive(struct burst *burst, struct port *port, uint32_t count)
+/* An interface that is down, or gone: what the socket reports as an error. */
+static void check_interface(struct burst *burst, struct port *port)
 {
-	uint32_t received = 0;
-	uint32_t fetch = FETCH_FIRST;
+	if (is_interface_gone(port->fd))
+		burst_lost_device(burst, port);
+}
+
+/* Fetches up to `wanted` ≤ FETCH_MAX frames from the socket's queue into the next slots; how many, or −1 with errno. */
+static int queue_fetch(struct burst *burst, struct port *port, uint32_t wanted)
+{
 	struct mmsghdr headers[FETCH_MAX];
 	struct iovec parts[FETCH_MAX];
 	union auxdata_control controls[FETCH_MAX];
-	while (received < count && burst->rx_bytes < BURST_BYTES_MAX) {
-		uint32_t wanted = count - received < fetch ? count - received : fetch;
-		uint32_t first = burst->rx_count;
-		for (uint32_t index = 0; index < wanted; index++) {
-			uint8_t *at = burst_slot(burst, first + index) + HEADROOM;
-			parts[index] = (struct iovec){at - VNET_HEADER_LEN, VNET_HEADER_LEN + FRAME_BYTES_MAX};
-			headers[index].msg_hdr = (struct msghdr){
-				.msg_iov = &parts[index],
-				.msg_iovlen = 1,
-				.msg_control = &controls[index],
-				.msg_controllen = sizeof controls[index],
-			};
-		}
-		int fetched = recvmmsg(port->fd, headers, wanted, MSG_DONTWAIT, NULL);
-		if (fetched < 0 && errno == EINTR)
-			continue;
-		if (fetched < 0) {
-			if (errno != EAGAIN && is_interface_gone(port->fd))
-				burst_lost_device(burst, port);
-			port->is_drained = true;
-			break;
-		}
+	for (uint32_t index = 0; index < wanted; index++) {
+		uint8_t *at = burst_slot(burst, burst->rx_count + index) + HEADROOM;
+		parts[index] = (struct iovec){at - VNET_HEADER_LEN, VNET_HEADER_LEN + FRAME_BYTES_MAX};
+		headers[index].msg_hdr = (struct msghdr){
+			.msg_iov = &parts[index],
+			.msg_iovlen = 1,
+			.msg_control = &controls[index],
+			.msg_controllen = sizeof controls[index],
+		};
+	}
+	int fetched;
+	do
+		fetched = recvmmsg(port->fd, headers, wanted, MSG_DONTWAIT, NULL);
+	while (fetched < 0 && errno == EINTR);
+	for (int index = 0; index < fetched; index++) {
+		struct vlan_tag tag = tag_of(&headers[index].msg_hdr);
+		uint32_t len = headers[index].msg_len;
+		uint32_t frame_len = len > VNET_HEADER_LEN ? len - VNET_HEADER_LEN : 0;
+		frame_take(burst, port, (uint8_t *)parts[index].iov_base + VNET_HEADER_LEN, frame_len, &tag);
+	}
+	return fetched;
+}
+
+static void queue_receive(struct burst *burst, struct port *port, uint32_t count)
+{
+	uint32_t until = burst->rx_count + count;
+	uint32_t fetch = FETCH_FIRST;
+	while (burst->rx_count < until && burst->rx_bytes < BURST_BYTES_MAX) {
+		uint32_t wanted = until - burst->rx_count < fetch ? until - burst->rx_count : fetch;
 		uint32_t bytes_before = burst->rx_bytes;
-		bool has_gap = false;
-		for (int index = 0; index < fetched; index++) {
-			uint8_t *at = (uint8_t *)parts[index].iov_base + VNET_HEADER_LEN;
-			if (packet_take(burst, port, at, headers[index].msg_len, &headers[index].msg_hdr))
-				received++;
-			else
-				has_gap = true;
-		}
-		/* Slots go by the number of frames: after one that was none, the next fetch would write over its neighbours. */
-		if (has_gap)
-			break;
-		if ((uint32_t)fetched < wanted) {
+		int fetched = queue_fetch(burst, port, wanted);
+		if (fetched < 0 && errno != EAGAIN)
+			check_interface(burst, port);
+		if (fetched < (int)wanted) {
 			port->is_drained = true;
 			break;
 		}
 		bool is_small = burst->rx_bytes - bytes_before < (uint32_t)fetched * FETCH_FRAME_BYTES;
 		fetch = is_small ? FETCH_MAX : FETCH_FIRST;
 	}
-	return received;
+}
+
+/* The frames of the next slots that are too long for one: they wait in the socket's queue in the same order. */
+static void ring_fetch(struct burst *burst, struct port *port, struct packet_ring *ring, uint32_t count)
+{
+	uint32_t wanted = 0, most = count < FETCH_FIRST ? count : FETCH_FIRST;
+	while (wanted < most && (packet_ring_status(packet_ring_slot(ring)) & TP_STATUS_COPY) != 0) {
+		packet_ring_advance(ring);
+		wanted++;
+	}
+	int fetched = queue_fetch(burst, port, wanted);
+	/* The kernel queues a frame before it fills the slot, so none is missing but by an error of the socket. */
+	ring->lost += wanted - (fetched > 0 ? (uint32_t)fetched : 0);
+}
+
+static void ring_take(struct burst *burst, struct port *port, struct packet_ring *ring,
+		      struct tpacket2_hdr *slot, uint32_t status)
+{
+	bool has_type = (status & TP_STATUS_VLAN_TPID_VALID) != 0;
+	struct vlan_tag tag = {
+		.is_there = (status & TP_STATUS_VLAN_VALID) != 0,
+		.type = has_type ? slot->tp_vlan_tpid : ETHERTYPE_VLAN,
+		.tci = slot->tp_vlan_tci,
+	};
+	packet_ring_advance(ring);
+	/* Cut off, and not in the queue, which was full. */
+	if (slot->tp_snaplen < slot->tp_len)
+		ring->lost++;
+	else
+		frame_take(burst, port, (uint8_t *)slot + slot->tp_mac, slot->tp_snaplen, &tag);
+}
+
+static void ring_receive(struct burst *burst, struct port *port, struct packet_ring *ring, uint32_t count)
+{
+	uint32_t first = burst->rx_count, until = first + count;
+	while (burst->rx_count < until && burst->rx_bytes < BURST_BYTES_MAX) {
+		struct tpacket2_hdr *slot = packet_ring_slot(ring);
+		uint32_t status = packet_ring_status(slot);
+		if ((status & TP_STATUS_USER) == 0)
+			break;
+		if ((status & TP_STATUS_COPY) != 0)
+			ring_fetch(burst, port, ring, until - burst->rx_count);
+		else
+			ring_take(burst, port, ring, slot, status);
+	}
+	/* To look again costs nothing: only a ring that had nothing at all is left for epoll, which also tells of errors. */
+	if (burst->rx_count > first || packet_ring_status(packet_ring_slot(ring)) != TP_STATUS_KERNEL)
+		return;
+	port->is_drained = true;
+	int error = 0;
+	socklen_t len = sizeof error;
+	if (getsockopt(port->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+		check_interface(burst, port);
+}
+
+static uint32_t packet_receive(struct burst *burst, struct port *port, uint32_t count)
+{
+	const struct packet_state *state = port->state;
+	uint32_t first = burst->rx_count;
+	if (state->ring != NULL)
+		ring_receive(burst, port, state->ring, count);
+	else
+		queue_receive(burst, port, count);
+	return burst->rx_count - first;
+}
+
+static uint32_t packet_receive_drops(const struct port *port)
+{
+	const struct packet_state *state = port->state;
+	return state->ring != NULL ? packet_ring_lost(state->ring, port->fd) : burst_socket_drops(port->fd);
 }
 
 static void count_error(struct burst *burst, struct port *port, int error)
@@ -159,12 +246,31 @@ static void packet_transmit(struct burst *burst, struct port *port, const struct
 
 static void packet_close(struct port *port)
 {
+	struct packet_state *state = port->state;
+	if (state->ring != NULL)
+		packet_ring_close(state->burst, state->ring);
 	close(port->fd);
+	free(state);
 }
 
-const struct port_kind packet_port = {
-	.is_socket = true,
+static const struct port_kind packet_port = {
 	.receive = packet_receive,
+	.receive_drops = packet_receive_drops,
 	.transmit = packet_transmit,
 	.close = packet_close,
 };
+
+int packet_attach(struct burst *burst, int fd)
+{
+	struct packet_state *state = calloc(1, sizeof *state);
+	if (state == NULL)
+		return -1;
+	state->burst = burst;
+	int index = burst_attach(burst, &packet_port, fd, true, true, state);
+	if (index < 0) {
+		free(state);
+		return -1;
+	}
+	state->ring = packet_ring_open(burst, fd);
+	return index;
+}

@@ -6,10 +6,11 @@
 
 #include "burst.h"
 
-
 extern const struct port_kind tap_port;
-extern const struct port_kind packet_port;
 extern const struct port_kind uplink_port;
+
+/* Takes over a packet socket that is bound to its interface; −1 with errno on failure, then it still belongs to the caller. */
+int packet_attach(struct burst *burst, int fd);
 
 #define SENDERS_MAX 32
 

@@ -18,9 +18,14 @@ static void uplink_close(struct port *port)
 	free(uplink);
 }
 
+static uint32_t uplink_receive_drops(const struct port *port)
+{
+	return burst_socket_drops(port->fd);
+}
+
 const struct port_kind uplink_port = {
-	.is_socket = true,
 	.receive = uplink_receive,
+	.receive_drops = uplink_receive_drops,
 	.transmit = uplink_transmit,
 	.flush = uplink_flush,
 	.close = uplink_close,
