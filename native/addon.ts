@@ -81,6 +81,7 @@ interface Addon {
   setTtlMin(fd: number, ttl: number): void;
   /** Instructions of classic BPF, 8 bytes each, host order. */
   setSocketFilter(fd: number, instructions: Uint8Array): void;
+  openIngressFilter(name: string, namespacePath: string | null, instructions: Uint8Array): number;
   closeFd(fd: number): void;
   wake(fd: number): void;
   checksum(bytes: Uint8Array): number;

@@ -41,6 +41,7 @@ static inline void store32(uint8_t *at, uint32_t value)
 #define VNET_HEADER_LEN 10
 
 #define VNET_NEEDS_CSUM 1
+#define VNET_DATA_VALID 2
 
 #define VNET_GSO_NONE 0
 #define VNET_GSO_TCPV4 1

@@ -41,6 +41,13 @@ int packet_socket_open(const char *name, const char *namespace_path, const char 
 /* Attaches `count` instructions of classic BPF (struct sock_filter) to a socket. */
 int socket_filter(int fd, const uint8_t *instructions, size_t count, const char **failed);
 
+/*
+ * From now on, until the descriptor is closed, the kernel's own stack gets of the interface's frames those that the program wants: a
+ * return of 0 keeps a frame from it (ingress-filter.c). Packet sockets see all frames as before. EINVAL where the kernel is too old.
+ */
+int ingress_filter_open(const char *name, const char *namespace_path, const uint8_t *instructions, size_t count,
+			const char **failed);
+
 /* Binds to `address`; receive: UDP_GRO on; send: UDP_SEGMENT is per message. */
 int uplink_receive_socket(const struct sockaddr *address, socklen_t len, const char **failed);
 /* Binds to `address` with the first free port counting up from its own; the socket accepts nothing. */

@@ -170,6 +170,23 @@ static napi_value set_socket_filter(napi_env env, napi_callback_info info)
 	return done(env, socket_filter(fd, instructions, len / 8, &failed), failed);
 }
 
+/* openIngressFilter(name, namespacePath | null, instructions): as setSocketFilter's */
+static napi_value open_ingress_filter(napi_env env, napi_callback_info info)
+{
+	struct arguments arguments = arguments_read(env, info);
+	struct text name, path;
+	const char *failed = "ingress filter";
+	size_t len = 0;
+	const char *interface = argument_text(&arguments, 0, &name);
+	const char *namespace_path = argument_text(&arguments, 1, &path);
+	const uint8_t *instructions = argument_bytes(&arguments, 2, &len);
+	if (arguments.is_wrong)
+		return NULL;
+	if (interface == NULL || instructions == NULL)
+		return throw_type(env, "name and instructions expected");
+	return opened(env, ingress_filter_open(interface, namespace_path, instructions, len / 8, &failed), failed);
+}
+
 /* closeFd(fd) */
 static napi_value close_fd(napi_env env, napi_callback_info info)
 {
@@ -219,6 +236,7 @@ NAPI_MODULE_INIT()
 	function_set(env, exports, "setTtl", set_ttl, NULL);
 	function_set(env, exports, "setTtlMin", set_ttl_min, NULL);
 	function_set(env, exports, "setSocketFilter", set_socket_filter, NULL);
+	function_set(env, exports, "openIngressFilter", open_ingress_filter, NULL);
 	function_set(env, exports, "closeFd", close_fd, NULL);
 	function_set(env, exports, "wake", wake, NULL);
 	function_set(env, exports, "checksum", checksum, NULL);

@@ -10,6 +10,7 @@
 
 #include "packet-ring.h"
 #include "ports.h"
+#include "udp-train.h"
 
 /* What the kernel has taken out of a frame. */
 struct vlan_tag {
@@ -69,6 +70,7 @@ union auxdata_control {
 struct packet_state {
 	struct burst *burst;
 	struct packet_ring *ring; /* NULL: it has none */
+	bool may_join;		  /* the kernel takes super-frames of UDP */
 };
 
 /* Hands out the frame of `frame_len` bytes at `at`, its virtio_net_hdr before it. */
@@ -220,27 +222,106 @@ static void count_error(struct burst *burst, struct port *port, int error)
 	}
 }
 
+/* What one sendmmsg takes: each message a frame, or a train of UDP datagrams (udp-train.h). */
+#define BATCH_TRAINS_MAX 16
+
+struct batch {
+	uint32_t count;
+	uint32_t part_count;
+	uint32_t train_count;
+	struct mmsghdr messages[TX_MAX];
+	uint32_t firsts[TX_MAX]; /* first frame of each message */
+	uint32_t frames[TX_MAX]; /* how many it has */
+	struct iovec parts[2 * TX_MAX];
+	struct udp_train trains[BATCH_TRAINS_MAX];
+};
+
+static void batch_add(struct batch *batch, struct iovec *parts, uint32_t part_count, uint32_t first,
+		      uint32_t frames)
+{
+	batch->messages[batch->count].msg_hdr =
+		(struct msghdr){.msg_iov = parts, .msg_iovlen = part_count};
+	batch->firsts[batch->count] = first;
+	batch->frames[batch->count] = frames;
+	batch->count++;
+}
+
+static void batch_add_frame(struct batch *batch, const struct outgoing *frame, uint32_t first)
+{
+	struct iovec *parts = batch->parts + batch->part_count;
+	parts[0] = (struct iovec){frame->vnet, VNET_HEADER_LEN};
+	parts[1] = (struct iovec){frame->frame, frame->len};
+	batch->part_count += 2;
+	batch_add(batch, parts, 2, first, 1);
+}
+
+/* Frames from `next` on, as many as there is room for; returns the first that is left. */
+static uint32_t batch_fill(struct batch *batch, const struct outgoing *frames, uint32_t next, uint32_t count,
+			   bool may_join)
+{
+	batch->count = batch->part_count = batch->train_count = 0;
+	while (next < count && batch->train_count < BATCH_TRAINS_MAX) {
+		struct udp_train *train = &batch->trains[batch->train_count];
+		train->count = 0;
+		if (may_join)
+			udp_train_open(train, frames + next, count - next);
+		if (train->count > 0) {
+			batch_add(batch, train->parts, train->count + 1, next, train->count);
+			batch->train_count++;
+			next += train->count;
+		} else {
+			batch_add_frame(batch, &frames[next], next);
+			next++;
+		}
+	}
+	return next;
+}
+
+static void send_singly(struct burst *burst, struct port *port, const struct outgoing *frames,
+			uint32_t count)
+{
+	for (uint32_t index = 0; index < count; index++) {
+		struct iovec parts[2] = {
+			{frames[index].vnet, VNET_HEADER_LEN},
+			{frames[index].frame, frames[index].len},
+		};
+		if (writev(port->fd, parts, 2) < 0)
+			count_error(burst, port, errno);
+	}
+}
+
+static void batch_send(struct burst *burst, struct port *port, struct batch *batch,
+		       const struct outgoing *frames)
+{
+	struct packet_state *state = port->state;
+	uint32_t done = 0;
+	while (done < batch->count) {
+		int sent = sendmmsg(port->fd, batch->messages + done, batch->count - done, MSG_DONTWAIT);
+		if (sent > 0) {
+			done += (uint32_t)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (batch->frames[done] > 1) {
+			/* A kernel that knows no super-frames of UDP says so each time. */
+			state->may_join = errno != EINVAL;
+			send_singly(burst, port, frames + batch->firsts[done], batch->frames[done]);
+		} else {
+			count_error(burst, port, errno);
+		}
+		done++;
+	}
+}
+
 static void packet_transmit(struct burst *burst, struct port *port, const struct outgoing *frames,
 			    uint32_t count)
 {
-	struct mmsghdr messages[TX_MAX];
-	struct iovec parts[TX_MAX][2];
-	memset(messages, 0, count * sizeof messages[0]);
-	for (uint32_t index = 0; index < count; index++) {
-		parts[index][0] = (struct iovec){frames[index].vnet, VNET_HEADER_LEN};
-		parts[index][1] = (struct iovec){frames[index].frame, frames[index].len};
-		messages[index].msg_hdr.msg_iov = parts[index];
-		messages[index].msg_hdr.msg_iovlen = 2;
-	}
-	uint32_t done = 0;
-	while (done < count) {
-		int sent = sendmmsg(port->fd, messages + done, count - done, MSG_DONTWAIT);
-		if (sent > 0) {
-			done += (uint32_t)sent;
-		} else if (errno != EINTR) {
-			count_error(burst, port, errno);
-			done++;
-		}
+	const struct packet_state *state = port->state;
+	struct batch batch;
+	for (uint32_t next = 0; next < count;) {
+		next = batch_fill(&batch, frames, next, count, state->may_join);
+		batch_send(burst, port, &batch, frames);
 	}
 }
 
@@ -266,6 +347,7 @@ int packet_attach(struct burst *burst, int fd)
 	if (state == NULL)
 		return -1;
 	state->burst = burst;
+	state->may_join = true;
 	int index = burst_attach(burst, &packet_port, fd, true, true, state);
 	if (index < 0) {
 		free(state);

@@ -3,7 +3,7 @@
  * and by the fabric's supervisor.
  */
 import { addon } from './addon.ts';
-import { deviceCall } from './device-error.ts';
+import { DeviceError, deviceCall } from './device-error.ts';
 import { namespacePath } from './tap-device.ts';
 
 /** A packet socket on an existing interface, receiving everything but what this socket sends. */
@@ -18,6 +18,33 @@ export type FilterInstruction = readonly [code: number, jt: number, jf: number, 
 
 /** Lets a socket receive only what the program says: it returns how many bytes of a frame are wanted. At most 256 instructions. */
 export function setSocketFilter(fd: number, program: readonly FilterInstruction[]): void {
+  deviceCall('socket filter', () => addon.setSocketFilter(fd, instructionBytes(program)));
+}
+
+/**
+ * Keeps from the kernel's own stack what the program returns 0 for, until the descriptor is closed; packet sockets see it as before. The program
+ * may load at absolute offsets, AND, compare (JEQ, JSET) and return. Undefined where the kernel has no such hook (Linux < 6.6): then
+ * it looks at every frame, as ever.
+ */
+export function openIngressFilter(
+  name: string,
+  program: readonly FilterInstruction[],
+  namespace?: string,
+): number | undefined {
+  try {
+    return deviceCall(`interface ${name}`, () =>
+      addon.openIngressFilter(name, namespacePath(namespace), instructionBytes(program)),
+    );
+  } catch (thrown) {
+    if (thrown instanceof DeviceError && NO_HOOK.includes(thrown.errno)) return undefined;
+    throw thrown;
+  }
+}
+
+/** Too old, without BPF, or not allowed to load programs. */
+const NO_HOOK: readonly string[] = ['EINVAL', 'ENOSYS', 'EPERM', 'EOPNOTSUPP'];
+
+function instructionBytes(program: readonly FilterInstruction[]): Uint8Array {
   const bytes = new Uint8Array(program.length * 8);
   const view = new DataView(bytes.buffer);
   for (const [index, [code, jt, jf, k]] of program.entries()) {
@@ -26,7 +53,7 @@ export function setSocketFilter(fd: number, program: readonly FilterInstruction[
     view.setUint8(index * 8 + 3, jf);
     view.setUint32(index * 8 + 4, k, true);
   }
-  deviceCall('socket filter', () => addon.setSocketFilter(fd, bytes));
+  return bytes;
 }
 
 const BACKLOG = 511;

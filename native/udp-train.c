@@ -5,15 +5,22 @@
 
 #define IPV4_DF 0x4000
 
-/* Datagram without segmentation, without IP options, all lengths agreeing, checksum partial. */
+/* Has the datagram a checksum that is partial, or known to be right? RFC 768: zero is none. */
+static bool is_summed(const struct outgoing *frame, const struct vnet_header *vnet, int l4_at)
+{
+	if ((vnet->flags & VNET_NEEDS_CSUM) != 0)
+		return vnet->csum_offset == UDP_CSUM_AT && vnet->csum_start == l4_at;
+	return (vnet->flags & VNET_DATA_VALID) != 0 && load16(frame->frame + l4_at + UDP_CSUM_AT) != 0;
+}
+
+/* Datagram without segmentation, without IP options, all lengths agreeing. */
 static bool datagram_open(const struct outgoing *frame, struct l4_place *place)
 {
 	struct vnet_header vnet;
 	memcpy(&vnet, frame->vnet, sizeof vnet);
-	if ((vnet.flags & VNET_NEEDS_CSUM) == 0 || vnet.gso_type != VNET_GSO_NONE ||
-	    vnet.csum_offset != UDP_CSUM_AT || !l4_find(frame->frame, frame->len, place) ||
-	    place->protocol != PROTOCOL_UDP || vnet.csum_start != place->l4_at ||
-	    frame->len <= place->l4_at + (uint32_t)UDP_LEN)
+	if (vnet.gso_type != VNET_GSO_NONE || !l4_find(frame->frame, frame->len, place) ||
+	    place->protocol != PROTOCOL_UDP || frame->len <= place->l4_at + (uint32_t)UDP_LEN ||
+	    !is_summed(frame, &vnet, place->l4_at))
 		return false;
 	const uint8_t *ip = frame->frame + place->l3_at;
 	uint32_t l4_len = frame->len - place->l4_at;

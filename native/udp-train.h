@@ -1,7 +1,8 @@
 /*
- * Consecutive UDP datagrams of one flow on their way into a TAP, written as one UDP super-frame (VIRTIO_NET_HDR_GSO_UDP_L4): one system
- * call and one walk up the receiving stack instead of one each. Only datagrams whose checksum is still partial take part, since what
- * was never summed needs no verifying; nothing waits for company, a train is what one burst holds anyway.
+ * Consecutive UDP datagrams of one flow on their way out by a TAP or a packet socket, written as one UDP super-frame
+ * (VIRTIO_NET_HDR_GSO_UDP_L4): one system call and one walk down or up the stack instead of one each. Only datagrams take part whose
+ * checksum is still partial, or was found right by the interface that received them: the train's is made anew, and would hide what a
+ * wrong one shows. Nothing waits for company, a train is what one burst holds anyway.
  */
 #ifndef WEFT_UDP_TRAIN_H
 #define WEFT_UDP_TRAIN_H

@@ -10,7 +10,13 @@ import { assert } from '../../base/assert.ts';
 import type { Mac } from '../../base/mac.ts';
 import { type Burst, openBurst, wake } from '../../native/burst.ts';
 import { deviceCall } from '../../native/device-error.ts';
-import { type FilterInstruction, openPacketSocket, setSocketFilter } from '../../native/socket.ts';
+import {
+  closeFd,
+  type FilterInstruction,
+  openIngressFilter,
+  openPacketSocket,
+  setSocketFilter,
+} from '../../native/socket.ts';
 import {
   namespacePath,
   openTap,
@@ -50,6 +56,8 @@ export interface NetdevPortOptions {
   readonly namespace?: string;
   /** What of the interface's frames is received; default: all. */
   readonly filter?: readonly FilterInstruction[];
+  /** What of them the kernel's own stack gets as well, where it can be told (native/socket.ts); default: all. */
+  readonly kernelFilter?: readonly FilterInstruction[];
 }
 
 export interface UplinkPortOptions {
@@ -96,6 +104,8 @@ class BurstFrameIo implements NativeFrameIo {
 
   /** By port: which namespace its device was found in. */
   readonly #homes = new Map<number, NamespaceIdentity>();
+  /** By port: the descriptor that its kernel filter lives by. */
+  readonly #hooks = new Map<number, number>();
 
   constructor(abilities: TapAbilities) {
     this.abilities = abilities;
@@ -128,11 +138,15 @@ class BurstFrameIo implements NativeFrameIo {
     return { port, mac: tap.mac, wasCreated: tap.wasCreated };
   }
 
-  attachNetdev(options: NetdevPortOptions): number {
-    const fd = openPacketSocket(options.name, options.namespace);
-    if (options.filter !== undefined) setSocketFilter(fd, options.filter);
+  attachNetdev({ name, namespace, filter, kernelFilter }: NetdevPortOptions): number {
+    const fd = openPacketSocket(name, namespace);
+    if (filter !== undefined) setSocketFilter(fd, filter);
     const port = this.#burst.attachPacketSocket(fd);
-    this.#remember(port, options.namespace);
+    this.#remember(port, namespace);
+    if (kernelFilter !== undefined) {
+      const hook = openIngressFilter(name, kernelFilter, namespace);
+      if (hook !== undefined) this.#hooks.set(port, hook);
+    }
     return port;
   }
 
@@ -190,10 +204,19 @@ class BurstFrameIo implements NativeFrameIo {
   detach(port: number): void {
     this.#burst.detach(port);
     this.#homes.delete(port);
+    this.#unhook(port);
   }
 
   close(): void {
+    for (const port of [...this.#hooks.keys()]) this.#unhook(port);
     this.#burst.close();
+  }
+
+  #unhook(port: number): void {
+    const hook = this.#hooks.get(port);
+    if (hook === undefined) return;
+    this.#hooks.delete(port);
+    closeFd(hook);
   }
 
   #remember(port: number, namespace: string | undefined): void {
