@@ -14,7 +14,10 @@ export interface Clock {
   now(): Millis;
   /** Wall clock, milliseconds since 1970-01-01T00:00:00Z: for records people read, never for intervals. */
   wallNow(): number;
-  /** Runs `callback` once after `delay`. A running timer does not keep the process alive when `background` is set. */
+  /**
+   * Runs `callback` once after `delay`; 0: as soon as what is ready to be read has had its turn. A running timer does not keep the process alive
+   * when `background` is set.
+   */
   after(delay: Millis, callback: () => void, options?: { background?: boolean }): Timer;
 }
 
@@ -22,6 +25,12 @@ export const systemClock: Clock = {
   now: () => millis(performance.now()),
   wallNow: () => Date.now(),
   after(delay, callback, options) {
+    // A timer of 0 would wait a millisecond.
+    if (delay <= 0) {
+      const immediate = setImmediate(callback);
+      if (options?.background === true) immediate.unref();
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const handle = setTimeout(callback, delay);
     if (options?.background === true) handle.unref();
     return { cancel: () => clearTimeout(handle) };

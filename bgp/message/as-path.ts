@@ -33,11 +33,11 @@ export function parse(view: DataView, at: number, end: number, asnLen: 2 | 4): A
     if (type !== SegmentType.Set && type !== SegmentType.Sequence) return undefined;
     next += 2;
     if (count === 0 || count * asnLen > end - next) return undefined;
-    const asns: number[] = [];
+    const asns = new Array<number>(count);
     for (let index = 0; index < count; index++, next += asnLen) {
       const asn = asnLen === 4 ? view.getUint32(next) : view.getUint16(next);
       if (asn === 0) return undefined;
-      asns.push(asn);
+      asns[index] = asn;
     }
     path.push({ type, asns });
   }

@@ -67,19 +67,7 @@ export interface DecodedAttributes {
 }
 
 interface Draft {
-  origin: Origin;
-  asPath: asPath.AsPath;
-  nextHop: Uint8Array;
-  multiExitDisc?: number;
-  localPref?: number;
-  atomicAggregate?: boolean;
-  aggregator?: Aggregator;
-  communities?: readonly number[];
-  extendedCommunities?: readonly Uint8Array[];
-  largeCommunities?: readonly (readonly [number, number, number])[];
-  originatorId?: number;
-  clusterList?: readonly number[];
-  onlyToCustomer?: number;
+  readonly attributes: { -readonly [Key in keyof PathAttributes]: PathAttributes[Key] };
   as4Path?: asPath.AsPath;
   as4Aggregator?: Aggregator;
   plainNextHop?: Uint8Array;
@@ -182,7 +170,9 @@ export function decodeAttributes(
   end: number,
   context: DecodeContext,
 ): DecodedAttributes {
-  const draft: Draft = { origin: Origin.Incomplete, asPath: [], nextHop: NO_BYTES };
+  const draft: Draft = {
+    attributes: { origin: Origin.Incomplete, asPath: NO_PATH, nextHop: NO_BYTES },
+  };
   const unknown: UnknownAttribute[] = [];
   const present: number[] = [];
   const complaints: string[] = [];
@@ -245,13 +235,14 @@ export function decodeAttributes(
       break;
     }
   }
-  const { as4Path, as4Aggregator, plainNextHop, mpReach, mpUnreach, ...attributes } =
-    mergeFourOctet(draft, context);
+  if (!context.fourOctetAs) mergeFourOctet(draft);
+  const { attributes, plainNextHop, mpReach, mpUnreach } = draft;
+  if (unknown.length > 0) attributes.unknown = unknown.sort(byType);
   return {
     outcome,
     fault,
     complaints,
-    attributes: unknown.length > 0 ? { ...attributes, unknown: unknown.sort(byType) } : attributes,
+    attributes,
     present,
     plainNextHop,
     mpReach,
@@ -283,15 +274,13 @@ function attributeHeader(view: DataView, at: number, end: number): AttributeHead
 }
 
 /** RFC 6793 §4.2.3: AS4_* count only from a two-octet peer, and not at all when AGGREGATOR shows that they were not carried along. */
-function mergeFourOctet(draft: Draft, context: DecodeContext): Draft {
-  if (context.fourOctetAs) return draft;
-  const { aggregator, as4Aggregator, as4Path } = draft;
+function mergeFourOctet({ attributes, as4Aggregator, as4Path }: Draft): void {
+  const { aggregator } = attributes;
   if (aggregator !== undefined && as4Aggregator !== undefined) {
-    if (aggregator.asn !== asPath.AS_TRANS) return draft;
-    draft.aggregator = as4Aggregator;
+    if (aggregator.asn !== asPath.AS_TRANS) return;
+    attributes.aggregator = as4Aggregator;
   }
-  if (as4Path !== undefined) draft.asPath = asPath.mergeAs4Path(draft.asPath, as4Path);
-  return draft;
+  if (as4Path !== undefined) attributes.asPath = asPath.mergeAs4Path(attributes.asPath, as4Path);
 }
 
 function rule(name: string, flags: number, onMalformed: Outcome, decode: Decode): AttributeRule {
@@ -305,14 +294,14 @@ function internal(base: AttributeRule): AttributeRule {
 function decodeOrigin({ view, at, end }: Value, draft: Draft): boolean {
   const origin = end - at === 1 ? view.getUint8(at) : -1;
   if (origin !== Origin.Igp && origin !== Origin.Egp && origin !== Origin.Incomplete) return false;
-  draft.origin = origin;
+  draft.attributes.origin = origin;
   return true;
 }
 
 function decodeAsPath({ view, at, end }: Value, draft: Draft, context: DecodeContext): boolean {
   const path = asPath.parse(view, at, end, context.fourOctetAs ? 4 : 2);
   if (path === undefined) return false;
-  draft.asPath = path;
+  draft.attributes.asPath = path;
   return true;
 }
 
@@ -330,21 +319,21 @@ function decodeNextHop({ view, at, end }: Value, draft: Draft): boolean {
   if (first === 0 || first === 127 || first >= 224) return false;
   draft.plainNextHop = bytesOf(view, at, end);
   // That of MP_REACH_NLRI stands for its prefixes, whichever of the two comes first (RFC 4760 §3).
-  if (draft.mpReach === undefined) draft.nextHop = draft.plainNextHop;
+  if (draft.mpReach === undefined) draft.attributes.nextHop = draft.plainNextHop;
   return true;
 }
 
 function uint32(name: 'multiExitDisc' | 'localPref' | 'originatorId' | 'onlyToCustomer'): Decode {
   return ({ view, at, end }, draft) => {
     if (end - at !== 4) return false;
-    draft[name] = view.getUint32(at);
+    draft.attributes[name] = view.getUint32(at);
     return true;
   };
 }
 
 function decodeAtomicAggregate({ at, end }: Value, draft: Draft): boolean {
   if (end !== at) return false;
-  draft.atomicAggregate = true;
+  draft.attributes.atomicAggregate = true;
   return true;
 }
 
@@ -353,7 +342,7 @@ function decodeAggregator({ view, at, end }: Value, draft: Draft, context: Decod
   if (end - at !== asnLen + 4) return false;
   const asn = asnLen === 4 ? view.getUint32(at) : view.getUint16(at);
   if (asn === 0) return false;
-  draft.aggregator = { asn, address: view.getUint32(at + asnLen) };
+  draft.attributes.aggregator = { asn, address: view.getUint32(at + asnLen) };
   return true;
 }
 
@@ -366,17 +355,23 @@ function decodeAs4Aggregator({ view, at, end }: Value, draft: Draft): boolean {
 function decodeCommunities(value: Value, draft: Draft): boolean {
   const communities = words(value);
   if (communities === undefined) return false;
-  const isAscending = communities.every(
-    (each, at) => at === 0 || each > (communities[at - 1] ?? 0),
-  );
-  draft.communities = isAscending ? communities : [...new Set(communities)].sort((a, b) => a - b);
+  draft.attributes.communities = isAscending(communities)
+    ? communities
+    : [...new Set(communities)].sort((a, b) => a - b);
+  return true;
+}
+
+function isAscending(values: readonly number[]): boolean {
+  for (let index = 1; index < values.length; index++) {
+    if ((values[index] ?? 0) <= (values[index - 1] ?? 0)) return false;
+  }
   return true;
 }
 
 function decodeClusterList(value: Value, draft: Draft): boolean {
   const clusterList = words(value);
   if (clusterList === undefined) return false;
-  draft.clusterList = clusterList;
+  draft.attributes.clusterList = clusterList;
   return true;
 }
 
@@ -384,15 +379,15 @@ function decodeClusterList(value: Value, draft: Draft): boolean {
 function words({ view, at, end }: Value): number[] | undefined {
   const count = (end - at) / 4;
   if (count === 0 || !Number.isInteger(count)) return undefined;
-  const all: number[] = [];
-  for (let next = at; next < end; next += 4) all.push(view.getUint32(next));
+  const all = new Array<number>(count);
+  for (let index = 0; index < count; index++) all[index] = view.getUint32(at + 4 * index);
   return all;
 }
 
 function decodeExtendedCommunities({ view, at, end }: Value, draft: Draft): boolean {
   const count = (end - at) / 8;
   if (count === 0 || !Number.isInteger(count)) return false;
-  draft.extendedCommunities = Array.from({ length: count }, (_, index) =>
+  draft.attributes.extendedCommunities = Array.from({ length: count }, (_, index) =>
     bytesOf(view, at + index * 8, at + index * 8 + 8),
   );
   return true;
@@ -401,7 +396,7 @@ function decodeExtendedCommunities({ view, at, end }: Value, draft: Draft): bool
 function decodeLargeCommunities({ view, at, end }: Value, draft: Draft): boolean {
   const count = (end - at) / 12;
   if (count === 0 || !Number.isInteger(count)) return false;
-  draft.largeCommunities = Array.from({ length: count }, (_, index) => {
+  draft.attributes.largeCommunities = Array.from({ length: count }, (_, index) => {
     const base = at + index * 12;
     return [view.getUint32(base), view.getUint32(base + 4), view.getUint32(base + 8)] as const;
   });
@@ -416,7 +411,7 @@ function decodeMpReach({ view, at, end }: Value, draft: Draft): boolean {
   if (nlriAt > end) return false;
   // RFC 7606 §7.11: an unexpected next hop length makes the NLRI's place doubtful.
   if (nextHopLen !== 4 && nextHopLen !== 16 && nextHopLen !== 32) return false;
-  draft.nextHop = bytesOf(view, at + 4, at + 4 + nextHopLen);
+  draft.attributes.nextHop = bytesOf(view, at + 4, at + 4 + nextHopLen);
   draft.mpReach = { afi: view.getUint16(at), safi: view.getUint8(at + 2), at: nlriAt, end };
   return true;
 }
@@ -440,3 +435,4 @@ function updateFault(subcode: number, data?: Uint8Array): NotificationFault {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NO_PATH: asPath.AsPath = [];

@@ -81,9 +81,12 @@ export function transform(
   source: ExportSource,
   target: ExportTarget,
 ): PathAttributes | undefined {
-  const nextHop = nextHopFor(attributes, source, { ...target, isNextHopSet });
+  const nextHop = nextHopFor(attributes, isNextHopSet, source, target);
   if (nextHop === undefined) return undefined;
-  if (!target.isInternal) return external(attributes, { source, target, nextHop, isMedSet });
+  if (!target.isInternal) {
+    // §5.1.4: a neighbour's MED is not passed on to another AS.
+    return external(attributes, target, nextHop, isMedSet || source.isLocal);
+  }
   const isReflected = !source.isLocal && !source.isExternal;
   const { localPref = LOCAL_PREF_DEFAULT } = attributes;
   const internal = { ...attributes, nextHop, localPref };
@@ -95,43 +98,47 @@ export function transform(
   };
 }
 
+type Draft = { -readonly [Key in keyof PathAttributes]: PathAttributes[Key] };
+
+/** Written out, because a full table passes here and a copy of "all but" costs more than the rest: what is not named does not leave the AS. */
 function external(
-  attributes: PathAttributes,
-  {
-    source,
-    target,
-    nextHop,
-    isMedSet,
-  }: {
-    readonly source: ExportSource;
-    readonly target: ExportTarget;
-    readonly nextHop: Uint8Array;
-    readonly isMedSet: boolean;
-  },
+  from: PathAttributes,
+  target: ExportTarget,
+  nextHop: Uint8Array,
+  keepsMed: boolean,
 ): PathAttributes {
-  const { localPref: _, originatorId: __, clusterList: ___, multiExitDisc, ...rest } = attributes;
-  // §5.1.4: a neighbour's MED is not passed on to another AS.
-  const keepsMed = multiExitDisc !== undefined && (isMedSet || source.isLocal);
+  const asPathOut = asPath.prepend(from.asPath, target.localAsn);
+  const to: Draft = { origin: from.origin, asPath: asPathOut, nextHop };
+  if (keepsMed && from.multiExitDisc !== undefined) to.multiExitDisc = from.multiExitDisc;
+  if (from.atomicAggregate !== undefined) to.atomicAggregate = from.atomicAggregate;
+  if (from.aggregator !== undefined) to.aggregator = from.aggregator;
+  if (from.communities !== undefined) to.communities = from.communities;
+  if (from.extendedCommunities !== undefined) to.extendedCommunities = from.extendedCommunities;
+  if (from.largeCommunities !== undefined) to.largeCommunities = from.largeCommunities;
+  if (from.unknown !== undefined) to.unknown = from.unknown;
   const isDown =
     target.peerRole === Role.Customer ||
     target.peerRole === Role.Peer ||
     target.peerRole === Role.RouteServerClient;
-  return {
-    ...rest,
-    nextHop,
-    asPath: asPath.prepend(rest.asPath, target.localAsn),
-    ...(keepsMed && { multiExitDisc }),
-    ...(isDown && rest.onlyToCustomer === undefined && { onlyToCustomer: target.localAsn }),
-  };
+  const onlyToCustomer = from.onlyToCustomer ?? (isDown ? target.localAsn : undefined);
+  if (onlyToCustomer !== undefined) to.onlyToCustomer = onlyToCustomer;
+  return to;
 }
 
 function nextHopFor(
   attributes: PathAttributes,
+  isNextHopSet: boolean,
   source: ExportSource,
-  target: ExportTarget & { readonly isNextHopSet: boolean },
+  target: ExportTarget,
 ): Uint8Array | undefined {
-  const isGiven = attributes.nextHop.some((byte) => byte !== 0);
-  if (target.isNextHopSet && isGiven) return attributes.nextHop;
-  const keeps = source.isLocal ? isGiven : target.isInternal && !target.alwaysNextHopSelf;
+  if (isNextHopSet && isGiven(attributes.nextHop)) return attributes.nextHop;
+  const keeps = source.isLocal
+    ? isGiven(attributes.nextHop)
+    : target.isInternal && !target.alwaysNextHopSelf;
   return keeps ? attributes.nextHop : target.nextHopSelf;
+}
+
+/** All zeros stand for this speaker itself. */
+function isGiven(nextHop: Uint8Array): boolean {
+  return nextHop.some((byte) => byte !== 0);
 }

@@ -61,11 +61,17 @@ export class PrefixTable {
 
   /** The identifier of the prefix, made if it is new; NONE when the table is full. Host bits are zero. */
   intern(w0: number, w1: number, w2: number, w3: number, len: number): number {
-    const known = this.find(w0, w1, w2, w3, len);
-    if (known !== NONE) return known;
+    const mask = this.#slots.length - 1;
+    let slot = hash(w0, w1, w2, w3, len) & mask;
+    for (; ; slot = (slot + 1) & mask) {
+      const known = this.#slots[slot] ?? NONE;
+      if (known === NONE) break;
+      if (this.#isAt(known, w0, w1, w2, w3, len)) return known;
+    }
     if (this.#count >= PREFIXES_MAX) return NONE;
     const id = this.#free.pop() ?? this.#used++;
-    if (id >= this.#len.length) this.#grow();
+    const isFull = id >= this.#len.length;
+    if (isFull) this.#grow();
     const at = id * this.stride;
     this.#words[at] = w0;
     if (this.stride === 4) {
@@ -75,7 +81,8 @@ export class PrefixTable {
     }
     this.#len[id] = len;
     this.#count += 1;
-    this.#insert(id);
+    if (isFull) this.#insert(id);
+    else this.#slots[slot] = id;
     return id;
   }
 
