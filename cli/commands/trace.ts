@@ -1,9 +1,10 @@
 /**
  * `weft trace`: what would happen to a packet? One line for each rule that decides, host by host, the verdict last; where it is dropped,
- * which rule of which resource did it, and what to do. Nothing is sent, and nothing changes. Exit code 0: it arrives, or the switch
- * answers it, or it leaves by an edge router; 3: it is dropped.
+ * which rule of which resource did it, and what to do. It may come from outside too. Nothing is sent, and nothing changes. Exit code 0: it
+ * arrives, or the switch answers it, or it leaves by an edge router; 3: it is dropped.
  */
 import type { Command } from 'commander';
+import { parseIpWords } from '../../base/ip-words.ts';
 import { addressOf } from '../addresses.ts';
 import { countOption } from '../arguments.ts';
 import { ExitCode, UsageFault } from '../fault-report.ts';
@@ -11,18 +12,20 @@ import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts'
 import type { Session } from '../session.ts';
 import { formatTable, printable } from '../table.ts';
 import { dropLines, type Paint, painter } from '../verdict.ts';
+import { edgeName } from './bgp.ts';
 
 export function addTraceCommand(program: Command, session: Session): void {
   program
     .command('trace')
     .description('what would happen to a packet, rule by rule')
-    .requiredOption('--from <nic>', 'network interface that sends it')
+    .requiredOption('--from <nic>', 'network interface that sends it, or an address outside')
     .requiredOption('--to <address>', 'destination address, or a network interface')
     .option('--protocol <name>', 'tcp, udp, icmp, or a protocol number', 'icmp')
     .option('--port <number>', 'destination port', countOption)
     .option('--source-port <number>', 'source port', countOption)
     .option('--ttl <number>', 'time to live', countOption)
     .option('--length <bytes>', 'of the IP packet', countOption)
+    .option('--edge <name>', 'from outside: the edge router it comes to (default: the only one)')
     .option('--both', 'also the way of the answer')
     .action((options: TraceOptions) => trace(session, options));
 }
@@ -36,6 +39,7 @@ interface TraceOptions {
   readonly ttl?: number;
   readonly length?: number;
   readonly both?: boolean;
+  readonly edge?: string;
 }
 
 async function trace(session: Session, options: TraceOptions): Promise<void> {
@@ -45,12 +49,14 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
   if (PORTED.has(protocol) && port === undefined) {
     throw new UsageFault(`${options.protocol} needs a destination port`, 'For example: --port 443');
   }
-  const path = `/networking/weft/v1/networkInterfaces/${encodeURIComponent(options.from)}/trace`;
+  const from = await senderOf(session, options);
+  const path = `/networking/weft/v1/${from.path}/trace`;
   const body = await session
     .northbound()
     .ask('POST', options.both === true ? `${path}?both=true` : path, {
       destination,
       protocol,
+      ...(from.source !== undefined && { source: from.source }),
       ...(port !== undefined && { destinationPort: port }),
       ...(sourcePort !== undefined && { sourcePort }),
       ...(ttl !== undefined && { ttl }),
@@ -64,6 +70,20 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
   });
   const verdicts = [body, at(body, 'reply')].map((each) => textAt(each, 'verdict', 'kind'));
   if (verdicts.some((kind) => FAILED.has(kind))) session.exitCode = ExitCode.Denied;
+}
+
+/** An interface, or an address behind an edge router. */
+async function senderOf(
+  session: Session,
+  { from, edge }: TraceOptions,
+): Promise<{ readonly path: string; readonly source?: string }> {
+  if (parseIpWords(from) === undefined) {
+    return { path: `networkInterfaces/${encodeURIComponent(from)}` };
+  }
+  return {
+    path: `edgeRouters/${encodeURIComponent(await edgeName(session, edge))}`,
+    source: from,
+  };
 }
 
 const FAILED: ReadonlySet<string> = new Set(['drop', 'refused', 'unknown']);
@@ -81,12 +101,20 @@ function protocolOf(text: string, destination: string): number {
 /** One direction. */
 export function formatTrace(trace: unknown, paint: Paint): string {
   const hops = listAt(trace, 'hops').filter(isObject);
+  const routers = listAt(trace, 'routers').filter(isObject);
   const first = hops[0];
-  const title = first === undefined ? '' : `${packetLine(at(first, 'packet'))}\n`;
-  const parts = hops.map((hop) => formatHop(hop, paint));
-  const edge = at(trace, 'edge');
-  const edgePart = isObject(edge) ? formatEdge(edge) : '';
-  return `${title}${parts.join('')}${edgePart}\n${verdictLines(trace, paint)}`;
+  const fromOutside = routers.find((each) => textAt(each, 'afterHops') === '0');
+  const title =
+    fromOutside !== undefined
+      ? `${outsideLine(at(fromOutside, 'packet'))}\n`
+      : first === undefined
+        ? ''
+        : `${packetLine(at(first, 'packet'))}\n`;
+  const routersAfter = (count: number): readonly string[] =>
+    routers.filter((each) => textAt(each, 'afterHops') === String(count)).map(formatRouter);
+  const parts = hops.flatMap((hop, index) => [formatHop(hop, paint), ...routersAfter(index + 1)]);
+  const way = [...routersAfter(0), ...parts].join('');
+  return `${title}${way}\n${verdictLines(trace, paint)}`;
 }
 
 function packetLine(packet: unknown): string {
@@ -94,6 +122,13 @@ function packetLine(packet: unknown): string {
   const kind = type === '' ? '' : ` type ${type} code ${textAt(packet, 'icmpCode')}`;
   const sizes = `TTL ${textAt(packet, 'ttl')}, ${textAt(packet, 'length')} bytes`;
   return printable(`${textAt(packet, 'protocol')}${kind} ${endsOf(packet)}, ${sizes}`);
+}
+
+/** As it comes from outside. */
+function outsideLine(packet: unknown): string {
+  const number = textAt(packet, 'protocol');
+  const name = Object.entries(PROTOCOLS).find(([, each]) => String(each) === number)?.[0];
+  return printable(`${name ?? number} ${endsOf(packet)}`);
 }
 
 function endsOf(packet: unknown): string {
@@ -138,21 +173,21 @@ function formatHop(hop: Json, paint: Paint): string {
   return `\n${printable(textAt(hop, 'host'))}: ${printable(flowText)}\n${rows}${cut}`;
 }
 
-/** At an edge router: its steps, and the packet as it leaves. */
-function formatEdge(edge: Json): string {
+/** At an edge router or a mux: its steps, and the packet as it leaves. */
+function formatRouter(router: Json): string {
   const table = formatTable<Json>(
     [
       { heading: 'STEP', value: (step) => textAt(step, 'step') },
       { heading: 'DOES', value: (step) => textAt(step, 'text') },
       { heading: 'OF', value: (step) => textAt(step, 'resourceRef') },
     ],
-    listAt(edge, 'steps').filter(isObject),
+    listAt(router, 'steps').filter(isObject),
   );
   const rows = table.trimEnd().split('\n');
-  const leaves = at(edge, 'leaves');
+  const leaves = at(router, 'leaves');
   if (leaves !== undefined) rows.push(`leaves as ${endsOf(leaves)}`);
   const indented = rows.map((line) => `  ${line}\n`).join('');
-  return `\n${printable(textAt(edge, 'resourceRef'))}:\n${indented}`;
+  return `\n${printable(textAt(router, 'resourceRef'))}:\n${indented}`;
 }
 
 function isDrop(step: Json): boolean {
@@ -167,7 +202,6 @@ function outcomeOf(step: Json): string {
 function verdictLines(trace: unknown, paint: Paint): string {
   const verdict = at(trace, 'verdict');
   const text = (name: string) => printable(textAt(verdict, name));
-  const edge = printable(textAt(trace, 'edge', 'resourceRef'));
   switch (textAt(verdict, 'kind')) {
     case 'deliver':
       return `${paint('good', `delivered to ${text('resourceRef')}`)}\n`;
@@ -176,9 +210,9 @@ function verdictLines(trace: unknown, paint: Paint): string {
     case 'drop':
       return dropLines(verdict, paint);
     case 'outside':
-      return `${paint('good', `sent on by ${edge} on ${text('link')}`)}\n`;
+      return `${paint('good', `sent on by ${text('by')} on ${text('link')}`)}\n`;
     case 'refused':
-      return `${paint('bad', `dropped by ${edge}: ${text('reason')}`)}\n`;
+      return `${paint('bad', `dropped by ${text('by')}: ${text('reason')}`)}\n`;
     default:
       return `${paint('bad', `not followed to its end: ${text('reason')}`)}\n`;
   }

@@ -1,16 +1,24 @@
 /**
  * A trace across hosts: the sender's host says what its switch would do with the packet; where that is a tunnel, the host at its far end
  * is asked to go on with the frame as it came out, until somebody delivers, answers or drops it; where it is an edge router, that says what
- * it would make of the packet. The answers, joined, are one trace.
+ * it would make of the packet, and whoever it goes to then is asked. The answers, joined, are one trace. It may also begin outside.
  *
  * Which host has a provider address is told by the servers' own documents. Called by controller/northbound/diagnostic-routes.
  */
-import type { EdgeTrace } from '../../schema/southbound/diagnostics/edge.ts';
-import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type { Answer } from '../../schema/southbound/diagnostics/methods.ts';
 import type { PacketSpec, TraceVerdict } from '../../schema/southbound/diagnostics/trace.ts';
+import type { Resource } from '../model/desired-state.ts';
 import type { Explained } from './hosts.ts';
 import { TRACE_HOPS_MAX } from './limits.ts';
 import { serverAt } from './provider-address.ts';
+import {
+  type Onward,
+  outsideLink,
+  type RouterHop,
+  type TravellingPacket,
+  throughEdge,
+  travelling,
+} from './trace-routers.ts';
 
 export interface Hop extends Answer<'trace'> {
   readonly host: string;
@@ -18,73 +26,99 @@ export interface Hop extends Answer<'trace'> {
 
 export interface JoinedTrace {
   readonly hops: readonly Hop[];
-  /** What the edge router does with it that the last hop sends it to. */
-  readonly edge?: EdgePart;
-  /** Of the last hop or of the edge; of a trace that could not be followed to its end, why. */
+  /** Edge routers and muxes on the way. */
+  readonly routers: readonly RouterHop[];
+  /** Of the last hop or router; of a trace that could not be followed to its end, why. */
   readonly verdict:
     | TraceVerdict
-    | { readonly kind: 'outside'; readonly link: string }
-    | { readonly kind: 'refused'; readonly reason: string }
+    | { readonly kind: 'outside'; readonly link: string; readonly by: string }
+    | { readonly kind: 'refused'; readonly reason: string; readonly by: string }
     | { readonly kind: 'unknown'; readonly reason: string };
 }
 
-interface EdgePart extends Pick<EdgeTrace, 'steps' | 'leaves'> {
-  readonly resourceRef: string;
-}
-
-export async function traceAcrossHosts(
+/** Of a packet that an interface sends. */
+export function traceAcrossHosts(
   context: Explained,
   from: { readonly host: string; readonly portId: string },
   packet: PacketSpec,
   asReply = false,
 ): Promise<JoinedTrace> {
+  const question = { portId: from.portId, packet, asReply };
+  return follow(context, { kind: 'host', host: from.host, question }, { packet, asReply });
+}
+
+/** Of a packet that comes to an edge router from the outside; `link`: its interface, by default the one that the source is behind. */
+export async function traceFromOutside(
+  context: Explained,
+  edge: Resource,
+  packet: TravellingPacket,
+  link: string | undefined = outsideLink(edge, packet.source),
+): Promise<JoinedTrace> {
+  if (link === undefined) {
+    return { hops: [], routers: [], verdict: unknown(`${edge.ref} has no outside interface`) };
+  }
+  const start: Onward = { kind: 'edge', edge, entrance: { link }, packet };
+  return follow(context, start, { packet, asReply: false });
+}
+
+async function follow(
+  context: Explained,
+  start: Onward,
+  traced: { readonly packet: PacketSpec; readonly asReply: boolean },
+): Promise<JoinedTrace> {
   const hops: Hop[] = [];
-  let host = from.host;
-  let question: Question<'trace'> = { portId: from.portId, packet, asReply };
-  while (hops.length < TRACE_HOPS_MAX) {
-    const told: Answer<'trace'> = await context.ask(host, 'trace', question);
-    const { frame, ...answer } = told;
-    hops.push({ host, ...answer });
-    const { verdict } = told;
-    if (verdict.kind !== 'tunnel' || frame === undefined) return { hops, verdict };
-    if (verdict.edge !== undefined) {
-      const { edge, vni } = verdict;
-      return { hops, ...(await throughEdge(context, { edge, vni }, told, packet.protocol)) };
+  const routers: RouterHop[] = [];
+  let next = start;
+  while (hops.length + routers.length < TRACE_HOPS_MAX) {
+    switch (next.kind) {
+      case 'host': {
+        const { frame, ...answer } = await context.ask(next.host, 'trace', next.question);
+        const hop = { host: next.host, ...answer };
+        hops.push(hop);
+        const onward = onwardFromHost(context, hop, frame, traced);
+        if (onward === undefined) return { hops, routers, verdict: hop.verdict };
+        next = onward;
+        break;
+      }
+      case 'edge': {
+        const { hop, onward } = await throughEdge(context, next);
+        routers.push({ ...hop, afterHops: hops.length });
+        next = onward;
+        break;
+      }
+      default: {
+        const by = routers.at(-1)?.resourceRef ?? '';
+        const verdict = next.kind === 'unknown' ? next : { ...next, by };
+        return { hops, routers, verdict };
+      }
     }
-    const next = serverAt(context.desired, verdict.to);
-    if (next === undefined) {
-      return { hops, verdict: unknown(`no server has the provider address ${verdict.to}`) };
-    }
-    host = next;
-    question = { tunnel: { source: verdict.from, vni: verdict.vni }, frame, asReply };
   }
-  return { hops, verdict: unknown(`the packet has not arrived after ${TRACE_HOPS_MAX} hosts`) };
+  const reason = `the packet has not arrived after ${TRACE_HOPS_MAX} hosts and routers`;
+  return { hops, routers, verdict: unknown(reason) };
 }
 
-/** What an edge router makes of a packet that a host sends to it. */
-async function throughEdge(
-  { desired, askEdge }: Explained,
-  { edge: resourceRef, vni }: { readonly edge: string; readonly vni: number },
-  { leaves }: Answer<'trace'>,
-  protocol: number,
-): Promise<Omit<JoinedTrace, 'hops'>> {
-  const edge = desired.byRef(resourceRef);
-  if (edge === undefined || leaves === undefined) {
-    return { verdict: unknown(`${resourceRef} is no edge router`) };
+/** Undefined: it ends there. */
+function onwardFromHost(
+  { desired }: Explained,
+  { verdict, leaves }: Hop,
+  frame: string | undefined,
+  { packet, asReply }: { readonly packet: PacketSpec; readonly asReply: boolean },
+): Onward | undefined {
+  if (verdict.kind !== 'tunnel' || frame === undefined) return undefined;
+  const { from, to, vni } = verdict;
+  if (verdict.edge !== undefined) {
+    const edge = desired.byRef(verdict.edge);
+    if (edge === undefined || leaves === undefined) {
+      return unknown(`${verdict.edge} is no edge router`);
+    }
+    return { kind: 'edge', edge, entrance: { vni }, packet: travelling(leaves, packet) };
   }
-  const { source, destination, sourcePort, destinationPort } = leaves;
-  const ports = { ...(sourcePort !== undefined && { sourcePort, destinationPort }) };
-  const asked = { vni, source, destination, protocol, ...ports };
-  const told = await askEdge(edge.resourceId, 'edgeTrace', asked);
-  const { steps } = told;
-  if (told.leaves === undefined) {
-    return { edge: { resourceRef, steps }, verdict: { kind: 'refused', reason: told.verdict } };
-  }
-  const edgePart = { resourceRef, steps, leaves: told.leaves };
-  return { edge: edgePart, verdict: { kind: 'outside', link: told.leaves.link } };
+  const host = serverAt(desired, to);
+  if (host === undefined) return unknown(`no server has the provider address ${to}`);
+  return { kind: 'host', host, question: { tunnel: { source: from, vni }, frame, asReply } };
 }
 
-function unknown(reason: string): JoinedTrace['verdict'] {
+function unknown(reason: string): { readonly kind: 'unknown'; readonly reason: string } {
   return { kind: 'unknown', reason };
 }
 

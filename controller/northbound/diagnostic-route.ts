@@ -1,5 +1,8 @@
 /** The shape of a question's route under `/networking/weft/v1/`. Used by diagnostic-routes.ts and edge-routes.ts. */
+import type Type from 'typebox';
+import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
 import type { Explained } from '../diagnostics/hosts.ts';
+import { fault } from './fault.ts';
 
 export interface DiagnosticRoute {
   readonly method: 'GET' | 'POST';
@@ -17,4 +20,11 @@ export interface Call {
   readonly query: URLSearchParams;
   /** Parsed JSON of a POST. */
   readonly body: unknown;
+}
+
+/** The body, if it is of this shape. */
+export function checkedBody<T extends Type.TSchema>(schema: T, body: unknown): Type.Static<T> {
+  const wrong = mismatch(schema, body);
+  if (wrong !== undefined) throw fault('InvalidParameterValue', wrong, 'body');
+  return body as Type.Static<T>;
 }

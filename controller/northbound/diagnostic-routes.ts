@@ -7,7 +7,7 @@ import { messageOf } from '../../base/errors.ts';
 import { parseIp } from '../../base/ip.ts';
 import { FLOW_LOG_PAGE_MAX } from '../../schema/southbound/diagnostics/flow-log.ts';
 import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
-import { mismatch, type Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { RULE_COUNTERS_MAX } from '../../schema/southbound/diagnostics/rule-counters.ts';
 import { RULES_PAGE_MAX, type RuleDirection } from '../../schema/southbound/diagnostics/rules.ts';
@@ -24,7 +24,7 @@ import { traceAcrossHosts, traceReply } from '../diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';
 import { methodRefused } from './api-exchange.ts';
-import type { Call, DiagnosticRoute } from './diagnostic-route.ts';
+import { type Call, checkedBody, type DiagnosticRoute } from './diagnostic-route.ts';
 import { EDGE_ROUTES } from './edge-routes.ts';
 import { fault, type NorthboundFault } from './fault.ts';
 import type { ApiPath } from './resource-path.ts';
@@ -307,12 +307,6 @@ function parsedBody({ method }: DiagnosticRoute, body: Buffer | undefined): unkn
   } catch (thrown) {
     throw fault('InvalidRequestFormat', `the body is not JSON: ${messageOf(thrown)}`);
   }
-}
-
-function checkedBody<T extends Type.TSchema>(schema: T, body: unknown): Type.Static<T> {
-  const wrong = mismatch(schema, body);
-  if (wrong !== undefined) throw fault('InvalidParameterValue', wrong, 'body');
-  return body as Type.Static<T>;
 }
 
 /** What stands in the place of `{id}` ('' where there is none); undefined where the path does not match. */

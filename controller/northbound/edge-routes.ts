@@ -4,8 +4,11 @@
  */
 import { formatIp, parseIp } from '../../base/ip.ts';
 import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/bgp.ts';
+import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import type { Explained } from '../diagnostics/hosts.ts';
-import type { DiagnosticRoute } from './diagnostic-route.ts';
+import { traceFromOutside, traceReply } from '../diagnostics/trace.ts';
+import type { Resource } from '../model/desired-state.ts';
+import { checkedBody, type DiagnosticRoute } from './diagnostic-route.ts';
 import { fault } from './fault.ts';
 
 export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
@@ -95,13 +98,35 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     summary: 'packets, bytes and drops by reason of each of its links, and how full its tables are',
     answer: async (context, { id }) => context.askEdge(edgeAt(context, id), 'edgeCounters', {}),
   },
+  {
+    method: 'POST',
+    path: 'edgeRouters/{id}/trace',
+    query: '?both=&link=',
+    summary:
+      'what would happen to a packet that comes from outside: what the edge, muxes and hosts do with it, to the verdict; `link`: the interface it comes by, by default ' +
+      'the one whose prefix its source has; with `both=true` also of the answer; body as of a networkInterface’s trace, with `source`',
+    answer: async (context, { id, query, body }) => {
+      const edge = edgeResource(context, id);
+      const { source, ...packet } = checkedBody(PacketSpec, body);
+      if (source === undefined) throw fault('InvalidParameterValue', 'name a source', 'source');
+      const link = query.get('link') ?? undefined;
+      const trace = await traceFromOutside(context, edge, { ...packet, source }, link);
+      if (query.get('both') !== 'true') return trace;
+      const reply = await traceReply(context, trace, { ...packet, source });
+      return { ...trace, ...(reply !== undefined && { reply }) };
+    },
+  },
 ];
 
-function edgeAt({ desired }: Explained, id: string): string {
+function edgeAt(context: Explained, id: string): string {
+  return edgeResource(context, id).resourceId;
+}
+
+function edgeResource({ desired }: Explained, id: string): Resource {
   const byId = desired.byInstanceId(id);
   const edge = byId?.type === 'edgerouters' ? byId : desired.byRef(`/edgeRouters/${id}`);
   if (edge === undefined) throw fault('NotFound', `there is no edge router '${id}'`, id);
-  return edge.resourceId;
+  return edge;
 }
 
 function required(query: URLSearchParams, name: string): string {

@@ -13,7 +13,7 @@ import { answerRuleCounters } from './rule-counters.ts';
 import { senderOf } from './sender.ts';
 import type { SwitchMethod } from './switch-method.ts';
 import type { TracerParts } from './trace-walk.ts';
-import { frameOf } from './traced-frame.ts';
+import { frameOf, type Sender } from './traced-frame.ts';
 import type { Tracer } from './tracer.ts';
 
 export type SwitchAnswers = {
@@ -36,6 +36,15 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
   };
 }
 
+/** Fills nothing in: a packet that comes out of a tunnel is described as a whole. */
+const NOBODY: Sender = {
+  mac: 0,
+  addresses: [],
+  nextMac() {
+    throw invalid('name the destinationMac');
+  },
+};
+
 function answerTrace(
   { tables }: TracerParts,
   tracer: Tracer,
@@ -45,7 +54,10 @@ function answerTrace(
   if ('tunnel' in question) {
     const source = parseIpWords(question.tunnel.source);
     if (source === undefined) throw invalid('the tunnel’s source is no address');
-    const frame = Buffer.from(question.frame, 'base64');
+    const frame =
+      'packet' in question
+        ? frameOf(question.packet, NOBODY)
+        : Buffer.from(question.frame, 'base64');
     if (frame.length > TRACE_FRAME_BYTES_MAX) throw invalid('the frame is too long');
     const entrance = { kind: 'tunnel' as const, source, vni: question.tunnel.vni };
     return tracer.trace(entrance, frame, { asReply }).answer;

@@ -32,7 +32,7 @@ import { OVERLAY_LINK } from './links.ts';
 import { NEIGHBOUR_STATE_NAMES } from './neighbours.ts';
 import { PLAIN_DOMAIN } from './networks.ts';
 import type { RouterCore } from './router-core.ts';
-import { type Ingress, SlowPath } from './slow-path.ts';
+import { type Ingress, SlowPath, type Verdict } from './slow-path.ts';
 
 export interface TracedPacket {
   /** VNI of the sender's subnet, or the link that the packet comes in by. */
@@ -199,6 +199,23 @@ function traceOf(core: RouterCore, packet: TracedPacket): EdgeTrace {
       destination: formatIpWords([left.dst0, left.dst1, left.dst2, left.dst3]),
       ...(!isIcmp(packet.protocol) && ports),
       link: core.state.link(verdict.egressLink)?.name ?? 'overlay',
+      ...(verdict.nextHop !== undefined && { nextHop: formatIpWords(verdict.nextHop) }),
+      ...tunnelOf(core, verdict),
+    },
+  };
+}
+
+function tunnelOf({ state }: RouterCore, { egressLink, composition }: Verdict) {
+  const to = egressLink === state.overlayLink ? state.peers.addressOf(composition.peer) : undefined;
+  if (to === undefined) return {};
+  const { vni, srcMac, dstMac } = composition;
+  return {
+    tunnel: {
+      from: formatIpWords(state.settings.providerAddress ?? to),
+      to: formatIpWords(to),
+      vni,
+      sourceMac: formatMac(srcMac),
+      destinationMac: formatMac(dstMac),
     },
   };
 }

@@ -70,6 +70,11 @@ export class EdgePeers {
     this.#known.forget();
   }
 
+  /** Of the number that `acquire` gave; for explanations. */
+  addressOf(index: number): IpWords | undefined {
+    return [...this.#byAddress.values()].find((peer) => peer.index === index)?.words;
+  }
+
   /** Is the address in `words` from `at` on a host's? */
   isKnown(words: Uint32Array, at: number): boolean {
     return this.#known.has(words, at);

@@ -81,6 +81,8 @@ export interface Verdict {
   sourceMapping: MappingIndex;
   targetMapping: MappingIndex;
   egressLink: number;
+  /** On that link: who is given it. Undefined in a tunnel. */
+  nextHop: IpWords | undefined;
 }
 
 export interface Circumstances {
@@ -117,6 +119,7 @@ export class SlowPath {
     sourceMapping: NO_MAPPING,
     targetMapping: NO_MAPPING,
     egressLink: NONE,
+    nextHop: undefined,
   };
   readonly #state: RouterState;
   #nextCell = FIRST_FREE_CELL;
@@ -142,6 +145,7 @@ export class SlowPath {
     verdict.sourceMapping = NO_MAPPING;
     verdict.targetMapping = NO_MAPPING;
     verdict.egressLink = NONE;
+    verdict.nextHop = undefined;
     verdict.domain = ingress.segment?.domain.number ?? PLAIN_DOMAIN;
     this.#dependOn(this.#state.configCell);
     verdict.drop = this.#steps();
@@ -417,6 +421,7 @@ export class SlowPath {
     if (neighbour.state === NeighbourState.FAILED) return this.#unreachable();
     this.#dependOn(neighbour.cell);
     verdict.egressLink = linkNumber;
+    verdict.nextHop = words;
     verdict.reverseScope = link.kind === 'provider' ? PROVIDER_SCOPE : OUTSIDE_SCOPE;
     if (neighbour.state === NeighbourState.INCOMPLETE) verdict.awaits = neighbour;
     this.#tell('way', `${link.name}, ${isGateway ? 'by a next hop' : 'on the link'}`);

@@ -137,6 +137,18 @@ export const EdgeTrace = Type.Object({
       destination: Type.String(),
       destinationPort: Type.Optional(Type.Integer()),
       link: Type.String(),
+      /** On the link: who is given it. */
+      nextHop: Type.Optional(Type.String()),
+      /** To a host: provider addresses of both ends, and what the inner frame has. */
+      tunnel: Type.Optional(
+        Type.Object({
+          from: Type.String(),
+          to: Type.String(),
+          vni: Type.Integer(),
+          sourceMac: Type.String(),
+          destinationMac: Type.String(),
+        }),
+      ),
     }),
   ),
 });

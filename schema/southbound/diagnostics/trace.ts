@@ -65,6 +65,15 @@ export const TraceQuestion = Type.Union([
     },
     { additionalProperties: false },
   ),
+  /** Out of a tunnel from a router, in words: it has source, destination and both MAC addresses. */
+  Type.Object(
+    {
+      tunnel: Type.Object({ source: Type.String(), vni: Type.Integer() }),
+      packet: PacketSpec,
+      asReply,
+    },
+    { additionalProperties: false },
+  ),
 ]);
 export type TraceQuestion = Type.Static<typeof TraceQuestion>;
 

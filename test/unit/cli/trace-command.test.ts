@@ -1,6 +1,6 @@
 /** `weft trace` against a scripted controller: what is asked, what people see, and the exit code. */
 import test from 'ava';
-import { scriptedController } from './scripted-controller.ts';
+import { resource, scriptedController } from './scripted-controller.ts';
 
 const ROUTE = 'POST /networking/weft/v1/networkInterfaces/web1/trace';
 const PACKET = {
@@ -57,4 +57,36 @@ test('a packet that arrives exits 0; TCP without a port is a mistake in the comm
     'tcp',
   );
   t.is(wrong.code, 2);
+});
+
+test('a packet from outside: the edge router is asked first, and stands before the host', async (t) => {
+  const packet = {
+    ...{ source: '192.0.2.1', sourcePort: 50_000, protocol: 6 },
+    ...{ destination: '203.0.113.1', destinationPort: 80 },
+  };
+  const router = {
+    ...{ resourceRef: '/edgeRouters/edge', afterHops: 0, packet },
+    steps: [{ step: 'destination', text: 'becomes 10.0.1.5', resourceRef: '/publicIPAddresses/w' }],
+  };
+  const verdict = { kind: 'deliver', portId: 'x', resourceRef: '/networkInterfaces/db1' };
+  const hops = [{ host: 'host2', packet: PACKET, steps: [STEP] }];
+  const controller = await scriptedController({
+    'GET /edgeRouters': {
+      body: { value: [resource('/edgeRouters/edge', {})], nextLink: '' },
+    },
+    'POST /networking/weft/v1/edgeRouters/edge/trace': {
+      body: { hops, routers: [router], verdict },
+    },
+  });
+  t.teardown(() => controller.close());
+  const line = 'trace --from 192.0.2.1 --to 203.0.113.1 --protocol tcp --port 80';
+  const { code, out, err } = await controller.weft(...line.split(' '));
+  t.is(code, 0, err);
+  t.regex(
+    out,
+    /^tcp 192\.0\.2\.1:50000 → 203\.0\.113\.1:80\n\n\/edgeRouters\/edge:\n[\s\S]*becomes 10\.0\.1\.5[\s\S]*\nhost2: [\s\S]*delivered to/,
+  );
+  t.deepEqual(controller.received.at(-1)?.body, {
+    ...{ source: '192.0.2.1', destination: '203.0.113.1', protocol: 6, destinationPort: 80 },
+  });
 });

@@ -13,9 +13,14 @@ const RULE = { id: 'no-ping', resourceRef: '/accessControlLists/web/aclRules/no-
 const SILENT = { kind: 'silent' as const, waitedMs: 2000 };
 const DELIVERED: JoinedTrace = {
   hops: [],
+  routers: [],
   verdict: { kind: 'deliver', portId: 'p', resourceRef: '/networkInterfaces/b' },
 };
-const TRACED_DROP: JoinedTrace = { hops: [], verdict: { kind: 'drop', ...DENIED, rule: RULE } };
+const TRACED_DROP: JoinedTrace = {
+  hops: [],
+  routers: [],
+  verdict: { kind: 'drop', ...DENIED, rule: RULE },
+};
 
 function receiver(seen: Answer<'probeSeen'> | undefined, name = 'b'): Seen {
   return { host: 'host2', resourceRef: `/networkInterfaces/${name}`, seen };

@@ -1,0 +1,131 @@
+/**
+ * The routers on a traced packet's way: what an edge says that it would make of it, and where it goes on from there: to a host through a tunnel, to
+ * a mux, or away. Called by trace.
+ */
+import { type Ip, ipFamily, ipPrefixHas, ipPrefixOf, parseIp } from '../../base/ip.ts';
+import type { EdgeQuestion, EdgeTrace } from '../../schema/southbound/diagnostics/edge.ts';
+import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type { PacketSpec, PacketView } from '../../schema/southbound/diagnostics/trace.ts';
+import type { Resource } from '../model/desired-state.ts';
+import type { Explained } from './hosts.ts';
+import { serverAt } from './provider-address.ts';
+
+/** A router that the packet comes to. */
+export interface RouterHop {
+  readonly resourceRef: string;
+  /** How many hosts it has come through before. */
+  readonly afterHops: number;
+  /** As it comes. */
+  readonly packet: Pick<
+    TravellingPacket,
+    'source' | 'destination' | 'protocol' | 'sourcePort' | 'destinationPort'
+  >;
+  readonly steps: EdgeTrace['steps'];
+  /** As it goes on. */
+  readonly leaves?: EdgeTrace['leaves'];
+}
+
+/** Where the packet goes next. */
+export type Onward =
+  | AtEdge
+  | { readonly kind: 'host'; readonly host: string; readonly question: Question<'trace'> }
+  | { readonly kind: 'outside'; readonly link: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+export interface AtEdge {
+  readonly kind: 'edge';
+  readonly edge: Resource;
+  /** By which tunnel or link it comes. */
+  readonly entrance: Pick<EdgeQuestion<'edgeTrace'>, 'vni' | 'link'>;
+  readonly packet: TravellingPacket;
+}
+
+/** What is known of a packet on its way. */
+export type TravellingPacket = PacketSpec & { readonly source: string };
+
+export function travelling(view: PacketView, spec: PacketSpec): TravellingPacket {
+  const { source, destination, sourcePort, destinationPort } = view;
+  const { sourceMac: _, destinationMac: __, ...rest } = spec;
+  return {
+    ...rest,
+    ...{ source, destination },
+    ...(sourcePort !== undefined && { sourcePort }),
+    ...(destinationPort !== undefined && { destinationPort }),
+  };
+}
+
+export async function throughEdge(
+  context: Explained,
+  { edge, entrance, packet }: AtEdge,
+): Promise<{ readonly hop: Omit<RouterHop, 'afterHops'>; readonly onward: Onward }> {
+  const { source, destination, protocol, sourcePort, destinationPort } = packet;
+  const asked = {
+    ...{ source, destination, protocol },
+    ...(sourcePort !== undefined && { sourcePort }),
+    ...(destinationPort !== undefined && { destinationPort }),
+  };
+  const told = await context.askEdge(edge.resourceId, 'edgeTrace', { ...entrance, ...asked });
+  const { steps, leaves } = told;
+  const hop = {
+    resourceRef: edge.ref,
+    packet: asked,
+    steps,
+    ...(leaves !== undefined && { leaves }),
+  };
+  if (leaves === undefined) return { hop, onward: { kind: 'refused', reason: told.verdict } };
+  return { hop, onward: onwardFrom(context, leaves, packet) };
+}
+
+function onwardFrom(
+  { desired }: Explained,
+  leaves: NonNullable<EdgeTrace['leaves']>,
+  packet: TravellingPacket,
+): Onward {
+  const { tunnel, link } = leaves;
+  if (tunnel === undefined) return { kind: 'outside', link };
+  const host = serverAt(desired, tunnel.to);
+  if (host === undefined) {
+    return { kind: 'unknown', reason: `no server has the provider address ${tunnel.to}` };
+  }
+  const { source, destination, sourcePort, destinationPort } = leaves;
+  const question = {
+    tunnel: { source: tunnel.from, vni: tunnel.vni },
+    packet: {
+      ...packet,
+      ...{ source, destination },
+      ...(sourcePort !== undefined && { sourcePort }),
+      ...(destinationPort !== undefined && { destinationPort }),
+      sourceMac: tunnel.sourceMac,
+      destinationMac: tunnel.destinationMac,
+    },
+  };
+  return { kind: 'host', host, question };
+}
+
+/** The edge router's interface on whose prefix the address is; else its first. */
+export function outsideLink(edge: Resource, source: string): string | undefined {
+  const { outsideInterfaces = [] } = edge.properties as EdgeProperties;
+  const ip = parseIp(source);
+  const isOn = ({ addresses }: OutsideInterface): boolean =>
+    ip !== undefined && addresses.some((each) => isOnLink(each, ip));
+  return (outsideInterfaces.find(isOn) ?? outsideInterfaces[0])?.name;
+}
+
+interface OutsideInterface {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+/** As schema/northbound/edge-routers.ts has accepted them. */
+interface EdgeProperties {
+  readonly outsideInterfaces?: readonly OutsideInterface[];
+}
+
+/** `own`: with its prefix length. */
+function isOnLink(own: string, ip: Ip): boolean {
+  const [address = '', len] = own.split('/');
+  const parsed = parseIp(address);
+  if (parsed === undefined || ipFamily(parsed) !== ipFamily(ip)) return false;
+  return ipPrefixHas(ipPrefixOf(parsed, Number(len)), ip);
+}
