@@ -59,6 +59,10 @@ const CLAIM_OF: Readonly<Record<string, (resource: Resource) => Claim[]>> = {
     addressClaim(subnetBeside(body), properties['loadBalancerManagerIPAddress'], key),
   edgerouters: ({ key, body, properties }) =>
     addressClaim(providerSubnet(body), properties['providerAddress'], key),
+  loadbalancermuxes: ({ key, body, properties }) =>
+    addressClaim(providerSubnet(body), properties['providerAddress'], key),
+  'loadbalancers/frontendipconfigurations': ({ key, properties }) =>
+    addressClaim(properties['subnet'], properties['privateIPAddress'], key),
   'edgerouters/natpools': ({ key, body, properties }) => {
     const [first, last] = ['startIpAddress', 'endIpAddress'].map((name) =>
       parseIp(textOf(properties[name])),

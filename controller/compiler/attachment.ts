@@ -68,6 +68,11 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'service-insertion':
     case 'edge-router':
     case 'public-ip-address':
+    case 'load-balancer':
+    case 'load-balancer-mux':
+    case 'backend-settings':
+    case 'health':
+    case 'announcement':
       return [];
   }
 }

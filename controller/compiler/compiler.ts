@@ -7,7 +7,9 @@
  *                                ports, mappings ───┤
  *           access-control-lists, security-tags ────┤
  *                   route-tables, mirrors ──────────┤
- *  edges, edge-networks, public-addresses ──────────┘
+ *  edges, edge-networks, public-addresses ──────────┤
+ *    muxes, virtual-ips, backends, backend-pools, ───┤
+ *    backend-health, health-probes, announcements ───┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -16,20 +18,34 @@
 import { GoalStates, type SliceChanges, type TargetKey } from '../goal-state/goal-states.ts';
 import type { Slice } from '../goal-state/slice.ts';
 import type { JsonObject, Revision } from '../store/store.ts';
+import type { AnnouncementInput, HealthInput, RetirementInput } from './balancing-state.ts';
 import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
-import { type AddressInNetwork, Model, type ModelChange, type ModelView } from './model.ts';
+import {
+  type AddressInNetwork,
+  Model,
+  type ModelChange,
+  type ModelView,
+  type ObservedChange,
+} from './model.ts';
 import { type CompilerNode, type CompilerSettings, DEFAULT_SETTINGS } from './node.ts';
 import { accessControlLists } from './nodes/access-control-lists.ts';
+import { announcements } from './nodes/announcements.ts';
+import { backendHealth } from './nodes/backend-health.ts';
+import { backendPools } from './nodes/backend-pools.ts';
+import { backends } from './nodes/backends.ts';
 import { edgeNetworks } from './nodes/edge-networks.ts';
 import { edges } from './nodes/edges.ts';
+import { healthProbes } from './nodes/health-probes.ts';
 import { hostSettings } from './nodes/host-settings.ts';
 import { mappings } from './nodes/mappings.ts';
 import { mirrors } from './nodes/mirrors.ts';
+import { muxes } from './nodes/muxes.ts';
 import { ports } from './nodes/ports.ts';
 import { publicAddresses } from './nodes/public-addresses.ts';
 import { routeTables } from './nodes/route-tables.ts';
 import { securityTags } from './nodes/security-tags.ts';
+import { virtualIps } from './nodes/virtual-ips.ts';
 import { virtualNetworks } from './nodes/virtual-networks.ts';
 import { virtualSubnets } from './nodes/virtual-subnets.ts';
 
@@ -46,6 +62,13 @@ const NODES: readonly CompilerNode[] = [
   edges,
   edgeNetworks,
   publicAddresses,
+  muxes,
+  virtualIps,
+  backends,
+  backendPools,
+  backendHealth,
+  healthProbes,
+  announcements,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -63,6 +86,9 @@ const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
   edgerouters: 'edge-router',
   publicipaddresses: 'public-ip-address',
   loadbalancermanager: 'settings',
+  loadbalancers: 'load-balancer',
+  loadbalancermuxes: 'load-balancer-mux',
+  backendsettings: 'backend-settings',
 };
 
 /** One document as it shall be from now on, by its key in `desired`; undefined: gone. */
@@ -88,6 +114,9 @@ export interface CompilerInput {
   readonly documents: readonly DocumentInput[];
   readonly placements: readonly PlacementInput[];
   readonly holders?: readonly HolderInput[];
+  readonly health?: readonly HealthInput[];
+  readonly announcements?: readonly AnnouncementInput[];
+  readonly retirements?: readonly RetirementInput[];
 }
 
 /** What the compiler has done since it was made. */
@@ -167,7 +196,7 @@ export class Compiler {
       after = look(new CompiledState({ ...common, dirty }));
     } finally {
       for (const change of [...changes].reverse()) {
-        if (change.kind === 'placement' || change.kind === 'holder') continue;
+        if (isObserved(change)) continue;
         const id = change.before?.id ?? change.after?.id ?? '';
         this.#model.set(change.kind, id, change.before);
       }
@@ -201,7 +230,20 @@ export class Compiler {
     const holders = (input.holders ?? []).flatMap(
       (holder) => this.#model.hold(holder, holder.interfaceInstanceId) ?? [],
     );
-    return [...documents, ...placements, ...holders];
+    return [...documents, ...placements, ...holders, ...this.#changeBalancing(input)];
+  }
+
+  #changeBalancing({ health, announcements, retirements }: CompilerInput): ModelChange[] {
+    const { balancing } = this.#model;
+    const decided = [
+      ...(announcements ?? []).filter((each) => balancing.setAnnounced(each)),
+      ...(retirements ?? []).filter((each) => balancing.setRetired(each)),
+    ];
+    const probes = (health ?? []).filter((each) => balancing.setHealth(each));
+    return [
+      ...probes.map(({ probeId }) => ({ kind: 'health' as const, probeId })),
+      ...decided.map(({ vipId }) => ({ kind: 'announcement' as const, vipId })),
+    ];
   }
 
   #read(key: string, value: JsonObject | undefined): Document | undefined {
@@ -238,4 +280,8 @@ export class Compiler {
     const output = node.compile(unit, this.#model, this.#settings);
     this.#goals.replace({ node: node.name, unit, output }, this.#revision);
   }
+}
+
+function isObserved(change: ModelChange): change is ObservedChange {
+  return !('before' in change || 'after' in change);
 }

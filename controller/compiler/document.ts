@@ -4,8 +4,8 @@
  * them. Still nothing here trusts them: what cannot be read is left out, so that one document cannot stop the others, and
  * the caller counts it.
  *
- * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts, edge-document.ts and
- * settings-document.ts read.
+ * Read: servers, logicalNetworks (subnets), virtualNetworks (subnets), networkInterfaces, and what policy-document.ts, edge-document.ts,
+ * load-balancer-document.ts and settings-document.ts read.
  * Other resources do not reach a goal state and are ignored. Addresses and prefixes of either family.
  */
 import { familyBits, formatIp, type IpPrefix, ipFromBytes } from '../../base/ip.ts';
@@ -29,6 +29,14 @@ import {
   references,
   text,
 } from './json-fields.ts';
+import {
+  type BackendSettings,
+  type LoadBalancer,
+  type LoadBalancerMux,
+  readBackendSettings,
+  readLoadBalancer,
+  readLoadBalancerMux,
+} from './load-balancer-document.ts';
 import { readServiceInsertion, type ServiceInsertion } from './mirror-document.ts';
 import {
   type AccessControlList,
@@ -147,6 +155,8 @@ export interface IpConfiguration {
   readonly accessControlList: Ref | undefined;
   readonly serviceInsertion: Ref | undefined;
   readonly publicAddress: Ref | undefined;
+  /** backendAddressPools and inboundNatRules that it is a backend of, each once. */
+  readonly balancedBy: readonly Ref[];
 }
 
 export type Document =
@@ -160,7 +170,10 @@ export type Document =
   | RouteTable
   | ServiceInsertion
   | EdgeRouter
-  | PublicIpAddress;
+  | PublicIpAddress
+  | LoadBalancer
+  | LoadBalancerMux
+  | BackendSettings;
 
 const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Document | undefined>> = {
   servers: readServer,
@@ -177,6 +190,9 @@ const READERS: Readonly<Record<string, (id: string, value: JsonObject) => Docume
   edgerouters: readEdgeRouter,
   publicipaddresses: readPublicIpAddress,
   loadbalancermanager: readLoadBalancerManager,
+  loadbalancers: readLoadBalancer,
+  loadbalancermuxes: readLoadBalancerMux,
+  backendsettings: readBackendSettings,
 };
 
 /** `'ignored'`: a kind of resource that no goal state is made of. `'unreadable'`: ours, but not as it should be. */
@@ -201,6 +217,7 @@ export function referencesOf(document: Document): readonly Ref[] {
             each.serviceInsertion,
             each.publicAddress,
           ),
+          ...each.balancedBy,
         ]),
       ];
     case 'virtual-network':
@@ -223,6 +240,13 @@ export function referencesOf(document: Document): readonly Ref[] {
       return [document.collector];
     case 'edge-router':
       return document.portForwards.flatMap(({ to }) => present(to));
+    case 'load-balancer':
+      return document.frontends.flatMap(({ publicAddress, subnet }) =>
+        present(publicAddress, subnet),
+      );
+    case 'backend-settings':
+      return [document.ipConfiguration, ...present(document.pool)];
+    case 'load-balancer-mux':
     case 'server':
     case 'logical-network':
     case 'security-tag':
@@ -387,5 +411,11 @@ function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
     accessControlList: reference(properties['accessControlList']),
     serviceInsertion: reference(properties['serviceInsertion']),
     publicAddress: reference(properties['publicIPAddress']),
+    balancedBy: [
+      ...new Set([
+        ...references(properties['loadBalancerBackendAddressPools']),
+        ...references(properties['loadBalancerInboundNatRules']),
+      ]),
+    ],
   };
 }

@@ -4,6 +4,7 @@
  * and say what changed, in terms that nodes understand.
  */
 import { compareIpPrefixes, type IpPrefix } from '../../base/ip.ts';
+import { BalancingState, type BalancingView } from './balancing-state.ts';
 import {
   addressText,
   type Document,
@@ -19,6 +20,12 @@ import {
   type VirtualSubnet,
 } from './document.ts';
 import { partsOf } from './edge-document.ts';
+import {
+  type BackendSettings,
+  type LoadBalancer,
+  type LoadBalancerMux,
+  partsOfBalancer,
+} from './load-balancer-document.ts';
 import type { ServiceInsertion } from './mirror-document.ts';
 import type { AccessControlList, RouteTable, SecurityTag } from './policy-document.ts';
 import type { Settings } from './settings-document.ts';
@@ -60,9 +67,34 @@ export type ModelChange =
       readonly before?: PublicIpAddress;
       readonly after?: PublicIpAddress;
     }
+  | {
+      readonly kind: 'load-balancer';
+      readonly before?: LoadBalancer;
+      readonly after?: LoadBalancer;
+    }
+  | {
+      readonly kind: 'load-balancer-mux';
+      readonly before?: LoadBalancerMux;
+      readonly after?: LoadBalancerMux;
+    }
+  | {
+      readonly kind: 'backend-settings';
+      readonly before?: BackendSettings;
+      readonly after?: BackendSettings;
+    }
   | { readonly kind: 'placement'; readonly interfaceInstanceId: string }
   /** A learned address is had by another interface; who had it and who has it. */
-  | { readonly kind: 'holder'; readonly interfaceInstanceIds: readonly string[] };
+  | { readonly kind: 'holder'; readonly interfaceInstanceIds: readonly string[] }
+  /** A probe says something else of a backend. */
+  | { readonly kind: 'health'; readonly probeId: string }
+  /** A virtual address is announced or is so no more, or is kept although desired state has it no more. */
+  | { readonly kind: 'announcement'; readonly vipId: string };
+
+/** Of what is no document. */
+export type ObservedChange = Extract<
+  ModelChange,
+  { readonly kind: 'placement' | 'holder' | 'health' | 'announcement' }
+>;
 
 /** A virtual subnet with the network it is in. */
 export interface SubnetInNetwork {
@@ -88,6 +120,10 @@ export interface ModelView {
   readonly serviceInsertions: ReadonlyMap<string, ServiceInsertion>;
   readonly edgeRouters: ReadonlyMap<string, EdgeRouter>;
   readonly publicIpAddresses: ReadonlyMap<string, PublicIpAddress>;
+  readonly loadBalancers: ReadonlyMap<string, LoadBalancer>;
+  readonly loadBalancerMuxes: ReadonlyMap<string, LoadBalancerMux>;
+  readonly backendSettings: ReadonlyMap<string, BackendSettings>;
+  readonly balancing: BalancingView;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   /** Of logical subnets whose addresses are of the outside, in address order. */
   publicPrefixes(): readonly IpPrefix[];
@@ -108,7 +144,7 @@ export interface ModelView {
   holderOf(vnetId: string, address: string): string | undefined;
   /** Learned addresses that the interface has. */
   heldBy(interfaceInstanceId: string): readonly AddressInNetwork[];
-  /** The document an instanceId belongs to; a virtual subnet is answered with its network, a part of an edge with the edge. */
+  /** The document an instanceId belongs to; a virtual subnet is answered with its network, a part of an edge or load balancer with that. */
   byInstanceId(instanceId: string): Document | undefined;
 }
 
@@ -123,6 +159,10 @@ export class Model implements ModelView {
   readonly serviceInsertions: Map<string, ServiceInsertion> = new Map();
   readonly edgeRouters: Map<string, EdgeRouter> = new Map();
   readonly publicIpAddresses: Map<string, PublicIpAddress> = new Map();
+  readonly loadBalancers: Map<string, LoadBalancer> = new Map();
+  readonly loadBalancerMuxes: Map<string, LoadBalancerMux> = new Map();
+  readonly backendSettings: Map<string, BackendSettings> = new Map();
+  readonly balancing: BalancingState = new BalancingState();
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
@@ -242,6 +282,25 @@ export class Model implements ModelView {
           this.publicIpAddresses.get(id),
           after?.kind === kind ? after : undefined,
         );
+      case 'load-balancer':
+        return this.#setLoadBalancer(
+          this.loadBalancers.get(id),
+          after?.kind === kind ? after : undefined,
+        );
+      case 'load-balancer-mux': {
+        const before = this.loadBalancerMuxes.get(id);
+        const next = after?.kind === kind ? after : undefined;
+        if (before === undefined && next === undefined) return undefined;
+        this.#replace(this.loadBalancerMuxes, before, next);
+        return { kind, ...pair(before, next) };
+      }
+      case 'backend-settings': {
+        const before = this.backendSettings.get(id);
+        const next = after?.kind === kind ? after : undefined;
+        if (before === undefined && next === undefined) return undefined;
+        this.#replace(this.backendSettings, before, next);
+        return { kind, ...pair(before, next) };
+      }
       case 'route-table':
         return this.#setRouteTable(
           this.routeTables.get(id),
@@ -376,6 +435,21 @@ export class Model implements ModelView {
       if (after !== undefined) this.#byInstanceId.set(instanceId, after);
     }
     return { kind: 'edge-router', ...pair(before, after) };
+  }
+
+  #setLoadBalancer(
+    before: LoadBalancer | undefined,
+    after: LoadBalancer | undefined,
+  ): ModelChange | undefined {
+    if (before === undefined && after === undefined) return undefined;
+    this.#replace(this.loadBalancers, before, after);
+    for (const { instanceId } of before === undefined ? [] : partsOfBalancer(before)) {
+      this.#byInstanceId.delete(instanceId);
+    }
+    for (const { instanceId } of after === undefined ? [] : partsOfBalancer(after)) {
+      if (after !== undefined) this.#byInstanceId.set(instanceId, after);
+    }
+    return { kind: 'load-balancer', ...pair(before, after) };
   }
 
   #setPublicIpAddress(

@@ -64,6 +64,32 @@ export function edgeScope(edgeId: string): string {
   return `edge/${edgeId}`;
 }
 
+export function muxScope(muxId: string): string {
+  return `mux/${muxId}`;
+}
+
+/** Virtual addresses of a public load balancer: for muxes, edges, and the hosts of its backends. */
+export function vipScope(balancerInstanceId: string): string {
+  return `vips/${balancerInstanceId}`;
+}
+
+/** Its pools and their health: for muxes, and the hosts of its backends. */
+export function poolScope(balancerInstanceId: string): string {
+  return `pools/${balancerInstanceId}`;
+}
+
+/** Internal load balancers of a virtual network, with their pools and health: for hosts whose interfaces may talk to them. */
+export function internalBalancingScope(vnetInstanceId: string): string {
+  return `internal/${vnetInstanceId}`;
+}
+
+/** Virtual addresses that muxes announce. */
+export const ANNOUNCEMENT_SCOPE = 'announcements';
+
+export function muxTarget(muxId: string): string {
+  return `mux/${muxId}`;
+}
+
 /** Public addresses, which every edge knows. */
 export const PUBLIC_SCOPE = 'public';
 

@@ -42,6 +42,19 @@ export function networksSeenFrom(
   ]);
 }
 
+/** Of these, those that packets of the interface may go to: both sides of a peering allow it. */
+export function networksReachedFrom(
+  addresses: Attachment['addresses'],
+  model: ModelView,
+): readonly string[] {
+  return addresses.flatMap(({ network }) => [
+    network.instanceId,
+    ...connectedPeerings(network, model)
+      .filter(({ own, back }) => own.allowAccess && back.allowAccess)
+      .map(({ remote }) => remote.instanceId),
+  ]);
+}
+
 /** Ids of networks that a network is, or was, peered with by its own word: a connection can only change there. */
 export function peeredIds({ before, after }: Replaced<VirtualNetwork>): string[] {
   return [...(before?.peerings ?? []), ...(after?.peerings ?? [])].map(({ remote }) =>

@@ -100,3 +100,28 @@ export function natPoolKey(instanceId: string): string {
 export function portForwardKey(instanceId: string): string {
   return `portforward/${instanceId}`;
 }
+
+export const MUX_KEY = 'mux';
+
+/** `instanceId`: of the frontendIPConfiguration. */
+export function virtualIpKey(instanceId: string): string {
+  return `vip/${instanceId}`;
+}
+
+/** `instanceId`: of the backendAddressPool or inboundNatRule. */
+export function backendPoolKey(instanceId: string): string {
+  return `pool/${instanceId}`;
+}
+
+/** `instanceId`: of the probe. */
+export function backendHealthKey(instanceId: string): string {
+  return `health/${instanceId}`;
+}
+
+export function healthProbeKey(probeInstanceId: string): string {
+  return `healthprobe/${probeInstanceId}`;
+}
+
+export function announcementKey(frontendInstanceId: string): string {
+  return `announcement/${frontendInstanceId}`;
+}

@@ -59,6 +59,14 @@ export const NAT_POOL_ADDRESSES_MAX = 256;
 export const NAT_POOLS_MAX = 64;
 /** portForwards of one edge router, all told to it. */
 export const PORT_FORWARDS_MAX = 4_096;
+/** frontendIPConfigurations of one load balancer, and likewise its backendAddressPools and probes. */
+export const BALANCER_PARTS_MAX = 1_000;
+/** Rules of one load balancer, of all kinds: every mux tries to find each packet's among them. */
+export const BALANCER_RULES_MAX = 4_096;
+/** Backends of one pool: a table of the muxes for as many is made in 20 ms. */
+export const POOL_BACKENDS_MAX = 1_000;
+/** BGP neighbours of one mux. */
+export const MUX_PEERS_MAX = 16;
 /** Interfaces to the outside of one edge router. */
 export const OUTSIDE_INTERFACES_MAX = 8;
 /** Addresses of one interface to the outside. */

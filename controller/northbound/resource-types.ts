@@ -2,10 +2,13 @@
 import type { ResourceType } from './resource-type.ts';
 import { accessControlLists } from './resources/access-control-lists.ts';
 import { auditingSettings } from './resources/auditing-settings.ts';
+import { backendSettings } from './resources/backend-settings.ts';
 import { credentials } from './resources/credentials.ts';
 import { edgeRouters } from './resources/edge-routers.ts';
 import { learnedIpAddresses } from './resources/learned-ip-addresses.ts';
 import { loadBalancerManager } from './resources/load-balancer-manager.ts';
+import { loadBalancerMuxes, virtualServers } from './resources/load-balancer-muxes.ts';
+import { loadBalancers } from './resources/load-balancers.ts';
 import { logicalNetworks } from './resources/logical-networks.ts';
 import { macPools } from './resources/mac-pools.ts';
 import { networkInterfaces } from './resources/network-interfaces.ts';
@@ -21,10 +24,13 @@ import { virtualSwitchManager } from './resources/virtual-switch-manager.ts';
 export const RESOURCE_TYPES: readonly ResourceType[] = [
   accessControlLists,
   auditingSettings,
+  backendSettings,
   credentials,
   edgeRouters,
   learnedIpAddresses,
   loadBalancerManager,
+  loadBalancerMuxes,
+  loadBalancers,
   logicalNetworks,
   macPools,
   networkInterfaces,
@@ -35,5 +41,6 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   serviceInsertions,
   virtualNetworkManager,
   virtualNetworks,
+  virtualServers,
   virtualSwitchManager,
 ];

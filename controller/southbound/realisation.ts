@@ -172,6 +172,9 @@ class Realised implements RealisedState {
       case 'security-tag':
       case 'settings':
       case 'service-insertion':
+      case 'load-balancer':
+      case 'load-balancer-mux':
+      case 'backend-settings':
       case undefined:
         return undefined;
     }

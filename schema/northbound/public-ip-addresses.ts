@@ -29,8 +29,8 @@ export const PublicIpAddressSchema = Type.Object({
     }),
   ),
   ipConfiguration: ReadOnly(
-    Reference(['networkInterfaces/ipConfigurations']),
-    'the private address it leads to',
+    Reference(['networkInterfaces/ipConfigurations', 'loadBalancers/frontendIPConfigurations']),
+    'the private address, or the load balancer, that it leads to',
   ),
   counters: ReadOnly(Type.Array(Type.Unknown())),
   configurationState: ReadOnlyConfigurationState,

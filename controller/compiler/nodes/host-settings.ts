@@ -5,6 +5,7 @@
 import {
   type EdgeEndpoint,
   type FlowLogSettings,
+  type MuxEndpoint,
   OutboundReservedMode,
   type SwitchQos,
 } from '../../../schema/southbound/messages.ts';
@@ -12,6 +13,7 @@ import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { HOST_KEY, resourceContent } from '../../goal-state/resource.ts';
 import type { AddressBytes, EdgeRouter, Ref, Server } from '../document.ts';
 import { edgeMac } from '../edges.ts';
+import type { LoadBalancerMux } from '../load-balancer-document.ts';
 import type { ModelView } from '../model.ts';
 import { type CompilerNode, hostScope, hostTarget, KBPS_PER_MBPS, VXLAN_PORT } from '../node.ts';
 import type { Replaced } from '../policy.ts';
@@ -39,6 +41,8 @@ export const hostSettings: CompilerNode = {
         return 'unhandled';
       case 'edge-router':
         return sameEndpoint(change) ? [] : 'unhandled';
+      case 'load-balancer-mux':
+        return sameEndpoint(change) ? [] : 'unhandled';
       case 'virtual-network':
       case 'network-interface':
       case 'access-control-list':
@@ -48,6 +52,10 @@ export const hostSettings: CompilerNode = {
       case 'public-ip-address':
       case 'placement':
       case 'holder':
+      case 'load-balancer':
+      case 'backend-settings':
+      case 'health':
+      case 'announcement':
         return [];
     }
   },
@@ -72,7 +80,7 @@ export const hostSettings: CompilerNode = {
         ...(qos !== undefined && { qos: qosMessage(qos, server) }),
         metering: setting('metering', model) ?? false,
         edges: edgesFor(providerAddress, model),
-        muxes: [],
+        muxes: muxesFor(providerAddress, model),
         ...(flowLog !== undefined && { flowLog }),
       },
     });
@@ -84,10 +92,10 @@ export const hostSettings: CompilerNode = {
   },
 };
 
-/** Whether hosts see the edge as they saw it. */
-function sameEndpoint({ before, after }: Replaced<EdgeRouter>): boolean {
-  const seen = (edge: EdgeRouter | undefined) =>
-    `${edge?.resourceRef} ${edge?.providerAddress?.join('.')}`;
+/** Whether hosts see the edge or mux as they saw it. */
+function sameEndpoint({ before, after }: Replaced<EdgeRouter | LoadBalancerMux>): boolean {
+  const seen = (endpoint: EdgeRouter | LoadBalancerMux | undefined) =>
+    `${endpoint?.resourceRef} ${endpoint?.providerAddress?.join('.')}`;
   return seen(before) === seen(after);
 }
 
@@ -99,6 +107,14 @@ function edgesFor(own: AddressBytes, model: ModelView): EdgeEndpoint[] {
       providerAddress?.length === own.length
         ? [{ providerAddress, mac: edgeMac(providerAddress), resourceRef }]
         : [],
+    );
+}
+
+function muxesFor(own: AddressBytes, model: ModelView): MuxEndpoint[] {
+  return [...model.loadBalancerMuxes.values()]
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .flatMap(({ providerAddress, resourceRef }) =>
+      providerAddress?.length === own.length ? [{ providerAddress, resourceRef }] : [],
     );
 }
 

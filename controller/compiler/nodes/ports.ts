@@ -13,13 +13,14 @@ import {
   type CompilerNode,
   hostScope,
   hostTarget,
+  internalBalancingScope,
   KBPS_PER_MBPS,
   mirrorScope,
   overlayMtu,
   routeTableScope,
   virtualNetworkScope,
 } from '../node.ts';
-import { interfacesPeeredBy, networksSeenFrom } from '../peering.ts';
+import { interfacesPeeredBy, networksReachedFrom, networksSeenFrom } from '../peering.ts';
 import { interfacesPolicedBy, listId, listsOf, tagListsOf } from '../policy.ts';
 import { forwards, interfacesRoutedBy, tablesOf } from '../routing.ts';
 import type { PortQosSettings } from '../settings-document.ts';
@@ -74,6 +75,7 @@ export const ports: CompilerNode = {
     const target = hostTarget(serverId);
     const scopes = new Set([
       ...networksSeenFrom(addresses, model).map(virtualNetworkScope),
+      ...networksReachedFrom(addresses, model).map(internalBalancingScope),
       ...listsOf(attachment, model).map(accessControlListScope),
       ...tablesOf(addresses, model).map(routeTableScope),
       ...mirrors.map((mirror) => mirrorScope(mirror.instanceId)),

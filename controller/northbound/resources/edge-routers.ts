@@ -3,41 +3,26 @@
  * endpoint of the overlay like a server: its provider address is given by the client or comes from the pools, and is its own for its life.
  */
 import {
-  formatIp,
   type Ip,
   type IpPrefix,
   ipFamily,
   ipPrefixHas,
   ipPrefixOf,
   parseIp,
-  parseIpPrefix,
 } from '../../../base/ip.ts';
 import {
   EdgeRouterSchema,
   type OutsideInterfaceSchema,
 } from '../../../schema/northbound/edge-routers.ts';
-import {
-  LogicalNetworkSchema,
-  LogicalSubnetSchema,
-} from '../../../schema/northbound/logical-networks.ts';
-import { addressSpaceOf } from '../../allocation/claims.ts';
-import type { Resource } from '../../model/desired-state.ts';
-import { addressFaults, dynamicRange } from '../address-rules.ts';
+import { addressFaults } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { OUTSIDE_ADDRESSES_MAX, OUTSIDE_INTERFACES_MAX } from '../limits.ts';
 import { typed } from '../resource-node.ts';
-import type {
-  AllocateContext,
-  ReadContext,
-  ResourceNode,
-  ResourceType,
-  WriteContext,
-} from '../resource-type.ts';
+import type { ReadContext, ResourceNode, ResourceType, WriteContext } from '../resource-type.ts';
 import { bgpRouters } from './bgp-routers.ts';
-import { gatewaysOf, poolRangesOf } from './logical-networks.ts';
 import { natPools, portForwards } from './nat-pools.ts';
 import { policyMaps } from './policy-maps.ts';
-import { reservedIn } from './vip-pools.ts';
+import { allocateProviderAddress } from './provider-address.ts';
 
 export const edgeRouters: ResourceType = {
   collection: 'edgeRouters',
@@ -46,7 +31,7 @@ export const edgeRouters: ResourceType = {
   schema: EdgeRouterSchema,
   children: [bgpRouters, policyMaps, natPools, portForwards],
   validate,
-  allocate,
+  allocate: allocateProviderAddress,
 };
 
 function validate(node: ResourceNode, context: WriteContext): readonly FaultDetail[] {
@@ -134,63 +119,4 @@ function subnetKey(internal: unknown): string | undefined {
   const known =
     typeof internal === 'object' && internal !== null && 'providerSubnetRef' in internal;
   return known ? String(internal.providerSubnetRef).toLowerCase() : undefined;
-}
-
-function allocate(node: ResourceNode, context: AllocateContext): readonly FaultDetail[] {
-  const text = typed(EdgeRouterSchema, node).providerAddress;
-  const kept = String(context.previous?.properties['providerAddress'] ?? '');
-  const wanted = parseIp(text ?? kept);
-  if (wanted !== undefined) return takeStatic(node, wanted, context);
-  for (const subnet of providerSubnets(context)) {
-    const space = addressSpaceOf(subnet.ref);
-    const gateways = gatewaysOf(subnet);
-    for (const range of poolRangesOf(subnet, context)) {
-      const address = context.draft.takeLowest(space, dynamicRange(range), node.key, (ip) =>
-        gateways.has(ip),
-      );
-      if (address === undefined) continue;
-      keep(node, address, subnet);
-      return [];
-    }
-  }
-  const message = 'no pool of a network with networkVirtualizationEnabled has a free address';
-  return [detail('SubnetIsFull', message, 'providerAddress')];
-}
-
-function takeStatic(
-  node: ResourceNode,
-  address: Ip,
-  context: AllocateContext,
-): readonly FaultDetail[] {
-  const text = formatIp(address);
-  const subnet = providerSubnets(context).find((one) => {
-    const prefix = parseIpPrefix(typed(LogicalSubnetSchema, one).addressPrefix ?? '');
-    return prefix !== undefined && ipPrefixHas(prefix, address);
-  });
-  if (subnet === undefined) {
-    const message = `${text} is in no subnet of a network with networkVirtualizationEnabled`;
-    return [detail('PrivateIPAddressNotInSubnet', message, 'providerAddress')];
-  }
-  if (reservedIn(subnet)(address)) {
-    const message = `${text} is one of the reserved addresses of ${subnet.ref}`;
-    return [detail('PrivateIPAddressInReservedRange', message, 'providerAddress')];
-  }
-  const owner = context.draft.take(addressSpaceOf(subnet.ref), address, node.key);
-  if (owner !== undefined) {
-    return [detail('PrivateIPAddressInUse', `${text} is in use by ${owner}`, 'providerAddress')];
-  }
-  keep(node, address, subnet);
-  return [];
-}
-
-function keep(node: ResourceNode, address: Ip, subnet: Resource): void {
-  node.properties['providerAddress'] = formatIp(address);
-  node.internal = { ...node.internal, providerSubnetRef: subnet.ref };
-}
-
-function providerSubnets({ desired }: ReadContext): Resource[] {
-  return [...desired.list('logicalNetworks').values()]
-    .filter((one) => typed(LogicalNetworkSchema, one).networkVirtualizationEnabled === true)
-    .flatMap(({ children }) => children)
-    .sort((a, b) => (a.key < b.key ? -1 : 1));
 }

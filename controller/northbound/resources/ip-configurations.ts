@@ -3,10 +3,9 @@
  * logical one those of its ipPools. A Dynamic address is chosen at the first PUT and stays while the subnet does; a Learned one is
  * shared (learned-ip-configurations.ts).
  */
-import { formatIp, type Ip, parseIp } from '../../../base/ip.ts';
+import { parseIp } from '../../../base/ip.ts';
 import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
-import type { Resource } from '../../model/desired-state.ts';
-import { refKey, typeKeyOf } from '../../model/resource-ref.ts';
+import { typeKeyOf } from '../../model/resource-ref.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { typed } from '../resource-node.ts';
 import type {
@@ -19,14 +18,10 @@ import type {
 } from '../resource-type.ts';
 import { tagsOnLogicalNetworkFault, usesAddressTags } from './access-control-lists.ts';
 import { learnedFaults, showLearned } from './learned-ip-configurations.ts';
+import { loadBalancedFaults } from './load-balanced.ts';
+import { takePrivateAddress } from './private-address.ts';
 import { publicAddressFaults } from './public-ip-addresses.ts';
-import {
-  type AddressRules,
-  addressRulesOf,
-  takeLowest,
-  unusableAddress,
-  VIRTUAL_SUBNET,
-} from './subnet-addresses.ts';
+import { VIRTUAL_SUBNET } from './subnet-addresses.ts';
 
 export const ipConfigurations: ResourceType = {
   collection: 'ipConfigurations',
@@ -67,6 +62,7 @@ export const ipConfigurations: ResourceType = {
     ...validate(node, context),
     ...listFaults(node, context),
     ...publicAddressFaults(node, context),
+    ...loadBalancedFaults(node, context),
   ],
   allocate,
 };
@@ -130,56 +126,5 @@ function allocate(node: ResourceNode, context: AllocateContext): readonly FaultD
   if (target === undefined) return [];
   // Its address is that of the learnedIpAddress, which has taken it.
   if (privateIPAllocationMethod === 'Learned') return showLearned(node, context);
-  const rules = addressRulesOf(target, context);
-  return privateIPAllocationMethod === 'Static'
-    ? takeStatic(node, rules, context)
-    : takeDynamic(node, rules, context);
-}
-
-function takeStatic(
-  node: ResourceNode,
-  rules: AddressRules,
-  { draft }: AllocateContext,
-): readonly FaultDetail[] {
-  const { subnet } = rules;
-  const text = typed(IpConfigurationSchema, node).privateIPAddress ?? '';
-  const address = parseIp(text);
-  if (address === undefined) return [];
-  const unusable = unusableAddress(address, rules);
-  if (unusable === 'outside') {
-    return [detail('PrivateIPAddressNotInSubnet', `${text} is not in ${subnet.ref}`, node.ref)];
-  }
-  if (unusable === 'reserved') {
-    const message = `${text} is one of the reserved addresses of ${subnet.ref}`;
-    return [detail('PrivateIPAddressInReservedRange', message, node.ref)];
-  }
-  const owner = draft.take(rules.space, address, node.key);
-  if (owner === undefined) return [];
-  return [detail('PrivateIPAddressInUse', `${text} is in use by ${owner}`, node.ref)];
-}
-
-function takeDynamic(
-  node: ResourceNode,
-  rules: AddressRules,
-  { draft, previous }: AllocateContext,
-): readonly FaultDetail[] {
-  const { subnet, space, isReserved } = rules;
-  const kept = keptAddress(previous, subnet);
-  if (kept !== undefined && !isReserved(kept) && draft.take(space, kept, node.key) === undefined) {
-    node.properties['privateIPAddress'] = formatIp(kept);
-    return [];
-  }
-  const given = takeLowest(node.key, rules, draft);
-  if (given === undefined) {
-    return [detail('SubnetIsFull', `${subnet.ref} has no free address`, subnet.ref)];
-  }
-  node.properties['privateIPAddress'] = formatIp(given);
-  return [];
-}
-
-function keptAddress(previous: ResourceNode | undefined, subnet: Resource): Ip | undefined {
-  if (previous === undefined) return undefined;
-  const before = typed(IpConfigurationSchema, previous);
-  const sameSubnet = refKey(before.subnet?.resourceRef ?? '') === subnet.key;
-  return sameSubnet ? parseIp(before.privateIPAddress ?? '') : undefined;
+  return takePrivateAddress(node, target, context);
 }

@@ -230,7 +230,7 @@ function parseIpOfSubnet(ref: string | undefined, desired: DesiredState): Ip | u
 }
 
 /** The interface being written is judged as it will be, everything else as it is. */
-function otherUser(
+export function otherUser(
   node: ResourceNode,
   publicKey: string,
   root: ResourceNode,

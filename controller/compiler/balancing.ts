@@ -1,0 +1,192 @@
+/**
+ * Load balancers joined with what they lead to: the address of a frontend, the backends of a pool or an inboundNatRule, on which side of the
+ * edge a load balancer is, and the other way round, what a change can alter. Pure; used by the nodes of load balancing.
+ */
+import { BACKEND_WEIGHT } from '../../schema/northbound/backend-settings.ts';
+import { interfacesMovedBy, subnetsReidentified } from './attachment.ts';
+import {
+  type AddressBytes,
+  addressText,
+  type IpConfiguration,
+  type NetworkInterface,
+  type Ref,
+  type VirtualNetwork,
+  type VirtualSubnet,
+} from './document.ts';
+import type { Frontend, LoadBalancer, LoadBalancerMux } from './load-balancer-document.ts';
+import type { ModelChange, ModelView } from './model.ts';
+import { internalBalancingScope, poolScope, vipScope } from './node.ts';
+
+/** Who talks to a load balancer: the outside, by muxes, or the interfaces of a virtual network, by their own hosts. */
+export type Side =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'internal'; readonly network: VirtualNetwork };
+
+/** A backend of a pool, attached or not. */
+export interface Member {
+  readonly networkInterface: NetworkInterface;
+  readonly ipConfiguration: IpConfiguration;
+  readonly network: VirtualNetwork;
+  readonly subnet: VirtualSubnet;
+  /** Undefined: the interface is attached nowhere, or to a server without one. */
+  readonly providerAddress: AddressBytes | undefined;
+  readonly serverId: string | undefined;
+}
+
+/** Undefined while the network of an internal one is not there. */
+export function sideOf(balancer: LoadBalancer, model: ModelView): Side | undefined {
+  const internal = balancer.frontends.find(({ subnet }) => subnet?.startsWith('/virtualnetworks/'));
+  if (internal?.subnet === undefined) return { kind: 'public' };
+  const found = model.virtualSubnet(internal.subnet);
+  return found && { kind: 'internal', network: found.network };
+}
+
+/** Where its virtual addresses are published, and where its pools and their health are. */
+export function scopesOf(
+  { instanceId }: LoadBalancer,
+  side: Side,
+): { readonly vips: string; readonly pools: string } {
+  if (side.kind === 'public') return { vips: vipScope(instanceId), pools: poolScope(instanceId) };
+  const scope = internalBalancingScope(side.network.instanceId);
+  return { vips: scope, pools: scope };
+}
+
+export function addressOf(frontend: Frontend, model: ModelView): AddressBytes | undefined {
+  const { publicAddress, address } = frontend;
+  if (publicAddress === undefined) return address;
+  return model.publicIpAddresses.get(publicAddress.slice(publicAddress.lastIndexOf('/') + 1))
+    ?.address;
+}
+
+/** `/loadbalancers/web/backendaddresspools/p` → `web`. */
+export function balancerId(ref: Ref): string {
+  return ref.split('/')[2] ?? '';
+}
+
+/** Backends of a pool, or of an inboundNatRule, in the order of their addresses; each address once. */
+export function membersOf(target: Ref, model: ModelView): readonly Member[] {
+  const found: { readonly member: Member; readonly text: string }[] = [];
+  for (const id of model.referring('network-interface', target)) {
+    for (const member of membersIn(id, target, model)) {
+      found.push({ member, text: addressText(member.ipConfiguration.address) });
+    }
+  }
+  found.sort((a, b) => compareText(a.text, b.text) || byInterface(a.member, b.member));
+  return found.filter(({ text }, at) => text !== found[at - 1]?.text).map(({ member }) => member);
+}
+
+function byInterface(a: Member, b: Member): number {
+  return compareText(a.ipConfiguration.resourceRef, b.ipConfiguration.resourceRef);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function membersIn(id: string, target: Ref, model: ModelView): Member[] {
+  const networkInterface = model.networkInterfaces.get(id);
+  if (networkInterface === undefined) return [];
+  const serverId = model.serverIdOf(networkInterface.instanceId);
+  const providerAddress =
+    serverId === undefined ? undefined : model.servers.get(serverId)?.providerAddress;
+  return networkInterface.ipConfigurations
+    .filter(({ balancedBy }) => balancedBy.includes(target))
+    .flatMap((ipConfiguration) => {
+      const found = model.virtualSubnet(ipConfiguration.subnet);
+      return found === undefined
+        ? []
+        : [{ networkInterface, ipConfiguration, ...found, providerAddress, serverId }];
+    });
+}
+
+/** Network of the backends; of several, for as long as the desired state is inconsistent, always the same. */
+export function backendNetwork(
+  balancer: LoadBalancer,
+  model: ModelView,
+): VirtualNetwork | undefined {
+  const networks: VirtualNetwork[] = [];
+  for (const target of targetsOf(balancer)) {
+    for (const id of model.referring('network-interface', target)) {
+      const [member] = membersIn(id, target, model);
+      if (member !== undefined) networks.push(member.network);
+      if (member !== undefined) break;
+    }
+  }
+  return networks.sort((a, b) => compareText(a.instanceId, b.instanceId))[0];
+}
+
+/** Refs of what can have backends. */
+export function targetsOf(balancer: LoadBalancer | undefined): readonly Ref[] {
+  return [
+    ...(balancer?.pools ?? []).map(({ ref }) => ref),
+    ...(balancer?.rules ?? []).filter(({ isNat }) => isNat).map(({ ref }) => ref),
+  ];
+}
+
+/** What administrators say of a backend: of the pool first, else of every pool. */
+export function settingsOf(
+  { resourceRef }: IpConfiguration,
+  target: Ref,
+  model: ModelView,
+): { readonly weight: number; readonly draining: boolean } {
+  const of = [...model.referring('backend-settings', resourceRef.toLowerCase())]
+    .sort()
+    .flatMap((id) => model.backendSettings.get(id) ?? []);
+  const general = of.find(({ pool }) => pool === undefined);
+  const special = of.find(({ pool }) => pool === target);
+  return {
+    weight: special?.weight ?? general?.weight ?? BACKEND_WEIGHT,
+    draining: special?.draining ?? general?.draining ?? false,
+  };
+}
+
+/** Without a provider address a mux is no target. */
+export function isMuxServing(mux: LoadBalancerMux | undefined): boolean {
+  return mux?.providerAddress !== undefined;
+}
+
+/** Refs of pools and inboundNatRules whose backends may differ after the change. */
+export function targetsMovedBy(change: ModelChange, model: ModelView): Iterable<Ref> {
+  if (change.kind === 'network-interface') {
+    return [change.before, change.after].flatMap(balancedBy);
+  }
+  if (change.kind === 'backend-settings') {
+    return [change.before, change.after].flatMap((settings) => {
+      const [, , id = ''] = settings?.ipConfiguration.split('/') ?? [];
+      return balancedBy(model.networkInterfaces.get(id));
+    });
+  }
+  const refs = new Set<Ref>();
+  for (const id of interfacesMovedBy(change, model)) {
+    for (const ref of balancedBy(model.networkInterfaces.get(id))) refs.add(ref);
+  }
+  if (change.kind === 'virtual-network') {
+    for (const ref of subnetsRenumbered(change.before, change.after)) {
+      for (const id of model.interfacesInSubnet(ref)) {
+        for (const target of balancedBy(model.networkInterfaces.get(id))) refs.add(target);
+      }
+    }
+  }
+  return refs;
+}
+
+/** Backends are told with the VNI of their subnet. */
+function subnetsRenumbered(
+  before: VirtualNetwork | undefined,
+  after: VirtualNetwork | undefined,
+): Ref[] {
+  const was = new Map(before?.subnets.map(({ ref, vni }) => [ref, vni]));
+  return (after?.subnets ?? []).flatMap(({ ref, vni }) => (was.get(ref) === vni ? [] : [ref]));
+}
+
+export function balancedBy(networkInterface: NetworkInterface | undefined): readonly Ref[] {
+  return (networkInterface?.ipConfigurations ?? []).flatMap((each) => each.balancedBy);
+}
+
+/** Ids of load balancers that may have another side after the change. */
+export function balancersTurnedBy(change: ModelChange, model: ModelView): readonly string[] {
+  if (change.kind !== 'virtual-network') return [];
+  return subnetsReidentified(change.before, change.after).flatMap((subnet) => [
+    ...model.referring('load-balancer', subnet),
+  ]);
+}
