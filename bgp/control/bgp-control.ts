@@ -22,6 +22,7 @@ import {
   prefixHasWords,
 } from '../../base/ip-words.ts';
 import type { Logger } from '../../base/log.ts';
+import { seconds } from '../../base/units.ts';
 import {
   type BgpPeer,
   type BgpRouter,
@@ -38,6 +39,7 @@ import type { LearnedRoute } from './learned-route.ts';
 import {
   BFD_INTERVAL_MS,
   BFD_MULTIPLIER,
+  RESTART_CHECK_INTERVAL,
   ROUTES_COLLECTED_MS,
   ROUTES_PER_CHANGE_MAX,
 } from './limits.ts';
@@ -46,6 +48,9 @@ export interface BgpControlOptions {
   createSpeaker(options: SpeakerOptions): Speaker;
   /** Brings routes into force; absent: nobody here forwards by them. */
   learn?(routes: readonly LearnedRoute[]): Promise<void>;
+  /** Whoever forwards has done so before this process, by routes that it keeps until it is told to forget those that were not told again. */
+  readonly isRestarting?: boolean;
+  forget?(): Promise<number>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -72,9 +77,22 @@ export class BgpControl {
   readonly #changed = new Set<string>();
   readonly #installed = new Set<string>();
   #flush: Timer | undefined;
+  /**
+   * RFC 4724 §4.1, after an own restart: routes of before are in force (stale) until the speaker, which hears everybody first (deferring), has
+   * decided anew, and neighbours that it need not wait for, since they have restarted themselves, have told everything too.
+   */
+  #restart: 'stale' | 'deferring' | 'decided' | 'over';
+  /** When routes of before go at the latest, by the clock. */
+  #forgetAt = 0;
 
   constructor(options: BgpControlOptions) {
     this.#options = options;
+    this.#restart = options.isRestarting === true ? 'stale' : 'over';
+  }
+
+  /** Are routes of before the process' start still in force? */
+  get isRestarting(): boolean {
+    return this.#restart !== 'over';
   }
 
   get speaker(): Speaker | undefined {
@@ -126,7 +144,8 @@ export class BgpControl {
       this.#options.log.error({ err: thrown }, 'BGP does not speak');
       return [...errors, { key: router?.[0] ?? '', code: FAULT_CODE, message: messageOf(thrown) }];
     }
-    if (router !== undefined) {
+    if (router === undefined) this.#restartOver();
+    else {
       this.#announce(router[1]);
       errors.push(...this.#setPeers(router[1].id));
     }
@@ -163,8 +182,12 @@ export class BgpControl {
       });
     }
     const { clock, log } = this.#options;
+    const restartSec = this.#restart === 'stale' ? this.#patienceSec(router.id) : 0;
     const speaker = this.#options.createSpeaker({
       clock,
+      isRestarting: restartSec > 0,
+      selectionDeferralSec: restartSec,
+      onRestarted: () => this.#restartOver(),
       asn: router.asNumber,
       routerId: formatIpWords(id),
       listen: { addresses },
@@ -179,6 +202,9 @@ export class BgpControl {
     await speaker.start();
     this.#speaker = speaker;
     this.#identity = identity;
+    this.#forgetAt = clock.now() + seconds(restartSec);
+    if (restartSec > 0) this.#restart = 'deferring';
+    else this.#restartOver();
     log.info({ asn: router.asNumber, routerId: formatIpWords(id) }, 'BGP speaks');
   }
 
@@ -190,7 +216,24 @@ export class BgpControl {
     return ['0.0.0.0', ...ipv6.sort()];
   }
 
+  /**
+   * How long neighbours are waited for after a restart: as long as the most patient of them was told to wait for this router, which none
+   * has asked to without gracefulRestartSec. Then nobody counts on routes of before.
+   */
+  #patienceSec(routerId: string): number {
+    const own = [...this.#peers.values()].filter((peer) => peer.routerId === routerId);
+    return own.reduce((most, { gracefulRestartSec }) => Math.max(most, gracefulRestartSec), 0);
+  }
+
+  /** The first decisions have been made, or there is nothing to decide. */
+  #restartOver(): void {
+    if (this.#restart === 'over') return;
+    this.#restart = 'decided';
+    this.#collect();
+  }
+
   async #stopSpeaker(): Promise<void> {
+    if (this.#restart === 'deferring') this.#restartOver();
     const speaker = this.#speaker;
     this.#speaker = undefined;
     this.#identity = '';
@@ -334,10 +377,22 @@ export class BgpControl {
   }
 
   #collect(): void {
-    if (this.#flush !== undefined || this.#changed.size === 0) return;
-    this.#flush = this.#options.clock.after(ROUTES_COLLECTED_MS, () => {
+    if (this.#flush !== undefined) return;
+    if (this.#changed.size === 0 && this.#restart !== 'decided') return;
+    const isOnlyWaiting = this.#changed.size === 0 && !this.#mayForget();
+    const delay = isOnlyWaiting ? RESTART_CHECK_INTERVAL : ROUTES_COLLECTED_MS;
+    this.#flush = this.#options.clock.after(delay, () => {
       void this.#tell();
     });
+  }
+
+  #mayForget(): boolean {
+    if (this.#options.clock.now() >= this.#forgetAt) return true;
+    const neighbours = this.#speaker?.neighbours() ?? [];
+    return neighbours.every(
+      ({ state, families }) =>
+        state !== 'Established' || families.every(({ isComplete }) => isComplete),
+    );
   }
 
   /** Tells the router some of the changed routes; the rest in the next turn. */
@@ -353,11 +408,17 @@ export class BgpControl {
       else this.#installed.delete(text);
       routes.push({ prefix, nextHops });
     }
+    const { learn, forget, log } = this.#options;
     try {
-      await this.#options.learn?.(routes);
+      if (routes.length > 0) await learn?.(routes);
+      if (this.#changed.size === 0 && this.#restart === 'decided' && this.#mayForget()) {
+        this.#restart = 'over';
+        const gone = await forget?.();
+        log.info({ gone }, 'BGP has decided anew after the restart');
+      }
     } catch (fault) {
       // Whoever forwards has died, which is reported by itself and ends the process.
-      this.#options.log.debug({ err: fault }, 'routes not told');
+      log.debug({ err: fault }, 'routes not told');
     }
     this.#flush = undefined;
     this.#collect();

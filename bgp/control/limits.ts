@@ -9,3 +9,5 @@ export const ROUTES_PER_CHANGE_MAX = 2_048;
 export const BFD_INTERVAL_MS: Millis = millis(300);
 /** Missing BFD packets that are a failure: with the interval, a silent peer is noticed within 0.9 s. */
 export const BFD_MULTIPLIER = 3;
+/** After a restart, how often it is looked whether neighbours have told everything. */
+export const RESTART_CHECK_INTERVAL: Millis = millis(200);

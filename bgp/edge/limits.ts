@@ -1,5 +1,5 @@
 /** Limits of the edge router: every one is a counted outcome. Called by everything in bgp/edge. */
-import { type Millis, seconds } from '../../base/units.ts';
+import { type Millis, minutes, seconds } from '../../base/units.ts';
 
 /** Address and port mappings of NAT44, of all pools together: about 70 MB if all are ever in use at once. */
 export const NAT_MAPPINGS_MAX = 1_048_576;
@@ -55,5 +55,15 @@ export const EDGE_PEERS_MAX = 65_536;
 export const ANSWERED_MAPPINGS_MAX = 10_000;
 /** Routes told in one answer. */
 export const ANSWERED_ROUTES_MAX = 10_000;
+/** Resources that the router gets in one go, between two bursts. */
+export const RESOURCES_PER_CHANGE_MAX = 4_096;
+/** One message between the agent and the router process, bytes. */
+export const ROUTER_MESSAGE_BYTES_MAX: number = 256 * 1024 * 1024;
+/** A router process whose agent has gone forwards on for so long; one whose agent does not come back ends itself. */
+export const ROUTER_ALONE_MAX: Millis = minutes(10);
+/** A router process says what it is, and ends when it is told to, within this time. */
+export const ROUTER_ANSWER_TIMEOUT: Millis = seconds(5);
+/** Time for a router process to start; a busy machine takes seconds. */
+export const ROUTER_START_TIMEOUT: Millis = seconds(30);
 /** How often what could not be brought into force is tried again. */
 export const EDGE_RETRY_INTERVAL: Millis = seconds(5);

@@ -106,6 +106,37 @@ export function emit(repr: NotificationRepr, view: DataView, at: number): void {
   });
 }
 
+/** RFC 8538 §5: ends for good, after which nobody shall go on using the sender's routes. RFC 9384: the path is down, not only the speaker. */
+export function isForGood({ code, subcode }: NotificationRepr): boolean {
+  return (
+    code === NotificationCode.Cease &&
+    (subcode === CeaseSubcode.MaximumNumberOfPrefixesReached ||
+      subcode === CeaseSubcode.AdministrativeShutdown ||
+      subcode === CeaseSubcode.PeerDeconfigured ||
+      subcode === CeaseSubcode.HardReset ||
+      subcode === CeaseSubcode.BfdDown)
+  );
+}
+
+/** RFC 8538 §3.1: a NOTIFICATION within a Hard Reset, which no peer takes for a graceful restart. */
+export function hardReset({ code, subcode, data }: NotificationFault): NotificationFault {
+  const inner = Uint8Array.of(code, subcode, ...data);
+  return notificationFault(NotificationCode.Cease, CeaseSubcode.HardReset, inner);
+}
+
+/** What a Hard Reset is about; undefined: it is none, or says nothing. */
+function withinHardReset({ code, subcode, data }: NotificationRepr): NotificationRepr | undefined {
+  const [innerCode, innerSubcode] = data;
+  const isHardReset = code === NotificationCode.Cease && subcode === CeaseSubcode.HardReset;
+  if (!isHardReset || innerCode === undefined || innerSubcode === undefined) return undefined;
+  return { code: innerCode, subcode: innerSubcode, data: data.slice(FIXED_LEN) };
+}
+
+/** The reason itself, be it within a Hard Reset or not. */
+export function reasonOf(repr: NotificationRepr): NotificationRepr {
+  return withinHardReset(repr) ?? repr;
+}
+
 /** Data of Administrative Shutdown or Reset that says why (RFC 9003 §2); text over 255 bytes is cut at a character. */
 export function shutdownCommunication(text: string): Uint8Array {
   const encoded = new Uint8Array(1 + SHUTDOWN_TEXT_BYTES_MAX);
@@ -115,7 +146,8 @@ export function shutdownCommunication(text: string): Uint8Array {
 }
 
 /** The text of a received shutdown communication; undefined where there is none or it is malformed. */
-export function shutdownText(repr: NotificationRepr): string | undefined {
+export function shutdownText(received: NotificationRepr): string | undefined {
+  const repr = reasonOf(received);
   const isShutdown =
     repr.code === NotificationCode.Cease &&
     (repr.subcode === CeaseSubcode.AdministrativeShutdown ||
@@ -203,5 +235,7 @@ export function describe(fault: NotificationRepr): string {
   const code = CODE_NAMES[fault.code] || 'Unknown Error';
   const subcode = SUBCODE_NAMES[fault.code]?.[fault.subcode];
   const words = subcode ? `${code} / ${subcode}` : code;
-  return `${words} (${fault.code}/${fault.subcode})`;
+  const inner = withinHardReset(fault);
+  const about = inner === undefined ? '' : `: ${describe(inner)}`;
+  return `${words} (${fault.code}/${fault.subcode})${about}`;
 }

@@ -4,7 +4,13 @@
  * Called by the speaker's status.
  */
 import { assertNever } from '../../base/assert.ts';
-import { describe, NotificationCode, OpenSubcode, shutdownText } from '../message/notification.ts';
+import {
+  describe,
+  NotificationCode,
+  OpenSubcode,
+  reasonOf,
+  shutdownText,
+} from '../message/notification.ts';
 import type { PeerSecurity } from './peer-security.ts';
 import type { DownReason } from './state.ts';
 import type { ClosedBy } from './transport.ts';
@@ -38,7 +44,7 @@ export function failureWords(failure: SessionFailure, security: PeerSecurity): F
       const said = text === undefined ? '' : `: ${JSON.stringify(text)}`;
       return {
         message: `refused by the peer: ${describe(failure.notification)}${said}`,
-        remedy: remedyOf(failure.notification, 'Correct this side'),
+        remedy: remedyOf(reasonOf(failure.notification), 'Correct this side'),
       };
     }
     default:

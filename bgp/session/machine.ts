@@ -139,6 +139,14 @@ export class Machine {
     this.#schedule();
   }
 
+  /** The form in which the peer understands a reason (RFC 8538 §3.1): one that goes on with routes through a NOTIFICATION must not after some. */
+  formOf(reason: notification.NotificationFault): notification.NotificationFault {
+    const keepsThroughIt = this.#negotiated?.gracefulRestart?.notification === true;
+    return keepsThroughIt && notification.isForGood(reason)
+      ? notification.hardReset(reason)
+      : reason;
+  }
+
   /** Takes a connection that the peer opened. */
   adopt(connection: Connection): void {
     this.#dropConnection();

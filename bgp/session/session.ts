@@ -110,13 +110,14 @@ export class Session {
 
   /** Down until the next start; the peer hears `fault`. */
   stop(fault: NotificationFault): void {
-    this.#secondary?.handle({ kind: 'ManualStop', notification: fault });
-    this.#primary.handle({ kind: 'ManualStop', notification: fault });
+    for (const machine of [this.#secondary, this.#primary]) {
+      machine?.handle({ kind: 'ManualStop', notification: machine.formOf(fault) });
+    }
   }
 
   /** Ends the session for a fault of its own; it starts again by itself after a pause. */
   reset(fault: NotificationFault): void {
-    this.#primary.handle({ kind: 'AutomaticStop', notification: fault });
+    this.#primary.handle({ kind: 'AutomaticStop', notification: this.#primary.formOf(fault) });
   }
 
   dispose(): void {

@@ -23,6 +23,7 @@ import { Outcome } from '../message/attribute-decoder.ts';
 import { Afi } from '../message/capability.ts';
 import {
   CeaseSubcode,
+  isForGood,
   NotificationCode,
   type NotificationFault,
   notificationFault,
@@ -89,6 +90,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #bgpIdentifier = 0;
   #peerAsn = 0;
   #wasUp = false;
+  /** Families of which it has told everything, since the session is up (End-of-RIB). */
+  readonly #complete = new Set<number>();
   /** The message that is being dealt with, where somebody wants it. */
   #message: Uint8Array | undefined;
 
@@ -179,6 +182,11 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     return this.#ribIn.pathCount(afi);
   }
 
+  /** Has it told everything of that family, since the session is up (End-of-RIB)? */
+  isComplete(afi: number): boolean {
+    return this.#complete.has(afi);
+  }
+
   announcedCount(afi: number): number {
     return this.#ribOut.announcedCount(afi);
   }
@@ -246,6 +254,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#bgpIdentifier = negotiated.peerOpen.bgpIdentifier;
     this.#peerAsn = negotiated.peerOpen.asn;
     this.#wasUp = true;
+    this.#complete.clear();
     this.#logState(BgpState.OpenConfirm, BgpState.Established);
     this.#staleTimer?.cancel();
     this.#staleTimer = undefined;
@@ -346,6 +355,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #down(failure: SessionFailure, negotiated: Negotiated | undefined): void {
     this.#ribOut.leave();
     if (negotiated === undefined) return;
+    this.#complete.clear();
     this.#logState(BgpState.Established, BgpState.Idle);
     this.#host.monitor?.peerDown(this.number, failure);
     const restart = negotiated.gracefulRestart;
@@ -408,6 +418,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     if (received.endOfRib !== undefined) {
       const { afi } = received.endOfRib;
       this.#sweepStale(afi);
+      this.#complete.add(afi);
       this.#host.onEndOfRib(this, afi);
     }
     this.#host.onRoutes();
@@ -466,19 +477,16 @@ function keepsRoutes(failure: SessionFailure, hasNotificationBit: boolean): bool
       return true;
     case 'connect':
       return false;
-    case 'received':
-    case 'sent': {
+    case 'received': {
       const { code, subcode } = failure.notification;
       const isHard =
         code === NotificationCode.Cease &&
-        (subcode === CeaseSubcode.HardReset ||
-          subcode === CeaseSubcode.AdministrativeShutdown ||
-          subcode === CeaseSubcode.PeerDeconfigured ||
-          // The path is down, not only the speaker: what it forwarded is lost (RFC 5882 §4.3.2).
-          subcode === CeaseSubcode.BfdDown ||
-          subcode === CeaseSubcode.MaximumNumberOfPrefixesReached);
+        // The path is down, not only the speaker: what it forwarded is lost (RFC 5882 §4.3.2).
+        (subcode === CeaseSubcode.HardReset || subcode === CeaseSubcode.BfdDown);
       return hasNotificationBit && !isHard;
     }
+    case 'sent':
+      return hasNotificationBit && !isForGood(failure.notification);
     default:
       return false;
   }

@@ -22,6 +22,8 @@ export interface NeighbourStatus {
     readonly afi: number;
     readonly received: number;
     readonly announced: number;
+    /** It has told everything since the session is up (End-of-RIB). */
+    readonly isComplete: boolean;
   }[];
   /** Undefined: the path is not watched, or not yet. */
   readonly bfd: BfdStatus | undefined;
@@ -67,6 +69,7 @@ export function statusOf(
       afi,
       received: neighbour.pathCount(afi),
       announced: neighbour.announcedCount(afi),
+      isComplete: neighbour.isComplete(afi),
     })),
     bfd: bfd?.status(neighbour.checked.options.address),
     malformedUpdateCount: neighbour.malformedUpdateCount,

@@ -32,8 +32,8 @@ import type { BgpControl } from '../../control/bgp-control.ts';
 import { EDGE_LINKS_MAX, EDGE_RETRY_INTERVAL } from '../limits.ts';
 import type { RouterQuestion } from '../router/answers.ts';
 import type { LinkAddress, LinkSettings } from '../router/links.ts';
+import type { RouterHandle } from '../router/router-handle.ts';
 import type { StaticGateway } from '../router/router-state.ts';
-import type { RouterHandle } from '../router/start-router.ts';
 import type { RouterConfiguration } from '../router/worker-protocol.ts';
 
 export interface EdgeAgentOptions {
@@ -61,9 +61,12 @@ export class EdgeAgent implements Role {
   #fault: string | undefined;
   #check: Timer | undefined;
   #work: Promise<unknown> = Promise.resolve();
+  /** The router holds what an agent before this one has told it. */
+  #isTakenOver: boolean;
 
   constructor(options: EdgeAgentOptions) {
     this.#options = options;
+    this.#isTakenOver = options.router.isAdopted;
   }
 
   /** From here on faults go up, and what could not be done is tried again. */
@@ -89,11 +92,17 @@ export class EdgeAgent implements Role {
       const fault = await this.#inTurn(() => this.#configure(own));
       if (fault !== undefined) errors.push(fault);
     }
-    const { router, bgp } = this.#options;
+    const { router, bgp, log } = this.#options;
     const tables = change.upserts.filter(
       (resource) => !isBgp(resource) && resource.edge === undefined,
     );
     errors.push(...(await router.apply(tables, change.removes)));
+    if (this.#isTakenOver) {
+      // The first change is the whole goal state: what has gone from it while nobody was here goes now.
+      this.#isTakenOver = false;
+      const gone = await router.keep(change.upserts.map(({ key }) => key));
+      log.info({ resources: change.upserts.length, gone }, 'the router holds what it should');
+    }
     errors.push(...(await bgp.apply(change.upserts.filter(isBgp), change.removes)));
     return { errors };
   }

@@ -15,6 +15,7 @@ import { TargetKind } from '../../../schema/southbound/messages.ts';
 import { BgpControl } from '../../control/bgp-control.ts';
 import { systemSpeakers } from '../../control/system-speaker.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { RouterHandle } from '../router/router-handle.ts';
 import type { StartRouter } from '../router/start-router.ts';
 import { EdgeAgent } from './edge-agent.ts';
 import { claimEdgeControl, serveEdgeControl } from './edge-control.ts';
@@ -46,9 +47,12 @@ export async function startEdge(
     ...(natTimeouts !== undefined && { natTimeouts }),
     onFailed: dependencies.onFailed,
   });
+  if (router.isAdopted) await router.relearn();
   const bgp = new BgpControl({
     createSpeaker: systemSpeakers(clock, rng),
     learn: (routes) => router.learn(routes),
+    isRestarting: router.isAdopted,
+    forget: () => router.forget(),
     clock,
     log,
   });
@@ -70,7 +74,7 @@ export async function startEdge(
   const control = await serveEdgeControl({
     path: options.controlPath,
     edge,
-    status: () => statusOf(options, edge, agent, router.isHealthy),
+    status: () => statusOf(options, edge, agent, router),
     metrics: () => edgeMetrics(options.id, () => read(edge, agent)),
     log,
   });
@@ -100,7 +104,7 @@ function statusOf(
   options: RoleArguments,
   edge: EdgeAgent,
   agent: Agent,
-  isHealthy: boolean,
+  router: RouterHandle,
 ): object {
   const states = edge.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
   return {
@@ -108,6 +112,8 @@ function statusOf(
     providerAddress: edge.providerAddress ?? '',
     bgpPeers: states.length,
     bgpEstablished: states.filter((state) => state === 'Established').length,
-    workerHealthy: isHealthy,
+    workerHealthy: router.isHealthy,
+    routerPid: router.pid,
+    bgpRestarting: edge.bgp.isRestarting,
   };
 }

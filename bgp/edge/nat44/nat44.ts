@@ -132,6 +132,12 @@ export class Nat44 {
     }
   }
 
+  /** Of every pool and port forward. */
+  *keys(): Generator<string> {
+    yield* this.#pools.keys();
+    yield* this.#forwards.keys();
+  }
+
   get pools(): readonly PortPool[] {
     return [...this.#pools.values()];
   }

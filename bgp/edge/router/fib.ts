@@ -57,6 +57,9 @@ export class Fib {
   readonly #lpm = new Lpm();
   /** Per prefix, SOURCES groups; NONE: no such route. */
   #rows = new Int32Array(SOURCES * 64).fill(NONE);
+  /** Per prefix, the round in which its learned route was told last. */
+  #rounds = new Uint32Array(64);
+  #round = 0;
   #used = 0;
   readonly #free: number[] = [];
   readonly #groups: (InternedGroup | undefined)[] = [];
@@ -96,6 +99,7 @@ export class Fib {
       row = this.#takeRow();
       this.#lpm.set(prefix, row);
     }
+    if (source === RouteSource.LEARNED) this.#rounds[row] = this.#round;
     const at = row * SOURCES + source;
     const before = this.#rows[at] ?? NONE;
     const group = hops.length === 0 ? NONE : this.#intern(hops);
@@ -107,6 +111,26 @@ export class Fib {
       this.#free.push(row);
     }
     this.#bump(prefix);
+  }
+
+  /**
+   * From here on routes are learned anew, from a speaker that has just started: those of before stay in force until `forget` (RFC 4724 §4.1,
+   * where the forwarding table of a restarting speaker keeps its stale routes).
+   */
+  relearn(): void {
+    this.#round += 1;
+  }
+
+  /** Takes away learned routes that have not been told since `relearn`; returns how many. */
+  forget(): number {
+    let count = 0;
+    for (const { prefix, value } of this.#lpm.entries()) {
+      if (this.#rounds[value] === this.#round) continue;
+      if (this.#rows[value * SOURCES + RouteSource.LEARNED] === NONE) continue;
+      this.set(RouteSource.LEARNED, prefix, []);
+      count += 1;
+    }
+    return count;
   }
 
   /** Takes away every route of one source. */
@@ -144,6 +168,9 @@ export class Fib {
       const rows = new Int32Array(this.#rows.length * 2).fill(NONE);
       rows.set(this.#rows);
       this.#rows = rows;
+      const rounds = new Uint32Array(this.#rounds.length * 2);
+      rounds.set(this.#rounds);
+      this.#rounds = rounds;
     }
     return row;
   }

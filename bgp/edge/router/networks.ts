@@ -146,7 +146,8 @@ export class EdgeNetworks {
       subnetId: mapping.subnetId,
       mac: mapping.mac,
       peer,
-      providerAddress: mapping.providerAddress,
+      // Not the message that it came in.
+      providerAddress: mapping.providerAddress.slice(),
       resourceRef: mapping.portRef,
     };
     domain.locations.set({ words, len: 128 }, number);
@@ -189,6 +190,12 @@ export class EdgeNetworks {
       return undefined;
     }
     return this.#removeLocation(number);
+  }
+
+  /** Of every resource that can be removed; networks themselves stay. */
+  *keys(): Generator<string> {
+    for (const { key } of this.#subnets.values()) yield key;
+    yield* this.#byKey.keys();
   }
 
   segment(vni: number): SegmentOwner | undefined {

@@ -132,6 +132,11 @@ export class RouterCore {
     return this.state.apply(upserts, removes, this.nowSec);
   }
 
+  /** Takes away every resource whose key is not named; returns how many. */
+  keep(keys: readonly string[]): number {
+    return this.state.keep(keys);
+  }
+
   /** Routes that BGP has chosen, or that are gone. */
   learn(routes: readonly LearnedRoute[]): void {
     this.state.learn(routes);

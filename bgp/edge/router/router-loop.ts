@@ -90,6 +90,16 @@ export class RouterLoop {
           core.learn(request.routes);
           reply(true);
           break;
+        case 'keep':
+          reply(core.keep(request.keys));
+          break;
+        case 'relearn':
+          core.state.fib.relearn();
+          reply(true);
+          break;
+        case 'forget':
+          reply(core.state.fib.forget());
+          break;
         case 'ask':
           reply(answerAbout(core, request.question));
           break;

@@ -197,6 +197,14 @@ export class RouterState {
     return errors;
   }
 
+  /** Takes away every resource whose key is not named; returns how many. */
+  keep(keys: readonly string[]): number {
+    const kept = new Set(keys);
+    const gone = [...this.networks.keys(), ...this.nat.keys()].filter((key) => !kept.has(key));
+    for (const key of gone) this.#remove(key);
+    return gone.length;
+  }
+
   #set(resource: Resource, nowSec: number): string | undefined {
     const { key } = resource;
     const { networks } = this;

@@ -1,6 +1,7 @@
 /**
- * What the edge's main thread and its forwarding worker say to each other. Requests are numbered and answered in order; a shared word counts them,
- * so that the loop sees with one load whether there are any. Called by start-router.ts and router-loop.ts.
+ * What the edge and its forwarding worker say to each other, whether by messages between threads or over the router's socket. Requests are numbered and
+ * answered in order; in shared memory a word counts them, so that the loop sees with one load whether there are any. Called by
+ * start-router.ts, router-loop.ts, router-server.ts and adopt-router.ts.
  */
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 import type { LearnedRoute } from '../../control/learned-route.ts';
@@ -23,7 +24,13 @@ export type Request =
       readonly upserts: readonly Resource[];
       readonly removes: readonly string[];
     }
+  /** Of all resources, only those with these keys stay. */
+  | { readonly kind: 'keep'; readonly keys: readonly string[] }
   | { readonly kind: 'learn'; readonly routes: readonly LearnedRoute[] }
+  /** From here on routes are learned anew; those of before stay until `forget`. */
+  | { readonly kind: 'relearn' }
+  /** Learned routes that have not been told since `relearn` go. */
+  | { readonly kind: 'forget' }
   | { readonly kind: 'ask'; readonly question: RouterQuestion }
   | { readonly kind: 'close' };
 
@@ -31,7 +38,12 @@ export type Request =
 export interface Results {
   readonly configure: true;
   readonly apply: readonly ResourceError[];
+  /** How many have gone. */
+  readonly keep: number;
   readonly learn: true;
+  readonly relearn: true;
+  /** How many have gone. */
+  readonly forget: number;
   readonly ask: RouterAnswer;
   readonly close: true;
 }

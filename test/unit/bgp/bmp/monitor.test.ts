@@ -168,10 +168,11 @@ test('§4.9: Peer Down says who ended the session and with what', async (t) => {
   world.clock.advance(millis(500));
   const downs = world.messages().filter(({ type }) => type === 'peer-down');
   t.deepEqual(
-    downs.map(({ peer, reason, rest }) => [peer, reason, [...(rest?.slice(19, 21) ?? [])]]),
+    downs.map(({ peer, reason, rest }) => [peer, reason, [...(rest?.slice(19, 23) ?? [])]]),
     [
-      [2, 1, [6, 3]],
-      [3, 3, [6, 2]],
+      // Both are Hard Resets (RFC 8538) about Peer De-configured and Administrative Shutdown.
+      [2, 1, [6, 9, 6, 3]],
+      [3, 3, [6, 9, 6, 2]],
       [4, 4, []],
     ],
   );

@@ -1,6 +1,7 @@
 /** Speakers over a simulated network: routes told, chosen, withdrawn, kept through restarts; neighbours changed without touching others. */
 import test from 'ava';
 import fc from 'fast-check';
+import { defined } from '../../../../base/assert.ts';
 import { ManualClock } from '../../../../base/clock.ts';
 import { parseIpPrefixWords } from '../../../../base/ip-words.ts';
 import { millis, seconds } from '../../../../base/units.ts';
@@ -270,6 +271,28 @@ test('RFC 8538 §3: a NOTIFICATION that is no hard reset leaves routes in use un
   a.removeNeighbour('10.0.0.2');
   world.clock.advance(millis(10));
   t.deepEqual(prefixes(b), [], 'peer de-configured is meant for good');
+  const { message, remedy } = defined(state(b, '10.0.0.1')?.failure, 'a reason');
+  t.regex(message, /Hard Reset \(6\/9\): Cease \/ Peer De-configured \(6\/3\)/);
+  t.regex(remedy, /removed from the configuration/);
+});
+
+test('RFC 8538 §3.1: a shutdown is told as a hard reset, with its words, to whom keeps routes through a NOTIFICATION', async (t) => {
+  const { world, a, b } = await pair({ gracefulRestartSec: 30 });
+  a.announce({ prefix: '203.0.113.0/24' });
+  world.settle(1);
+  await a.stop('maintenance');
+  world.clock.advance(millis(10));
+  t.deepEqual(prefixes(b), []);
+  const told = /Hard Reset \(6\/9\): .*Shutdown \(6\/2\): "maintenance"/;
+  t.regex(state(b, '10.0.0.1')?.failure?.message ?? '', told);
+});
+
+test('End-of-RIB is seen: a neighbour has told everything, until its session is over', async (t) => {
+  const { world, a, b } = await pair();
+  t.true(state(b, '10.0.0.1')?.families[0]?.isComplete);
+  await a.stop();
+  world.clock.advance(millis(10));
+  t.false(state(b, '10.0.0.1')?.families[0]?.isComplete);
 });
 
 test('RFC 9234 §5: what a provider told goes to customers, not to peers', async (t) => {
