@@ -72,6 +72,11 @@ export class Neighbours {
     this.#events = events;
   }
 
+  /** Bytes of frames that wait for somebody's MAC address. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   get size(): number {
     return this.#byKey.size;
   }

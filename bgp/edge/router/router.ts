@@ -51,6 +51,7 @@ import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
+import * as ipv4 from '../../../packet/ipv4.ts';
 import * as vnetHeader from '../../../packet/vnet-header.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
@@ -219,6 +220,10 @@ export class Router {
   #pass(scope: FlowScope, linkNumber: number, vni: number): Drop {
     const frame = this.#frame;
     const key = this.#key;
+    // RFC 1812 §5.2.2: a router checks it, since what it changes it updates, right or wrong.
+    if (key.etherType === ethernet.EtherType.IPV4 && !ipv4.hasValidChecksum(frame.view, key.l3At)) {
+      return Drop.Ipv4BadChecksum;
+    }
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return offload;
     if (key.fragment !== Fragment.NONE) {
