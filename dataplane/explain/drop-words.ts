@@ -301,6 +301,15 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     meaning: "a tenant's packet to the provider network itself; the sender is told",
     remedy: 'Nothing: tenants reach services by their public addresses.',
   },
+  VirtualPortUnserved: {
+    meaning:
+      'for a virtual address, but no rule of it serves this protocol and port, or not from this backend (any more)',
+    remedy: 'Add a load-balancing rule for the port, or the backend to the pool of the rule.',
+  },
+  VirtualAddressWithoutBackend: {
+    meaning: 'for a virtual address none of whose backends is up',
+    remedy: 'Find out what the probe says of the backends, and whether they drain.',
+  },
   FragmentsLimited: {
     meaning:
       'a packet to be cut for the provider network, and no room in this burst for its fragments',
