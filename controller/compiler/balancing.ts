@@ -145,19 +145,6 @@ export function isMuxServing(mux: LoadBalancerMux | undefined): boolean {
   return mux?.providerAddress !== undefined;
 }
 
-/** What is decided about a mux stands beside virtual addresses, whose ids are instanceIds and have no slash. */
-const ADMISSION = 'mux/';
-
-/** That a mux is told what to announce, since every host takes packets from it. */
-export function admissionId(muxId: string): string {
-  return `${ADMISSION}${muxId}`;
-}
-
-/** Id of the mux; undefined where a virtual address is decided about. */
-export function admittedMux(id: string): string | undefined {
-  return id.startsWith(ADMISSION) ? id.slice(ADMISSION.length) : undefined;
-}
-
 /** Refs of pools and inboundNatRules whose backends may differ after the change. */
 export function targetsMovedBy(change: ModelChange, model: ModelView): Iterable<Ref> {
   if (change.kind === 'network-interface') {

@@ -18,13 +18,12 @@ import {
   outboundScope,
   reverseKey,
 } from '../engine/flow-id.ts';
-import { recallFlow } from '../engine/flow-memory.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import type { FragmentTable } from '../engine/fragment-table.ts';
 import { completeChecksum, fragmentCount } from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { NO_PORT } from '../engine/header-action.ts';
-import { loadPacket, type newPacket, type Packet } from '../engine/packet.ts';
+import { loadPacket, type newPacket } from '../engine/packet.ts';
 import {
   Outcome,
   type PipelinePort,
@@ -218,7 +217,7 @@ export class TraceWalk {
     if (ingress === undefined) return dropped(Drop.PortUnknown);
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return dropped(drop);
-    if (entrance.kind === 'port') this.#recall(this.#flow, packet);
+    packet.isReply = entrance.kind === 'port' && this.#isReply(this.#flow);
     this.#isReplyAtSender = packet.isReply;
     if (entrance.kind === 'tunnel') {
       packet.vni = entrance.vni;
@@ -245,12 +244,8 @@ export class TraceWalk {
     },
     // A port whose denials are limited in this burst is free again in the next.
     refusalAt: () => Drop.None,
-    recallAt: (egress, packet) => {
-      if (!this.#isFlow) {
-        packet.isReply = false;
-        packet.isKnown = false;
-        return;
-      }
+    isReplyAt: (egress, packet) => {
+      if (!this.#isFlow) return false;
       const { flows, tables } = this.#parts;
       const scope =
         this.#entrance.kind === 'tunnel'
@@ -259,7 +254,7 @@ export class TraceWalk {
       let found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
       if (found === NO_FLOW) found = this.#peekMoved(egress.index, packet.key);
       const isOwn = found !== NO_FLOW && flows.owner(found) === egress.index;
-      this.#recall(isOwn ? found : NO_FLOW, packet);
+      return this.#isReply(isOwn ? found : NO_FLOW);
     },
   };
 
@@ -271,9 +266,8 @@ export class TraceWalk {
     return moved === NO_FLOW || flows.isSuperseded(moved, key) ? NO_FLOW : moved;
   }
 
-  #recall(flow: FlowIndex, packet: Packet): void {
-    recallFlow(this.#parts.flows, flow, packet);
-    if (flow === NO_FLOW) packet.isReply = this.#tools.asReply;
+  #isReply(flow: FlowIndex): boolean {
+    return flow === NO_FLOW ? this.#tools.asReply : this.#parts.flows.isReply(flow);
   }
 
   /** What would be remembered for the flow is looked at and given back. */

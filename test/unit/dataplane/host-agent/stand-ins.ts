@@ -80,10 +80,6 @@ export class StandInSwitch implements SwitchHandle {
     return undefined;
   }
 
-  portNumber(): number | undefined {
-    return undefined;
-  }
-
   answer(): Promise<never> {
     return Promise.reject(new SdnError('SDN_SWITCH_PORT_UNKNOWN', 'a stand-in knows no port'));
   }
