@@ -6,7 +6,7 @@
  *   vm2 10.0.1.5  ─ vxlan 5002 ┴ host1 198.51.100.11 ═ .2 edge 192.0.2.2 ┤
  *                    provider network 198.51.100.0/24         └ 192.0.3.1 outside2 198.18.1.1 ┘ (a second way to far)
  *
- * Called by edge-router.test.ts and bench/nat.
+ * Called by edge-router.test.ts and edge-flows.test.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -71,10 +71,16 @@ export const VM2: LabVm = {
 
 export class EdgeLab {
   readonly fabric: string = uniqueFabricName();
+  readonly #program: string;
   #directory = '';
   #credentials = new Map<string, Credentials>();
   #southbound: ScriptedSouthbound | undefined;
   #edge: Program | undefined;
+
+  /** `program`: the edge's, relative to dist. */
+  constructor(program = 'bgp/edge/main.js') {
+    this.#program = program;
+  }
 
   ns(member: string): string {
     return namespaceName(this.fabric, member);
@@ -177,7 +183,7 @@ export class EdgeLab {
     const { ca, cert, key } = defined(this.#credentials.get(EDGE), 'credentials');
     const argv: Argv = [
       process.execPath,
-      programPath('bgp/edge/main.js'),
+      programPath(this.#program),
       ...['--id', EDGE, '--state', join(this.#directory, EDGE)],
       ...['--controller', `unix:${this.#socket}`, '--ca', ca, '--cert', cert, '--key', key],
       ...['--uplink', 'uplink0'],

@@ -11,3 +11,6 @@ export const PROGRAM_READY_TIMEOUT: Millis = seconds(30);
 export const CAPTURE_SETTLE: Millis = millis(150);
 /** What one capture or program may print. */
 export const PROGRAM_OUTPUT_BYTES_MAX: number = 64 * 1024 * 1024;
+
+/** Datagrams of one flow of flow-probe.ts that wait for their answer, so that no socket's buffer is what loses them. */
+export const FLOW_UNANSWERED_MAX = 4;
