@@ -15,6 +15,7 @@ import { addFabricCommands } from './commands/fabric.ts';
 import { addFlowLogCommand } from './commands/flow-log.ts';
 import { addFlowsCommand } from './commands/flows.ts';
 import { addInsideCommand } from './commands/inside.ts';
+import { addLoadBalancerCommands } from './commands/lb/lb.ts';
 import { addLearnedIpCommands } from './commands/learned-ip.ts';
 import { addMirrorCommands } from './commands/mirror.ts';
 import { addNicCommands } from './commands/nic.ts';
@@ -67,6 +68,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   addSubnetCommands(program, session);
   addNicCommands(program, session);
   addPublicIpCommands(program, session);
+  addLoadBalancerCommands(program, session);
   addLearnedIpCommands(program, session);
   program.commandsGroup('Policy:');
   addAclCommands(program, session);

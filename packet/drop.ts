@@ -93,10 +93,9 @@ export const Drop = {
   NeighborUnresolved: 99,
   NeighborQueueFull: 100,
   InfrastructureProtected: 101,
-  // at a load balancer's mux
-  VirtualPortUnknown: 110,
-  NoLiveBackend: 111,
-  BackendUnattached: 112,
+  // of load balancing, at hosts
+  VirtualPortUnserved: 110,
+  VirtualAddressWithoutBackend: 111,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 /** Of a reason; `None` is none. */

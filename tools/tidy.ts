@@ -42,7 +42,7 @@ const AMBIENT_CALLS = new Set(['setTimeout', 'setInterval']);
 const FAST_PATH: readonly RegExp[] = [
   /^dataplane\/(engine|layers)\//,
   /^packet\/(ethernet|vlan|arp|ipv4|ipv6|icmp|udp|tcp|vxlan|checksum|bytes|flow-key|vnet-header)\.ts$/,
-  /^slb\/(hashing\/distribution|mux\/forwarder\/(?!answers|mux-loop|start-forwarder|worker))/,
+  /^slb\/mux\//,
   /^gateway\/esp\//,
 ];
 const BUFFER_READ = /^read(U?Int|BigU?Int|Float|Double)/;
@@ -148,7 +148,7 @@ function isTypeScript(path: string): boolean {
 }
 
 function isGenerated({ text }: SourceFile): boolean {
-  return /Generated from .* Do not edit/.test(text.slice(0, 300));
+  return /Generated from .* Do not edit|page is generated from/.test(text.slice(0, 500));
 }
 
 function isWritten(file: SourceFile): boolean {

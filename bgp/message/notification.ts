@@ -67,8 +67,6 @@ export interface NotificationFault {
   readonly code: NotificationCode;
   readonly subcode: number;
   readonly data: Uint8Array;
-  /** What the code leaves open, for this side's operator; never sent. */
-  readonly detail?: string;
 }
 
 export interface NotificationRepr {
@@ -86,9 +84,8 @@ export function notificationFault(
   code: NotificationCode,
   subcode = 0,
   data: Uint8Array = new Uint8Array(0),
-  detail?: string,
 ): NotificationFault {
-  return { code, subcode, data, ...(detail !== undefined && { detail }) };
+  return { code, subcode, data };
 }
 
 /** [at, end) is the body, at least two bytes: framing has refused shorter ones. */

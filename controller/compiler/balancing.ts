@@ -90,7 +90,7 @@ function membersIn(id: string, target: Ref, model: ModelView): Member[] {
   const providerAddress =
     serverId === undefined ? undefined : model.servers.get(serverId)?.providerAddress;
   return networkInterface.ipConfigurations
-    .filter(({ balancedBy }) => balancedBy.includes(target))
+    .filter(({ balancedBy }) => balancedBy.has(target))
     .flatMap((ipConfiguration) => {
       const found = model.virtualSubnet(ipConfiguration.subnet);
       return found === undefined
@@ -104,15 +104,15 @@ export function backendNetwork(
   balancer: LoadBalancer,
   model: ModelView,
 ): VirtualNetwork | undefined {
-  const networks: VirtualNetwork[] = [];
+  let first: VirtualNetwork | undefined;
   for (const target of targetsOf(balancer)) {
     for (const id of model.referring('network-interface', target)) {
-      const [member] = membersIn(id, target, model);
-      if (member !== undefined) networks.push(member.network);
-      if (member !== undefined) break;
+      for (const { network } of membersIn(id, target, model)) {
+        if (first === undefined || network.instanceId < first.instanceId) first = network;
+      }
     }
   }
-  return networks.sort((a, b) => compareText(a.instanceId, b.instanceId))[0];
+  return first;
 }
 
 /** Refs of what can have backends. */
@@ -143,6 +143,19 @@ export function settingsOf(
 /** Without a provider address a mux is no target. */
 export function isMuxServing(mux: LoadBalancerMux | undefined): boolean {
   return mux?.providerAddress !== undefined;
+}
+
+/** What is decided about a mux stands beside virtual addresses, whose ids are instanceIds and have no slash. */
+const ADMISSION = 'mux/';
+
+/** That a mux is told what to announce, since every host takes packets from it. */
+export function admissionId(muxId: string): string {
+  return `${ADMISSION}${muxId}`;
+}
+
+/** Id of the mux; undefined where a virtual address is decided about. */
+export function admittedMux(id: string): string | undefined {
+  return id.startsWith(ADMISSION) ? id.slice(ADMISSION.length) : undefined;
 }
 
 /** Refs of pools and inboundNatRules whose backends may differ after the change. */
@@ -180,7 +193,7 @@ function subnetsRenumbered(
 }
 
 export function balancedBy(networkInterface: NetworkInterface | undefined): readonly Ref[] {
-  return (networkInterface?.ipConfigurations ?? []).flatMap((each) => each.balancedBy);
+  return (networkInterface?.ipConfigurations ?? []).flatMap((each) => [...each.balancedBy]);
 }
 
 /** Ids of load balancers that may have another side after the change. */

@@ -155,8 +155,8 @@ export interface IpConfiguration {
   readonly accessControlList: Ref | undefined;
   readonly serviceInsertion: Ref | undefined;
   readonly publicAddress: Ref | undefined;
-  /** backendAddressPools and inboundNatRules that it is a backend of, each once. */
-  readonly balancedBy: readonly Ref[];
+  /** backendAddressPools and inboundNatRules that it is a backend of. */
+  readonly balancedBy: ReadonlySet<Ref>;
 }
 
 export type Document =
@@ -411,11 +411,9 @@ function readIpConfiguration(value: JsonObject): IpConfiguration | undefined {
     accessControlList: reference(properties['accessControlList']),
     serviceInsertion: reference(properties['serviceInsertion']),
     publicAddress: reference(properties['publicIPAddress']),
-    balancedBy: [
-      ...new Set([
-        ...references(properties['loadBalancerBackendAddressPools']),
-        ...references(properties['loadBalancerInboundNatRules']),
-      ]),
-    ],
+    balancedBy: new Set([
+      ...references(properties['loadBalancerBackendAddressPools']),
+      ...references(properties['loadBalancerInboundNatRules']),
+    ]),
   };
 }

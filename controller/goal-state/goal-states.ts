@@ -92,12 +92,13 @@ export class GoalStates {
     const before = footprints.get(unit) ?? NO_FOOTPRINT;
     // Subscriptions are added first and dropped last: a scope that stays is not sent anew.
     for (const { target, scope } of output.subscriptions) this.#subscribe(target, scope);
-    for (const { scope, content } of output.published) this.#claim(scope, unit, content, revision);
     const after = footprintOf(output);
     const kept = new Set(after.published.map(({ scope, key }) => `${scope} ${key}`));
+    // Released before anything is claimed: a key may move to another scope that the same target has, too.
     for (const { scope, key } of before.published) {
       if (!kept.has(`${scope} ${key}`)) this.#release(scope, unit, key);
     }
+    for (const { scope, content } of output.published) this.#claim(scope, unit, content, revision);
     for (const { target, scope } of before.subscriptions) this.#unsubscribe(target, scope);
     if (after === NO_FOOTPRINT) footprints.delete(unit);
     else footprints.set(unit, after);

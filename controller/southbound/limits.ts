@@ -1,5 +1,5 @@
 /** Named maxima and times of the southbound (docs/limits.md). Reaching one is counted in metrics.ts. */
-import { type Millis, seconds } from '../../base/units.ts';
+import { type Millis, millis, seconds } from '../../base/units.ts';
 
 /** A stream that has said nothing by then is ended. */
 export const HELLO_DEADLINE: Millis = seconds(10);
@@ -32,3 +32,13 @@ export const REVISIONS_TRACKED_MAX = 10_000;
 export const WAITING_NAMES_MAX = 20;
 /** Routes that lead nowhere, named in the configurationState of one routeTable. */
 export const UNSERVED_ROUTES_NAMED_MAX = 16;
+/** A target that is away is waited for no longer than this before a virtual address is announced, or forgotten after its withdrawal. */
+export const TARGET_AWAY_WAIT: Millis = seconds(5);
+/** Virtual addresses that come into force so close together are announced with one message. */
+export const ANNOUNCEMENT_DELAY: Millis = millis(5);
+/** What probes find out within this time goes to muxes and hosts with one message. */
+export const HEALTH_DELAY: Millis = millis(20);
+/** A host that is away for so long has lost its backends: they are chosen only where no other is up. */
+export const HOST_LOST_WAIT: Millis = seconds(15);
+/** Probe results of one host: every address of its ports, by a few probes. */
+export const REPORT_PROBE_RESULTS_MAX = 65_536;

@@ -9,6 +9,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { AnnouncementInput } from '../compiler/balancing-state.ts';
 import {
   Compiler,
   type DocumentInput,
@@ -19,6 +20,7 @@ import { type CompilerSettings, DEFAULT_SETTINGS } from '../compiler/node.ts';
 import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
 import { type WhatIf, whatIf } from '../what-if/answer.ts';
+import { ANNOUNCED_PREFIX } from './announcements.ts';
 import { type AskEdge, type AskTarget, askEdge, askTarget } from './ask-target.ts';
 import { EGRESS_PREFIX, EgressMeters, METER_PREFIX } from './egress-meters.ts';
 import { southboundMetrics } from './metrics.ts';
@@ -132,7 +134,12 @@ async function loadInto(hub: TargetHub, store: Store): Promise<Revision> {
     const [vnetId = '', address = ''] = key.slice(LEARNED_PREFIX.length).split('/');
     holders.push({ vnetId, address, interfaceInstanceId: text(value['interface']) });
   }
-  hub.apply({ revision, documents, placements, holders, committedAt: undefined });
+  const announcements: AnnouncementInput[] = [];
+  for await (const { key } of store.range('observed', ANNOUNCED_PREFIX)) {
+    announcements.push({ vipId: key.slice(ANNOUNCED_PREFIX.length), announced: true });
+  }
+  hub.apply({ revision, documents, placements, holders, announcements, committedAt: undefined });
+  hub.loaded();
   for await (const { key, value } of store.range('observed', 'target/')) {
     const [, kind, id] = TARGET_RECORD.exec(key) ?? [];
     if (id !== undefined && isKind(kind)) hub.remember(kind, id, Number(value['appliedRevision']));

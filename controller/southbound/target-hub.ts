@@ -7,10 +7,12 @@ import { assertNever, defined } from '../../base/assert.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { millis } from '../../base/units.ts';
-import type { Ack, Hello, TargetMessage } from '../../schema/southbound/messages.ts';
+import type { Ack, Hello, Report, TargetMessage } from '../../schema/southbound/messages.ts';
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
 import type { SliceChanges, TargetKey } from '../goal-state/goal-states.ts';
 import type { JsonObject } from '../store/store.ts';
+import { Announcements } from './announcements.ts';
+import { BackendHealthReports, type BackendWord } from './backend-health.ts';
 import type { EgressMeters } from './egress-meters.ts';
 import { APPLIED_RECORD_DELAY, REVISION_NOTICE_DELAY } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
@@ -69,6 +71,8 @@ export class TargetHub {
   readonly #appliedChanged = new Set<Target>();
   readonly #reports: PortReports;
   readonly #questions: Questions;
+  readonly #health: BackendHealthReports;
+  readonly #announcements: Announcements;
   #closed = false;
 
   constructor(options: TargetHubOptions) {
@@ -78,14 +82,39 @@ export class TargetHub {
       ...options,
       host: (serverId) => this.#targets.get(targetKey('host', serverId)),
       place: (placements) => {
-        const { revision } = options.compiler;
-        this.apply({ revision, documents: [], placements, committedAt: undefined });
+        this.#observe({ placements });
+        this.#health.moved(new Set(placements.map((each) => each.interfaceInstanceId)));
       },
       hold: (holders) => {
-        const { revision } = options.compiler;
-        this.apply({ revision, documents: [], placements: [], holders, committedAt: undefined });
+        this.#observe({ holders });
       },
     });
+    this.#health = new BackendHealthReports({
+      ...options,
+      model: options.compiler.model,
+      change: (health) => this.#observe({ health }),
+    });
+    this.#announcements = new Announcements({
+      ...options,
+      target: (key) => this.#targets.get(key),
+      decide: (decided) => this.#observe(decided),
+    });
+  }
+
+  /** What probes last said of a backend; `address`: canonical text. */
+  wordOn(probeId: string, address: string): BackendWord | undefined {
+    return this.#health.wordOn(probeId, address);
+  }
+
+  /** Called once after what the store remembered has been applied. */
+  loaded(): void {
+    this.#announcements.prune();
+  }
+
+  /** Compiles what is no new revision. */
+  #observe(input: Partial<CompilerInput>): void {
+    const { revision } = this.#options.compiler;
+    this.apply({ revision, documents: [], placements: [], ...input, committedAt: undefined });
   }
 
   target(key: TargetKey): Target | undefined {
@@ -115,7 +144,7 @@ export class TargetHub {
   apply(input: HubInput): void {
     const { compiler, clock, metrics, progress } = this.#options;
     const startedAt = clock.now();
-    const changes = compiler.apply(input);
+    const changes = compiler.apply(this.#announcements.accompany(input));
     const now = clock.now();
     metrics.compileTime.observe((now - startedAt) / 1000);
     if (input.committedAt !== undefined) {
@@ -124,6 +153,7 @@ export class TargetHub {
       this.#scheduleRevisionNotice();
     }
     this.#distribute(changes);
+    this.#announcements.compiled(input);
   }
 
   onStream(stream: SouthboundStream): StreamHandler {
@@ -153,6 +183,8 @@ export class TargetHub {
     this.#closed = true;
     this.#revisionNotice?.cancel();
     this.#appliedRecord?.cancel();
+    this.#announcements.close();
+    this.#health.close();
     this.#recordApplied();
     const end: End = { status: 'UNAVAILABLE', message: 'the controller is shutting down' };
     for (const session of [...this.#sessions]) {
@@ -202,6 +234,8 @@ export class TargetHub {
     metrics.streamsAccepted.inc({ outcome });
     metrics.connectedTargets.inc({ kind });
     log.info({ target: target.key, outcome, version: hello.softwareVersion }, 'target connected');
+    this.#announcements.targetChanged();
+    if (kind === 'host') this.#health.connected(id);
     this.#step({ session, target }, { kind: 'Hello', upToDate: outcome === 'equal' });
     return target;
   }
@@ -238,6 +272,8 @@ export class TargetHub {
     target.since = clock.wallNow();
     metrics.connectedTargets.dec({ kind: target.kind });
     log.warn({ target: target.key }, 'target disconnected');
+    this.#announcements.targetChanged();
+    if (target.kind === 'host') this.#health.disconnected(target.id);
     this.#dropIfUnused(target);
   }
 
@@ -294,7 +330,7 @@ export class TargetHub {
         this.#takeAck(defined(target, 'target'), defined(message?.ack, 'ack'));
         return;
       case 'TakeReport':
-        this.#reports.take(defined(target, 'target'), defined(message?.report, 'report'));
+        this.#takeReport(defined(target, 'target'), defined(message?.report, 'report'));
         return;
       case 'TakeAnswer':
         this.#questions.take(session.stream, defined(message?.answer, 'answer'));
@@ -335,6 +371,11 @@ export class TargetHub {
     session.stream.send(frame);
   }
 
+  #takeReport(target: Target, report: Report): void {
+    this.#reports.take(target, report);
+    this.#health.take(target, report.probeResults);
+  }
+
   #takeAck(target: Target, ack: Ack): void {
     const { compiler, log, metrics, progress } = this.#options;
     const { revision, keys } = target.ledger.acknowledged();
@@ -349,6 +390,7 @@ export class TargetHub {
       if (version !== undefined) progress.refused(target.key, version);
     }
     this.#answered(target, revision);
+    this.#announcements.targetChanged();
   }
 
   /** Everything up to `revision` that concerns the target is in force there, or refused. */

@@ -18,7 +18,7 @@ export type EpochCell = number;
 /** The cell nobody bumps: for a flow that depends on fewer than CELLS_MAX. */
 export const ALWAYS_CURRENT: EpochCell = 0;
 
-/** Cells that one flow may depend on: both ports of its way, and four rules (a peering, a route, an appliance, a mapping). */
+/** Cells that one flow may depend on: both ports of its way, and four rules (a virtual address, and what it takes of a peering, a route, a mapping). */
 export const CELLS_MAX = 6;
 
 const CELLS_INITIAL = 1024;

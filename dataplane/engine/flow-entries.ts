@@ -8,6 +8,7 @@
  * Removal closes the gap, so there are no tombstones to step over. Called by flow-table, flow-pairs and flow-view.
  */
 import { assert } from '../../base/assert.ts';
+import { EtherType } from '../../packet/ethernet.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { type FlowScope, KIND_IPV6, kindOf, portsOf } from './flow-id.ts';
 import type { LinkWords } from './pair-lists.ts';
@@ -56,6 +57,8 @@ export const DOUBLES: number = STRIDE / 2;
 export const Double = { PACKETS: 10, BYTES: 11 } as const;
 
 const WORD_BITS = 32;
+/** Of Word.KIND. */
+const PROTOCOL_MASK = 0xff;
 /** How far a hash of 31 bits is shifted for its upper bits to be a tag. */
 const TAG_SHIFT = 1;
 
@@ -147,6 +150,26 @@ export class FlowEntries {
     let slot = hash & this.#slotMask;
     while (this.#slots[slot] !== 0) slot = (slot + 1) & this.#slotMask;
     this.#slots[slot] = this.#tag(hash) | (entry + 1);
+  }
+
+  /** Writes the entry's key; what identifies no packet is left alone. */
+  readKey(entry: FlowIndex, into: FlowKey): void {
+    const { words } = this;
+    const base = entry * STRIDE;
+    into.src0 = words[base + Word.SRC] ?? 0;
+    into.src1 = words[base + Word.SRC + 1] ?? 0;
+    into.src2 = words[base + Word.SRC + 2] ?? 0;
+    into.src3 = words[base + Word.SRC + 3] ?? 0;
+    into.dst0 = words[base + Word.DST] ?? 0;
+    into.dst1 = words[base + Word.DST + 1] ?? 0;
+    into.dst2 = words[base + Word.DST + 2] ?? 0;
+    into.dst3 = words[base + Word.DST + 3] ?? 0;
+    const ports = words[base + Word.PORTS] ?? 0;
+    into.srcPort = ports >>> 16;
+    into.dstPort = ports & 0xffff;
+    const kind = words[base + Word.KIND] ?? 0;
+    into.etherType = (kind & KIND_IPV6) !== 0 ? EtherType.IPV6 : EtherType.IPV4;
+    into.protocol = kind & PROTOCOL_MASK;
   }
 
   /** Takes an entry out of the index and closes the gap, so that probing never has to step over removed entries. */

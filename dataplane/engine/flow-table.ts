@@ -18,6 +18,7 @@
  * Nothing here allocates after construction, and nothing throws for want of room. Called by dataplane/switch.
  */
 import { assert } from '../../base/assert.ts';
+import type { Mac } from '../../base/mac.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { ALWAYS_CURRENT, CELLS_MAX, type EpochCell, type Epochs } from './epochs.ts';
 import {
@@ -30,7 +31,7 @@ import {
   STRIDE,
   Word,
 } from './flow-entries.ts';
-import type { FlowScope } from './flow-id.ts';
+import { type FlowScope, reverseKey } from './flow-id.ts';
 import { FlowPairs, type FlowTableLimits } from './flow-pairs.ts';
 import { FlowState, hasEnded, isOpening, STATE_FLAGS } from './flow-state.ts';
 import { FLOW_COUNTS, FlowCount, FlowStatistics } from './flow-statistics.ts';
@@ -207,6 +208,17 @@ export class FlowTable {
   /** True for the reverse entry: its packets answer a flow that the other side opened. */
   isReply(flow: FlowIndex): boolean {
     return (flow & 1) === 1;
+  }
+
+  /** Writes the key that a packet of the entry has beyond its port's layers, as it has gone so far: the key of its answers, turned round. */
+  readBeyond(flow: FlowIndex, into: FlowKey): void {
+    this.#entries.readKey(flow ^ 1, into);
+    reverseKey(into, into);
+  }
+
+  /** Destination MAC address that the entry's packets are given; 0: none. */
+  beyondMac(flow: FlowIndex): Mac {
+    return this.#transpositions.dstMac(this.transposition(flow));
   }
 
   /** The cell at `position` of those that the entry was bound with. */

@@ -14,8 +14,9 @@ import { assertNever } from '../../base/assert.ts';
 import type { IpPrefixWords } from '../../base/ip-words.ts';
 import { Lpm, NONE } from '../../base/lpm.ts';
 import { Classifier } from './classifier.ts';
+import { matchesAll, numberOf } from './matching.ts';
 import type { Packet } from './packet.ts';
-import { type AddressField, matchesAll, type NumberField, numberOf } from './predicate.ts';
+import type { AddressField, NumberField } from './predicate.ts';
 import type { Rule } from './rule.ts';
 
 export interface Group {

@@ -11,6 +11,7 @@ import * as arp from '../../packet/arp.ts';
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, newFlowKey } from '../../packet/flow-key.ts';
+import type { Rule } from './rule.ts';
 
 /** No segment known yet. VXLAN network identifiers are 24 bits, so no segment has this number. */
 export const NO_SEGMENT = 0xffff_ffff;
@@ -28,6 +29,16 @@ export interface Packet {
   isTagged: boolean;
   /** Answers a flow that the other side opened: stateful layers judge that flow instead. */
   isReply: boolean;
+  /** Is of a flow that the port at hand remembers. */
+  isKnown: boolean;
+  /** What the flow's packets have been turned into by the layers of the port at hand, as far as it identifies them; valid if isKnown. */
+  readonly beyond: FlowKey;
+  /** Destination MAC address that they have been given; 0: none of their own. Valid if isKnown. */
+  beyondMac: Mac;
+  /** The rule that has routed it before the layer that routes: its next hop stands for its destination. Undefined: none has yet. */
+  route: Rule | undefined;
+  /** It may be delivered to the port that has sent it. */
+  mayReturn: boolean;
   /** Layer-2 segment (VXLAN network identifier) it comes from, and the one it goes to. */
   segment: number;
   nextSegment: number;
@@ -51,6 +62,11 @@ export function newPacket(): Packet {
     arpOpcode: 0,
     isTagged: false,
     isReply: false,
+    isKnown: false,
+    beyond: newFlowKey(),
+    beyondMac: 0,
+    route: undefined,
+    mayReturn: false,
     segment: NO_SEGMENT,
     nextSegment: NO_SEGMENT,
     domain: 0,
@@ -74,6 +90,9 @@ export function loadPacket(
   packet.dstMac = ethernet.dst(frame.view, frame.at);
   packet.isTagged = key.l3At !== frame.at + ethernet.HEADER_LEN;
   packet.isReply = false;
+  packet.isKnown = false;
+  packet.route = undefined;
+  packet.mayReturn = false;
   packet.segment = NO_SEGMENT;
   packet.nextSegment = NO_SEGMENT;
   packet.domain = 0;

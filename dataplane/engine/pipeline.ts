@@ -81,8 +81,8 @@ export interface Surroundings {
   portAt(index: number): PipelinePort | undefined;
   /** Drop.None, or why the port's layers are not to be bothered now. */
   refusalAt(egress: PipelinePort): Drop;
-  /** Does the packet, as it comes to `egress`, answer a flow that this port opened? */
-  isReplyAt(egress: PipelinePort, packet: Packet): boolean;
+  /** Says in the packet what `egress` remembers of its flow (isReply, isKnown, beyond), as the packet comes to that port. */
+  recallAt(egress: PipelinePort, packet: Packet): void;
 }
 
 /**
@@ -110,13 +110,14 @@ export function resolve(
   }
   const egress = surroundings.portAt(composition.port);
   if (egress === undefined) refuse(resolution, Drop.PortDetached);
-  else if (egress.index === ingress.index) refuse(resolution, Drop.HairpinLoop);
+  else if (egress.index === ingress.index && !packet.mayReturn)
+    refuse(resolution, Drop.HairpinLoop);
   else if (surroundings.refusalAt(egress) !== Drop.None) {
     refuse(resolution, surroundings.refusalAt(egress));
   } else {
     resolution.egress = egress.index;
     dependOn(composition, egress.cell);
-    packet.isReply = surroundings.isReplyAt(egress, packet);
+    surroundings.recallAt(egress, packet);
     walk(egress, Direction.INBOUND, packet, log, resolution);
   }
 }
@@ -184,6 +185,8 @@ function steer(steering: Steering, packet: Packet, composition: Composition): vo
   if (steering.nextSegment !== undefined) packet.nextSegment = steering.nextSegment;
   if (steering.domain !== undefined) packet.domain = steering.domain;
   if (steering.nextHop !== undefined) packet.nextHop = steering.nextHop;
+  if (steering.route !== undefined) packet.route = steering.route;
+  if (steering.mayReturn !== undefined) packet.mayReturn = steering.mayReturn;
   if (steering.port !== undefined) composition.port = steering.port;
 }
 

@@ -50,6 +50,10 @@ export interface Steering {
   readonly domain?: number;
   /** Where to deliver instead of the packet's own destination address. */
   readonly nextHop?: IpWords;
+  /** It has been routed by this rule already, whatever its destination is now: the layer that routes only repeats it. */
+  readonly route?: Rule;
+  /** It may be delivered to the port that has sent it. */
+  readonly mayReturn?: true;
   /** Port of this switch that receives it. Without one, a pushed outer header says which peer does. */
   readonly port?: number;
 }

@@ -10,6 +10,7 @@
  * Called by dataplane/switch/forwarder (apply), flow-table (references).
  */
 import { assert } from '../../base/assert.ts';
+import type { Mac } from '../../base/mac.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
@@ -119,6 +120,11 @@ export class Transpositions {
   /** Port of this switch that receives the frame, or NO_PORT. */
   port(id: TranspositionId): number {
     return this.#words[id * STRIDE + PORT] ?? NO_PORT;
+  }
+
+  /** New destination MAC address; 0: it stays. */
+  dstMac(id: TranspositionId): Mac {
+    return this.#word(id, DST_MAC_HIGH) * HIGH + this.#word(id, DST_MAC_LOW);
   }
 
   /** What is done besides forwarding: bits of header-action's Note. */

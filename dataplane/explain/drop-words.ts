@@ -301,19 +301,14 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     meaning: "a tenant's packet to the provider network itself; the sender is told",
     remedy: 'Nothing: tenants reach services by their public addresses.',
   },
-  VirtualPortUnknown: {
+  VirtualPortUnserved: {
     meaning:
-      'a packet to a virtual address, by a protocol and to a port that no rule and no lease of outbound ports is for',
-    remedy: 'Usually nothing: scans. Else add a loadBalancingRule or an inboundNatRule.',
+      'for a virtual address, but no rule of it serves this protocol and port, or not from this backend (any more)',
+    remedy: 'Add a load-balancing rule for the port, or the backend to the pool of the rule.',
   },
-  NoLiveBackend: {
-    meaning:
-      'a new connection to a virtual address whose backends all fail their probe, are drained, or are attached nowhere',
-    remedy: 'Look at the backends and the last result of their probe.',
-  },
-  BackendUnattached: {
-    meaning: 'a packet of a known connection whose backend is attached to no host now',
-    remedy: 'Start the VM, or take it out of the pool.',
+  VirtualAddressWithoutBackend: {
+    meaning: 'for a virtual address none of whose backends is up',
+    remedy: 'Find out what the probe says of the backends, and whether they drain.',
   },
   FragmentsLimited: {
     meaning:

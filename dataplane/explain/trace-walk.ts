@@ -18,12 +18,13 @@ import {
   outboundScope,
   reverseKey,
 } from '../engine/flow-id.ts';
+import { recallFlow } from '../engine/flow-memory.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import type { FragmentTable } from '../engine/fragment-table.ts';
 import { completeChecksum, fragmentCount } from '../engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../engine/frame-checks.ts';
 import { NO_PORT } from '../engine/header-action.ts';
-import { loadPacket, type newPacket } from '../engine/packet.ts';
+import { loadPacket, type newPacket, type Packet } from '../engine/packet.ts';
 import {
   Outcome,
   type PipelinePort,
@@ -217,7 +218,7 @@ export class TraceWalk {
     if (ingress === undefined) return dropped(Drop.PortUnknown);
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return dropped(drop);
-    packet.isReply = entrance.kind === 'port' && this.#isReply(this.#flow);
+    if (entrance.kind === 'port') this.#recall(this.#flow, packet);
     this.#isReplyAtSender = packet.isReply;
     if (entrance.kind === 'tunnel') {
       packet.vni = entrance.vni;
@@ -244,8 +245,12 @@ export class TraceWalk {
     },
     // A port whose denials are limited in this burst is free again in the next.
     refusalAt: () => Drop.None,
-    isReplyAt: (egress, packet) => {
-      if (!this.#isFlow) return false;
+    recallAt: (egress, packet) => {
+      if (!this.#isFlow) {
+        packet.isReply = false;
+        packet.isKnown = false;
+        return;
+      }
       const { flows, tables } = this.#parts;
       const scope =
         this.#entrance.kind === 'tunnel'
@@ -254,7 +259,7 @@ export class TraceWalk {
       let found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
       if (found === NO_FLOW) found = this.#peekMoved(egress.index, packet.key);
       const isOwn = found !== NO_FLOW && flows.owner(found) === egress.index;
-      return this.#isReply(isOwn ? found : NO_FLOW);
+      this.#recall(isOwn ? found : NO_FLOW, packet);
     },
   };
 
@@ -266,8 +271,9 @@ export class TraceWalk {
     return moved === NO_FLOW || flows.isSuperseded(moved, key) ? NO_FLOW : moved;
   }
 
-  #isReply(flow: FlowIndex): boolean {
-    return flow === NO_FLOW ? this.#tools.asReply : this.#parts.flows.isReply(flow);
+  #recall(flow: FlowIndex, packet: Packet): void {
+    recallFlow(this.#parts.flows, flow, packet);
+    if (flow === NO_FLOW) packet.isReply = this.#tools.asReply;
   }
 
   /** What would be remembered for the flow is looked at and given back. */

@@ -5,14 +5,16 @@
  * forwards for others, an appliance, sends their packets from its primary address's subnet, with its own MAC.
  * Nothing to do inbound. First layer of layers/order.
  */
-import { type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
+import { formatIpWords, type IpPrefixWords, ipv4Words, isIpv4Words } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
 import { EtherType } from '../../packet/ethernet.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { type Group, orderedGroup } from '../engine/group.ts';
+import { matchesAll } from '../engine/matching.ts';
 import type { Packet } from '../engine/packet.ts';
-import { equals, matchesAll, type Predicate } from '../engine/predicate.ts';
+import { equals, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
+import type { FloatingAddress } from '../load-balancing/virtual-addresses.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import type { Learning, PortAddress, PortPolicy } from './port-policy.ts';
 import { IS_NEIGHBOR_DISCOVERY } from './services.ts';
@@ -25,7 +27,7 @@ export const antiSpoof: LayerDefinition = {
     'configurations, or one that it shares with others and that no other port has now; who says in ARP or ND that it has such an address ' +
     'takes it over. It answers no DHCP requests, unless the DHCP guard is off. ' +
     'DHCP and ARP probes may come from 0.0.0.0, IPv6 neighbour discovery from link-local addresses. Frames with ' +
-    'a VLAN tag and other EtherTypes are refused. A port that forwards for others may send from any address, but not in ARP. Notes the ' +
+    'a VLAN tag and other EtherTypes are refused. Answers may come from a virtual address that the port sees itself (floating). A port that forwards for others may send from any address, but not in ARP. Notes the ' +
     'subnet of the source address.',
   inbound: '',
   drops: [
@@ -82,7 +84,10 @@ function addressGroup(port: PortPolicy) {
     port.macSpoofing || port.arpGuardOff
       ? [IS_ARP]
       : [IS_ARP, { field: 'arpSenderMac', is: port.mac }];
-  const allowed = port.addresses.flatMap((address) => ownAddress(address, arpSender));
+  const allowed = [
+    ...port.addresses.flatMap((address) => ownAddress(address, arpSender)),
+    ...(port.floating ?? []).map(answerAs),
+  ];
   const rules: Rule[] = [
     ...(port.dhcpGuardOff ? [] : GUARDED),
     ...allowed,
@@ -187,6 +192,21 @@ function ownAddress(own: PortAddress, arpSender: readonly Predicate[]): Rule[] {
     rule('own IPv4 address', [IS_IPV4, source]),
     rule('own ARP sender', [...arpSender, source]),
   ];
+}
+
+/** A virtual address that the port is sent packets for as they are: it answers them as that address, and asks nothing. */
+function answerAs({ address, segment, resourceRef }: FloatingAddress): Rule {
+  return {
+    id: `answer as ${formatIpWords(address)}`,
+    resourceRef,
+    priority: 15,
+    predicates: [
+      isIpv4Words(address) ? IS_IPV4 : IS_IPV6,
+      { field: 'srcAddress', in: { words: address, len: 128 } },
+      { field: 'reply', holds: true },
+    ],
+    action: { kind: 'allow', steering: { segment } },
+  };
 }
 
 /** Packets of others, which count as coming from the subnet of the port's primary address of the family. */

@@ -5,6 +5,8 @@
 import type { IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { Group, PrefixGroup } from '../engine/group.ts';
+import type { NetworkFrontends } from '../load-balancing/frontends.ts';
+import type { FloatingAddress } from '../load-balancing/virtual-addresses.ts';
 
 export interface PortPolicy {
   /** Of the network interface. */
@@ -28,6 +30,8 @@ export interface PortPolicy {
   readonly tagLists: readonly TagList[];
   /** Those that copy its packets, in order of priority. */
   readonly mirrors: readonly PortMirror[];
+  /** Virtual addresses that it may answer as; undefined: it is no backend that is sent what is for one. */
+  readonly floating: readonly FloatingAddress[] | undefined;
   /** Primary first. */
   readonly addresses: readonly PortAddress[];
   readonly network: NetworkGroups;
@@ -92,4 +96,9 @@ export interface NetworkGroups {
   readonly mappings: PrefixGroup;
   /** By routing domain: the mappings of this network and of those it is peered with. */
   readonly domains: Group;
+  /** Virtual addresses of this network; by routing domain, also of those it is peered with. */
+  readonly own: NetworkFrontends;
+  readonly frontends: ReadonlyMap<number, NetworkFrontends>;
+  /** Is it the provider address of a mux? */
+  readonly isMux: (address: IpWords) => boolean;
 }

@@ -43,10 +43,19 @@ export const route: LayerDefinition = {
   build: (port) => ({
     name: route.name,
     isStateful: false,
-    outbound: [port.network.routes, port.network.peerings],
+    outbound: [routedGroup(port.network.routes), port.network.peerings],
     inbound: [],
   }),
 };
+
+/** What has been routed already goes on as it was. */
+function routedGroup(routes: Group): Group {
+  return {
+    name: routes.name,
+    find: (packet) => packet.route ?? routes.find(packet),
+    rules: () => routes.rules(),
+  };
+}
 
 /** Where a route comes from; where prefixes are equal, the first of these counts. */
 export const ROUTE_ORIGINS = ['user', 'bgp', 'system'] as const;

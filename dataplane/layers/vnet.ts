@@ -21,7 +21,8 @@ import {
   type PrefixGroup,
   prefixGroup,
 } from '../engine/group.ts';
-import { isRedirected, matchesAll, type Predicate } from '../engine/predicate.ts';
+import { isRedirected, matchesAll } from '../engine/matching.ts';
+import type { Predicate } from '../engine/predicate.ts';
 import { type Action, ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 

@@ -12,6 +12,7 @@ import { portPipeline } from '../layers/order.ts';
 import type { PortPolicy } from '../layers/port-policy.ts';
 import { forwarderRule } from '../layers/tunnel.ts';
 import { MIRRORS_PER_PORT_MAX, TAG_LISTS_PER_PORT_MAX } from '../limits.ts';
+import type { VirtualAddresses } from '../load-balancing/virtual-addresses.ts';
 import type { AccessLists } from './access-lists.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
@@ -37,6 +38,7 @@ export interface ConfiguredPortsParts {
   readonly mirrors: Mirrors;
   readonly mappings: Mappings;
   readonly forwarding: ForwardingPorts;
+  readonly virtualAddresses: Pick<VirtualAddresses, 'floatingAt'>;
   /** Flows a port may have; undefined: as many as any. */
   readonly setFlowLimit: (index: number, flowsMax: number | undefined) => void;
   readonly learned: Pick<LearnedAddresses, 'keep'>;
@@ -67,7 +69,9 @@ export class ConfiguredPorts {
     const shapeWithMirrors = { ...shape, mirrors: mirrors.hold(record, settings.mirrorIds) };
     const { policy, lists } = this.#withLists(shapeWithMirrors, settings.tagLists, network, record);
     if (old !== undefined) this.#disown(record, old, lists);
+    const isFoundByMac = policy.ipForwarding || policy.floating !== undefined;
     const configured: ConfiguredPort = {
+      isFoundByMac,
       index,
       cell,
       goal: settings,
@@ -81,9 +85,11 @@ export class ConfiguredPorts {
     learned.keep(index, policy.learnable);
     network.ports.add(record);
     setFlowLimit(index, settings.flowsMax === 0 ? undefined : settings.flowsMax);
-    if (policy.ipForwarding) {
+    if (isFoundByMac) {
       const segments = new Set(policy.addresses.map(({ segment }) => segment));
       forwarding.set(index, policy.mac, [...segments]);
+    }
+    if (policy.ipForwarding) {
       const { resourceRef, mac } = policy;
       const rule = forwarderRule({ resourceRef, mac, port: index });
       for (const subnet of subnetsOf(configured)) subnet.destinations.setForwarder(mac, rule);
@@ -147,8 +153,10 @@ export class ConfiguredPorts {
       securityTagRef,
       list: hold(accessControlListId),
     }));
+    const floating = this.#parts.virtualAddresses.floatingAt(record.id);
     const meter = this.#parts.host()?.hasMetering === true ? network.meter : undefined;
-    return { policy: { ...shape, addresses, learnable, tagLists, meter }, lists };
+    const policy = { ...shape, addresses, learnable, tagLists, meter, floating };
+    return { policy, lists };
   }
 
   /** Takes from the port what it had; lists that it keeps are in `kept`. */

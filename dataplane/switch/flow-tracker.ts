@@ -24,6 +24,7 @@ import {
   outboundScope,
   reverseKey,
 } from '../engine/flow-id.ts';
+import { recallFlow } from '../engine/flow-memory.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import type { Packet } from '../engine/packet.ts';
@@ -60,7 +61,7 @@ export class FlowTracker implements Surroundings {
   /** The packet at hand may be part of a flow. */
   #isFlow = false;
   #nowSec = 0;
-  /** Where it is delivered, and the receiver's entry for it: what isReplyAt has found. */
+  /** Where it is delivered, and the receiver's entry for it: what recallAt has found. */
   #deliveryScope: FlowScope = 0;
   #received: FlowIndex = NO_FLOW;
   /** The sender's entry. */
@@ -111,8 +112,12 @@ export class FlowTracker implements Surroundings {
     return this.#denials.isSpent(egress.index) ? Drop.DenialsLimited : Drop.None;
   }
 
-  isReplyAt(egress: PipelinePort, packet: Packet): boolean {
-    if (!this.#isFlow) return false;
+  recallAt(egress: PipelinePort, packet: Packet): void {
+    recallFlow(this.#flows, this.#findReceived(egress, packet), packet);
+  }
+
+  #findReceived(egress: PipelinePort, packet: Packet): FlowIndex {
+    if (!this.#isFlow) return NO_FLOW;
     const flows = this.#flows;
     const scope =
       this.#tunnelScope ?? deliveryScope(this.#tables, egress.index, packet.nextSegment);
@@ -120,12 +125,11 @@ export class FlowTracker implements Surroundings {
     if (found === NO_FLOW) found = this.#findMoved(egress.index, scope, packet.key);
     this.#deliveryScope = scope;
     this.#received = found;
-    if (found === NO_FLOW) return false;
-    if (flows.owner(found) === egress.index) return flows.isReply(found);
+    if (found === NO_FLOW || flows.owner(found) === egress.index) return found;
     // The address has gone to another port, which takes no flows over.
     flows.remove(found);
     this.#received = NO_FLOW;
-    return false;
+    return NO_FLOW;
   }
 
   /** The receiver's entry as it is known by what the port sends: it has begun or ceased to forward for others since. */
@@ -179,7 +183,7 @@ export class FlowTracker implements Surroundings {
     return flow;
   }
 
-  /** The receiver's entry as isReplyAt has found it, or a new one; #reverse is the key of its answers. */
+  /** The receiver's entry as recallAt has found it, or a new one; #reverse is the key of its answers. */
   #ensureReceived(between: FlowKey, egress: number): FlowIndex {
     const flows = this.#flows;
     const scope = this.#deliveryScope;
@@ -209,8 +213,8 @@ export class FlowTracker implements Surroundings {
 
 /** Whose flows a packet is looked up among that is delivered to `port` within a segment. */
 export function deliveryScope(tables: SwitchTables, port: number, segment: number): FlowScope {
-  const isForwarding = tables.ports.at(port)?.configured?.policy.ipForwarding === true;
-  return isForwarding ? forwardedScope(port) : inboundScope(segment);
+  const isFoundByMac = tables.ports.at(port)?.configured?.isFoundByMac === true;
+  return isFoundByMac ? forwardedScope(port) : inboundScope(segment);
 }
 
 /** Whose flows a tunnelled frame is looked up among: those of a port that forwards, or by address. */

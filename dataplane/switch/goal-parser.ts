@@ -35,6 +35,17 @@ const OVERHEAD_IPV6 = 40 + 8 + 8 + 14;
 /** Smallest MTU every IPv4 host must take (RFC 791). */
 const INNER_MTU_MIN = 576;
 
+/** Provider address of each mux. */
+export function muxes(settings: HostSettings): readonly Uint8Array[] | string {
+  for (const { providerAddress, resourceRef } of settings.muxes) {
+    const isWellFormed = ipWordsFromBytes(providerAddress) !== undefined;
+    if (!isWellFormed || providerAddress.length !== settings.providerAddress.length) {
+      return `the provider address of mux ${resourceRef} is malformed`;
+    }
+  }
+  return settings.muxes.map(({ providerAddress }) => providerAddress);
+}
+
 /** Provider address and MAC of each edge router. */
 export function edges(settings: HostSettings): readonly EdgeShape[] | string {
   const parsed: EdgeShape[] = [];
@@ -151,7 +162,10 @@ export function subnetShape(
 
 /** A port's policy, its access control lists and mirrors still by their ids. */
 export interface PortShape
-  extends Omit<PortPolicy, 'addresses' | 'learnable' | 'meter' | 'mirrors' | 'tagLists'> {
+  extends Omit<
+    PortPolicy,
+    'addresses' | 'learnable' | 'meter' | 'mirrors' | 'tagLists' | 'floating'
+  > {
   readonly addresses: readonly AddressShape[];
   readonly learnable: readonly AddressShape[];
 }

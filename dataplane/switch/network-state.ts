@@ -14,6 +14,7 @@ import type { AccessList, NetworkGroups, PortPolicy } from '../layers/port-polic
 import { type EffectiveRoute, NO_ROUTE, OWN_NETWORK, type Route } from '../layers/route.ts';
 import { type DestinationGroup, destinationGroup } from '../layers/tunnel.ts';
 import { domainGroup, mappingGroup } from '../layers/vnet.ts';
+import type { NetworkFrontends } from '../load-balancing/frontends.ts';
 import type {
   Ipv6NeighborLookup,
   Ipv6Settings,
@@ -49,6 +50,8 @@ export interface Network {
   dnsDomain: string;
   /** Mappings by routing domain: its own, and those of networks it is peered with. */
   readonly domains: Map<number, Group>;
+  /** Virtual addresses, as domains. */
+  readonly frontends: Map<number, NetworkFrontends>;
   /** Conditions of its peerings, by routing domain. */
   readonly peeringGroups: Map<number, Group>;
   /** Routes of its subnets, by network identifier. */
@@ -118,6 +121,8 @@ export interface PortRecord {
 }
 
 export interface ConfiguredPort extends PipelinePort {
+  /** It is sent packets that are not for its own addresses: tunnels find it by its MAC address. */
+  readonly isFoundByMac: boolean;
   /** As goal state has it, for parts of the switch that are no layer. */
   readonly goal: Port;
   readonly policy: PortPolicy;
@@ -174,10 +179,17 @@ export function hostPrefix(address: IpWords): IpPrefixWords {
   return { words: address, len: 128 };
 }
 
-export function newNetwork(id: string, number: number): Network {
+/** `own`: its virtual addresses. */
+export function newNetwork(
+  id: string,
+  number: number,
+  own: NetworkFrontends,
+  isMux: NetworkGroups['isMux'],
+): Network {
   const domains = new Map<number, Group>();
   const peeringGroups = new Map<number, Group>();
   const subnetRoutes = new Map<number, Group>();
+  const frontends = new Map<number, NetworkFrontends>();
   return {
     id,
     number,
@@ -189,6 +201,7 @@ export function newNetwork(id: string, number: number): Network {
     dnsServers: [],
     dnsDomain: '',
     domains,
+    frontends,
     peeringGroups,
     subnetRoutes,
     groups: {
@@ -196,6 +209,9 @@ export function newNetwork(id: string, number: number): Network {
       peerings: branchGroup('peering', 'domain', peeringGroups, OWN_NETWORK),
       mappings: mappingGroup(),
       domains: domainGroup(domains),
+      own,
+      frontends,
+      isMux,
     },
     subnets: new Set(),
     mappings: new Map(),

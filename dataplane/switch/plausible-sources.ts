@@ -15,6 +15,7 @@ import type { Packet } from '../engine/packet.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
 import type { Internet } from '../layers/internet.ts';
 import { PROBE_SOURCES } from '../layers/services.ts';
+import { ruleOf } from '../load-balancing/frontends.ts';
 import type { Network, Subnet } from './network-state.ts';
 
 export function plausibleSources(
@@ -31,6 +32,11 @@ export function plausibleSources(
       if (internet.isEdge(packet.outerSource)) {
         return isInside(network, key) ? IMPLAUSIBLE : FROM_INTERNET;
       }
+      if (network.groups.isMux(packet.outerSource)) {
+        return isInside(network, key) ? IMPLAUSIBLE : FROM_MUX;
+      }
+      const floating = answeringAs(network, key);
+      if (floating !== undefined) return floating;
       const mapping = mappingOf(network, key);
       if (mapping !== undefined) return whileMapped('mapped in the network', mapping);
       if (subnet.destinations.isForwarded(packet)) return TO_APPLIANCE;
@@ -39,7 +45,7 @@ export function plausibleSources(
       }
       return peerRule(network, packet, networkAt) ?? IMPLAUSIBLE;
     },
-    rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, FROM_INTERNET, IMPLAUSIBLE],
+    rules: () => [TO_APPLIANCE, FROM_APPLIANCE, FORWARDED, FROM_INTERNET, FROM_MUX, IMPLAUSIBLE],
   };
 }
 
@@ -74,6 +80,19 @@ function peerRule(
   return undefined;
 }
 
+/** An internal virtual address, of the network or of a peered one, that its backends answer as. */
+function answeringAs({ groups }: Network, key: FlowKey): Rule | undefined {
+  for (const frontends of groups.frontends.values()) {
+    const frontend = frontends.at(key.src0, key.src1, key.src2, key.src3);
+    if (frontend?.isInternal !== true) continue;
+    const served = ruleOf(frontend, key.protocol, key.srcPort);
+    if (served?.isFloating !== true) continue;
+    const { resourceRef } = served;
+    return { ...rule('answers as a virtual address', ALLOW), resourceRef, cell: frontend.cell };
+  }
+  return undefined;
+}
+
 function mappingOf(network: Network, key: FlowKey): Rule | undefined {
   return network.groups.mappings.ruleFor(key.src0, key.src1, key.src2, key.src3);
 }
@@ -91,4 +110,5 @@ const TO_APPLIANCE = rule('to a port that forwards for others', ALLOW);
 const FROM_APPLIANCE = rule('routed to an appliance', ALLOW);
 const FORWARDED = rule('a peering allows forwarded traffic', ALLOW);
 const FROM_INTERNET = rule('from the Internet by an edge router', ALLOW);
+const FROM_MUX = rule('from outside by a mux', ALLOW);
 const IMPLAUSIBLE = rule('implausible source', deny(Drop.InnerSourceImplausible));

@@ -23,8 +23,10 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
 import { type Edge, Internet } from '../layers/internet.ts';
 import { meterGroup } from '../layers/metering.ts';
+import { VirtualAddresses } from '../load-balancing/virtual-addresses.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
+import { balancedDestinations } from './balanced-destinations.ts';
 import { ConfiguredPorts, portKey } from './configured-ports.ts';
 import type { ForwardingPorts } from './forwarding-ports.ts';
 import * as parse from './goal-parser.ts';
@@ -67,6 +69,7 @@ export interface RealiserParts {
 
 export class Realiser {
   readonly mirrors: Mirrors;
+  readonly virtualAddresses: VirtualAddresses;
   readonly #parts: RealiserParts;
   #host: HostState | undefined;
   readonly #networks = new Map<string, Network>();
@@ -79,6 +82,7 @@ export class Realiser {
   readonly internet: Internet = new Internet();
   readonly #routing = new Routing(this.internet);
   #edges: readonly parse.EdgeShape[] = [];
+  #muxes: readonly Uint8Array[] = [];
   readonly #networkAt = (id: string): Network | undefined => this.#networks.get(id);
   #networksEver = 0;
 
@@ -91,7 +95,13 @@ export class Realiser {
     });
     const host = () => this.#host;
     this.#mappings = new Mappings({ ...parts, host });
-    const held = { lists: this.#lists, mirrors: this.mirrors, mappings: this.#mappings };
+    this.virtualAddresses = new VirtualAddresses(parts);
+    const held = {
+      lists: this.#lists,
+      mirrors: this.mirrors,
+      mappings: this.#mappings,
+      virtualAddresses: this.virtualAddresses,
+    };
     this.#ports = new ConfiguredPorts({ ...parts, ...held, host });
   }
 
@@ -110,10 +120,23 @@ export class Realiser {
     if (hadMetering !== host.hasMetering || hadFlowLog !== host.hasFlowLog) this.#touchAllPorts();
     this.#parts.peers.setUdpPort(host.vxlanPort);
     const edges = this.#setEdges(settings, host.innerMtu);
+    const muxes = this.#setMuxes(settings);
     // What is local, and what fits a tunnel, may have changed for every address.
     for (const key of this.#mappings.keys()) this.#parts.touch(key);
     for (const id of this.mirrors.ids()) this.#parts.touch(`mirror/${id}`);
-    return edges;
+    return edges ?? muxes;
+  }
+
+  /** As #setEdges. */
+  #setMuxes(settings: HostSettings): Reason {
+    const addresses = parse.muxes(settings);
+    if (typeof addresses === 'string') return addresses;
+    const { peers } = this.#parts;
+    const taken = addresses.filter((address) => peers.acquire(address) !== undefined);
+    for (const address of this.#muxes) peers.release(address);
+    this.#muxes = taken;
+    this.virtualAddresses.setMuxes(parse.addresses(taken));
+    return taken.length < addresses.length ? 'the switch has no room for another host' : undefined;
   }
 
   /** The new ones are taken before the old ones are given back: one that stays keeps its number. */
@@ -164,7 +187,9 @@ export class Realiser {
 
   #addNetwork(id: string): Network {
     this.#networksEver += 1;
-    const network = newNetwork(id, this.#networksEver);
+    const { virtualAddresses } = this;
+    const isMux = (address: IpWords) => virtualAddresses.isMux(address);
+    const network = newNetwork(id, this.#networksEver, virtualAddresses.hold(id), isMux);
     this.#networks.set(id, network);
     this.#touchPeersOf(id);
     return network;
@@ -187,6 +212,7 @@ export class Realiser {
       this.#parts.touch(subnetKey(subnet.id));
     }
     this.#networks.delete(id);
+    this.virtualAddresses.release(id);
     this.#touchPeersOf(id);
   }
 
@@ -221,7 +247,7 @@ export class Realiser {
     this.#subnets.set(id, subnet);
     this.#subnetByVni.set(subnet.vni, subnet);
     network.subnets.add(subnet);
-    this.#parts.destinations.set(subnet.vni, subnet.destinations);
+    this.#parts.destinations.set(subnet.vni, balancedDestinations(subnet, this.#parts.forwarding));
     this.#parts.sources.set(subnet.vni, plausibleSources(subnet, this.#networkAt, this.internet));
     return undefined;
   }

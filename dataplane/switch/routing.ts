@@ -69,9 +69,11 @@ export class Routing {
 
   /** Brings the mappings that the network's ports may reach, and the conditions of its peerings, up to date. */
   connect(network: Network, networkAt: (id: string) => Network | undefined): void {
-    const { domains, peeringGroups } = network;
+    const { domains, frontends, peeringGroups } = network;
     domains.clear();
+    frontends.clear();
     peeringGroups.clear();
+    frontends.set(OWN_DOMAIN, network.groups.own);
     domains.set(OWN_DOMAIN, network.groups.mappings);
     domains.set(INTERNET_DOMAIN, this.#internet);
     const space = addressSet(network.prefixes, 'own address space');
@@ -79,6 +81,7 @@ export class Routing {
       const remote = networkAt(peering.remoteId);
       if (remote === undefined) continue;
       domains.set(remote.number, remote.groups.mappings);
+      frontends.set(remote.number, remote.groups.own);
       peeringGroups.set(remote.number, peeringGroup(peering, space));
     }
   }

@@ -11,6 +11,7 @@ import { type Decision, DecisionLog } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import type { FlowScope } from '../engine/flow-id.ts';
+import { recallFlow } from '../engine/flow-memory.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import { loadPacket, newPacket, type Packet } from '../engine/packet.ts';
@@ -118,7 +119,7 @@ export class SlowPath {
     const packet = this.#packet;
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return this.#refuse(drop);
-    packet.isReply = !isForeign(port) && known !== NO_FLOW && this.#flows.isReply(known);
+    recallFlow(this.#flows, isForeign(port) ? NO_FLOW : known, packet);
     if (isForeign(port)) packet.vni = vni;
     if (port === UPLINK_PORT) packet.outerSource = this.#outerSource(rx);
     if (configured !== undefined && ethernet.isToGroup(this.#frame.view, this.#frame.at)) {

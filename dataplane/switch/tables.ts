@@ -35,6 +35,9 @@ const FAULT_CODE = 'PolicyConfigurationFailureOnVfp';
 /** What depends on a kind comes after it. */
 const KINDS = [
   'host',
+  'pool',
+  'health',
+  'vip',
   'vnet',
   'tag',
   'acl',
@@ -169,8 +172,15 @@ export class SwitchTables {
 
   #set(kind: Kind, key: string, resource: Resource): Reason {
     const { host, virtualNetwork, virtualSubnet, port, mapping, ...policy } = resource;
-    const { accessControlList, routeTable, securityTag, mirror } = policy;
+    const { accessControlList, routeTable, securityTag, mirror, ...balancing } = policy;
+    const { virtualIp, backendPool, backendHealth } = balancing;
     const realiser = this.#realiser;
+    const { virtualAddresses } = realiser;
+    if (kind === 'pool' && backendPool !== undefined) return virtualAddresses.setPool(backendPool);
+    if (kind === 'health' && backendHealth !== undefined) {
+      return virtualAddresses.setHealth(backendHealth);
+    }
+    if (kind === 'vip' && virtualIp !== undefined) return virtualAddresses.set(virtualIp);
     if (kind === 'host' && host !== undefined) return realiser.setHost(host);
     if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
     if (kind === 'tag' && securityTag !== undefined) {
@@ -200,6 +210,9 @@ export class SwitchTables {
     else if (kind === 'routetable') this.#realiser.removeRouteTable(id);
     else if (kind === 'tag') this.#realiser.removeSecurityTag(key);
     else if (kind === 'vnet') this.#realiser.removeNetwork(id);
+    else if (kind === 'vip') this.#realiser.virtualAddresses.remove(id);
+    else if (kind === 'pool') this.#realiser.virtualAddresses.removePool(id);
+    else if (kind === 'health') this.#realiser.virtualAddresses.removeHealth(id);
   }
 }
 
@@ -212,6 +225,9 @@ function kindOf(key: string): Kind | undefined {
 function noneOfEach(): Record<Kind, Set<string>> {
   return {
     host: new Set(),
+    pool: new Set(),
+    health: new Set(),
+    vip: new Set(),
     vnet: new Set(),
     tag: new Set(),
     acl: new Set(),

@@ -1,6 +1,6 @@
 /**
  * backendSettings: what an administrator says of one backend of load balancers, Weft's own: that it shall get no new flows, and its share
- * of them. MS-NCNBI has neither (docs/design/0021).
+ * of them. MS-NCNBI has neither (docs/design/0022).
  */
 import Type from 'typebox';
 import { Reference } from './property-types.ts';

@@ -8,7 +8,7 @@ import { Coded, IpText, PrefixText, Reference, Words } from './property-types.ts
 export const LoadBalancerManagerSchema = Type.Object({
   loadBalancerManagerIPAddress: Type.String({
     ...IpText,
-    description: 'taken in its pool; nobody answers there before there are load balancers',
+    description: 'taken in its pool; nobody answers there',
   }),
   outboundNatIPExemptions: Type.Array(PrefixText, {
     description: 'sources and destinations whose packets are not translated',

@@ -3,13 +3,16 @@
  * not care about all of it. `{ ...PORT_DEFAULTS, id, mac }`. The compiler does not use it: it must decide about every field.
  */
 import type {
+  Backend,
   HostSettings,
   IpConfiguration,
+  LoadBalancingRule,
   Mapping,
   Port,
   VirtualNetwork,
   VirtualSubnet,
 } from './messages.ts';
+import { LoadDistribution } from './messages.ts';
 
 export const HOST_DEFAULTS: Omit<HostSettings, 'providerAddress'> = {
   providerPrefixLen: 24,
@@ -51,6 +54,24 @@ export const PORT_DEFAULTS: Omit<
 export const IP_CONFIGURATION_DEFAULTS: Pick<IpConfiguration, 'accessControlListId' | 'learned'> = {
   accessControlListId: '',
   learned: false,
+};
+
+export const LOAD_BALANCING_RULE_DEFAULTS: Omit<
+  LoadBalancingRule,
+  'id' | 'protocol' | 'port' | 'poolId' | 'backendPort'
+> = {
+  resourceRef: '',
+  floatingIp: false,
+  distribution: LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE,
+  idleTimeoutSec: 240,
+  tcpReset: false,
+  healthId: '',
+};
+
+export const BACKEND_DEFAULTS: Pick<Backend, 'resourceRef' | 'weight' | 'draining'> = {
+  resourceRef: '',
+  weight: 1,
+  draining: false,
 };
 
 export const MAPPING_DEFAULTS: Pick<Mapping, 'dnsName'> = { dnsName: '' };

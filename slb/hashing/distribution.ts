@@ -14,6 +14,9 @@ import { MAGLEV_ROWS } from './maglev.ts';
 export const Distribution = { FIVE_TUPLE: 0, SOURCE_IP_PROTOCOL: 1, SOURCE_IP: 2 } as const;
 export type Distribution = (typeof Distribution)[keyof typeof Distribution];
 
+/** The seed of all tables and rows of this version: muxes and hosts, which never ask each other, must choose alike. */
+export const SHARED_SEED = 0x6d61_676c;
+
 /** 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
 

@@ -4,7 +4,7 @@
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { announcementKey, resourceContent, virtualIpKey } from '../../goal-state/resource.ts';
-import { isMuxServing } from '../balancing.ts';
+import { admittedMux, isMuxServing } from '../balancing.ts';
 import { ANNOUNCEMENT_SCOPE, type CompilerNode, muxTarget, vipScope } from '../node.ts';
 
 export const announcements: CompilerNode = {
@@ -12,7 +12,7 @@ export const announcements: CompilerNode = {
   handle(change) {
     switch (change.kind) {
       case 'announcement':
-        return [change.vipId];
+        return admittedMux(change.vipId) === undefined ? [change.vipId] : [];
       case 'load-balancer':
         return [change.before, change.after].flatMap(
           (one) => one?.frontends.map(({ instanceId }) => instanceId) ?? [],
@@ -23,7 +23,10 @@ export const announcements: CompilerNode = {
         return [];
     }
   },
-  units: ({ balancing }) => new Set([...balancing.announcedIds(), ...balancing.retiredIds()]),
+  units: ({ balancing }) =>
+    [...new Set([...balancing.announcedIds(), ...balancing.retiredIds()])].filter(
+      (id) => admittedMux(id) === undefined,
+    ),
   compile(vipId, model) {
     const { balancing } = model;
     if (balancing.isAnnounced(vipId)) {

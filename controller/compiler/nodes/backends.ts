@@ -6,7 +6,6 @@ import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
 import { balancerId, scopesOf, sideOf, targetsOf } from '../balancing.ts';
 import type { LoadBalancer } from '../load-balancer-document.ts';
-import type { ModelView } from '../model.ts';
 import { type CompilerNode, hostTarget } from '../node.ts';
 
 export const backends: CompilerNode = {
@@ -14,17 +13,21 @@ export const backends: CompilerNode = {
   handle(change, model) {
     if (change.kind !== 'load-balancer') return interfacesMovedBy(change, model);
     const { before, after } = change;
-    if (before?.instanceId === after?.instanceId && sideName(before) === sideName(after)) return [];
-    return new Set([before, after].flatMap((one) => membersOf(one, model)));
+    const [was, will] = [before, after].map((one) => new Set(targetsOf(one)));
+    const all = [...new Set([...(was ?? []), ...(will ?? [])])];
+    const stays = before?.instanceId === after?.instanceId && sideName(before) === sideName(after);
+    const changed = stays ? all.filter((ref) => was?.has(ref) !== will?.has(ref)) : all;
+    return new Set(changed.flatMap((ref) => [...model.referring('network-interface', ref)]));
   },
   units: (model) => model.networkInterfaces.keys(),
   compile(id, model) {
     const attachment = attachmentOf(id, model);
     if (attachment === undefined) return NO_OUTPUT;
     const ids = new Set(
-      attachment.addresses.flatMap(({ ipConfiguration }) =>
-        ipConfiguration.balancedBy.map(balancerId),
-      ),
+      attachment.addresses
+        .flatMap(({ ipConfiguration }) => [...ipConfiguration.balancedBy])
+        .filter((ref) => targetsOf(model.loadBalancers.get(balancerId(ref))).includes(ref))
+        .map(balancerId),
     );
     const target = hostTarget(attachment.serverId);
     const subscriptions = [...ids].flatMap((each) => {
@@ -42,8 +45,4 @@ export const backends: CompilerNode = {
 /** Internal or not, whether its network is there or not. */
 function sideName(balancer: LoadBalancer | undefined): boolean | undefined {
   return balancer?.frontends.some(({ subnet }) => subnet?.startsWith('/virtualnetworks/'));
-}
-
-function membersOf(balancer: LoadBalancer | undefined, model: ModelView): string[] {
-  return targetsOf(balancer).flatMap((target) => [...model.referring('network-interface', target)]);
 }

@@ -1,12 +1,14 @@
 /**
- * Node `muxes`: a mux's own settings, its BGP, and its interest in what is announced. One unit per loadBalancerMux (MS-NCNBI §3.1.5.7). A mux
- * that has no provider address yet gets nothing, and so is no target. It tells its routers of virtual addresses and takes no routes.
+ * Node `muxes`: a mux's own settings, its BGP, and its interest in what is announced, once every host takes packets from it. One unit per
+ * loadBalancerMux (MS-NCNBI §3.1.5.7). A mux that has no provider address yet gets nothing, and so is no target. It tells its routers of virtual
+ * addresses and takes no routes.
  */
 import { ipFromBytes } from '../../../base/ip.ts';
 import { VIRTUAL_ROUTER_MAC } from '../../../base/mac.ts';
 import { type BgpPeer, PeerFamily } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { bgpPeerKey, bgpRouterKey, MUX_KEY, resourceContent } from '../../goal-state/resource.ts';
+import { admissionId, admittedMux } from '../balancing.ts';
 import { type AddressBytes, addressText } from '../document.ts';
 import type { LoadBalancerMux, MuxPeer } from '../load-balancer-document.ts';
 import { ANNOUNCEMENT_SCOPE, type CompilerNode, muxScope, muxTarget, VXLAN_PORT } from '../node.ts';
@@ -21,6 +23,8 @@ export const muxes: CompilerNode = {
     switch (change.kind) {
       case 'load-balancer-mux':
         return [change.before, change.after].flatMap((mux) => mux?.id ?? []);
+      case 'announcement':
+        return [change.vipId].flatMap((id) => admittedMux(id) ?? []);
       case 'logical-network':
         // Rare, and muxes are few.
         return 'unhandled';
@@ -67,7 +71,10 @@ export const muxes: CompilerNode = {
     const scope = muxScope(id);
     return {
       published: contents.map((content) => ({ scope, content })),
-      subscriptions: [scope, ANNOUNCEMENT_SCOPE].map((each) => ({ target, scope: each })),
+      subscriptions: (model.balancing.isAnnounced(admissionId(id))
+        ? [scope, ANNOUNCEMENT_SCOPE]
+        : [scope]
+      ).map((each) => ({ target, scope: each })),
     };
   },
 };

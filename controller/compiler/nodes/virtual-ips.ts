@@ -133,7 +133,7 @@ function balancersJoinedBy(
 ): Iterable<string> {
   const places = (one: typeof change.before) =>
     (one?.ipConfigurations ?? []).flatMap(({ subnet, balancedBy: targets }) =>
-      targets.map((target) => `${subnet} ${target}`),
+      Array.from(targets, (target) => `${subnet} ${target}`),
     );
   const [was, will] = [new Set(places(change.before)), new Set(places(change.after))];
   const moved = [...was, ...will].filter((place) => was.has(place) !== will.has(place));

@@ -229,11 +229,7 @@ test('wrong AS: 2/2 is sent, both sides say why, the pause between tries doubles
   const { failure } = left.session.status;
   t.true(failure?.kind === 'sent' && failure.notification.subcode === 2, JSON.stringify(failure));
   const theirs = right.session.status.failure;
-  t.regex(
-    failureWords(failure ?? { kind: 'connection-lost' }, {}, 65_001).message,
-    /AS 65009 is configured, the peer is AS 65002/,
-  );
-  t.true(theirs !== undefined && failureWords(theirs, {}, 65_002).message.length > 0);
+  t.true(theirs !== undefined && failureWords(theirs, {}).message.length > 0);
   t.true(left.session.statistics.messages[MessageType.Open].sentCount < 40, 'damped');
 });
 
@@ -317,7 +313,7 @@ test('what was written before the end is heard: a NOTIFICATION says why', (t) =>
   const { failure } = peer.session.status;
   t.is(failure?.kind, 'received');
   t.regex(
-    failureWords(failure ?? { kind: 'connection-lost' }, {}, 65_001).message,
+    failureWords(failure ?? { kind: 'connection-lost' }, {}).message,
     /Administrative Shutdown/,
   );
 });

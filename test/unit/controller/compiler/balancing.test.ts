@@ -1,6 +1,7 @@
 /** Goal states of load balancing: what muxes, hosts and edges are told, and how little a change sends. */
 import test from 'ava';
 import { VIRTUAL_ROUTER_MAC } from '../../../../base/mac.ts';
+import { admissionId } from '../../../../controller/compiler/balancing.ts';
 import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
 import type { JsonObject } from '../../../../controller/store/store.ts';
 import { resourceCodec } from '../../../../schema/southbound/codec.ts';
@@ -117,7 +118,7 @@ function compiled() {
         ],
       }),
     },
-    { placements },
+    { placements, announcements: [{ vipId: admissionId('m1'), announced: true }] },
   );
   const told = (target: string) =>
     new Map(

@@ -5,7 +5,7 @@ import { DecisionLog } from '../../../../dataplane/engine/decision.ts';
 import { type Group, orderedGroup, prefixGroup } from '../../../../dataplane/engine/group.ts';
 import { NO_PORT, Op } from '../../../../dataplane/engine/header-action.ts';
 import type { Layer } from '../../../../dataplane/engine/layer.ts';
-import { newPacket } from '../../../../dataplane/engine/packet.ts';
+import { newPacket, type Packet } from '../../../../dataplane/engine/packet.ts';
 import {
   newResolution,
   Outcome,
@@ -61,7 +61,9 @@ function walk(
   const surroundings = {
     portAt: (index: number) => ports.find((candidate) => candidate.index === index),
     refusalAt: () => Drop.None,
-    isReplyAt: () => isReplyThere,
+    recallAt: (_: PipelinePort, seen: Packet) => {
+      seen.isReply = isReplyThere;
+    },
   };
   resolve(ingress, packet, surroundings, log, resolution);
   return { resolution, rules: log.explain().map(({ direction, rule }) => `${direction} ${rule}`) };

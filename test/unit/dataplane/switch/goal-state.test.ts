@@ -83,7 +83,7 @@ test('every kind of impossible resource is refused by name, and nothing else suf
       changed(mappingResource(BLUE, VM, HOST_ADDRESS), 'mapping', { providerAddress: NO_BYTES }),
       /provider address/,
     ],
-    [{ key: 'vip/1', version: 1 }, /unknown kind/],
+    [{ key: 'nothing/1', version: 1 }, /unknown kind/],
     [{ key: 'port/x', version: 1 }, /without its settings/],
   ];
   for (const [resource, message] of cases) {

@@ -1,0 +1,318 @@
+/**
+ * Virtual addresses in force: goal state's VirtualIps, BackendPools and BackendHealths, put together to what packets meet (frontends).
+ *
+ * Order does not matter: an address whose pool has not arrived is in force and serves nothing, and says what it waits for. A change of pool or health
+ * replaces the selections that go by it and moves the epoch of the addresses concerned, nothing else. Ports that are sent what is for a virtual
+ * address are told by their MAC (switch/forwarding-ports), and may answer as an address that they see themselves (floating): such a port
+ * is realised anew when that changes. Called by switch/realiser (writes), layers and switch (read).
+ */
+import {
+  equalIpWords,
+  formatIpWords,
+  type IpWords,
+  ipWordsFromBytes,
+} from '../../base/ip-words.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import type {
+  BackendHealth,
+  BackendPool,
+  LoadBalancingRule,
+  VirtualIp,
+} from '../../schema/southbound/messages.ts';
+import { LoadDistribution } from '../../schema/southbound/messages.ts';
+import { Distribution } from '../../slb/hashing/distribution.ts';
+import type { EpochCell, Epochs } from '../engine/epochs.ts';
+import type { RuleCounter } from '../engine/rule.ts';
+import { type BalancingRule, type Frontend, NetworkFrontends, ruleKey } from './frontends.ts';
+import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
+import { Selection } from './selection.ts';
+
+export interface VirtualAddressesParts {
+  readonly epochs: Epochs;
+  /** This resource depends on what has just changed: realise it again. */
+  readonly touch: (key: string) => void;
+  /** Is this resource still to be realised within the change at hand? */
+  readonly isPending: (key: string) => boolean;
+}
+
+/** A virtual address that a backend sees, and answers as. */
+export interface FloatingAddress {
+  readonly address: IpWords;
+  /** Segment of the backend's own address. */
+  readonly segment: number;
+  readonly resourceRef: string;
+}
+
+interface VirtualAddress {
+  readonly settings: VirtualIp;
+  readonly address: IpWords;
+  readonly cell: EpochCell;
+  /** By rule id. */
+  readonly counters: Map<string, RuleCounter>;
+  /** Backends that are found by their MAC, by port; with what they may answer as. */
+  readonly ports: ReadonlyMap<string, readonly FloatingAddress[]>;
+}
+
+export class VirtualAddresses {
+  readonly #parts: VirtualAddressesParts;
+  readonly #networks = new Map<string, NetworkFrontends>();
+  /** Networks that somebody holds on to. */
+  readonly #held = new Set<string>();
+  readonly #addresses = new Map<string, VirtualAddress>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #healths = new Map<string, Health>();
+  /** By pool and health, see selectionKey. */
+  readonly #selections = new Map<string, Selection>();
+  /** By port, then by virtual address. */
+  readonly #ports = new Map<string, Map<string, readonly FloatingAddress[]>>();
+  #muxes: readonly IpWords[] = [];
+
+  constructor(parts: VirtualAddressesParts) {
+    this.#parts = parts;
+  }
+
+  /** Those of a network, empty or not: the caller holds on to them until it releases the network. */
+  hold(networkId: string): NetworkFrontends {
+    this.#held.add(networkId);
+    return this.#of(networkId);
+  }
+
+  release(networkId: string): void {
+    this.#held.delete(networkId);
+    this.#collect(networkId);
+  }
+
+  /** Provider addresses of those who bring what comes from outside to virtual addresses. */
+  setMuxes(addresses: readonly IpWords[]): void {
+    this.#muxes = addresses;
+  }
+
+  isMux(address: IpWords): boolean {
+    return this.#muxes.some((own) => equalIpWords(own, address));
+  }
+
+  /** What the port may answer as, if it is sent what is for virtual addresses; undefined: it is not. */
+  floatingAt(portId: string): readonly FloatingAddress[] | undefined {
+    const parts = this.#ports.get(portId);
+    return parts && [...parts.values()].flat();
+  }
+
+  /** Reason why not, or what the address waits for; undefined: it is in force. */
+  set(settings: VirtualIp): string | undefined {
+    const { id, vnetId, resourceRef } = settings;
+    const address = ipWordsFromBytes(settings.address);
+    if (address === undefined) return 'the address is malformed';
+    const refused = settings.rules.map(faultOf).find((fault) => fault !== undefined);
+    if (refused !== undefined) return refused;
+    const holder = this.#networks.get(vnetId)?.atWords(address);
+    if (holder !== undefined && holder.id !== id) {
+      if (!this.#parts.isPending(`vip/${holder.id}`)) {
+        return `${formatIpWords(address)} is the address of ${holder.resourceRef}`;
+      }
+      this.remove(holder.id);
+    }
+    const old = this.#addresses.get(id);
+    const isElsewhere =
+      old !== undefined && (old.settings.vnetId !== vnetId || !equalIpWords(old.address, address));
+    if (isElsewhere) this.#withdraw(old);
+    const cell = old?.cell ?? this.#parts.epochs.allocate();
+    const rules = new Map<number, BalancingRule>();
+    const counters = new Map<string, RuleCounter>();
+    const isInternal = settings.internal;
+    const frontend: Frontend = { id, resourceRef, address, isInternal, cell, rules };
+    for (const own of settings.rules) {
+      const counter = old?.counters.get(own.id) ?? { decisions: 0 };
+      counters.set(own.id, counter);
+      rules.set(ruleKey(own.protocol, own.port), this.#ruleOf(own, frontend, counter));
+    }
+    if (vnetId !== '') this.#of(vnetId).set(frontend);
+    const ports = this.#portsOf(settings, address);
+    this.#addresses.set(id, { settings, address, cell, counters, ports });
+    this.#placePorts(id, old?.ports ?? NO_PORTS, ports);
+    this.#parts.epochs.bump(cell);
+    return this.#missing(settings.rules);
+  }
+
+  remove(id: string): void {
+    const old = this.#addresses.get(id);
+    if (old === undefined) return;
+    this.#withdraw(old);
+    this.#addresses.delete(id);
+    this.#placePorts(id, old.ports, NO_PORTS);
+    this.#parts.epochs.release(old.cell);
+  }
+
+  setPool(settings: BackendPool): string | undefined {
+    const pool = poolOf(settings);
+    if (typeof pool === 'string') return pool;
+    this.#pools.set(settings.id, pool);
+    this.#poolChanged(settings.id);
+    return undefined;
+  }
+
+  removePool(id: string): void {
+    this.#pools.delete(id);
+    this.#poolChanged(id);
+  }
+
+  setHealth(settings: BackendHealth): string | undefined {
+    const health = healthOf(settings, this.#healths.get(settings.id));
+    if (typeof health === 'string') return health;
+    this.#healths.set(settings.id, health);
+    this.#healthChanged(settings.id);
+    return undefined;
+  }
+
+  removeHealth(id: string): void {
+    this.#healths.delete(id);
+    this.#healthChanged(id);
+  }
+
+  #of(networkId: string): NetworkFrontends {
+    const known = this.#networks.get(networkId);
+    if (known !== undefined) return known;
+    const made = new NetworkFrontends();
+    this.#networks.set(networkId, made);
+    return made;
+  }
+
+  #collect(networkId: string): void {
+    if (this.#held.has(networkId) || this.#networks.get(networkId)?.size !== 0) return;
+    this.#networks.delete(networkId);
+  }
+
+  #withdraw({ settings, address }: VirtualAddress): void {
+    this.#networks.get(settings.vnetId)?.remove(address);
+    this.#collect(settings.vnetId);
+  }
+
+  #ruleOf(own: LoadBalancingRule, frontend: Frontend, counter: RuleCounter): BalancingRule {
+    return {
+      frontend,
+      resourceRef: own.resourceRef,
+      protocol: own.protocol,
+      port: own.port,
+      backendPort: own.backendPort,
+      isFloating: own.floatingIp,
+      distribution: DISTRIBUTIONS[own.distribution] ?? Distribution.FIVE_TUPLE,
+      idleSec: own.idleTimeoutSec,
+      tcpReset: own.tcpReset,
+      counter,
+      selection: this.#selectionOf(own),
+    };
+  }
+
+  #selectionOf({ poolId, healthId }: LoadBalancingRule): Selection | undefined {
+    const key = selectionKey(poolId, healthId);
+    const known = this.#selections.get(key);
+    if (known !== undefined) return known;
+    const pool = this.#pools.get(poolId);
+    const health = this.#healths.get(healthId);
+    if (pool === undefined || (healthId !== '' && health === undefined)) return undefined;
+    const made = new Selection(pool, health);
+    this.#selections.set(key, made);
+    return made;
+  }
+
+  #missing(rules: readonly LoadBalancingRule[]): string | undefined {
+    for (const { resourceRef, poolId, healthId } of rules) {
+      if (!this.#pools.has(poolId)) return `${resourceRef}: unknown pool ${poolId}`;
+      if (healthId === '' || this.#healths.has(healthId)) continue;
+      return `${resourceRef}: health ${healthId} of its backends is unknown`;
+    }
+    return undefined;
+  }
+
+  #poolChanged(id: string): void {
+    this.#ruleChanged(({ poolId }) => poolId === id);
+  }
+
+  #healthChanged(id: string): void {
+    this.#ruleChanged(({ healthId }) => healthId === id);
+  }
+
+  #ruleChanged(isConcerned: (rule: LoadBalancingRule) => boolean): void {
+    for (const [id, { settings }] of this.#addresses) {
+      const concerned = settings.rules.filter(isConcerned);
+      if (concerned.length === 0) continue;
+      for (const { poolId, healthId } of concerned) {
+        this.#selections.delete(selectionKey(poolId, healthId));
+      }
+      this.#parts.touch(`vip/${id}`);
+    }
+  }
+
+  /** Backends that are sent packets for this very address. */
+  #portsOf(settings: VirtualIp, address: IpWords): Map<string, readonly FloatingAddress[]> {
+    const ports = new Map<string, readonly FloatingAddress[]>();
+    for (const { floatingIp, poolId, resourceRef } of settings.rules) {
+      if (settings.internal && !floatingIp) continue;
+      for (const { portId, segment } of this.#pools.get(poolId)?.backends ?? []) {
+        const floating = floatingIp ? [{ address, segment, resourceRef }] : [];
+        const before = ports.get(portId) ?? [];
+        // One rule is enough to answer as the address.
+        ports.set(portId, before.length > 0 ? before : floating);
+      }
+    }
+    return ports;
+  }
+
+  #placePorts(id: string, before: Ports, after: Ports): void {
+    for (const portId of new Set([...before.keys(), ...after.keys()])) {
+      const floating = after.get(portId);
+      if (isSame(before.get(portId), floating)) continue;
+      const parts = this.#ports.get(portId) ?? new Map<string, readonly FloatingAddress[]>();
+      if (floating === undefined) parts.delete(id);
+      else parts.set(id, floating);
+      if (parts.size === 0) this.#ports.delete(portId);
+      else this.#ports.set(portId, parts);
+      this.#parts.touch(`port/${portId}`);
+    }
+  }
+}
+
+type Ports = ReadonlyMap<string, readonly FloatingAddress[]>;
+const NO_PORTS: Ports = new Map();
+
+const DISTRIBUTIONS: Readonly<Record<number, Distribution>> = {
+  [LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE]: Distribution.FIVE_TUPLE,
+  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP_PROTOCOL]: Distribution.SOURCE_IP_PROTOCOL,
+  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP]: Distribution.SOURCE_IP,
+};
+
+function selectionKey(poolId: string, healthId: string): string {
+  return `${poolId}\n${healthId}`;
+}
+
+function faultOf(rule: LoadBalancingRule): string | undefined {
+  const { resourceRef, protocol, port, backendPort, distribution } = rule;
+  const isEverything = protocol === 0 && port === 0 && backendPort === 0;
+  const isOne = protocol === IpProtocol.TCP || protocol === IpProtocol.UDP;
+  if (!isEverything && !(isOne && isPort(port) && isPort(backendPort))) {
+    return `${resourceRef}: there is no rule for protocol ${protocol}, ports ${port} to ${backendPort}`;
+  }
+  if (DISTRIBUTIONS[distribution] !== undefined) return undefined;
+  return `${resourceRef}: distribution ${distribution} is unknown`;
+}
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 0xffff;
+}
+
+function isSame(
+  before: readonly FloatingAddress[] | undefined,
+  after: readonly FloatingAddress[] | undefined,
+): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return (
+    before.length === after.length &&
+    before.every((own, index) => {
+      const other = after[index];
+      return (
+        other !== undefined &&
+        own.segment === other.segment &&
+        equalIpWords(own.address, other.address)
+      );
+    })
+  );
+}

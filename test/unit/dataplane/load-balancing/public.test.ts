@@ -1,0 +1,161 @@
+/** Public virtual addresses: what a mux brings is translated to the backend, the answer goes out by an edge as from the virtual address. */
+import test from 'ava';
+import { Flag } from '../../../../packet/tcp.ts';
+import { routeTableResource, withRoutes } from '../switch/policies.ts';
+import {
+  BLUE,
+  macOf,
+  octets,
+  PEER_ADDRESS,
+  ROUTER_MAC,
+  subnetResource,
+  type TenantRig,
+  tenantRig,
+} from '../switch/tenants.ts';
+import {
+  apply,
+  backend,
+  balancedHost,
+  CLIENT,
+  EDGE,
+  fromMux,
+  fromVm,
+  MUX,
+  PUBLIC,
+  pool,
+  read,
+  ruleOf,
+  segmentFrom,
+  virtualIp,
+} from './balanced.ts';
+
+const DIP = '10.0.0.4';
+const OTHER = '10.0.0.5';
+const REQUEST = { src: CLIENT, srcPort: 40_000, dst: PUBLIC, dstPort: 80 };
+const ANSWER = { src: DIP, srcPort: 8080, dst: CLIENT, dstPort: 40_000 };
+const SYN_ACK = Flag.SYN | Flag.ACK;
+
+function world(rules = [ruleOf()]): TenantRig {
+  const net = tenantRig();
+  apply(net, [
+    virtualIp(PUBLIC, rules),
+    pool([backend(DIP), backend(OTHER), backend('10.0.0.6')]),
+    balancedHost(),
+  ]);
+  return net;
+}
+
+function comes(net: TenantRig, frame: Uint8Array, source = MUX) {
+  return net.passTunnel(BLUE.webVni, frame, source);
+}
+
+test('a request becomes one to the backend that the mux has chosen, the answer leaves as from the virtual address', (t) => {
+  const net = world();
+  const [request] = comes(net, fromMux(REQUEST, DIP));
+  t.is(request?.port, net.device(BLUE, DIP));
+  t.like(read(request), { src: CLIENT, srcPort: 40_000, dst: DIP, dstPort: 8080 });
+  for (const flags of [SYN_ACK, Flag.ACK]) {
+    const [answer] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, flags)]);
+    t.is(answer?.uplink?.vni, BLUE.webVni);
+    t.deepEqual(answer?.uplink?.address, octets(EDGE.address));
+    t.like(read(answer), {
+      ...{ src: PUBLIC, srcPort: 80, dst: CLIENT, dstPort: 40_000 },
+      dstMac: EDGE.mac,
+    });
+  }
+  const [more] = comes(net, fromMux(REQUEST, DIP, Flag.ACK));
+  t.like(read(more), { dst: DIP, dstPort: 8080 });
+  t.deepEqual(net.drops(), {});
+  net.core.checkInvariants();
+});
+
+test('the same flow brought to another backend here is another flow', (t) => {
+  const net = world();
+  t.is(comes(net, fromMux(REQUEST, DIP))[0]?.port, net.device(BLUE, DIP));
+  t.is(comes(net, fromMux(REQUEST, OTHER))[0]?.port, net.device(BLUE, OTHER));
+  t.is(comes(net, fromMux(REQUEST, DIP))[0]?.port, net.device(BLUE, DIP));
+});
+
+test('nobody but a mux brings packets for a virtual address, and a mux brings none from inside, for others or for no address', (t) => {
+  const net = world();
+  t.deepEqual(comes(net, fromMux(REQUEST, DIP), PEER_ADDRESS), []);
+  t.deepEqual(net.drops(), { DestinationNotLocal: 1 });
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, src: '10.0.0.6' }, DIP)), []);
+  t.deepEqual(net.drops(), { DestinationNotLocal: 1, InnerSourceImplausible: 1 });
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, dst: DIP, dstPort: 8080 }, DIP)), []);
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, dst: '203.0.113.99' }, DIP)), []);
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, dstPort: 81 }, DIP)), []);
+  t.is(net.drops()['VirtualPortUnserved'], 3);
+  t.deepEqual(comes(net, fromMux(REQUEST, '10.0.0.6')), [], 'a backend that is not here');
+  t.is(net.drops()['DestinationNotLocal'], 2);
+});
+
+test('what a VM sends from the port of a backend is its own, unless it answers', (t) => {
+  const net = world();
+  const [own] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, Flag.ACK)]);
+  t.like(read(own), { src: DIP, srcPort: 8080 });
+});
+
+test('an answer goes back to the edge whatever the routes say of its destination', (t) => {
+  const net = world();
+  const table = routeTableResource('all', { '0.0.0.0/0': '10.0.0.5' });
+  apply(net, [table, withRoutes(subnetResource(BLUE, 'web'), 'all')]);
+  comes(net, fromMux(REQUEST, DIP));
+  const [answer] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, SYN_ACK)]);
+  t.deepEqual(answer?.uplink?.address, octets(EDGE.address));
+  t.like(read(answer), { src: PUBLIC, srcPort: 80 });
+});
+
+test('a backend that leaves the pool is neither sent nor believed any more', (t) => {
+  const net = world();
+  comes(net, fromMux(REQUEST, DIP));
+  t.is(net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, SYN_ACK)]).length, 1);
+  apply(net, [pool([backend(OTHER)])]);
+  t.deepEqual(comes(net, fromMux(REQUEST, DIP, Flag.ACK)), []);
+  t.deepEqual(
+    net
+      .pass(net.device(BLUE, DIP), [fromVm(ANSWER, Flag.ACK)])
+      .map(read)
+      .filter(({ src }) => src === PUBLIC),
+    [],
+  );
+  apply(net, [pool([backend(DIP)])]);
+  t.is(comes(net, fromMux(REQUEST, DIP, Flag.ACK)).length, 1);
+});
+
+test('goal state in any order, and removed cleanly', (t) => {
+  const net = tenantRig();
+  const resources = [virtualIp(PUBLIC), pool([backend(DIP)]), balancedHost()];
+  for (const order of [resources, resources.toReversed()]) {
+    for (const resource of order) net.core.applyGoal({ upserts: [resource], removes: [] });
+    t.is(comes(net, fromMux(REQUEST, DIP)).length, 1);
+    const removes = [`vip/vip-${PUBLIC}`, 'pool/pool'];
+    t.deepEqual(net.core.applyGoal({ upserts: [balancedHost([])], removes }), []);
+    t.deepEqual(comes(net, fromMux(REQUEST, DIP)), []);
+    net.core.checkInvariants();
+  }
+});
+
+test('an address whose pool has not arrived says so, and drops', (t) => {
+  const net = tenantRig();
+  apply(net, [balancedHost(), pool([backend(DIP)])]);
+  const waiting = virtualIp(PUBLIC, [ruleOf(), ruleOf({ id: 'x', port: 81, poolId: 'later' })]);
+  const errors = net.core.applyGoal({ upserts: [waiting], removes: [] });
+  t.regex(errors[0]?.message ?? '', /unknown pool later/);
+  t.is(comes(net, fromMux(REQUEST, DIP)).length, 1);
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, dstPort: 81 }, DIP)), []);
+  t.deepEqual(net.drops(), { PolicyPending: 1 });
+});
+
+test('floating: the backend sees the virtual address and answers as it, but asks nothing as it', (t) => {
+  const net = world([ruleOf({ floatingIp: true, backendPort: 80 })]);
+  const asAddress = { src: PUBLIC, srcPort: 80, dst: CLIENT, dstPort: 40_000 };
+  const macs = { srcMac: macOf(BLUE, DIP), dstMac: ROUTER_MAC };
+  const device = net.device(BLUE, DIP);
+  t.deepEqual(net.pass(device, [segmentFrom(asAddress, macs, Flag.SYN)]), []);
+  t.deepEqual(net.drops(), { SpoofedIpv4: 1 });
+  t.like(read(comes(net, fromMux(REQUEST, DIP))[0]), { dst: PUBLIC, dstPort: 80 });
+  const [answer] = net.pass(device, [segmentFrom(asAddress, macs, SYN_ACK)]);
+  t.deepEqual(answer?.uplink?.address, octets(EDGE.address));
+  t.like(read(answer), asAddress);
+});
