@@ -94,5 +94,9 @@ export const PROBE_WATCHES_MAX = 32;
 export const PROBES_PER_BURST_MAX = 8;
 /** Late answers to a probe are kept from its VM for this long after it has ended: a SYN-ACK is repeated after one second. */
 export const PROBE_LINGER_MS = 2000;
+/** Ports of a lease tried for one flow to the Internet before it is refused as SnatPortsExhausted: what a first packet may cost. */
+export const SNAT_PORT_TRIES_MAX = 4096;
+/** Source ports tried for a flow whose own is that of another to the same backend. */
+export const SOURCE_PORT_TRIES_MAX = 16;
 /** Longest ICMP message that a raw socket of the host is given whole, IP header included. */
 export const ICMP_MESSAGE_BYTES_MAX = 65_535;

@@ -96,6 +96,9 @@ export const Drop = {
   // of load balancing, at hosts
   VirtualPortUnserved: 110,
   VirtualAddressWithoutBackend: 111,
+  SnatPortsExhausted: 112,
+  SnatPortUnleased: 113,
+  SnatUnasked: 114,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 /** Of a reason; `None` is none. */

@@ -46,11 +46,16 @@ export const Word = {
 } as const;
 /** Words of an entry from here on are its pair's, and outlive the entry. */
 const PAIR_WORDS_AT = Word.PAIR;
-/** Word.PAIR: the flow's state, its owner from PAIR_OWNER_SHIFT on (16 bits), and whether somebody watches it. */
-export const PAIR_STATE_MASK = 0xff;
-export const PAIR_OWNER_SHIFT = 8;
-export const PAIR_OWNER_MASK = 0xffff;
-export const PAIR_WATCHED: number = 1 << 24;
+/**
+ * Word.PAIR: the flow's state, its owner from PAIR_OWNER_SHIFT on, whether somebody watches it, and from PAIR_IDLE_SHIFT on how many seconds
+ * it may be idle once established; 0: as long as any.
+ */
+export const PAIR_STATE_MASK = 0xf;
+export const PAIR_OWNER_SHIFT = 4;
+export const PAIR_OWNER_MASK = 0x1fff;
+export const PAIR_WATCHED: number = 1 << 17;
+export const PAIR_IDLE_SHIFT = 18;
+export const PAIR_IDLE_MAX = 0x3fff;
 
 /** Counters of an entry are doubles: offsets in 8-byte words, DOUBLES of them to an entry. */
 export const DOUBLES: number = STRIDE / 2;

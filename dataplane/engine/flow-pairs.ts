@@ -13,6 +13,8 @@ import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import {
   type FlowEntries,
+  PAIR_IDLE_MAX,
+  PAIR_IDLE_SHIFT,
   PAIR_OWNER_MASK,
   PAIR_OWNER_SHIFT,
   PAIR_STATE_MASK,
@@ -146,6 +148,15 @@ export class FlowPairs {
     this.#write(pair, Word.PAIR, isWatched ? others | PAIR_WATCHED : others);
   }
 
+  /** How long the pair may be idle once it is established, seconds up to PAIR_IDLE_MAX; 0: as long as any of its protocol. */
+  setIdleSecMax(pair: number, sec: number, nowSec: number): void {
+    assert(sec <= PAIR_IDLE_MAX, 'an idle time fits its bits');
+    const word = this.#read(pair, Word.PAIR);
+    if (word >>> PAIR_IDLE_SHIFT === sec) return;
+    this.#write(pair, Word.PAIR, (word & ((1 << PAIR_IDLE_SHIFT) - 1)) | (sec << PAIR_IDLE_SHIFT));
+    this.#wheel.schedule(pair, nowSec + this.#idleSecMax(pair));
+  }
+
   /** Moves the pair's state on by a packet with these TCP flags. */
   advance(pair: number, tcpFlags: number, isReply: boolean, nowSec: number): void {
     const state = this.state(pair);
@@ -195,7 +206,10 @@ export class FlowPairs {
   }
 
   #idleSecMax(pair: number): number {
-    return idleSecMax(this.#read(pair, Word.KIND) & 0xff, this.state(pair));
+    const state = this.state(pair);
+    const own = this.#read(pair, Word.PAIR) >>> PAIR_IDLE_SHIFT;
+    if (own !== 0 && state === FlowState.ESTABLISHED) return own;
+    return idleSecMax(this.#read(pair, Word.KIND) & 0xff, state);
   }
 
   #lastUsedSec(pair: number): number {

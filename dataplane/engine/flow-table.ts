@@ -163,6 +163,11 @@ export class FlowTable {
     return isOpening(key.tcpFlags) && this.isReply(flow) && hasEnded(this.#pairs.state(flow >> 1));
   }
 
+  /** Does the packet open a connection anew where that of its flow has ended? Then it is decided anew. */
+  isReopened(flow: FlowIndex, key: FlowKey): boolean {
+    return isOpening(key.tcpFlags) && hasEnded(this.#pairs.state(flow >> 1));
+  }
+
   /** The entry whose answers have the key `reverse` in this scope, wherever its own packets have come by so far. */
   findAnswered(scope: FlowScope, reverse: FlowKey): FlowIndex {
     const answer = this.find(this.hash(scope, reverse), scope, reverse);
@@ -294,6 +299,11 @@ export class FlowTable {
     const { view, at } = binding.frame;
     words[base + Word.SRC_MAC_HIGH] = view.getUint16(at + MAC_HIGH_AT);
     words[base + Word.SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
+  }
+
+  /** How long the flow may be idle once it is established, seconds; 0: as long as any of its protocol. */
+  setIdleSecMax(flow: FlowIndex, sec: number, nowSec: number): void {
+    this.#pairs.setIdleSecMax(flow >> 1, sec, nowSec);
   }
 
   /** Moves the other entry of a pair to the scope and key its packets come by from now on: its port's policy or subnet has changed. */

@@ -35,6 +35,8 @@ export interface Packet {
   readonly beyond: FlowKey;
   /** Destination MAC address that they have been given; 0: none of their own. Valid if isKnown. */
   beyondMac: Mac;
+  /** Does the port at hand already wait for this answer, within the packet's segment? Then no other packet may ask for it. */
+  isAwaited: (answer: FlowKey) => boolean;
   /** The rule that has routed it before the layer that routes: its next hop stands for its destination. Undefined: none has yet. */
   route: Rule | undefined;
   /** It may be delivered to the port that has sent it. */
@@ -65,6 +67,7 @@ export function newPacket(): Packet {
     isKnown: false,
     beyond: newFlowKey(),
     beyondMac: 0,
+    isAwaited: () => false,
     route: undefined,
     mayReturn: false,
     segment: NO_SEGMENT,

@@ -60,6 +60,9 @@ export interface Resolution {
   readonly composition: Composition;
   /** The packet's identity between the two ports: as the sender's layers left it, and as the receiver's found it. */
   readonly between: FlowKey;
+  /** How long the flow may be idle at the port that sends, and at the one that receives, seconds; 0: as long as any. */
+  sentIdleSec: number;
+  receivedIdleSec: number;
   /** Port whose inbound layers have been walked, or NO_PORT: the sender's alone have. */
   egress: number;
 }
@@ -71,6 +74,8 @@ export function newResolution(): Resolution {
     service: 0,
     composition: newComposition(),
     between: newFlowKey(),
+    sentIdleSec: 0,
+    receivedIdleSec: 0,
     egress: NO_PORT,
   };
 }
@@ -100,6 +105,8 @@ export function resolve(
   clearComposition(composition);
   log.clear();
   resolution.egress = NO_PORT;
+  resolution.sentIdleSec = 0;
+  resolution.receivedIdleSec = 0;
   if (ingress.cell !== ALWAYS_CURRENT) dependOn(composition, ingress.cell);
   walk(ingress, Direction.OUTBOUND, packet, log, resolution);
   if (resolution.outcome !== Outcome.FORWARD) return;
@@ -148,6 +155,9 @@ export function walk(
       );
       perform(rule, packet, resolution);
       if (resolution.outcome !== Outcome.FORWARD) break;
+      if (rule.idleSec === undefined) continue;
+      if (direction === Direction.OUTBOUND) resolution.sentIdleSec = rule.idleSec;
+      else resolution.receivedIdleSec = rule.idleSec;
     }
     if (turned) reverseKey(packet.key, packet.key);
     if (resolution.outcome !== Outcome.FORWARD) return;

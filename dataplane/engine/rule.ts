@@ -23,6 +23,8 @@ export interface Rule {
   readonly cell?: EpochCell;
   /** Set where people ask how often a rule decides. */
   readonly counter?: RuleCounter;
+  /** How long a flow of this rule may be idle at this port once it is established, seconds; without one as long as any. */
+  readonly idleSec?: number;
   /** What this rule decides belongs into the flow log. */
   readonly isLogged?: boolean;
 }

@@ -310,6 +310,19 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     meaning: 'for a virtual address none of whose backends is up',
     remedy: 'Find out what the probe says of the backends, and whether they drain.',
   },
+  SnatPortsExhausted: {
+    meaning: 'to the Internet, and every port leased to this backend is taken towards this server',
+    remedy: 'More ports for each backend: more frontends in the outbound rule, or fewer backends.',
+  },
+  SnatPortUnleased: {
+    meaning: 'an answer to a port that this backend may not use any more',
+    remedy: 'Nothing: new connections use other ports.',
+  },
+  SnatUnasked: {
+    meaning: 'from outside to a port that backends leave by, and nobody there has asked',
+    remedy:
+      'Nothing, unless somebody shall be reached: then add a load-balancing or inbound NAT rule.',
+  },
   FragmentsLimited: {
     meaning:
       'a packet to be cut for the provider network, and no room in this burst for its fragments',

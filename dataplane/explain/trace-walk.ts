@@ -42,7 +42,7 @@ import {
 } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
 import type { Answers } from '../switch/answers.ts';
-import { deliveryScope, tunnelScope } from '../switch/flow-tracker.ts';
+import { deliveryScope, isAwaited, tunnelScope } from '../switch/flow-tracker.ts';
 import { SERVICE_PORT, UPLINK_PORT } from '../switch/port-registry.ts';
 import type { SwitchTables } from '../switch/tables.ts';
 import { viewOf } from './traced-frame.ts';
@@ -171,7 +171,10 @@ export class TraceWalk {
     if (this.#isFlow) {
       const scope = this.#scope();
       this.#flow = flows.peekFor(flows.hash(scope, key), scope, key);
-      this.#isCurrent = this.#flow !== NO_FLOW && flows.isCurrent(this.#flow, frame);
+      this.#isCurrent =
+        this.#flow !== NO_FLOW &&
+        flows.isCurrent(this.#flow, frame) &&
+        !flows.isReopened(this.#flow, key);
     }
     return this.#walk(key);
   }
@@ -218,6 +221,7 @@ export class TraceWalk {
     if (ingress === undefined) return dropped(Drop.PortUnknown);
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return dropped(drop);
+    packet.isAwaited = (answer) => isAwaited(tables, flows, this.port, packet.segment, answer);
     if (entrance.kind === 'port') this.#recall(this.#flow, packet);
     this.#isReplyAtSender = packet.isReply;
     if (entrance.kind === 'tunnel') {

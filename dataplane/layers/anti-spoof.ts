@@ -14,7 +14,7 @@ import { matchesAll } from '../engine/matching.ts';
 import type { Packet } from '../engine/packet.ts';
 import { equals, type Predicate } from '../engine/predicate.ts';
 import { ALLOW, deny, type Rule } from '../engine/rule.ts';
-import type { FloatingAddress } from '../load-balancing/virtual-addresses.ts';
+import type { FloatingAddress } from '../load-balancing/backend-ports.ts';
 import type { LayerDefinition } from './layer-definition.ts';
 import type { Learning, PortAddress, PortPolicy } from './port-policy.ts';
 import { IS_NEIGHBOR_DISCOVERY } from './services.ts';

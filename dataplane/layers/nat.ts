@@ -13,27 +13,34 @@ import { OWN_DOMAIN } from './vnet.ts';
 
 export const nat: LayerDefinition = {
   name: 'nat',
-  purpose: 'Virtual addresses become those of their backends, and back.',
+  purpose:
+    'Virtual addresses become those of their backends, and back; what leaves for the Internet gets a leased port of one.',
   outbound:
     'To an internal virtual address that no route sends to an appliance: the rule for protocol and port chooses a backend for each new flow, whose ' +
     'address and port become the destination; where that is the sender itself, the virtual address becomes the source. With floating addresses nothing is ' +
-    'rewritten. Answers get the source that their requests were for; those of public addresses go to an edge router whatever the routes say.',
+    'rewritten. Answers get the source that their requests were for; those of public addresses go to an edge router whatever the routes say. ' +
+    'To the Internet, from an address with leases: a leased port and its virtual address become the source.',
   inbound:
     'What a mux brings is for a public virtual address that this port is a backend of: the port’s own address and the backend port become the ' +
-    'destination. Answers get the source that their requests were for.',
+    'destination. Answers get the source that their requests were for, those to a leased port the address and port that have asked; what nobody there ' +
+    'has asked for is dropped.',
   drops: [
     Drop.VirtualPortUnserved,
     Drop.VirtualAddressWithoutBackend,
     Drop.PolicyPending,
     Drop.HairpinLoop,
+    Drop.SnatPortsExhausted,
+    Drop.SnatPortUnleased,
+    Drop.SnatUnasked,
   ],
   build: (port) => {
-    const { routes, frontends, own, isMux } = port.network;
+    const { routes, frontends, own, leases, isMux } = port.network;
     const translation = new Translation({
       addresses: port.addresses,
       routes,
       own,
       frontends,
+      leases,
       isMux,
       ownDomain: OWN_DOMAIN,
       internetDomain: INTERNET_DOMAIN,

@@ -5,8 +5,9 @@
 import type { IpWords } from '../../base/ip-words.ts';
 import type { Mac } from '../../base/mac.ts';
 import type { Group, PrefixGroup } from '../engine/group.ts';
+import type { FloatingAddress } from '../load-balancing/backend-ports.ts';
 import type { NetworkFrontends } from '../load-balancing/frontends.ts';
-import type { FloatingAddress } from '../load-balancing/virtual-addresses.ts';
+import type { NetworkLeases } from '../load-balancing/leases.ts';
 
 export interface PortPolicy {
   /** Of the network interface. */
@@ -99,6 +100,8 @@ export interface NetworkGroups {
   /** Virtual addresses of this network; by routing domain, also of those it is peered with. */
   readonly own: NetworkFrontends;
   readonly frontends: ReadonlyMap<number, NetworkFrontends>;
+  /** Ports of public addresses that its ports may leave by. */
+  readonly leases: NetworkLeases;
   /** Is it the provider address of a mux? */
   readonly isMux: (address: IpWords) => boolean;
 }

@@ -18,37 +18,42 @@
  */
 import { equalIpWords, formatIpWords, type IpWords } from '../../base/ip-words.ts';
 import { Drop } from '../../packet/drop.ts';
-import type { FlowKey } from '../../packet/flow-key.ts';
+import { type FlowKey, newFlowKey } from '../../packet/flow-key.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { Direction } from '../engine/direction.ts';
-import type { Group } from '../engine/group.ts';
+import { copyIdentity, reverseKey } from '../engine/flow-id.ts';
 import type { HeaderAction } from '../engine/header-action.ts';
 import type { Packet } from '../engine/packet.ts';
 import { deny, type Rule, type Steering } from '../engine/rule.ts';
+import { SOURCE_PORT_TRIES_MAX } from '../limits.ts';
 import { type BalancingRule, type Frontend, type NetworkFrontends, ruleOf } from './frontends.ts';
+import { type OutboundParts, OutboundTranslation } from './outbound.ts';
+import { differenceOf, dstOf, isSameWay, srcOf } from './packet-keys.ts';
 import type { Backend } from './pools.ts';
 import type { Selection } from './selection.ts';
 
 /** What a port's translations are made of. */
-export interface BalancedPort {
+export interface BalancedPort extends OutboundParts {
   /** Addresses of its own. */
   readonly addresses: readonly { readonly address: IpWords; readonly segment: number }[];
-  readonly routes: Group;
   /** Virtual addresses of its network. */
   readonly own: NetworkFrontends;
   /** The same, and those of the networks it is peered with, by routing domain. */
   readonly frontends: ReadonlyMap<number, NetworkFrontends>;
   readonly isMux: (address: IpWords) => boolean;
-  /** Routing domains of the port's own network and of the Internet. */
+  /** Routing domain of the port's own network. */
   readonly ownDomain: number;
-  readonly internetDomain: number;
 }
 
 export class Translation {
   readonly #port: BalancedPort;
   readonly #wayBack: Rule;
+  readonly #leaving: OutboundTranslation;
+  readonly #awaited = newFlowKey();
 
   constructor(port: BalancedPort) {
     this.#port = port;
+    this.#leaving = new OutboundTranslation(port);
     this.#wayBack = {
       id: 'back to the Internet as the request has come',
       resourceRef: '',
@@ -62,7 +67,9 @@ export class Translation {
   outbound(packet: Packet): Rule | undefined {
     if (packet.isReply) return this.#answer(packet, Direction.OUTBOUND);
     const { key } = packet;
-    if (this.#internalAt(dstOf(key)) === undefined) return undefined;
+    if (this.#internalAt(dstOf(key)) === undefined) {
+      return this.#leaving.outbound(packet) ?? this.#apart(packet);
+    }
     const route = this.#port.routes.find(packet);
     if (route.action.kind !== 'allow' || route.action.steering?.nextHop !== undefined) {
       return undefined;
@@ -74,11 +81,16 @@ export class Translation {
     if (rule === undefined) return refused(frontend, 'not served', Drop.VirtualPortUnserved);
     if (rule.selection === undefined) return pending(rule);
     const kept = packet.isKnown ? this.#kept(rule.selection, rule, packet) : undefined;
-    const backend = kept ?? rule.selection.choose(key, rule.distribution);
+    if (kept !== undefined) {
+      const srcPort = packet.beyond.srcPort;
+      return this.#toBackend(rule, kept, packet, 'as before', { domain, route, srcPort });
+    }
+    const backend = rule.selection.choose(key, rule.distribution);
     if (backend === undefined) return noBackend(rule);
-    const why =
-      kept === undefined ? `chosen of ${rule.selection.candidates.length}` : 'as its flow before';
-    return this.#toBackend(rule, backend, packet, why, { domain, route });
+    const srcPort = this.#freePort(rule, backend, packet);
+    if (srcPort === 0) return noPort(rule);
+    const why = `chosen of ${rule.selection.candidates.length}`;
+    return this.#toBackend(rule, backend, packet, why, { domain, route, srcPort });
   }
 
   /** The rule for a packet that the port is sent. */
@@ -87,8 +99,12 @@ export class Translation {
     const { key, outerSource } = packet;
     if (!this.#port.isMux(outerSource)) return undefined;
     const frontend = this.#port.own.at(key.dst0, key.dst1, key.dst2, key.dst3);
+    const rule = frontend && ruleOf(frontend, key.protocol, key.dstPort);
+    if (rule === undefined) {
+      const unasked = this.#leaving.unasked(packet);
+      if (unasked !== undefined) return unasked;
+    }
     if (frontend === undefined || frontend.isInternal) return NO_ADDRESS;
-    const rule = ruleOf(frontend, key.protocol, key.dstPort);
     if (rule === undefined) return refused(frontend, 'not served', Drop.VirtualPortUnserved);
     if (rule.selection === undefined) return pending(rule);
     for (const own of this.#port.addresses) {
@@ -128,13 +144,11 @@ export class Translation {
     backend: Backend,
     packet: Packet,
     why: string,
-    routed?: Pick<Steering, 'domain' | 'route'>,
+    routed?: Pick<Steering, 'domain' | 'route'> & { readonly srcPort: number },
   ): Rule {
     const { address, name, resourceRef } = backend;
-    const port = rule.backendPort === 0 ? packet.key.dstPort : rule.backendPort;
-    const isItself =
-      routed !== undefined &&
-      this.#port.addresses.some((own) => equalIpWords(own.address, address));
+    const port = portOf(rule, packet);
+    const isItself = routed !== undefined && this.#isOwn(address);
     const id = rule.isFloating
       ? `to backend ${name} (${resourceRef}) as it is, ${why}`
       : `to backend ${name}:${port} (${resourceRef}), ${why}`;
@@ -143,14 +157,65 @@ export class Translation {
       ? {}
       : {
           ip: { dst: address, ...(isItself && { src: rule.frontend.address }) },
-          transport: { dstPort: port },
+          transport: {
+            dstPort: port,
+            ...(routed !== undefined &&
+              routed.srcPort !== packet.key.srcPort && { srcPort: routed.srcPort }),
+          },
         };
     const steering: Steering = {
-      ...routed,
-      ...(routed !== undefined && { nextHop: address }),
+      ...(routed !== undefined && { route: routed.route, nextHop: address }),
+      ...(routed?.domain !== undefined && { domain: routed.domain }),
       ...(isItself && { mayReturn: true }),
     };
-    return decided(rule, id, { kind: 'allow', header, steering });
+    const isTimed = packet.key.protocol === IpProtocol.TCP && rule.idleSec !== 0;
+    const forward = decided(rule, id, { kind: 'allow', header, steering });
+    return isTimed ? { ...forward, idleSec: rule.idleSec } : forward;
+  }
+
+  #isOwn(address: IpWords): boolean {
+    return this.#port.addresses.some((own) => equalIpWords(own.address, address));
+  }
+
+  /**
+   * The packet's own source port, unless the port already waits for the same answers from that backend: then another one; 0: none is free. Two flows
+   * of one source port may go to one backend by different virtual addresses, or straight.
+   */
+  #freePort(rule: BalancingRule, backend: Backend, packet: Packet): number {
+    const { key } = packet;
+    if (rule.isFloating) return key.srcPort;
+    const awaited = this.#awaited;
+    copyIdentity(key, awaited);
+    [awaited.dst0, awaited.dst1, awaited.dst2, awaited.dst3] = backend.address;
+    awaited.dstPort = portOf(rule, packet);
+    if (this.#isOwn(backend.address)) {
+      [awaited.src0, awaited.src1, awaited.src2, awaited.src3] = rule.frontend.address;
+    }
+    return freePort(awaited, packet);
+  }
+
+  /** What goes straight to an address has another source port where its answers could not be told from those of a translated flow. */
+  #apart(packet: Packet): Rule | undefined {
+    const { key } = packet;
+    const hasPorts = key.protocol === IpProtocol.TCP || key.protocol === IpProtocol.UDP;
+    const { isKnown, beyond } = packet;
+    if (isKnown ? !isFromOtherPort(key, beyond) : !hasPorts || !this.#isBalanced) return undefined;
+    copyIdentity(key, this.#awaited);
+    const srcPort = isKnown ? beyond.srcPort : freePort(this.#awaited, packet);
+    if (srcPort === key.srcPort || srcPort === 0) return undefined;
+    return {
+      id: `from port ${srcPort}: ${key.srcPort} is that of a flow to the same backend`,
+      resourceRef: '',
+      priority: 0,
+      predicates: [],
+      action: { kind: 'allow', header: { transport: { srcPort } } },
+    };
+  }
+
+  /** Are there internal virtual addresses at all? */
+  get #isBalanced(): boolean {
+    for (const frontends of this.#port.frontends.values()) if (frontends.size > 0) return true;
+    return false;
   }
 
   /** What answers a packet that has been translated is translated back, as long as somebody serves its request. */
@@ -162,8 +227,13 @@ export class Translation {
     if (isSame && isOutbound && this.#internalAt(dstOf(key)) !== undefined) {
       return this.#toItself(packet);
     }
+    const left = isSame || isOutbound ? undefined : this.#leaving.answer(packet);
+    if (left !== undefined) return left;
     const frontend = this.#anyAt(srcOf(beyond));
-    if (frontend === undefined) return isSame ? undefined : NO_ADDRESS;
+    if (frontend === undefined) {
+      if (isSame) return undefined;
+      return isSameButPort(key, beyond) ? backToPort(beyond.dstPort) : NO_ADDRESS;
+    }
     if (isSame && frontend.isInternal) return undefined;
     const rule = ruleOf(frontend, key.protocol, beyond.srcPort);
     if (rule === undefined) return refused(frontend, 'not served', Drop.VirtualPortUnserved);
@@ -203,37 +273,57 @@ const BY_ITSELF: Rule = {
   action: { kind: 'allow' },
 };
 
-function dstOf(key: FlowKey): IpWords {
-  return [key.dst0, key.dst1, key.dst2, key.dst3];
+function portOf({ backendPort }: BalancingRule, { key }: Packet): number {
+  return backendPort === 0 ? key.dstPort : backendPort;
 }
 
-function srcOf(key: FlowKey): IpWords {
-  return [key.src0, key.src1, key.src2, key.src3];
+/** The source port of `request`, or another one, whose answers the port at hand does not wait for yet; 0: there is none. */
+function freePort(request: FlowKey, packet: Packet): number {
+  const { srcPort } = request;
+  reverseKey(request, request);
+  for (let index = 0; index < SOURCE_PORT_TRIES_MAX; index += 1) {
+    request.dstPort = index === 0 ? srcPort : DYNAMIC_PORTS + ((srcPort + index * STEP) % STEPS);
+    if (!packet.isAwaited(request)) return request.dstPort;
+  }
+  return 0;
 }
 
-/** The packets are the same. */
-function isSameWay(a: FlowKey, b: FlowKey): boolean {
+/** RFC 6335 §6: dynamic ports begin here. A step that shares no factor with their number. */
+const DYNAMIC_PORTS = 49_152;
+const STEPS = 16_384;
+const STEP = 4_099;
+
+/** The packets are the same but for their source ports. */
+function isFromOtherPort(key: FlowKey, beyond: FlowKey): boolean {
   return (
-    a.srcPort === b.srcPort &&
-    a.dstPort === b.dstPort &&
-    equalIpWords(srcOf(a), srcOf(b)) &&
-    equalIpWords(dstOf(a), dstOf(b))
+    key.srcPort !== beyond.srcPort &&
+    key.dstPort === beyond.dstPort &&
+    equalIpWords(srcOf(key), srcOf(beyond)) &&
+    equalIpWords(dstOf(key), dstOf(beyond))
   );
 }
 
-/** What turns a packet of `from` into one of `to`. */
-function differenceOf(from: FlowKey, to: FlowKey): HeaderAction {
-  const [src, dst] = [srcOf(to), dstOf(to)];
+/** The packets are the same but for their destination ports. */
+function isSameButPort(key: FlowKey, beyond: FlowKey): boolean {
+  return (
+    key.srcPort === beyond.srcPort &&
+    equalIpWords(srcOf(key), srcOf(beyond)) &&
+    equalIpWords(dstOf(key), dstOf(beyond))
+  );
+}
+
+function backToPort(dstPort: number): Rule {
   return {
-    ip: {
-      ...(!equalIpWords(srcOf(from), src) && { src }),
-      ...(!equalIpWords(dstOf(from), dst) && { dst }),
-    },
-    transport: {
-      ...(from.srcPort !== to.srcPort && { srcPort: to.srcPort }),
-      ...(from.dstPort !== to.dstPort && { dstPort: to.dstPort }),
-    },
+    id: `back to port ${dstPort}`,
+    resourceRef: '',
+    priority: 0,
+    predicates: [],
+    action: { kind: 'allow', header: { transport: { dstPort } } },
   };
+}
+
+function noPort(rule: BalancingRule): Rule {
+  return decided(rule, 'no source port is free', deny(Drop.SnatPortsExhausted));
 }
 
 const NO_ADDRESS: Rule = {

@@ -17,13 +17,22 @@ import type {
   BackendHealth,
   BackendPool,
   LoadBalancingRule,
+  SnatLease,
   VirtualIp,
 } from '../../schema/southbound/messages.ts';
 import { LoadDistribution } from '../../schema/southbound/messages.ts';
 import { Distribution } from '../../slb/hashing/distribution.ts';
 import type { EpochCell, Epochs } from '../engine/epochs.ts';
+import { PAIR_IDLE_MAX } from '../engine/flow-entries.ts';
 import type { RuleCounter } from '../engine/rule.ts';
+import {
+  BackendPorts,
+  type FloatingAddress,
+  NO_PORTS,
+  type PortsFoundByMac,
+} from './backend-ports.ts';
 import { type BalancingRule, type Frontend, NetworkFrontends, ruleKey } from './frontends.ts';
+import { Leases, type NetworkLeases } from './leases.ts';
 import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
 import { Selection } from './selection.ts';
 
@@ -35,14 +44,6 @@ export interface VirtualAddressesParts {
   readonly isPending: (key: string) => boolean;
 }
 
-/** A virtual address that a backend sees, and answers as. */
-export interface FloatingAddress {
-  readonly address: IpWords;
-  /** Segment of the backend's own address. */
-  readonly segment: number;
-  readonly resourceRef: string;
-}
-
 interface VirtualAddress {
   readonly settings: VirtualIp;
   readonly address: IpWords;
@@ -50,7 +51,7 @@ interface VirtualAddress {
   /** By rule id. */
   readonly counters: Map<string, RuleCounter>;
   /** Backends that are found by their MAC, by port; with what they may answer as. */
-  readonly ports: ReadonlyMap<string, readonly FloatingAddress[]>;
+  readonly ports: PortsFoundByMac;
 }
 
 export class VirtualAddresses {
@@ -63,12 +64,14 @@ export class VirtualAddresses {
   readonly #healths = new Map<string, Health>();
   /** By pool and health, see selectionKey. */
   readonly #selections = new Map<string, Selection>();
-  /** By port, then by virtual address. */
-  readonly #ports = new Map<string, Map<string, readonly FloatingAddress[]>>();
+  readonly #ports: BackendPorts;
+  readonly #leases: Leases;
   #muxes: readonly IpWords[] = [];
 
   constructor(parts: VirtualAddressesParts) {
     this.#parts = parts;
+    this.#ports = new BackendPorts(parts.touch);
+    this.#leases = new Leases({ ...parts, ports: this.#ports });
   }
 
   /** Those of a network, empty or not: the caller holds on to them until it releases the network. */
@@ -82,6 +85,20 @@ export class VirtualAddresses {
     this.#collect(networkId);
   }
 
+  /** Leases of a network's ports. */
+  leasesOf(networkId: string): NetworkLeases {
+    return this.#leases.of(networkId);
+  }
+
+  /** Reason why not; undefined: the lease is in force. */
+  setLease(key: string, settings: SnatLease): string | undefined {
+    return this.#leases.set(key, settings);
+  }
+
+  removeLease(key: string): void {
+    this.#leases.remove(key);
+  }
+
   /** Provider addresses of those who bring what comes from outside to virtual addresses. */
   setMuxes(addresses: readonly IpWords[]): void {
     this.#muxes = addresses;
@@ -93,8 +110,7 @@ export class VirtualAddresses {
 
   /** What the port may answer as, if it is sent what is for virtual addresses; undefined: it is not. */
   floatingAt(portId: string): readonly FloatingAddress[] | undefined {
-    const parts = this.#ports.get(portId);
-    return parts && [...parts.values()].flat();
+    return this.#ports.floatingAt(portId);
   }
 
   /** Reason why not, or what the address waits for; undefined: it is in force. */
@@ -128,7 +144,7 @@ export class VirtualAddresses {
     if (vnetId !== '') this.#of(vnetId).set(frontend);
     const ports = this.#portsOf(settings, address);
     this.#addresses.set(id, { settings, address, cell, counters, ports });
-    this.#placePorts(id, old?.ports ?? NO_PORTS, ports);
+    this.#ports.place(`vip/${id}`, old?.ports ?? NO_PORTS, ports);
     this.#parts.epochs.bump(cell);
     return this.#missing(settings.rules);
   }
@@ -138,7 +154,7 @@ export class VirtualAddresses {
     if (old === undefined) return;
     this.#withdraw(old);
     this.#addresses.delete(id);
-    this.#placePorts(id, old.ports, NO_PORTS);
+    this.#ports.place(`vip/${id}`, old.ports, NO_PORTS);
     this.#parts.epochs.release(old.cell);
   }
 
@@ -243,7 +259,7 @@ export class VirtualAddresses {
   }
 
   /** Backends that are sent packets for this very address. */
-  #portsOf(settings: VirtualIp, address: IpWords): Map<string, readonly FloatingAddress[]> {
+  #portsOf(settings: VirtualIp, address: IpWords): PortsFoundByMac {
     const ports = new Map<string, readonly FloatingAddress[]>();
     for (const { floatingIp, poolId, resourceRef } of settings.rules) {
       if (settings.internal && !floatingIp) continue;
@@ -256,23 +272,7 @@ export class VirtualAddresses {
     }
     return ports;
   }
-
-  #placePorts(id: string, before: Ports, after: Ports): void {
-    for (const portId of new Set([...before.keys(), ...after.keys()])) {
-      const floating = after.get(portId);
-      if (isSame(before.get(portId), floating)) continue;
-      const parts = this.#ports.get(portId) ?? new Map<string, readonly FloatingAddress[]>();
-      if (floating === undefined) parts.delete(id);
-      else parts.set(id, floating);
-      if (parts.size === 0) this.#ports.delete(portId);
-      else this.#ports.set(portId, parts);
-      this.#parts.touch(`port/${portId}`);
-    }
-  }
 }
-
-type Ports = ReadonlyMap<string, readonly FloatingAddress[]>;
-const NO_PORTS: Ports = new Map();
 
 const DISTRIBUTIONS: Readonly<Record<number, Distribution>> = {
   [LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE]: Distribution.FIVE_TUPLE,
@@ -291,28 +291,13 @@ function faultOf(rule: LoadBalancingRule): string | undefined {
   if (!isEverything && !(isOne && isPort(port) && isPort(backendPort))) {
     return `${resourceRef}: there is no rule for protocol ${protocol}, ports ${port} to ${backendPort}`;
   }
+  if (rule.idleTimeoutSec > PAIR_IDLE_MAX) {
+    return `${resourceRef}: an idle time of ${rule.idleTimeoutSec} s is more than ${PAIR_IDLE_MAX}`;
+  }
   if (DISTRIBUTIONS[distribution] !== undefined) return undefined;
   return `${resourceRef}: distribution ${distribution} is unknown`;
 }
 
 function isPort(port: number): boolean {
   return port >= 1 && port <= 0xffff;
-}
-
-function isSame(
-  before: readonly FloatingAddress[] | undefined,
-  after: readonly FloatingAddress[] | undefined,
-): boolean {
-  if (before === undefined || after === undefined) return before === after;
-  return (
-    before.length === after.length &&
-    before.every((own, index) => {
-      const other = after[index];
-      return (
-        other !== undefined &&
-        own.segment === other.segment &&
-        equalIpWords(own.address, other.address)
-      );
-    })
-  );
 }

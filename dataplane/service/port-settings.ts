@@ -59,7 +59,7 @@ export interface Ipv6Address {
   readonly gateway: IpWords;
 }
 
-/** MAC address of the NIC that has `address` in the port's own subnet, the port's own ones included; 0 if there is none. */
+/** MAC address of the NIC that has `address` in the port's own subnet, the port's own ones included, or the router's for a virtual address; 0 if there is none. */
 export type NeighborLookup = (address: Ipv4) => Mac;
 
 /** As NeighborLookup, for IPv6 and any of the port's subnets. */

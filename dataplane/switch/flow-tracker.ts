@@ -160,6 +160,9 @@ export class FlowTracker implements Surroundings {
       sent = this.#ensure(known, scope, key, answersAt, port);
       this.#sent = sent;
       if (sent === NO_FLOW) return NO_FLOW;
+      if (resolution.sentIdleSec !== 0) {
+        flows.setIdleSecMax(sent, resolution.sentIdleSec, this.#nowSec);
+      }
     }
     if (resolution.outcome !== Outcome.FORWARD) return sent;
     const generation = flows.generation(sent);
@@ -174,6 +177,9 @@ export class FlowTracker implements Surroundings {
         return NO_FLOW;
       }
       if (received === NO_FLOW) return NO_FLOW;
+      if (resolution.receivedIdleSec !== 0) {
+        flows.setIdleSecMax(received, resolution.receivedIdleSec, this.#nowSec);
+      }
     }
     const flow = sent === NO_FLOW ? received : sent;
     const transposition = this.#transpositions.intern(composition);
@@ -209,6 +215,18 @@ export class FlowTracker implements Surroundings {
     }
     return this.#flows.insert({ scope, key, reverseScope: answersAt, reverse, owner, nowSec });
   }
+}
+
+/** Does `port` have a flow whose answers, delivered within the segment, have this key? */
+export function isAwaited(
+  tables: SwitchTables,
+  flows: FlowTable,
+  port: number,
+  segment: number,
+  answer: FlowKey,
+): boolean {
+  const scope = deliveryScope(tables, port, segment);
+  return flows.find(flows.hash(scope, answer), scope, answer) !== NO_FLOW;
 }
 
 /** Whose flows a packet is looked up among that is delivered to `port` within a segment. */

@@ -308,7 +308,8 @@ export class Forwarder {
     }
     const hash = this.#flows.hash(scope, key);
     const flow = this.#flows.findFor(hash, scope, key);
-    if (flow !== NO_FLOW && this.#flows.isCurrent(flow, frame)) {
+    const flows = this.#flows;
+    if (flow !== NO_FLOW && flows.isCurrent(flow, frame) && !flows.isReopened(flow, key)) {
       return this.#send(port, flow, hash);
     }
     const outcome = this.#walk({ port, scope, known: flow, key, isFlow: true }, vni, rx);

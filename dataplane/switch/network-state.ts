@@ -179,12 +179,11 @@ export function hostPrefix(address: IpWords): IpPrefixWords {
   return { words: address, len: 128 };
 }
 
-/** `own`: its virtual addresses. */
+/** `balancing`: its virtual addresses and leases. */
 export function newNetwork(
   id: string,
   number: number,
-  own: NetworkFrontends,
-  isMux: NetworkGroups['isMux'],
+  balancing: Pick<NetworkGroups, 'own' | 'leases' | 'isMux'>,
 ): Network {
   const domains = new Map<number, Group>();
   const peeringGroups = new Map<number, Group>();
@@ -209,9 +208,8 @@ export function newNetwork(
       peerings: branchGroup('peering', 'domain', peeringGroups, OWN_NETWORK),
       mappings: mappingGroup(),
       domains: domainGroup(domains),
-      own,
       frontends,
-      isMux,
+      ...balancing,
     },
     subnets: new Set(),
     mappings: new Map(),

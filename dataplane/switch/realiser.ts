@@ -188,8 +188,11 @@ export class Realiser {
   #addNetwork(id: string): Network {
     this.#networksEver += 1;
     const { virtualAddresses } = this;
-    const isMux = (address: IpWords) => virtualAddresses.isMux(address);
-    const network = newNetwork(id, this.#networksEver, virtualAddresses.hold(id), isMux);
+    const network = newNetwork(id, this.#networksEver, {
+      own: virtualAddresses.hold(id),
+      leases: virtualAddresses.leasesOf(id),
+      isMux: (address) => virtualAddresses.isMux(address),
+    });
     this.#networks.set(id, network);
     this.#touchPeersOf(id);
     return network;

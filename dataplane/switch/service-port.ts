@@ -8,7 +8,7 @@ import {
   isIpv4Words,
   prefixHasWords,
 } from '../../base/ip-words.ts';
-import type { Mac } from '../../base/mac.ts';
+import { type Mac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { Port } from '../../schema/southbound/messages.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
 import type { GuestSettings, Ipv6Settings, PortSettings } from '../service/port-settings.ts';
@@ -37,7 +37,11 @@ export function servicePort(goal: Port, policy: PortPolicy, network: Network): S
   const dnsServers = named.length > 0 ? named : network.dnsServers;
   const macIn = (subnets: readonly Subnet[], address: IpWords): Mac => {
     const mapping = network.mappings.get(addressKey(address));
-    return mapping !== undefined && subnets.includes(mapping.subnet) ? mapping.mac : 0;
+    if (mapping !== undefined && subnets.includes(mapping.subnet)) return mapping.mac;
+    // Packets to a virtual address are the router's: it knows the backends.
+    const isVirtual = network.groups.own.atWords(address)?.isInternal === true;
+    const isHere = isVirtual && subnets.some(({ prefix }) => prefixHasWords(prefix, address));
+    return isHere ? VIRTUAL_ROUTER_MAC : 0;
   };
   const own = primary === undefined ? [] : [primary.subnet];
   const all = ports.map(({ subnet }) => subnet);

@@ -27,7 +27,7 @@ import type { FlowRecorder } from '../flow-log/flow-recorder.ts';
 import { isClaim } from '../layers/anti-spoof.ts';
 import { type FrameIo, Rx } from '../port/frame-io.ts';
 import { Denials } from './denials.ts';
-import { FlowTracker } from './flow-tracker.ts';
+import { FlowTracker, isAwaited } from './flow-tracker.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { ConfiguredPort } from './network-state.ts';
 import { isForeign, SERVICE_PORT, UPLINK_PORT } from './port-registry.ts';
@@ -73,6 +73,8 @@ export class SlowPath {
   readonly #packet = newPacket();
   readonly #log = new DecisionLog();
   #walked: FlowIndex = NO_FLOW;
+  /** Where the packet at hand has come in. */
+  #port = UPLINK_PORT;
 
   /** `frame`, `key`: the forwarder's, which it reuses for every frame. */
   constructor(parts: SlowPathParts, frame: Frame, key: FlowKey) {
@@ -87,6 +89,9 @@ export class SlowPath {
     this.#prober = { index: SERVICE_PORT, cell: ALWAYS_CURRENT, pipeline: prober };
     this.#frame = frame;
     this.#key = key;
+    const packet = this.#packet;
+    packet.isAwaited = (answer) =>
+      isAwaited(parts.tables, parts.flows, this.#port, packet.segment, answer);
   }
 
   /** Entry of the flow that has last been walked, if it may go on. */
@@ -119,6 +124,7 @@ export class SlowPath {
     const packet = this.#packet;
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return this.#refuse(drop);
+    this.#port = port;
     recallFlow(this.#flows, isForeign(port) ? NO_FLOW : known, packet);
     if (isForeign(port)) packet.vni = vni;
     if (port === UPLINK_PORT) packet.outerSource = this.#outerSource(rx);

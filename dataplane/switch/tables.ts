@@ -38,6 +38,7 @@ const KINDS = [
   'pool',
   'health',
   'vip',
+  'snat',
   'vnet',
   'tag',
   'acl',
@@ -173,13 +174,15 @@ export class SwitchTables {
   #set(kind: Kind, key: string, resource: Resource): Reason {
     const { host, virtualNetwork, virtualSubnet, port, mapping, ...policy } = resource;
     const { accessControlList, routeTable, securityTag, mirror, ...balancing } = policy;
-    const { virtualIp, backendPool, backendHealth } = balancing;
+    const { virtualIp, backendPool, backendHealth, snatLease } = balancing;
     const realiser = this.#realiser;
     const { virtualAddresses } = realiser;
     if (kind === 'pool' && backendPool !== undefined) return virtualAddresses.setPool(backendPool);
     if (kind === 'health' && backendHealth !== undefined) {
       return virtualAddresses.setHealth(backendHealth);
     }
+    if (kind === 'snat' && snatLease !== undefined)
+      return virtualAddresses.setLease(key, snatLease);
     if (kind === 'vip' && virtualIp !== undefined) return virtualAddresses.set(virtualIp);
     if (kind === 'host' && host !== undefined) return realiser.setHost(host);
     if (kind === 'vnet' && virtualNetwork !== undefined) return realiser.setNetwork(virtualNetwork);
@@ -211,6 +214,7 @@ export class SwitchTables {
     else if (kind === 'tag') this.#realiser.removeSecurityTag(key);
     else if (kind === 'vnet') this.#realiser.removeNetwork(id);
     else if (kind === 'vip') this.#realiser.virtualAddresses.remove(id);
+    else if (kind === 'snat') this.#realiser.virtualAddresses.removeLease(key);
     else if (kind === 'pool') this.#realiser.virtualAddresses.removePool(id);
     else if (kind === 'health') this.#realiser.virtualAddresses.removeHealth(id);
   }
@@ -228,6 +232,7 @@ function noneOfEach(): Record<Kind, Set<string>> {
     pool: new Set(),
     health: new Set(),
     vip: new Set(),
+    snat: new Set(),
     vnet: new Set(),
     tag: new Set(),
     acl: new Set(),
