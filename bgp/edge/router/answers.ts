@@ -27,12 +27,13 @@ import type {
 } from '../../../schema/southbound/diagnostics/edge.ts';
 import { ANSWERED_MAPPINGS_MAX, ANSWERED_ROUTES_MAX } from '../limits.ts';
 import { TCP_LIFE_NAMES } from '../nat44/tcp-life.ts';
+import type { Ingress, Verdict } from './decision.ts';
 import { type Fib, type FibRoute, ROUTE_SOURCE_NAMES } from './fib.ts';
 import { OVERLAY_LINK } from './links.ts';
 import { NEIGHBOUR_STATE_NAMES } from './neighbours.ts';
 import { PLAIN_DOMAIN } from './networks.ts';
 import type { RouterCore } from './router-core.ts';
-import { type Ingress, SlowPath, type Verdict } from './slow-path.ts';
+import { SlowPath } from './slow-path.ts';
 
 export interface TracedPacket {
   /** VNI of the sender's subnet, or the link that the packet comes in by. */

@@ -1,6 +1,6 @@
 /**
  * Tells the sender of a packet that cannot go on what is wrong with it, if that is allowed (RFC 1812 §4.3.2, RFC 4443 §2.4), the way the packet
- * came: by its link, or through a tunnel to the host of the virtual network's interface. Called by router.ts.
+ * came: by its link, or through a tunnel to the host of the virtual network's interface. Called by departure.ts.
  */
 import {
   ERROR_FRAME_BYTES_MAX,

@@ -23,24 +23,13 @@ import {
 } from '../../../dataplane/engine/flow-id.ts';
 import type { FlowTable } from '../../../dataplane/engine/flow-table.ts';
 import type { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
-import {
-  completeChecksum,
-  emitFragment,
-  fragmentAt,
-  fragmentCount,
-  fragmentStride,
-  fragmentVnetAt,
-} from '../../../dataplane/engine/fragmentation.ts';
 import { checkOffload, isPlain } from '../../../dataplane/engine/frame-checks.ts';
-import { NO_PORT } from '../../../dataplane/engine/header-action.ts';
-import type { Fault } from '../../../dataplane/engine/icmp-error.ts';
 import {
   flowOfError,
   hasValidChecksum,
   isFromFlow,
 } from '../../../dataplane/engine/quoted-packet.ts';
 import {
-  Applied,
   type Frame,
   NO_TRANSPOSITION,
   type TranspositionId,
@@ -55,24 +44,23 @@ import * as ipv4 from '../../../packet/ipv4.ts';
 import * as vnetHeader from '../../../packet/vnet-header.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { EDGE_FLOW_ACCOUNTS } from '../limits.ts';
-import { ErrorReporter } from './error-reporter.ts';
+import {
+  type Circumstances,
+  type Ingress,
+  ingressOf,
+  SOURCE_MAPPING_CELL,
+  scopeOf,
+  TARGET_MAPPING_CELL,
+  type Verdict,
+} from './decision.ts';
+import { Departure } from './departure.ts';
 import type { LinkCounters } from './link-counters.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { NeighbourExchange } from './neighbour-exchange.ts';
 import { hearArp, hearNdp, isNeighbourMessage } from './neighbour-messages.ts';
 import type { Neighbour, PendingFrame } from './neighbours.ts';
 import type { RouterState } from './router-state.ts';
-import {
-  type Circumstances,
-  type Ingress,
-  Refused,
-  SlowPath,
-  SOURCE_MAPPING_CELL,
-  scopeOf,
-  TARGET_MAPPING_CELL,
-  UNREACHABLE_CODES,
-  type Verdict,
-} from './slow-path.ts';
+import { SlowPath } from './slow-path.ts';
 import { TransmitQueue } from './transmit-queue.ts';
 
 export interface RouterParts {
@@ -94,7 +82,7 @@ export class Router {
   readonly #slowPath: SlowPath;
   readonly #scratch: Scratch;
   readonly #queue: TransmitQueue;
-  readonly #errors: ErrorReporter;
+  readonly #departure: Departure;
   readonly #exchange: NeighbourExchange;
   /** Link by the frame I/O's number; undefined: the tunnels', or none. */
   #links: (Link | undefined)[] = [];
@@ -104,7 +92,6 @@ export class Router {
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
   readonly #reverse: FlowKey = newFlowKey();
-  readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   #nowSec = 0;
   #slowPackets = 0;
 
@@ -118,9 +105,15 @@ export class Router {
     this.#slowPath = new SlowPath(parts.state);
     this.#scratch = new Scratch(parts.io);
     this.#queue = new TransmitQueue(parts.io, parts.counters);
-    this.#errors = new ErrorReporter(parts.state, this.#scratch, this.#queue);
     this.#exchange = new NeighbourExchange(parts.io, parts.state, this.#scratch, this.#queue);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
+    this.#departure = new Departure({
+      ...parts,
+      scratch: this.#scratch,
+      queue: this.#queue,
+      frame: this.#frame,
+      key: this.#key,
+    });
   }
 
   /** Packets that took the slow path so far. */
@@ -155,6 +148,7 @@ export class Router {
   forward(received: number, nowSec: number): number {
     this.#queue.clear();
     this.#nowSec = nowSec;
+    this.#departure.begin(nowSec);
     this.#scratch.clear();
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
     this.#resume();
@@ -242,7 +236,7 @@ export class Router {
     if (flow === NO_FLOW || !flows.isCurrent(flow, frame)) {
       return this.#passSlowly(scope, linkNumber, vni, flow, true);
     }
-    const drop = this.#transmit(flows.transposition(flow), linkNumber, vni, hash);
+    const drop = this.#departure.transmit(flows.transposition(flow), linkNumber, vni, hash);
     if (drop !== Drop.None) return drop;
     this.#touch(flow, frame.end - frame.at);
     return Drop.None;
@@ -285,7 +279,7 @@ export class Router {
     }
     const verdict = this.#slowPath.decide(ingress, this.#key, this.#circumstances(known, true));
     if (verdict.drop !== Drop.None) {
-      this.#refuse(linkNumber, vni, verdict);
+      this.#departure.refuse(linkNumber, vni, verdict);
       return verdict.drop;
     }
     if (verdict.awaits !== undefined) return this.#hold(verdict.awaits, linkNumber, vni);
@@ -297,7 +291,7 @@ export class Router {
     const flow = isFlow ? this.#remember(scope, known, verdict, id) : NO_FLOW;
     const hash = this.#flows.hash(scope, this.#key);
     const bytes = frame.end - frame.at;
-    const drop = this.#transmit(id, linkNumber, vni, hash);
+    const drop = this.#departure.transmit(id, linkNumber, vni, hash);
     if (flow === NO_FLOW) this.#transpositions.release(id);
     if (drop !== Drop.None) return drop;
     if (flow !== NO_FLOW) this.#flows.touch(flow, bytes, this.#key.tcpFlags, this.#nowSec);
@@ -361,7 +355,7 @@ export class Router {
     const hash = flows.hash(scope, about);
     const flow = flows.find(hash, scope, about);
     if (flow !== NO_FLOW && flows.isCurrent(flow, frame)) {
-      return this.#transmit(flows.transposition(flow), linkNumber, vni, hash);
+      return this.#departure.transmit(flows.transposition(flow), linkNumber, vni, hash);
     }
     const ingress = this.#ingress(linkNumber, vni);
     if (ingress === undefined) return Drop.VniUnknown;
@@ -371,7 +365,7 @@ export class Router {
     if (verdict.awaits !== undefined) return this.#hold(verdict.awaits, linkNumber, vni);
     const id = this.#transpositions.intern(verdict.composition);
     if (id === NO_TRANSPOSITION) return Drop.FlowTableFull;
-    const sent = this.#transmit(id, linkNumber, vni, hash);
+    const sent = this.#departure.transmit(id, linkNumber, vni, hash);
     this.#transpositions.release(id);
     return sent;
   }
@@ -389,72 +383,6 @@ export class Router {
     const isReply = flow !== NO_FLOW && this.#flows.isReply(flow);
     const answers = isReply ? this.#flows.viewOf(flow ^ 1) : undefined;
     return { answers, mayMap, nowSec: this.#nowSec };
-  }
-
-  #transmit(id: TranspositionId, linkNumber: number, vni: number, hash: number): Drop {
-    const frame = this.#frame;
-    const applied = this.#transpositions.apply(id, frame, this.#key);
-    if (applied !== Applied.DONE) return this.#cannotGoOn(applied, id, linkNumber, vni, hash);
-    return this.#emit(id, hash, frame.at, frame.end, frame.vnetAt);
-  }
-
-  #emit(id: TranspositionId, hash: number, at: number, end: number, vnetAt: number): Drop {
-    const port = this.#transpositions.port(id);
-    if (port !== NO_PORT) return this.#queue.emit(port, at, end, vnetAt);
-    const tunnel = this.#tunnel;
-    tunnel.peer = this.#transpositions.peer(id);
-    tunnel.vni = this.#transpositions.vni(id);
-    tunnel.hash = hash;
-    return this.#queue.emitTunnel(tunnel, at, end, vnetAt);
-  }
-
-  /** The packet is too old, or too big: its sender is told, or it is cut. */
-  #cannotGoOn(
-    applied: Applied,
-    id: TranspositionId,
-    linkNumber: number,
-    vni: number,
-    hash: number,
-  ): Drop {
-    const frame = this.#frame;
-    const key = this.#key;
-    if (applied === Applied.TTL_EXPIRED) {
-      this.#report(linkNumber, vni, { kind: 'expired' });
-      return Drop.TtlExpired;
-    }
-    const mtu = this.#transpositions.mtu(id);
-    if (applied !== Applied.TO_FRAGMENT) {
-      this.#report(linkNumber, vni, { kind: 'too-big', mtu });
-      return Drop.FrameTooBig;
-    }
-    // In two steps: whole as it leaves, then cut.
-    const whole = this.#transpositions.apply(id, frame, key, true);
-    if (whole !== Applied.DONE) {
-      this.#report(linkNumber, vni, { kind: 'expired' });
-      return Drop.TtlExpired;
-    }
-    const count = fragmentCount(frame.view, key, mtu);
-    if (count === 0) return Drop.FrameTooBig;
-    const block = this.#scratch.take(count * fragmentStride(mtu));
-    if (block === NO_ROOM || !this.#queue.hasRoomFor(count)) return Drop.FragmentsLimited;
-    completeChecksum(frame, key);
-    for (let index = 0; index < count; index += 1) {
-      const at = fragmentAt(block, index, mtu);
-      const end = emitFragment(frame, this.#io.bytes, key, mtu, index, at);
-      const drop = this.#emit(id, hash, at, end, fragmentVnetAt(at));
-      if (drop !== Drop.None) return drop;
-    }
-    return Drop.None;
-  }
-
-  #refuse(linkNumber: number, vni: number, { refused }: Verdict): void {
-    if (refused === Refused.SILENTLY) return;
-    this.#report(linkNumber, vni, { kind: 'unreachable', codes: UNREACHABLE_CODES[refused] });
-  }
-
-  /** Tells the sender of the frame at hand what is wrong with it, the way it came. */
-  #report(link: number, vni: number, fault: Fault): void {
-    this.#errors.report(this.#frame, this.#key, { link, vni }, fault, this.#nowSec);
   }
 
   #hold(neighbour: Neighbour, linkNumber: number, vni: number): Drop {
@@ -488,15 +416,4 @@ export class Router {
       }
     }
   }
-}
-
-const ingresses = new WeakMap<Link, Ingress>();
-
-/** One object per link, since every frame asks. */
-function ingressOf(link: Link): Ingress {
-  const known = ingresses.get(link);
-  if (known !== undefined) return known;
-  const ingress: Ingress = { link: link.number, kind: link.kind, segment: undefined };
-  ingresses.set(link, ingress);
-  return ingress;
 }

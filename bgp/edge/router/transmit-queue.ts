@@ -1,6 +1,6 @@
 /**
  * What one round of the router sends: transmit descriptors, one after the other. Every frame that leaves is counted here, at the link it leaves by.
- * Called by router.ts, error-reporter.ts and neighbour-exchange.ts; allocates nothing.
+ * Called by departure.ts, error-reporter.ts and neighbour-exchange.ts; allocates nothing.
  */
 import { NONE } from '../../../base/lpm.ts';
 import { type FrameIo, TX_STRIDE, Tx } from '../../../dataplane/port/frame-io.ts';
