@@ -1,4 +1,7 @@
-/** BFD (RFC 5880, 5881) with FRR and BIRD 2: a path that falls silent takes the BGP session down long before the hold time, and says why. */
+/**
+ * BFD (RFC 5880, RFC 5881) with FRR and BIRD 2: a path that falls silent takes the BGP session down long before the hold time (RFC 5882), and the
+ * reason is told (RFC 9384).
+ */
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { systemClock } from '../../base/clock.ts';

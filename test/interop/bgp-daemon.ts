@@ -25,6 +25,8 @@ export interface Daemon {
   start(lab: BgpLab): Promise<readonly Program[]>;
   /** Its routes of both families as text, with communities as `65001:5` where it shows them; undefined: it cannot be asked. */
   routes(lab: BgpLab): Promise<string>;
+  /** What our side does beyond the usual, toward this daemon. */
+  readonly neighbour?: Partial<NeighbourOptions>;
   /** Default true; false with the reason beside it. */
   readonly answersRefresh?: boolean;
   /** Has it forward a request for our routes, which is RFC 2918 from its side. */
@@ -65,7 +67,9 @@ export function testDaemon(daemon: Daemon): void {
     for (const prefix of OUR_ROUTES) {
       await lab.call('announce', { prefix, communities: [OUR_COMMUNITY] });
     }
-    for (const neighbour of NEIGHBOURS) await lab.call('setNeighbour', neighbour);
+    for (const neighbour of NEIGHBOURS) {
+      await lab.call('setNeighbour', { ...neighbour, ...daemon.neighbour });
+    }
     const programs = await daemon.start(lab);
 
     for (const address of [THEIRS.ipv4, THEIRS.ipv6]) {

@@ -1,4 +1,4 @@
-/** ExaBGP as the other BGP speaker: it keeps no table, so what it was told is replayed from its own JSON. */
+/** ExaBGP as the other BGP speaker, with extended messages (RFC 8654), ADD-PATH (RFC 7911) and graceful restart (RFC 4724): it keeps no table, so what it was told is replayed from its own JSON. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { testDaemon } from './bgp-daemon.ts';
@@ -12,7 +12,7 @@ neighbor ${ours} {
   local-as ${THEIRS.asn};
   peer-as ${OURS.asn};
   family { ${family} unicast; }
-  capability { route-refresh enable; }
+  capability { asn4 enable; route-refresh enable; graceful-restart 3; extended-message enable; add-path send/receive; }
   api { processes [ told ]; receive { parsed; update; } }
   static { route ${route} next-hop ${theirs} community [ 65002:77 ]; }
 }`;
@@ -72,4 +72,5 @@ testDaemon({
     return [await lab.start(['/usr/bin/env', ...settings, '/usr/sbin/exabgp', path])];
   },
   routes: table,
+  neighbour: { gracefulRestartSec: 60, addPathReceive: true, addPathSend: 2 },
 });

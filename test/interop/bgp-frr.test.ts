@@ -1,4 +1,4 @@
-/** FRR (zebra and bgpd) as the other BGP speaker; also maximum prefixes and the hold timer. */
+/** FRR (zebra and bgpd) as the other BGP speaker; also maximum prefixes (RFC 4486) and refresh (RFC 2918). */
 import { seconds } from '../../base/units.ts';
 import { eventually } from '../kit/eventually.ts';
 import { NEIGHBOURS, testDaemon } from './bgp-daemon.ts';

@@ -1,8 +1,20 @@
-/** OpenBGPD as the other BGP speaker. */
+/** OpenBGPD as the other BGP speaker, with roles (RFC 9234), enhanced refresh (RFC 7313), graceful restart (RFC 4724) and ADD-PATH (RFC 7911). */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Role } from '../../bgp/message/capability.ts';
 import { testDaemon } from './bgp-daemon.ts';
 import { type BgpLab, OURS, THEIRS } from './bgp-lab.ts';
+
+const CAPABILITIES = `announce policy customer
+  announce enhanced refresh yes
+  announce restart yes
+  announce add-path recv yes`;
+
+const NEGOTIATED = [
+  ...['Multiprotocol extensions: IPv4 unicast', '4-byte AS numbers', 'Route Refresh'],
+  ...['Enhanced Route Refresh', 'Graceful Restart: Timeout: 60, IPv4 unicast'],
+  ...['Add-path: IPv4 unicast recv', 'Open Policy role provider (local customer)'],
+];
 
 function config(directory: string): string {
   return `
@@ -15,10 +27,12 @@ network 2001:db8:2::/48 set community 65002:77
 neighbor ${OURS.ipv4} {
   remote-as ${OURS.asn}
   local-address ${THEIRS.ipv4}
+  ${CAPABILITIES}
 }
 neighbor ${OURS.ipv6} {
   remote-as ${OURS.asn}
   local-address ${THEIRS.ipv6}
+  ${CAPABILITIES}
 }
 allow from any
 allow to any
@@ -41,5 +55,12 @@ testDaemon({
   // 7.7 drops every request for a family that was negotiated (openbgpd-portable issue 46: an inverted test); the session stands.
   answersRefresh: false,
   routes: (lab) => bgpctl(lab, 'show', 'rib', 'detail'),
+  neighbour: { role: Role.Provider, gracefulRestartSec: 60, addPathSend: 2 },
+  async more(t, lab) {
+    const text = await bgpctl(lab, 'show', 'neighbor', OURS.ipv4);
+    const [, negotiated = ''] = text.split('Negotiated capabilities:');
+    for (const capability of NEGOTIATED) t.match(negotiated, capability);
+    t.match(text, /Begin-of-RR +0 +[1-9][\s\S]*End-of-RR +0 +[1-9]/, 'a refresh has both marks');
+  },
   refresh: (lab) => bgpctl(lab, 'neighbor', OURS.ipv4, 'refresh'),
 });

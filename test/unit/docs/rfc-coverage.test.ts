@@ -1,4 +1,4 @@
-/** docs/rfc-coverage.md lists every RFC that the source cites. */
+/** docs/rfc-coverage.md lists every RFC that the source cites, and names tests that exist and say which RFC they show. */
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
 import { REPOSITORY, sourceFiles } from '../../../tools/source-files.ts';
@@ -19,4 +19,15 @@ test('every RFC cited in the source is in docs/rfc-coverage.md', (t) => {
   );
   const missing = [...cited].filter((name) => !listed.has(name));
   t.deepEqual(missing, []);
+});
+
+test('a test that docs/rfc-coverage.md names exists and says that it is about that RFC', (t) => {
+  const [, bgp = ''] = read('docs/rfc-coverage.md').split('## BGP (library)');
+  const rows = [...bgp.matchAll(/^\| (RFC [0-9]+) \|.*\| ([^|]+) \|$/gm)];
+  t.true(rows.length > 30, 'the table is read');
+  for (const [, rfc = '', tests = ''] of rows) {
+    for (const name of tests.split(', ')) {
+      t.true(read(`test/${name}.test.ts`).includes(rfc), `${name} names ${rfc}`);
+    }
+  }
 });

@@ -100,7 +100,7 @@ test('RFC 8212: an external neighbour without policy gives and gets nothing, an 
   }
 });
 
-test('IPv6 and IPv4 over one session, each with a next hop of its family', async (t) => {
+test('RFC 2545: IPv6 and IPv4 over one session, each with a next hop of its family', async (t) => {
   const families = ['ipv4-unicast', 'ipv6-unicast'] as const;
   const { world, a, b } = await pair({ families, nextHopIpv6: '2001:db8::1' });
   a.announce({ prefix: '203.0.113.0/24' });
@@ -276,7 +276,7 @@ test('RFC 8538 §3: a NOTIFICATION that is no hard reset leaves routes in use un
   t.regex(remedy, /removed from the configuration/);
 });
 
-test('RFC 8538 §3.1: a shutdown is told as a hard reset, with its words, to whom keeps routes through a NOTIFICATION', async (t) => {
+test('RFC 8538 §3.1, RFC 9003: a shutdown is told as a hard reset, with its words, to whom keeps routes through a NOTIFICATION', async (t) => {
   const { world, a, b } = await pair({ gracefulRestartSec: 30 });
   a.announce({ prefix: '203.0.113.0/24' });
   world.settle(1);
@@ -397,7 +397,7 @@ function fail(): never {
   throw new Error('a prefix of this test is malformed');
 }
 
-test('refresh: everything is told again', async (t) => {
+test('RFC 2918: after a refresh everything is told again', async (t) => {
   const { world, a, b } = await pair();
   a.announce({ prefix: '203.0.113.0/24' });
   world.settle(1);
