@@ -73,6 +73,7 @@ export function interfacesMovedBy(change: ModelChange, model: ModelView): Iterab
     case 'backend-settings':
     case 'health':
     case 'announcement':
+    case 'snat':
       return [];
   }
 }

@@ -1,8 +1,9 @@
 /**
  * What is observed of load balancing, and decided from observations, as the model holds it: what probes say of backends, which virtual
- * addresses are announced, and those that are gone but still announced (controller/southbound/announcements.ts, backend-health.ts).
+ * addresses are announced, those that are gone but still announced, and which of their ports backends use outbound (controller/southbound/
+ * announcements.ts, backend-health.ts, snat-leases.ts).
  */
-import type { HealthState, VirtualIp } from '../../schema/southbound/messages.ts';
+import type { HealthState, SnatLease, VirtualIp } from '../../schema/southbound/messages.ts';
 
 /** What probes say of one backend; undefined: nothing is known. */
 export interface HealthInput {
@@ -33,6 +34,16 @@ export interface RetirementInput {
   readonly retired: RetiredVip | undefined;
 }
 
+/** Ports of a public virtual address by backend (snat.ts, Leaseholder). */
+export type LeasedPorts = ReadonlyMap<string, SnatLease['ports']>;
+
+export interface LeaseInput {
+  /** instanceId of the frontend. */
+  readonly vipId: string;
+  /** All of it; empty: none. */
+  readonly leased: LeasedPorts;
+}
+
 /** What nodes may read. */
 export interface BalancingView {
   /** By address. */
@@ -41,14 +52,18 @@ export interface BalancingView {
   retired(vipId: string): RetiredVip | undefined;
   retiredIds(): Iterable<string>;
   announcedIds(): Iterable<string>;
+  leasesOf(vipId: string): LeasedPorts;
+  leasedIds(): Iterable<string>;
 }
 
+const NO_PORTS: LeasedPorts = new Map();
 const NOTHING: ReadonlyMap<string, HealthState> = new Map();
 
 export class BalancingState implements BalancingView {
   readonly #health = new Map<string, Map<string, HealthState>>();
   readonly #announced = new Set<string>();
   readonly #retired = new Map<string, RetiredVip>();
+  readonly #leases = new Map<string, LeasedPorts>();
 
   healthOf(probeId: string): ReadonlyMap<string, HealthState> {
     return this.#health.get(probeId) ?? NOTHING;
@@ -68,6 +83,19 @@ export class BalancingState implements BalancingView {
 
   announcedIds(): Iterable<string> {
     return this.#announced;
+  }
+
+  leasesOf(vipId: string): LeasedPorts {
+    return this.#leases.get(vipId) ?? NO_PORTS;
+  }
+
+  leasedIds(): Iterable<string> {
+    return this.#leases.keys();
+  }
+
+  setLeases({ vipId, leased }: LeaseInput): void {
+    if (leased.size === 0) this.#leases.delete(vipId);
+    else this.#leases.set(vipId, leased);
   }
 
   /** Returns whether that is new. */

@@ -9,7 +9,8 @@
  *                   route-tables, mirrors ──────────┤
  *  edges, edge-networks, public-addresses ──────────┤
  *    muxes, virtual-ips, backends, backend-pools, ───┤
- *    backend-health, health-probes, announcements ───┘
+ *    backend-health, health-probes, announcements, ──┤
+ *                                     snat-leases ───┘
  *
  * Deterministic and free of I/O. Each input is turned into changes of the model; every node names the units they can alter
  * (or 'unhandled': all of its units); those are compiled again and their output replaces the old one. `recompute` is the
@@ -18,7 +19,12 @@
 import { GoalStates, type SliceChanges, type TargetKey } from '../goal-state/goal-states.ts';
 import type { Slice } from '../goal-state/slice.ts';
 import type { JsonObject, Revision } from '../store/store.ts';
-import type { AnnouncementInput, HealthInput, RetirementInput } from './balancing-state.ts';
+import type {
+  AnnouncementInput,
+  HealthInput,
+  LeaseInput,
+  RetirementInput,
+} from './balancing-state.ts';
 import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
 import {
@@ -45,6 +51,7 @@ import { ports } from './nodes/ports.ts';
 import { publicAddresses } from './nodes/public-addresses.ts';
 import { routeTables } from './nodes/route-tables.ts';
 import { securityTags } from './nodes/security-tags.ts';
+import { snatLeases } from './nodes/snat-leases.ts';
 import { virtualIps } from './nodes/virtual-ips.ts';
 import { virtualNetworks } from './nodes/virtual-networks.ts';
 import { virtualSubnets } from './nodes/virtual-subnets.ts';
@@ -69,6 +76,7 @@ const NODES: readonly CompilerNode[] = [
   backendHealth,
   healthProbes,
   announcements,
+  snatLeases,
 ];
 
 const KIND_OF_COLLECTION: Readonly<Record<string, Document['kind']>> = {
@@ -117,6 +125,7 @@ export interface CompilerInput {
   readonly health?: readonly HealthInput[];
   readonly announcements?: readonly AnnouncementInput[];
   readonly retirements?: readonly RetirementInput[];
+  readonly leases?: readonly LeaseInput[];
 }
 
 /** What the compiler has done since it was made. */
@@ -233,16 +242,19 @@ export class Compiler {
     return [...documents, ...placements, ...holders, ...this.#changeBalancing(input)];
   }
 
-  #changeBalancing({ health, announcements, retirements }: CompilerInput): ModelChange[] {
+  #changeBalancing(input: CompilerInput): ModelChange[] {
+    const { health, announcements, retirements, leases = [] } = input;
     const { balancing } = this.#model;
     const decided = [
       ...(announcements ?? []).filter((each) => balancing.setAnnounced(each)),
       ...(retirements ?? []).filter((each) => balancing.setRetired(each)),
     ];
     const probes = (health ?? []).filter((each) => balancing.setHealth(each));
+    for (const each of leases) balancing.setLeases(each);
     return [
       ...probes.map(({ probeId }) => ({ kind: 'health' as const, probeId })),
       ...decided.map(({ vipId }) => ({ kind: 'announcement' as const, vipId })),
+      ...leases.map(({ vipId }) => ({ kind: 'snat' as const, vipId })),
     ];
   }
 

@@ -88,12 +88,14 @@ export type ModelChange =
   /** A probe says something else of a backend. */
   | { readonly kind: 'health'; readonly probeId: string }
   /** A virtual address is announced or is so no more, or is kept although desired state has it no more. */
-  | { readonly kind: 'announcement'; readonly vipId: string };
+  | { readonly kind: 'announcement'; readonly vipId: string }
+  /** Ports of a virtual address are leased otherwise. */
+  | { readonly kind: 'snat'; readonly vipId: string };
 
 /** Of what is no document. */
 export type ObservedChange = Extract<
   ModelChange,
-  { readonly kind: 'placement' | 'holder' | 'health' | 'announcement' }
+  { readonly kind: 'placement' | 'holder' | 'health' | 'announcement' | 'snat' }
 >;
 
 /** A virtual subnet with the network it is in. */

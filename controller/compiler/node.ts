@@ -78,6 +78,11 @@ export function poolScope(balancerInstanceId: string): string {
   return `pools/${balancerInstanceId}`;
 }
 
+/** Ports that its backends use outbound: for muxes. */
+export function snatScope(balancerInstanceId: string): string {
+  return `snat/${balancerInstanceId}`;
+}
+
 /** Internal load balancers of a virtual network, with their pools and health: for hosts whose interfaces may talk to them. */
 export function internalBalancingScope(vnetInstanceId: string): string {
   return `internal/${vnetInstanceId}`;

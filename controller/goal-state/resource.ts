@@ -122,6 +122,12 @@ export function healthProbeKey(probeInstanceId: string): string {
   return `healthprobe/${probeInstanceId}`;
 }
 
+/** `address`: of the backend. */
+export function snatLeaseKey(frontendInstanceId: string, address: Uint8Array): string {
+  const ip = defined(ipFromBytes(address), 'an address of 4 or 16 bytes');
+  return `snat/${frontendInstanceId}/${formatIp(ip)}`;
+}
+
 export function announcementKey(frontendInstanceId: string): string {
   return `announcement/${frontendInstanceId}`;
 }

@@ -42,3 +42,5 @@ export const HEALTH_DELAY: Millis = millis(20);
 export const HOST_LOST_WAIT: Millis = seconds(15);
 /** Probe results of one host: every address of its ports, by a few probes. */
 export const REPORT_PROBE_RESULTS_MAX = 65_536;
+/** Changes of load balancers and backends that come so close together have their ports leased together. */
+export const SNAT_DELAY: Millis = millis(5);

@@ -18,6 +18,9 @@ export interface SouthboundMetrics {
   readonly reportEntriesDropped: Counter;
   /** `outcome`: answered, refused by the target, timeout, lost with its stream, busy, away. */
   readonly questions: Counter<'outcome'>;
+  /** Of public virtual addresses, to backends. */
+  readonly snatPortsLeased: Gauge;
+  readonly snatPortsLacking: Gauge;
 }
 
 const TIME_BUCKETS_SEC = [
@@ -76,6 +79,16 @@ export function southboundMetrics(registry: Registry): SouthboundMetrics {
     reportEntriesDropped: new Counter({
       name: 'weft_southbound_report_entries_dropped_total',
       help: 'Entries of reports beyond the limits',
+      registers,
+    }),
+    snatPortsLeased: new Gauge({
+      name: 'weft_snat_ports_leased',
+      help: 'Ports of public virtual addresses leased to backends for their outbound connections',
+      registers,
+    }),
+    snatPortsLacking: new Gauge({
+      name: 'weft_snat_ports_lacking',
+      help: 'Ports that backends should have been leased and that their addresses do not have',
       registers,
     }),
     questions: new Counter({

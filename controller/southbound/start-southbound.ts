@@ -9,7 +9,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { AnnouncementInput } from '../compiler/balancing-state.ts';
+import type { AnnouncementInput, LeaseInput } from '../compiler/balancing-state.ts';
 import {
   Compiler,
   type DocumentInput,
@@ -29,6 +29,7 @@ import { LEARNED_PREFIX } from './port-reports.ts';
 import { realisedState } from './realisation.ts';
 import { RevisionProgress } from './revision-progress.ts';
 import { type SouthboundServer, serveSouthbound, type TlsMaterial } from './server.ts';
+import { SNAT_PREFIX } from './snat-leases.ts';
 import type { TargetKindName } from './target.ts';
 import { TargetHub } from './target-hub.ts';
 
@@ -138,7 +139,13 @@ async function loadInto(hub: TargetHub, store: Store): Promise<Revision> {
   for await (const { key } of store.range('observed', ANNOUNCED_PREFIX)) {
     announcements.push({ vipId: key.slice(ANNOUNCED_PREFIX.length), announced: true });
   }
-  hub.apply({ revision, documents, placements, holders, announcements, committedAt: undefined });
+  const leases: LeaseInput[] = [];
+  for await (const { key, value } of store.range('observed', SNAT_PREFIX)) {
+    const lease = hub.loadLease(key.slice(SNAT_PREFIX.length), value);
+    if (lease !== undefined) leases.push(lease);
+  }
+  const observed = { placements, holders, announcements, leases };
+  hub.apply({ revision, documents, ...observed, committedAt: undefined });
   hub.loaded();
   for await (const { key, value } of store.range('observed', 'target/')) {
     const [, kind, id] = TARGET_RECORD.exec(key) ?? [];

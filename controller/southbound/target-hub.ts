@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { millis } from '../../base/units.ts';
 import type { Ack, Hello, Report, TargetMessage } from '../../schema/southbound/messages.ts';
+import type { LeaseInput } from '../compiler/balancing-state.ts';
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
 import type { SliceChanges, TargetKey } from '../goal-state/goal-states.ts';
 import type { JsonObject } from '../store/store.ts';
@@ -28,6 +29,7 @@ import {
   startSession,
   step,
 } from './session.ts';
+import { SnatLeases, type SnatShortage } from './snat-leases.ts';
 import {
   faultsAfterAck,
   kindName,
@@ -73,6 +75,7 @@ export class TargetHub {
   readonly #questions: Questions;
   readonly #health: BackendHealthReports;
   readonly #announcements: Announcements;
+  readonly #snat: SnatLeases;
   #closed = false;
 
   constructor(options: TargetHubOptions) {
@@ -99,6 +102,21 @@ export class TargetHub {
       target: (key) => this.#targets.get(key),
       decide: (decided) => this.#observe(decided),
     });
+    this.#snat = new SnatLeases({
+      ...options,
+      model: options.compiler.model,
+      lease: (leases) => this.#observe({ leases }),
+    });
+  }
+
+  /** What the store remembers of a frontend's ports, before anything is applied; undefined: it cannot be read. */
+  loadLease(vipId: string, value: JsonObject): LeaseInput | undefined {
+    return this.#snat.load(vipId, value);
+  }
+
+  /** Rules whose backends have fewer ports for outbound connections than they should. */
+  snatShortages(): Iterable<SnatShortage> {
+    return this.#snat.shortages();
   }
 
   /** What probes last said of a backend; `address`: canonical text. */
@@ -109,6 +127,7 @@ export class TargetHub {
   /** Called once after what the store remembered has been applied. */
   loaded(): void {
     this.#announcements.prune();
+    this.#snat.loaded();
   }
 
   /** Compiles what is no new revision. */
@@ -144,6 +163,7 @@ export class TargetHub {
   apply(input: HubInput): void {
     const { compiler, clock, metrics, progress } = this.#options;
     const startedAt = clock.now();
+    this.#snat.note(input);
     const changes = compiler.apply(this.#announcements.accompany(input));
     const now = clock.now();
     metrics.compileTime.observe((now - startedAt) / 1000);
@@ -154,6 +174,7 @@ export class TargetHub {
     }
     this.#distribute(changes);
     this.#announcements.compiled(input);
+    this.#snat.note(input);
   }
 
   onStream(stream: SouthboundStream): StreamHandler {
@@ -184,6 +205,7 @@ export class TargetHub {
     this.#revisionNotice?.cancel();
     this.#appliedRecord?.cancel();
     this.#announcements.close();
+    this.#snat.close();
     this.#health.close();
     this.#recordApplied();
     const end: End = { status: 'UNAVAILABLE', message: 'the controller is shutting down' };

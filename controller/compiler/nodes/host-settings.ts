@@ -56,6 +56,7 @@ export const hostSettings: CompilerNode = {
       case 'backend-settings':
       case 'health':
       case 'announcement':
+      case 'snat':
         return [];
     }
   },

@@ -1,0 +1,95 @@
+/**
+ * Who may open connections to the outside as a public virtual address (MS-NCNBI §3.1.5.5.6): the backends of each outboundNatRule, by its
+ * frontends; and, as in Azure by default, the backends of a loadBalancingRule whose pool has no outboundNatRule, by the frontends of that rule. An
+ * ipConfiguration with a public address of its own uses that one instead. Pure; used by node `snat-leases` and southbound/snat-leases.
+ */
+import { addressOf, type Member, membersOf, sideOf } from './balancing.ts';
+import type { Ref } from './document.ts';
+import type { Frontend, LoadBalancer, OutboundRule } from './load-balancer-document.ts';
+import type { ModelView } from './model.ts';
+
+/** How connections of a pool go out by a frontend. */
+export interface OutboundUse {
+  readonly pool: Ref;
+  /** instanceId and resourceRef of the rule that says so. */
+  readonly ruleId: string;
+  readonly ruleRef: string;
+  /** 6 or 17; 0: both. */
+  readonly protocol: number;
+  readonly idleTimeoutSec: number;
+  readonly tcpReset: boolean;
+}
+
+/** A backend that goes out by a frontend. */
+export interface Leaseholder {
+  /** instanceId of the networkInterface and the address: a later interface with the same address is another. */
+  readonly name: string;
+  readonly member: Member;
+  readonly use: OutboundUse;
+  /** Backends that share the pool, itself included. */
+  readonly poolSize: number;
+}
+
+/** Of a frontend of a public load balancer, in the order of addresses within each pool; each backend once. */
+export function leaseholders(
+  frontend: Frontend,
+  balancer: LoadBalancer,
+  model: ModelView,
+): readonly Leaseholder[] {
+  const address = addressOf(frontend, model);
+  if (address === undefined || sideOf(balancer, model)?.kind !== 'public') return [];
+  const found = new Map<string, Leaseholder>();
+  for (const use of outboundUses(frontend, balancer)) {
+    const members = membersOf(use.pool, model).filter(
+      ({ ipConfiguration }) =>
+        ipConfiguration.publicAddress === undefined &&
+        ipConfiguration.address.length === address.length,
+    );
+    for (const member of members) {
+      const name = holderName(member);
+      if (!found.has(name)) found.set(name, { name, member, use, poolSize: members.length });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Ports by which rules of the frontend lead in; 0: all. */
+export function portsOfRules(frontend: Frontend, { rules }: LoadBalancer): readonly number[] {
+  return rules.filter(({ frontends }) => frontends.includes(frontend.ref)).map(({ port }) => port);
+}
+
+function outboundUses(frontend: Frontend, balancer: LoadBalancer): readonly OutboundUse[] {
+  const { rules, outboundRules } = balancer;
+  const explicit = outboundRules.flatMap(({ pool, frontends, ...rule }) =>
+    pool === undefined || !frontends.includes(frontend.ref) ? [] : [useOf(rule, pool)],
+  );
+  const ruled = new Set(outboundRules.map(({ pool }) => pool));
+  const byDefault = rules
+    .filter(({ isNat, target, frontends }) => {
+      return !isNat && !ruled.has(target) && frontends.includes(frontend.ref);
+    })
+    .map((rule) => useOf({ ...rule, protocol: 0 }, rule.target));
+  const uses = new Map<Ref, OutboundUse>();
+  for (const use of [...explicit, ...byDefault]) {
+    const known = uses.get(use.pool);
+    // A rule for TCP and one for UDP together let both out.
+    if (known === undefined) uses.set(use.pool, use);
+    else if (known.protocol !== use.protocol) uses.set(use.pool, { ...known, protocol: 0 });
+  }
+  return [...uses.values()];
+}
+
+function useOf(
+  rule: Pick<
+    OutboundRule,
+    'instanceId' | 'resourceRef' | 'protocol' | 'idleTimeoutSec' | 'tcpReset'
+  >,
+  pool: Ref,
+): OutboundUse {
+  const { instanceId: ruleId, resourceRef: ruleRef, protocol, idleTimeoutSec, tcpReset } = rule;
+  return { pool, ruleId, ruleRef, protocol, idleTimeoutSec, tcpReset };
+}
+
+function holderName({ networkInterface, ipConfiguration }: Member): string {
+  return `${networkInterface.instanceId} ${ipConfiguration.address.join('.')}`;
+}
