@@ -16,7 +16,7 @@ export const IDLE_HOLD_TIME: Millis = seconds(1);
 export const IDLE_HOLD_TIME_MAX: Millis = seconds(120);
 /** A peer that has connected and sends no OPEN is given up after this time (RFC 4271 §8.2.2). */
 export const OPEN_WAIT_TIME: Millis = minutes(4);
-/** A peer that reads nothing for this long is given up (RFC 9687 §3.2). */
+/** A peer that reads nothing for this long is given up, unless another time is configured or twice the hold time is longer (RFC 9687). */
 export const SEND_HOLD_TIME: Millis = minutes(8);
 /** Bytes of one peer's messages dealt with before another has its turn: some two hundred UPDATEs as they are in a full table, about a millisecond. */
 export const INPUT_BYTES_PER_TURN: number = 32 * 1024;
@@ -28,6 +28,8 @@ export const SLICE_TIME_MS = 8;
 export const SEND_PENDING_BYTES_MAX: number = 256 * 1024;
 /** Prefixes taken from the change log for one encoding. */
 export const PREFIXES_PER_BATCH = 2_048;
+/** Bytes of attributes after which an encoding takes no more prefixes. */
+export const ATTRIBUTE_BYTES_PER_BATCH: number = 256 * 1024;
 /** Attribute blocks of a neighbour remembered by their bytes, so that a known one is not decoded again; the latest stay. A power of two. */
 export const ATTRIBUTE_BLOCKS_MAX = 64;
 /** Bytes of an attribute block that is worth remembering. */

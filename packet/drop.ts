@@ -99,6 +99,10 @@ export const Drop = {
   SnatPortsExhausted: 112,
   SnatPortUnleased: 113,
   SnatUnasked: 114,
+  // at a load balancer's mux
+  VirtualPortUnknown: 115,
+  NoLiveBackend: 116,
+  BackendUnattached: 117,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 /** Of a reason; `None` is none. */

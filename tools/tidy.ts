@@ -42,7 +42,7 @@ const AMBIENT_CALLS = new Set(['setTimeout', 'setInterval']);
 const FAST_PATH: readonly RegExp[] = [
   /^dataplane\/(engine|layers)\//,
   /^packet\/(ethernet|vlan|arp|ipv4|ipv6|icmp|udp|tcp|vxlan|checksum|bytes|flow-key|vnet-header)\.ts$/,
-  /^slb\/mux\//,
+  /^slb\/(hashing\/distribution|mux\/forwarder\/(?!answers|mux-loop|start-forwarder|worker))/,
   /^gateway\/esp\//,
 ];
 const BUFFER_READ = /^read(U?Int|BigU?Int|Float|Double)/;

@@ -11,6 +11,7 @@
  * peer are discarded (RFC 7606 §7.5, §7.9, §7.10). Called by update.ts.
  */
 import * as asPath from './as-path.ts';
+import { Afi, Safi } from './capability.ts';
 import {
   NotificationCode,
   type NotificationFault,
@@ -72,6 +73,8 @@ interface Draft {
   as4Aggregator?: Aggregator;
   plainNextHop?: Uint8Array;
   mpReach?: MpRange;
+  /** That of MP_REACH_NLRI has the right length, but can be nobody's address. */
+  isMpNextHopUnusable?: boolean;
   mpUnreach?: MpRange;
 }
 
@@ -235,6 +238,9 @@ export function decodeAttributes(
       break;
     }
   }
+  if (draft.isMpNextHopUnusable === true) {
+    worsen(Outcome.TreatAsWithdraw, 'the next hop of MP_REACH_NLRI is no address of a host');
+  }
   if (!context.fourOctetAs) mergeFourOctet(draft);
   const { attributes, plainNextHop, mpReach, mpUnreach } = draft;
   if (unknown.length > 0) attributes.unknown = unknown.sort(byType);
@@ -314,13 +320,20 @@ function decodeAs4Path({ view, at, end }: Value, draft: Draft): boolean {
 
 /** RFC 7606 §7.3: four bytes; and no address that can be nobody's (RFC 4271 §6.3 "syntactically incorrect"). */
 function decodeNextHop({ view, at, end }: Value, draft: Draft): boolean {
-  if (end - at !== 4) return false;
-  const first = view.getUint8(at);
-  if (first === 0 || first === 127 || first >= 224) return false;
+  if (end - at !== 4 || !isHostAddress(view, at, 4)) return false;
   draft.plainNextHop = bytesOf(view, at, end);
   // That of MP_REACH_NLRI stands for its prefixes, whichever of the two comes first (RFC 4760 §3).
   if (draft.mpReach === undefined) draft.attributes.nextHop = draft.plainNextHop;
   return true;
+}
+
+/** Not unspecified, loopback, multicast or reserved: 0/8, 127/8, 224/3; ::, ::1, ff00::/8. */
+function isHostAddress(view: DataView, at: number, len: number): boolean {
+  const first = view.getUint8(at);
+  if (len === 4) return first !== 0 && first !== 127 && first < 224;
+  const isShort = view.getUint32(at) === 0 && view.getUint32(at + 4) === 0;
+  const isNobody = isShort && view.getUint32(at + 8) === 0 && view.getUint32(at + 12) <= 1;
+  return first !== 0xff && !isNobody;
 }
 
 function uint32(name: 'multiExitDisc' | 'localPref' | 'originatorId' | 'onlyToCustomer'): Decode {
@@ -406,13 +419,19 @@ function decodeLargeCommunities({ view, at, end }: Value, draft: Draft): boolean
 /** AFI (2), SAFI (1), length of next hop (1), next hop, reserved (1), NLRI. */
 function decodeMpReach({ view, at, end }: Value, draft: Draft): boolean {
   if (end - at < 5) return false;
+  const afi = view.getUint16(at);
   const nextHopLen = view.getUint8(at + 3);
   const nlriAt = at + 4 + nextHopLen + 1;
   if (nlriAt > end) return false;
-  // RFC 7606 §7.11: an unexpected next hop length makes the NLRI's place doubtful.
-  if (nextHopLen !== 4 && nextHopLen !== 16 && nextHopLen !== 32) return false;
+  const safi = view.getUint8(at + 2);
+  draft.mpReach = { afi, safi, at: nlriAt, end };
+  // Nobody looks at the prefixes of other families, and their next hops have other forms.
+  if ((afi !== Afi.Ipv4 && afi !== Afi.Ipv6) || safi !== Safi.Unicast) return true;
+  // RFC 7606 §7.11: an unexpected next hop length makes the NLRI's place doubtful. IPv4 may have an IPv6 next hop (RFC 8950).
+  const isLen = nextHopLen === 16 || nextHopLen === 32 || (nextHopLen === 4 && afi === Afi.Ipv4);
+  if (!isLen) return false;
+  draft.isMpNextHopUnusable = !isHostAddress(view, at + 4, nextHopLen);
   draft.attributes.nextHop = bytesOf(view, at + 4, at + 4 + nextHopLen);
-  draft.mpReach = { afi: view.getUint16(at), safi: view.getUint8(at + 2), at: nlriAt, end };
   return true;
 }
 

@@ -67,6 +67,8 @@ export interface NotificationFault {
   readonly code: NotificationCode;
   readonly subcode: number;
   readonly data: Uint8Array;
+  /** What the code leaves open, for this side's operator; never sent. */
+  readonly detail?: string;
 }
 
 export interface NotificationRepr {
@@ -84,8 +86,9 @@ export function notificationFault(
   code: NotificationCode,
   subcode = 0,
   data: Uint8Array = new Uint8Array(0),
+  detail?: string,
 ): NotificationFault {
-  return { code, subcode, data };
+  return { code, subcode, data, ...(detail !== undefined && { detail }) };
 }
 
 /** [at, end) is the body, at least two bytes: framing has refused shorter ones. */

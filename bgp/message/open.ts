@@ -57,7 +57,8 @@ export function parse(view: DataView, at: number, end: number): OpenResult {
   const twoOctetAsn = view.getUint16(at + 1);
   const holdTimeSec = view.getUint16(at + 3);
   const bgpIdentifier = view.getUint32(at + 5);
-  const fourOctet = capabilities.find((entry) => entry.kind === 'four-octet-as');
+  // RFC 5492 §4: where one is repeated, the last stands.
+  const fourOctet = capabilities.findLast((entry) => entry.kind === 'four-octet-as');
   const asn = fourOctet?.asn ?? twoOctetAsn;
   if (asn === 0 || twoOctetAsn === 0 || asn === AS_TRANS) return fault(OpenSubcode.BadPeerAs);
   if (holdTimeSec > 0 && holdTimeSec < HOLD_TIME_SEC_MIN)

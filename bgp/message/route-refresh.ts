@@ -8,6 +8,7 @@
  * Longer messages are ORFs (RFC 5291): not offered, so not sent by a sane peer; refused with ROUTE-REFRESH Message Error.
  */
 import type { Family } from './capability.ts';
+import { emitHeader, HEADER_LEN, MessageType } from './framing.ts';
 import { NotificationCode, type NotificationFault, notificationFault } from './notification.ts';
 
 export const RefreshSubtype = { Request: 0, BeginningOfRefresh: 1, EndOfRefresh: 2 } as const;
@@ -25,7 +26,11 @@ export type RouteRefreshResult =
 
 export function parse(view: DataView, at: number, end: number): RouteRefreshResult {
   if (end - at !== BODY_LEN) {
-    return { fault: notificationFault(NotificationCode.RouteRefreshMessage, 1) };
+    // RFC 7313 §5: the whole message goes back.
+    const message = new Uint8Array(HEADER_LEN + end - at);
+    message.set(new Uint8Array(view.buffer, view.byteOffset + at, end - at), HEADER_LEN);
+    emitHeader(new DataView(message.buffer), 0, MessageType.RouteRefresh, message.length);
+    return { fault: notificationFault(NotificationCode.RouteRefreshMessage, 1, message) };
   }
   return {
     refresh: {

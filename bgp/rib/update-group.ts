@@ -13,7 +13,7 @@
  * Called by the speaker. Invariant: what a member has been told, plus the log from its place on, is what the group says.
  */
 import { assert } from '../../base/assert.ts';
-import { PREFIXES_PER_BATCH } from '../limits.ts';
+import { ATTRIBUTE_BYTES_PER_BATCH, PREFIXES_PER_BATCH } from '../limits.ts';
 import type { AttributeTable } from './attribute-table.ts';
 import { type PackedRoutes, type Packing, UpdatePacker } from './packing.ts';
 import { PathNlri } from './path-nlri.ts';
@@ -253,9 +253,13 @@ export class UpdateGroup {
 
   #walkBatch(from: number, end: number): Batch {
     const ids: number[] = [];
+    const room = new BatchRoom(this.#options.attributes);
     let to = from;
-    for (; to < end && ids.length < PREFIXES_PER_BATCH; to++) {
-      if (this.outOf(to) !== NONE) ids.push(to);
+    for (; to < end && room.isLeft; to++) {
+      const set = this.outOf(to);
+      if (set === NONE) continue;
+      ids.push(to);
+      room.take(set);
     }
     return this.#remember('walk', this.#batch({ isWalk: true, from, to }, ids));
   }
@@ -264,10 +268,13 @@ export class UpdateGroup {
     const recent = this.#recent.log;
     if (recent !== undefined && recent.from === from && recent.to > from) return recent;
     const ids: number[] = [];
+    const room = new BatchRoom(this.#options.attributes);
     let to = from;
-    for (; to < this.#logEnd && ids.length < PREFIXES_PER_BATCH; to++) {
+    for (; to < this.#logEnd && room.isLeft; to++) {
       const prefix = this.#log[to - this.#logStart] ?? NONE;
-      if (this.#loggedAt[prefix] === to) ids.push(prefix);
+      if (this.#loggedAt[prefix] !== to) continue;
+      ids.push(prefix);
+      room.take(this.#out[prefix] ?? NONE);
     }
     if (to === from) return undefined;
     return this.#remember('log', this.#batch({ isWalk: false, from, to }, ids));
@@ -393,6 +400,30 @@ export class UpdateGroup {
     const loggedAt = new Float64Array(capacity).fill(NONE);
     loggedAt.set(this.#loggedAt);
     this.#loggedAt = loggedAt;
+  }
+}
+
+/** How much one encoding may hold. */
+class BatchRoom {
+  readonly #attributes: AttributeTable;
+  #prefixes = PREFIXES_PER_BATCH;
+  #bytes = ATTRIBUTE_BYTES_PER_BATCH;
+  #last = NONE;
+
+  constructor(attributes: AttributeTable) {
+    this.#attributes = attributes;
+  }
+
+  get isLeft(): boolean {
+    return this.#prefixes > 0 && this.#bytes > 0;
+  }
+
+  /** A prefix with this set; negative: with none. Those of one set mostly come one after the other. */
+  take(set: number): void {
+    this.#prefixes -= 1;
+    if (set < 0 || set === this.#last) return;
+    this.#last = set;
+    this.#bytes -= this.#attributes.encodedLen(set, true);
   }
 }
 

@@ -7,6 +7,7 @@ import { assertNever } from '../../base/assert.ts';
 import {
   describe,
   NotificationCode,
+  type NotificationRepr,
   OpenSubcode,
   reasonOf,
   shutdownText,
@@ -25,7 +26,12 @@ export interface FailureWords {
   readonly remedy: string;
 }
 
-export function failureWords(failure: SessionFailure, security: PeerSecurity): FailureWords {
+/** `localAsn`: as this side says it in its OPEN. */
+export function failureWords(
+  failure: SessionFailure,
+  security: PeerSecurity,
+  localAsn: number,
+): FailureWords {
   switch (failure.kind) {
     case 'connect':
       return connectWords(failure.cause, security);
@@ -34,22 +40,30 @@ export function failureWords(failure: SessionFailure, security: PeerSecurity): F
         message: 'the peer closed the connection without a word',
         remedy: 'Look at the log of the peer; it may have crashed, or refuse this address.',
       };
-    case 'sent':
+    case 'sent': {
+      const { detail } = failure.notification;
+      const why = detail === undefined ? '' : `: ${detail}`;
       return {
-        message: `refused by this side: ${describe(failure.notification)}`,
+        message: `refused by this side: ${describe(failure.notification)}${why}`,
         remedy: remedyOf(failure.notification, 'Correct the peer'),
       };
+    }
     case 'received': {
       const text = shutdownText(failure.notification);
       const said = text === undefined ? '' : `: ${JSON.stringify(text)}`;
+      const own = isBadPeerAs(failure.notification) ? `: it does not expect AS ${localAsn}` : '';
       return {
-        message: `refused by the peer: ${describe(failure.notification)}${said}`,
+        message: `refused by the peer: ${describe(failure.notification)}${said}${own}`,
         remedy: remedyOf(reasonOf(failure.notification), 'Correct this side'),
       };
     }
     default:
       return assertNever(failure);
   }
+}
+
+function isBadPeerAs({ code, subcode }: NotificationRepr): boolean {
+  return code === NotificationCode.OpenMessage && subcode === OpenSubcode.BadPeerAs;
 }
 
 function connectWords(cause: ClosedBy, security: PeerSecurity): FailureWords {

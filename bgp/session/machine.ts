@@ -67,7 +67,7 @@ export class Machine {
   #negotiated: Negotiated | undefined;
   #timer: Timer | undefined;
   #timerAt: Millis | undefined;
-  #input = new Uint8Array(0);
+  #input = NO_BYTES;
   #inputAt = 0;
   #inputEnd = 0;
   /** The UPDATE that the machine is about to deliver. */
@@ -114,6 +114,11 @@ export class Machine {
     return this.#negotiated?.extendedMessage === true
       ? EXTENDED_MESSAGE_BYTES_MAX
       : MESSAGE_BYTES_MAX;
+  }
+
+  /** Octets that this session holds: input, whole messages and the room for them, and what the system has not taken yet. */
+  get heldBytes(): number {
+    return this.#input.length + (this.#connection?.pendingBytes ?? 0);
   }
 
   /** Established, and the peer keeps up with what was written. */
@@ -278,6 +283,7 @@ export class Machine {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#negotiated = undefined;
+    this.#input = NO_BYTES;
     this.#inputAt = 0;
     this.#inputEnd = 0;
     this.#owner.work.remove(this.#worker);

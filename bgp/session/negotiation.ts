@@ -7,6 +7,7 @@ import {
   AddPathMode,
   Afi,
   type Capability,
+  encode,
   type Family,
   type GracefulRestartFamily,
   Role,
@@ -83,18 +84,52 @@ export function refusal(
   expected: Expectations,
 ): NotificationFault | undefined {
   if (expected.peerAsn !== undefined && expected.peerAsn !== peer.asn) {
-    return openFault(OpenSubcode.BadPeerAs);
+    const detail = `AS ${expected.peerAsn} is configured, the peer is AS ${peer.asn}`;
+    return openFault(OpenSubcode.BadPeerAs, detail);
   }
   // RFC 6286 §2.1: unique within an AS only.
   if (peer.asn === local.asn && peer.bgpIdentifier === local.bgpIdentifier) {
-    return openFault(OpenSubcode.BadBgpIdentifier);
+    return openFault(OpenSubcode.BadBgpIdentifier, 'it is that of this side, in the same AS');
   }
-  if (!isRolePair(local, peer, expected.roleRequired)) return openFault(OpenSubcode.RoleMismatch);
+  if (!isRolePair(local, peer, expected.roleRequired)) {
+    const detail = `this side is ${roleOf(local)}, the peer ${roleOf(peer)}`;
+    return openFault(OpenSubcode.RoleMismatch, detail);
+  }
   if (commonFamilies(local, peer).length === 0) {
-    return openFault(OpenSubcode.UnsupportedCapability);
+    const detail = `this side has ${familyNames(local)}, the peer ${familyNames(peer)}`;
+    return openFault(OpenSubcode.UnsupportedCapability, detail, wantedFamilies(local));
   }
   return undefined;
 }
+
+/** RFC 5492 §5: the capabilities that the peer would have to have. */
+function wantedFamilies(local: OpenRepr): Uint8Array {
+  const wanted = familiesOf(local).map((family) => ({ kind: 'multiprotocol', ...family }) as const);
+  return Uint8Array.from(wanted.flatMap((each) => [...encode(each)]));
+}
+
+const AFI_NAMES: Readonly<Record<number, string>> = { [Afi.Ipv4]: 'IPv4', [Afi.Ipv6]: 'IPv6' };
+
+function familyNames(open: OpenRepr): string {
+  return familiesOf(open)
+    .map(({ afi, safi }) =>
+      safi === Safi.Unicast && afi in AFI_NAMES ? `${AFI_NAMES[afi]} unicast` : `${afi}/${safi}`,
+    )
+    .join(' and ');
+}
+
+function roleOf(open: OpenRepr): string {
+  const role = find(open, 'role')?.role;
+  return role === undefined ? 'of no role' : (ROLE_NAMES[role] ?? `of role ${role}`);
+}
+
+const ROLE_NAMES: Readonly<Record<number, string>> = {
+  [Role.Provider]: 'a provider',
+  [Role.RouteServer]: 'a route server',
+  [Role.RouteServerClient]: 'a route server’s client',
+  [Role.Customer]: 'a customer',
+  [Role.Peer]: 'a peer',
+};
 
 const COUNTERPART: Readonly<Record<number, Role>> = {
   [Role.Provider]: Role.Customer,
@@ -198,6 +233,6 @@ export function isSameFamily(a: Family, b: Family): boolean {
   return a.afi === b.afi && a.safi === b.safi;
 }
 
-function openFault(subcode: number): NotificationFault {
-  return notificationFault(NotificationCode.OpenMessage, subcode);
+function openFault(subcode: number, detail: string, data?: Uint8Array): NotificationFault {
+  return notificationFault(NotificationCode.OpenMessage, subcode, data, detail);
 }

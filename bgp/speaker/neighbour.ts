@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
-import { millis, seconds } from '../../base/units.ts';
+import { type Millis, millis, seconds } from '../../base/units.ts';
 import type { Bfd } from '../bfd/bfd.ts';
 import type { Monitor } from '../bmp/monitor.ts';
 import type { MonitoredPeer } from '../bmp/monitored-peer.ts';
@@ -92,6 +92,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #wasUp = false;
   /** Families of which it has told everything, since the session is up (End-of-RIB). */
   readonly #complete = new Set<number>();
+  /** Of the present or the last session. */
+  #ownAddress: Uint8Array | undefined;
   /** The message that is being dealt with, where somebody wants it. */
   #message: Uint8Array | undefined;
 
@@ -115,7 +117,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         idleHoldTime: IDLE_HOLD_TIME,
         idleHoldTimeMax: IDLE_HOLD_TIME_MAX,
         openWaitTime: OPEN_WAIT_TIME,
-        sendHoldTime: SEND_HOLD_TIME,
+        sendHoldTime: sendHoldTimeOf(options.sendHoldTimeSec, holdTimeSec),
       },
       target: {
         remoteAddress: options.address,
@@ -171,6 +173,10 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
 
   get asn(): number {
     return this.#peerAsn;
+  }
+
+  get localAsn(): number {
+    return this.#host.asn;
   }
 
   get address(): readonly number[] {
@@ -241,6 +247,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     const { asn, bgpIdentifier, clusterId } = this.#host;
     return {
       localAsn: asn,
+      ownAddress: this.#ownAddress,
       bgpIdentifier,
       clusterId,
       peerAsn: this.#peerAsn,
@@ -255,6 +262,8 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#peerAsn = negotiated.peerOpen.asn;
     this.#wasUp = true;
     this.#complete.clear();
+    const own = parseIpWords(this.session.status.localAddress ?? '');
+    this.#ownAddress = own && ipAddressBytes(own);
     this.#logState(BgpState.OpenConfirm, BgpState.Established);
     this.#staleTimer?.cancel();
     this.#staleTimer = undefined;
@@ -468,6 +477,12 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#context = { negotiated, update: context };
     return context;
   }
+}
+
+/** RFC 9687, in place of one that is configured. */
+function sendHoldTimeOf(givenSec: number | undefined, holdTimeSec: number): Millis {
+  if (givenSec !== undefined) return seconds(givenSec);
+  return millis(Math.max(SEND_HOLD_TIME, 2 * seconds(holdTimeSec)));
 }
 
 /** RFC 4724 §4.2, RFC 8538 §3: whether the routes outlive this end of the session. */

@@ -39,6 +39,11 @@ export interface PeerOptions {
   readonly description?: string;
   /** 0 (no keepalives) or at least 3. */
   readonly holdTimeSec?: number;
+  /**
+   * A session that is given something to send and whose peer takes nothing for so long ends (RFC 9687): 1 … 65535, more than the hold time.
+   * Default: eight minutes or twice the hold time, whichever is longer.
+   */
+  readonly sendHoldTimeSec?: number;
   /** Never connect, only answer. */
   readonly isPassive?: boolean;
   readonly families?: readonly FamilyName[];
@@ -111,6 +116,7 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
   if (!isHoldTime(holdTimeSec)) {
     throw fault(`hold time ${holdTimeSec} s`, 'Use 0 or 3 … 65535 seconds.');
   }
+  checkSendHoldTime(options);
   if (!(gracefulRestartSec >= 0 && gracefulRestartSec <= 4_095)) {
     throw fault(`restart time ${gracefulRestartSec} s`, 'Use 0 … 4095 seconds.');
   }
@@ -141,6 +147,15 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
     },
     security: securityOf(options),
   };
+}
+
+/** RFC 9687: a peer that is alive must have had the time to read. */
+function checkSendHoldTime({ sendHoldTimeSec, holdTimeSec = HOLD_TIME / 1000 }: PeerOptions): void {
+  if (sendHoldTimeSec === undefined) return;
+  const isTime = Number.isInteger(sendHoldTimeSec) && sendHoldTimeSec >= 1;
+  if (isTime && sendHoldTimeSec <= 0xffff && sendHoldTimeSec > holdTimeSec) return;
+  const what = `send hold time ${sendHoldTimeSec} s beside the hold time ${holdTimeSec} s`;
+  throw fault(what, 'Use 1 … 65535 seconds, more than the hold time.');
 }
 
 function checkBfd({ intervalMs = BFD_INTERVAL_MS_MAX, multiplier = 3 }: BfdOptions): void {

@@ -2,7 +2,7 @@
  * Adj-RIB-Out — RFC 4271 §3.2: what one neighbour is told. For each family of its session it is a member of the update group of all neighbours
  * that are told the same, and takes its messages when its socket has room. Called by neighbour.ts.
  */
-import { Afi, Role } from '../message/capability.ts';
+import { Afi, Role, Safi } from '../message/capability.ts';
 import { MessageType } from '../message/framing.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
 import * as routeRefresh from '../message/route-refresh.ts';
@@ -53,8 +53,11 @@ interface Channel {
   readonly group: UpdateGroup;
   readonly member: Member;
   readonly target: ExportTarget;
-  /** A refresh was asked for: EoRR is owed at the end of the walk (RFC 7313 §4). */
-  owesEndOfRefresh: boolean;
+  /**
+   * Whether the neighbour has asked for everything again: it is to begin, it is on its way, or it has been asked for once more meanwhile. However
+   * often a neighbour asks, one is on its way and one is to come.
+   */
+  refresh: 'none' | 'due' | 'running' | 'again';
 }
 
 export class RibOut {
@@ -95,8 +98,8 @@ export class RibOut {
     if (this.#channels.length > 0) this.#host.work.add(this.#worker);
   }
 
-  /** The session is up. `told`: what the neighbour has been told in it already, by AFI. */
-  join(negotiated: Negotiated, told: ReadonlyMap<number, Uint8Array> = new Map()): void {
+  /** The session is up. `before`: what the neighbour has been told in it already, and asked for, by AFI. */
+  join(negotiated: Negotiated, before: ReadonlyMap<number, Channel> = new Map()): void {
     const { checked, session, number } = this.#owner;
     const { machine } = session;
     for (const family of negotiated.families) {
@@ -117,8 +120,9 @@ export class RibOut {
         policyKey,
       ]);
       const exported = this.#exporter(rib, target, policy);
-      const joined = rib.join(key, number, { packing, pathsMax, exported }, told.get(family.afi));
-      this.#channels.push({ rib, key, ...joined, target, owesEndOfRefresh: false });
+      const known = before.get(family.afi);
+      const joined = rib.join(key, number, { packing, pathsMax, exported }, known?.member.told);
+      this.#channels.push({ rib, key, ...joined, target, refresh: known?.refresh ?? 'none' });
     }
     this.wake();
   }
@@ -177,22 +181,32 @@ export class RibOut {
 
   /** Policies or next hops are others now: the neighbour is told the difference. */
   rejoin(negotiated: Negotiated): void {
-    const told = new Map(this.#channels.map((each) => [each.rib.afi, each.member.told]));
+    const before = new Map(this.#channels.map((each) => [each.rib.afi, each]));
     this.leave();
-    this.join(negotiated, told);
+    this.join(negotiated, before);
   }
 
   /** The neighbour asks for everything again (RFC 2918, RFC 7313 §4). */
   resend({ afi, safi }: { readonly afi: number; readonly safi: number }): void {
     const channel = this.#channels.find((each) => each.rib.afi === afi && safi === 1);
     if (channel === undefined) return;
-    const { session } = this.#owner;
-    if (session.negotiated?.enhancedRouteRefresh === true) {
-      sendRefresh(session, RefreshSubtype.BeginningOfRefresh, { afi, safi });
-      channel.owesEndOfRefresh = true;
-    }
-    channel.member.walkAt = 0;
+    channel.refresh = channel.refresh === 'none' || channel.refresh === 'due' ? 'due' : 'again';
     this.wake();
+  }
+
+  /** RFC 7313 §4: BoRR, everything, EoRR; to others everything alone. */
+  #beginRefresh(channel: Channel): void {
+    channel.refresh = 'running';
+    channel.member.walkAt = 0;
+    if (this.#isRefreshMarked) this.#sendRefresh(channel, RefreshSubtype.BeginningOfRefresh);
+  }
+
+  get #isRefreshMarked(): boolean {
+    return this.#owner.session.negotiated?.enhancedRouteRefresh === true;
+  }
+
+  #sendRefresh({ rib }: Channel, subtype: number): void {
+    sendRefresh(this.#owner.session, subtype, { afi: rib.afi, safi: Safi.Unicast });
   }
 
   /** One batch of one family; true when there is more and room for it. */
@@ -202,6 +216,8 @@ export class RibOut {
     const channel = this.#channels.find(hasWork);
     if (channel === undefined) return false;
     const { rib, group, member } = channel;
+    // What is told for the first time is told to its end first.
+    if (channel.refresh === 'due' && member.walkAt === NONE) this.#beginRefresh(channel);
     const { packed, isWalkOver } = group.next(member);
     if (packed !== undefined) {
       session.machine.sendMessages(MessageType.Update, packed.bytes, packed.messageCount);
@@ -217,15 +233,16 @@ export class RibOut {
   }
 
   #endOfWalk(channel: Channel): void {
-    const family = { afi: channel.rib.afi, safi: 1 };
-    if (channel.owesEndOfRefresh) {
-      channel.owesEndOfRefresh = false;
-      sendRefresh(this.#owner.session, RefreshSubtype.EndOfRefresh, family);
+    const { refresh } = channel;
+    if (refresh === 'running' || refresh === 'again') {
+      channel.refresh = refresh === 'again' ? 'due' : 'none';
+      if (this.#isRefreshMarked) this.#sendRefresh(channel, RefreshSubtype.EndOfRefresh);
       return;
     }
-    const isPlain = family.afi === Afi.Ipv4;
+    const { afi } = channel.rib;
+    const isPlain = afi === Afi.Ipv4;
     // RFC 4724 §2: an empty UPDATE, or one with an empty MP_UNREACH_NLRI.
-    const attributes = Uint8Array.of(0x80, 15, 3, 0, family.afi, family.safi);
+    const attributes = Uint8Array.of(0x80, 15, 3, 0, afi, Safi.Unicast);
     this.#owner.session.machine.send(
       MessageType.Update,
       update.encode(isPlain ? {} : { attributes }),
@@ -241,8 +258,8 @@ export function sendRefresh(
   session.machine.send(MessageType.RouteRefresh, routeRefresh.encode({ afi, safi, subtype }));
 }
 
-function hasWork({ rib, group, member }: Channel): boolean {
-  return !rib.isHeld && group.hasWork(member);
+function hasWork({ rib, group, member, refresh }: Channel): boolean {
+  return !rib.isHeld && (refresh === 'due' || group.hasWork(member));
 }
 
 export interface ExportContext {

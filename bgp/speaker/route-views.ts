@@ -6,11 +6,10 @@ import { formatIpPrefixWords } from '../../base/ip-words.ts';
 import type { PathAttributes } from '../message/path-attributes.ts';
 import { evaluate, type Match, type Policy } from '../policy/policy.ts';
 import type { AttributeTable } from '../rib/attribute-table.ts';
-import type { StepName } from '../rib/decision.ts';
 import { type ExportSource, exportRefusal, transform } from '../rib/export.ts';
 import { NONE } from '../rib/prefix-table.ts';
 import type { ExplainedPath } from '../rib/route-table.ts';
-import { importRefusal, importRoute } from './import.ts';
+import { type ImportContext, type ImportRefusal, importRefusal, importRoute } from './import.ts';
 import type { Neighbour } from './neighbour.ts';
 import { LOCAL } from './neighbour-set.ts';
 import type { FamilyRib } from './rib.ts';
@@ -23,8 +22,11 @@ export interface ReceivedRoute {
   readonly isBest: boolean;
   readonly isMultipath: boolean;
   readonly isStale: boolean;
-  readonly lostBy: ExplainedPath['lostBy'];
+  readonly lostBy: LostBy;
 }
+
+/** The step of the decision that a path lost by, or why it took no part. */
+export type LostBy = ExplainedPath['lostBy'] | ImportRefusal['kind'];
 
 export interface AdvertisedRoute {
   readonly prefix: string;
@@ -60,7 +62,7 @@ export interface TracedPath extends Judged {
   readonly isBest: boolean;
   readonly isMultipath: boolean;
   readonly isStale: boolean;
-  readonly lostBy: StepName | 'refused by import policy' | 'next hop unreachable' | undefined;
+  readonly lostBy: LostBy;
 }
 
 export interface TracedExport extends Judged {
@@ -92,17 +94,20 @@ export class RouteViews {
   }
 
   *received(neighbour: Neighbour): Iterable<ReceivedRoute> {
+    const context = neighbour.importContext();
     for (const { table } of this.#host.ribs) {
       for (let prefix = 0; prefix < table.prefixes.idEnd; prefix++) {
         if (!table.hasPaths(prefix)) continue;
         for (const path of table.explain(prefix)) {
           if (path.peer !== neighbour.number) continue;
-          const { isBest, isMultipath, isStale, lostBy } = path;
+          const { isBest, isMultipath, isStale } = path;
+          const { attributes } = this.#host.attributes.get(table.receivedOf(path.path));
           yield {
             prefix: formatIpPrefixWords(table.prefixes.prefix(prefix)),
-            attributes: this.#host.attributes.get(table.receivedOf(path.path)).attributes,
+            attributes,
             isAccepted: table.acceptedOf(path.path) !== NONE,
-            ...{ isBest, isMultipath, isStale, lostBy },
+            ...{ isBest, isMultipath, isStale },
+            lostBy: lostBy(path, attributes, context),
           };
         }
       }
@@ -137,11 +142,17 @@ export class RouteViews {
   }
 
   #tracedPath({ table }: FamilyRib, prefix: number, path: ExplainedPath): TracedPath {
-    const { isBest, isMultipath, isStale, lostBy } = path;
+    const { isBest, isMultipath, isStale } = path;
     const { attributes: received } = this.#host.attributes.get(table.receivedOf(path.path));
-    const seen = { received, isBest, isMultipath, isStale, lostBy };
+    const seen = { received, isBest, isMultipath, isStale };
     if (path.peer === LOCAL) {
-      const own = { refusal: undefined, rules: [], otherwise: undefined, result: received };
+      const own = {
+        lostBy: path.lostBy,
+        refusal: undefined,
+        rules: [],
+        otherwise: undefined,
+        result: received,
+      };
       return { neighbour: undefined, ...seen, ...own };
     }
     const neighbour = this.#host.neighbourAt(path.peer);
@@ -152,7 +163,8 @@ export class RouteViews {
     return {
       neighbour: neighbour.checked.options.address,
       ...seen,
-      ...{ refusal, rules: rules.asked, result: imported?.attributes },
+      lostBy: lostBy(path, received, context),
+      ...{ refusal: refusal?.words, rules: rules.asked, result: imported?.attributes },
       otherwise: refusal === undefined ? rules.otherwise : undefined,
     };
   }
@@ -193,6 +205,12 @@ export class RouteViews {
       ...{ rules: rules.asked, otherwise: rules.otherwise, result },
     };
   }
+}
+
+/** A path that was refused: by the protocol itself, or else by the policy. */
+function lostBy(path: ExplainedPath, received: PathAttributes, context: ImportContext): LostBy {
+  if (path.lostBy !== 'refused by import policy') return path.lostBy;
+  return importRefusal(received, context)?.kind ?? path.lostBy;
 }
 
 /** Notes what a policy's rules did. */

@@ -489,6 +489,7 @@ function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
       options.port,
       options.localAddress,
       options.holdTimeSec,
+      options.sendHoldTimeSec,
       options.isPassive === true,
       options.families ?? ['ipv4-unicast'],
       options.md5Key,

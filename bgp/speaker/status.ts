@@ -27,6 +27,8 @@ export interface NeighbourStatus {
   }[];
   /** Undefined: the path is not watched, or not yet. */
   readonly bfd: BfdStatus | undefined;
+  /** Octets in the buffers of its session, both ways; bounded, whatever it sends or does not read. */
+  readonly heldBytes: number;
   readonly malformedUpdateCount: number;
   readonly complaints: readonly string[];
   readonly statistics: NeighbourStatistics;
@@ -52,7 +54,7 @@ export function statusOf(
   wallNow: number,
   bfd: Bfd | undefined,
 ): NeighbourStatus {
-  const { session } = neighbour;
+  const { session, localAsn } = neighbour;
   const { state, failure, failedAtWall } = session.status;
   const isKnown = neighbour.bgpIdentifier !== 0;
   return {
@@ -64,7 +66,10 @@ export function statusOf(
     failure:
       failure === undefined
         ? undefined
-        : { ...failureWords(failure, neighbour.checked.security), atWall: failedAtWall ?? 0 },
+        : {
+            ...failureWords(failure, neighbour.checked.security, localAsn),
+            atWall: failedAtWall ?? 0,
+          },
     families: neighbour.checked.families.map(({ afi }) => ({
       afi,
       received: neighbour.pathCount(afi),
@@ -72,6 +77,7 @@ export function statusOf(
       isComplete: neighbour.isComplete(afi),
     })),
     bfd: bfd?.status(neighbour.checked.options.address),
+    heldBytes: session.machine.heldBytes,
     malformedUpdateCount: neighbour.malformedUpdateCount,
     complaints: [...neighbour.complaints],
     statistics: statisticsOf(neighbour, wallNow),

@@ -323,6 +323,20 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     remedy:
       'Nothing, unless somebody shall be reached: then add a load-balancing or inbound NAT rule.',
   },
+  VirtualPortUnknown: {
+    meaning:
+      'a packet to a virtual address, by a protocol and to a port that no rule and no lease of outbound ports is for',
+    remedy: 'Usually nothing: scans. Else add a loadBalancingRule or an inboundNatRule.',
+  },
+  NoLiveBackend: {
+    meaning:
+      'a new connection to a virtual address whose backends all fail their probe, are drained, or are attached nowhere',
+    remedy: 'Look at the backends and the last result of their probe.',
+  },
+  BackendUnattached: {
+    meaning: 'a packet of a known connection whose backend is attached to no host now',
+    remedy: 'Start the VM, or take it out of the pool.',
+  },
   FragmentsLimited: {
     meaning:
       'a packet to be cut for the provider network, and no room in this burst for its fragments',

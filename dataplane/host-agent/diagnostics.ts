@@ -23,6 +23,8 @@ import { portUnknown } from './host-fault.ts';
 export interface AnsweringHost {
   readonly captures: HostCaptures;
   flowLog(question: Question<'flowLog'>): Answer<'flowLog'>;
+  /** What the host's health probes have found out. */
+  probes(question: Question<'probes'>): Answer<'probes'>;
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]>;
   /** Of the switch. */
   switchAnswer: SwitchHandle['answer'];
@@ -65,6 +67,7 @@ const ANSWERS: Answers = {
   probe: (host, question) => host.probe('probe', question),
   probeSeen: (host, question) => host.probe('probeSeen', question),
   probeWatch: (host, question) => host.probe('probeWatch', question),
+  probes: async (host, question) => host.probes(question),
   ruleCounters: (host, question) => host.switchAnswer('ruleCounters', question),
   providerPing: (host, question) => host.providerPing(question),
   trace: (host, question) => host.switchAnswer('trace', question),

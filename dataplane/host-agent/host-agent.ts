@@ -18,6 +18,7 @@ import type { Answer, Question } from '../../schema/southbound/diagnostics/metho
 import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { FlowLog } from '../flow-log/flow-log.ts';
+import type { HealthProber } from '../health/health-prober.ts';
 import type { PlatformServices } from '../platform/platform-services.ts';
 import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowEntry, PortCounters, SwitchHandle } from '../switch/switch-handle.ts';
@@ -46,6 +47,8 @@ export interface HostAgentOptions extends Omit<PortTableOptions, 'handle' | 'onC
   readonly flowLog?: Pick<FlowLog, 'note' | 'fault' | 'answer'>;
   /** Servers of platform addresses; none without. */
   readonly services?: Pick<PlatformServices, 'note' | 'fault'>;
+  /** Health probes of load balancers' backends; without, goal state that asks for them is refused. */
+  readonly prober?: Pick<HealthProber, 'apply' | 'results' | 'answer'>;
   /** Is the interface there, up and with carrier? */
   isLinkUp(name: string): boolean;
   readonly clock: Clock;
@@ -125,9 +128,13 @@ export class HostAgent implements Role {
       hostError === undefined
         ? change
         : { ...change, upserts: change.upserts.filter(({ key }) => key !== hostError.key) };
-    this.#options.services?.note(rest);
-    const refused = await this.#options.handle.applyGoal(rest);
-    const errors = hostError === undefined ? refused : [hostError, ...refused];
+    const { services, prober, handle } = this.#options;
+    services?.note(rest);
+    const forwarded = prober === undefined ? rest : withoutProbes(rest);
+    // The switch first: a backend that has just come is not probed before it can be reached.
+    const refused = await handle.applyGoal(forwarded);
+    const unprobed = prober?.apply(rest) ?? [];
+    const errors = [...(hostError === undefined ? [] : [hostError]), ...refused, ...unprobed];
     this.#goals.note(change, errors);
     this.#options.flowLog?.note(rest);
     return { errors };
@@ -208,6 +215,22 @@ export class HostAgent implements Role {
     const { flowLog } = this.#options;
     if (flowLog !== undefined) return flowLog.answer(question);
     throw new SdnError('SDN_QUESTION_UNKNOWN', 'this host keeps no flow log');
+  }
+
+  probes({ probeId }: Question<'probes'>): Answer<'probes'> {
+    const { prober } = this.#options;
+    if (prober !== undefined) return prober.answer(probeId);
+    throw new SdnError('SDN_QUESTION_UNKNOWN', 'this host probes no backends');
+  }
+
+  /** What health probes have found out has changed. */
+  probesChanged(): void {
+    this.#observe();
+  }
+
+  /** Number of an attached port in the switch. */
+  portNumber(portId: string): number | undefined {
+    return this.#ports.has(portId) ? this.#options.handle.portNumber(portId) : undefined;
   }
 
   flows(request: FlowsRequest): Promise<readonly FlowEntry[]> {
@@ -301,6 +324,7 @@ export class HostAgent implements Role {
     const observation: Observation = {
       ports,
       metering: { run: this.#options.run, meters: this.#meter.totals() },
+      probeResults: this.#options.prober?.results() ?? [],
       health: [
         ...(this.#isUplinkUp ? [] : [this.#downUplink()]),
         ...this.#servicesFault(),
@@ -380,4 +404,12 @@ export class HostAgent implements Role {
     const faults = this.#agent?.status().faults ?? [];
     if (faults.some(({ key }) => key === HOST_KEY)) this.#agent?.retry();
   }
+}
+
+/** What the switch has to do with. */
+function withoutProbes(change: GoalChange): GoalChange {
+  return {
+    ...change,
+    upserts: change.upserts.filter(({ healthProbe }) => healthProbe === undefined),
+  };
 }

@@ -6,6 +6,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { RuleCountersAnswer } from '../../schema/southbound/diagnostics/rule-counters.ts';
 import type { FlowLogCounters } from '../flow-log/flow-log.ts';
+import type { HealthCounters } from '../health/health-prober.ts';
 import { FLOWS_MAX } from '../limits.ts';
 import type { PlatformCounters } from '../platform/platform-services.ts';
 import type { CountersView, PortView } from './host-agent.ts';
@@ -16,6 +17,7 @@ export interface HostReading {
   /** The interface behind each port, where goal state has named it. */
   readonly ports: readonly Pick<PortView, 'portId' | 'name' | 'resourceRef'>[];
   readonly services: PlatformCounters;
+  readonly probes: HealthCounters;
   readonly flowLog: FlowLogCounters;
   readonly appliedRevision: number;
   readonly goalRevision: number;
@@ -55,6 +57,7 @@ export function hostMetrics(
   addRules(registry, read, rules);
   addServices(totals, read);
   addFlowLog(totals, read);
+  addProbes(registry, totals, read);
   addGauges(registry, read);
   return registry;
 }
@@ -203,6 +206,30 @@ function addFlowLog(totals: Totals, read: () => HostReading): void {
   });
 }
 
+/** Health probes of load balancers' backends. */
+function addProbes(registry: Registry, totals: Totals, read: () => HostReading): void {
+  const help = 'What became of health probes: of backends, and of those that say nothing of one.';
+  totals('weft_health_probes_total', help, ['result'], (add) => {
+    const { succeeded, failed, leftOut, discarded, unable } = read().probes;
+    const results = { succeeded, failed, left_out: leftOut, discarded, unable };
+    for (const [result, count] of Object.entries(results)) add({ result }, count);
+  });
+  const changes = 'Backends that have gone up or down.';
+  totals('weft_backend_changes_total', changes, [], (add) => add({}, read().probes.changes));
+  const backends = new Gauge({
+    name: 'weft_backends',
+    help: 'Backends on this host, once for each probe that they have.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { up, down, unknown } = read().probes;
+      for (const [state, count] of Object.entries({ up, down, unknown })) {
+        backends.set({ state }, count);
+      }
+    },
+  });
+}
+
 function addGauges(registry: Registry, read: () => HostReading): void {
   const gauge = (name: string, help: string, value: (reading: HostReading) => number) => {
     new Gauge({
@@ -215,6 +242,11 @@ function addGauges(registry: Registry, read: () => HostReading): void {
     });
   };
   gauge('weft_flow_log_bytes', 'Files of the flow log.', ({ flowLog }) => flowLog.bytes);
+  gauge(
+    'weft_health_probes_in_flight',
+    'Health probes that wait for their answers.',
+    (reading) => reading.probes.inFlight,
+  );
   gauge('weft_ports', 'Attached ports.', ({ counters }) => counters.ports.length);
   gauge('weft_applied_revision', 'Last revision in force.', (reading) => reading.appliedRevision);
   gauge('weft_goal_revision', 'Last revision received.', (reading) => reading.goalRevision);

@@ -13,6 +13,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { TargetKind } from '../../schema/southbound/messages.ts';
 import { FlowLog } from '../flow-log/flow-log.ts';
+import { HealthProber } from '../health/health-prober.ts';
 import { PlatformServices } from '../platform/platform-services.ts';
 import type { StartSwitch, SwitchHandle } from '../switch/switch-handle.ts';
 import { claimControlPath, serveControl } from './control-server.ts';
@@ -73,8 +74,16 @@ export async function startHost(
     clock,
     log,
   });
+  const prober = new HealthProber({
+    numberOf: (portId) => host?.portNumber(portId),
+    isOpen: () => services.isOpen,
+    onChange: () => host?.probesChanged(),
+    clock,
+    rng: dependencies.rng,
+  });
   host = new HostAgent({
     services,
+    prober,
     flowLog,
     uplink: options.uplink,
     portsPath: join(options.stateDirectory, 'ports.json'),
@@ -102,7 +111,7 @@ export async function startHost(
     log,
   });
   host.report(agent);
-  return serve(options, { host, agent, handle, services, flowLog, log });
+  return serve(options, { host, agent, handle, services, prober, flowLog, log });
 }
 
 interface Parts {
@@ -110,16 +119,18 @@ interface Parts {
   readonly agent: Agent;
   readonly handle: SwitchHandle;
   readonly services: PlatformServices;
+  readonly prober: HealthProber;
   readonly flowLog: FlowLog;
   readonly log: Logger;
 }
 
 async function serve(options: RoleArguments, parts: Parts): Promise<HostProcess> {
-  const { host, agent, handle, services, flowLog, log } = parts;
+  const { host, agent, handle, services, prober, flowLog, log } = parts;
   const read = () => ({
     counters: host.counters(),
     ports: host.ports(),
     services: services.counters(),
+    probes: prober.counters(),
     flowLog: flowLog.counters,
     appliedRevision: agent.status().appliedRevision,
     goalRevision: agent.status().goalRevision,
@@ -140,6 +151,7 @@ async function serve(options: RoleArguments, parts: Parts): Promise<HostProcess>
     async close() {
       await control.close();
       await agent.close();
+      prober.close();
       await services.close();
       await flowLog.close();
       await host.close();

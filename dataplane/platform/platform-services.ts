@@ -49,6 +49,7 @@ export class PlatformServices {
   readonly #directory: ServiceDirectory;
   readonly #forwarder: DnsForwarder;
   #isOpen = false;
+  #isConfigured = false;
   #dns: DnsServer | undefined;
   #metadata: MetadataServer | undefined;
   #fault: string | undefined;
@@ -87,6 +88,11 @@ export class PlatformServices {
     }
   }
 
+  /** The service port leads to the switch. */
+  get isOpen(): boolean {
+    return this.#isConfigured;
+  }
+
   /** Why DNS and metadata are not served; undefined: they are. */
   get fault(): string | undefined {
     return this.#fault;
@@ -110,6 +116,7 @@ export class PlatformServices {
     if (!this.#isOpen) await openServices(SERVICE_DEVICE);
     this.#isOpen = true;
     await configureServices(SERVICE_DEVICE);
+    this.#isConfigured = true;
   }
 
   async #listen(): Promise<void> {

@@ -117,6 +117,10 @@ class WorkerSwitch implements SwitchHandle {
     return this.#ids.get(number);
   }
 
+  portNumber(portId: string): number | undefined {
+    return this.#indices.get(portId);
+  }
+
   flows(query: Parameters<SwitchHandle['flows']>[0]): Promise<Results['flows']> {
     return this.#ask({ kind: 'flows', query });
   }

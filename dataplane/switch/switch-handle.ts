@@ -89,6 +89,8 @@ export interface SwitchHandle {
   /** Id of the port with this number, by which those servers know who asks; undefined when there is none. */
   portIdAt(number: number): string | undefined;
   /** Of a port that is attached or described; undefined otherwise. */
+  portNumber(portId: string): number | undefined;
+  /** Of a port that is attached or described; undefined otherwise. */
   counters(portId: string): PortCounters | undefined;
   uplinkCounters(): PortCounters;
   /** At most `limit` flows, of one port or of all. */

@@ -17,6 +17,9 @@ import { BACKEND_WEIGHT_MAX, BACKENDS_PER_POOL_MAX } from './limits.ts';
 /** Prime, and large: what moves without need is about 0.5 % of the flows (NSDI 2016, §5.3). */
 export const MAGLEV_ROWS = 65_537;
 
+/** Of tables and rows: the same for every mux and every host, which so agree on every flow. */
+export const TABLE_SEED = 0x57ef_7a11;
+
 /** In a row of a pool that has no backend. */
 export const NO_BACKEND = 0xffff;
 

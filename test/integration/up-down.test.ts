@@ -80,7 +80,7 @@ test('a port that is taken is told and the next one used', async (t) => {
   const squatter = createServer();
   await new Promise<void>((resolve) => squatter.listen(18543, '127.0.0.1', resolve));
   t.teardown(() => squatter.close());
-  const up = await weft('up', '--detach', '--no-sample', '--port', '18543');
+  const up = await weft('up', '--detach', '--no-sample', '--no-edge', '--port', '18543');
   t.equal(up.code, 0, up.stderr);
   t.match(up.stdout, 'port 18543 is taken');
   t.equal((await status({ state }))?.northbound, 'https://127.0.0.1:18544');
@@ -88,7 +88,15 @@ test('a port that is taken is told and the next one used', async (t) => {
 
 test('a fabric keeps the provider prefix it was made with', async (t) => {
   const { weft } = await installation(t);
-  const sizes = ['--hosts', '1', '--no-sample', '--detach', '--port', '18593'] as const;
+  const sizes = [
+    '--hosts',
+    '1',
+    '--no-sample',
+    '--no-edge',
+    '--detach',
+    '--port',
+    '18593',
+  ] as const;
   const first = await weft('up', ...sizes, '--provider-prefix', '100.64.7.0/24');
   t.equal(first.code, 0, first.stderr);
   t.match((await weft('status')).stdout, /100\.64\.7\.10/);
@@ -134,7 +142,16 @@ test('in the foreground, Ctrl-C removes everything; so does the death of the ter
     const { state, name } = await installation(t);
     const child: ChildProcess = spawn(
       process.execPath,
-      [programPath('cli/main.js'), '--state', state, 'up', '--no-sample', '--port', '18743'],
+      [
+        programPath('cli/main.js'),
+        '--state',
+        state,
+        'up',
+        '--no-sample',
+        '--no-edge',
+        '--port',
+        '18743',
+      ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     let output = '';

@@ -38,6 +38,7 @@ import {
 } from './routes.ts';
 import { RuleCountersAnswer, RuleCountersQuestion } from './rule-counters.ts';
 import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
+import { ProbesAnswer, ProbesQuestion } from './slb.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
@@ -52,6 +53,7 @@ export const DIAGNOSTICS = {
   probe: { question: ProbeQuestion, answer: ProbeAnswer },
   probeSeen: { question: ProbeSeenQuestion, answer: ProbeSeenAnswer },
   probeWatch: { question: ProbeWatchQuestion, answer: ProbeWatchAnswer },
+  probes: { question: ProbesQuestion, answer: ProbesAnswer },
   ruleCounters: { question: RuleCountersQuestion, answer: RuleCountersAnswer },
   providerPing: { question: ProviderPingQuestion, answer: ProviderPingAnswer },
   readCapture: { question: ReadCaptureQuestion, answer: ReadCaptureAnswer },

@@ -38,6 +38,7 @@ function hosts(ports: Readonly<Record<string, readonly string[]>>, asks: unknown
         },
         probe: () => Promise.reject(new Error('no switch')),
         providerPing: () => Promise.reject(new Error('no network')),
+        probes: () => ({ backends: [], total: 0 }),
         counters: () => ({
           ports: own.map((portId) => ({ portId, name: 'tap0', ...NO_TRAFFIC, rxPackets: 3 })),
           uplink: { name: 'up0', ...NO_TRAFFIC, drops: { VniUnknown: 2 } },

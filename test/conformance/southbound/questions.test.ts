@@ -82,6 +82,7 @@ test('methods that a host does not know, and questions of another shape, are ref
     switchAnswer: () => Promise.reject(new Error('no switch')),
     probe: () => Promise.reject(new Error('no switch')),
     providerPing: () => Promise.reject(new Error('no network')),
+    probes: () => ({ backends: [], total: 0 }),
     flows: async () => [],
     captures: NO_CAPTURES,
     flowLog: () => ({ isOn: false, losses: NO_LOSSES, last: 0, records: [] }),

@@ -229,7 +229,11 @@ test('wrong AS: 2/2 is sent, both sides say why, the pause between tries doubles
   const { failure } = left.session.status;
   t.true(failure?.kind === 'sent' && failure.notification.subcode === 2, JSON.stringify(failure));
   const theirs = right.session.status.failure;
-  t.true(theirs !== undefined && failureWords(theirs, {}).message.length > 0);
+  t.regex(
+    failureWords(failure ?? { kind: 'connection-lost' }, {}, 65_001).message,
+    /AS 65009 is configured, the peer is AS 65002/,
+  );
+  t.true(theirs !== undefined && failureWords(theirs, {}, 65_002).message.length > 0);
   t.true(left.session.statistics.messages[MessageType.Open].sentCount < 40, 'damped');
 });
 
@@ -313,7 +317,7 @@ test('what was written before the end is heard: a NOTIFICATION says why', (t) =>
   const { failure } = peer.session.status;
   t.is(failure?.kind, 'received');
   t.regex(
-    failureWords(failure ?? { kind: 'connection-lost' }, {}).message,
+    failureWords(failure ?? { kind: 'connection-lost' }, {}, 65_001).message,
     /Administrative Shutdown/,
   );
 });

@@ -57,6 +57,10 @@ async function served(t: ExecutionContext): Promise<Served> {
       hoursRemoved: 0,
       bytes: 8192,
     },
+    probes: {
+      ...{ succeeded: 9, failed: 2, leftOut: 1, discarded: 0, unable: 0 },
+      ...{ inFlight: 1, up: 2, down: 1, unknown: 0, changes: 3 },
+    },
     appliedRevision: 7,
     goalRevision: 8,
     isConnected: true,

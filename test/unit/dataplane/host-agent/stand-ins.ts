@@ -80,6 +80,10 @@ export class StandInSwitch implements SwitchHandle {
     return undefined;
   }
 
+  portNumber(): number | undefined {
+    return undefined;
+  }
+
   answer(): Promise<never> {
     return Promise.reject(new SdnError('SDN_SWITCH_PORT_UNKNOWN', 'a stand-in knows no port'));
   }

@@ -1,0 +1,210 @@
+/**
+ * Questions about load balancing. Of a host: `probes`, what its health probes have found out about the backends on it, and `snat`, the ports of
+ * public virtual addresses that its backends' outbound connections use. Of a mux, also on its control socket: its virtual addresses with their
+ * backends, where a packet would go, its counters; about BGP it answers the questions of bgp.ts.
+ *
+ * Called by the host agent and slb/mux (answer), the controller (asks and joins), cli (shows).
+ */
+import Type from 'typebox';
+
+const Id = Type.String({ maxLength: 128 });
+
+/** Of a backend under one probe. UNKNOWN: it has not been probed yet. */
+export const ProbeState = { UNKNOWN: 'unknown', UP: 'up', DOWN: 'down' } as const;
+
+export const ProbesQuestion = Type.Object(
+  {
+    /** instanceId of a probe; absent: all. */
+    probeId: Type.Optional(Id),
+  },
+  { additionalProperties: false },
+);
+
+export const ProbesAnswer = Type.Object({
+  /** One for every probe of a backend, at most 1,000. */
+  backends: Type.Array(
+    Type.Object({
+      probeId: Type.String(),
+      /** `/loadBalancers/web/probes/http`. */
+      probeRef: Type.String(),
+      protocol: Type.Union([Type.Literal('Tcp'), Type.Literal('Http'), Type.Literal('Https')]),
+      port: Type.Integer(),
+      requestPath: Type.Optional(Type.String()),
+      intervalSec: Type.Integer(),
+      /** instanceId of the backend's network interface. */
+      portId: Type.String(),
+      address: Type.String(),
+      state: Type.Union([
+        Type.Literal(ProbeState.UNKNOWN),
+        Type.Literal(ProbeState.UP),
+        Type.Literal(ProbeState.DOWN),
+      ]),
+      /** Of the last probe, for people: `HTTP 503`, `connection refused`, `no connection within 5 s`. */
+      reason: Type.String(),
+      /** When it became what it is, ISO 8601; absent while nothing is known. */
+      since: Type.Optional(Type.String()),
+      lastProbe: Type.Optional(Type.String()),
+      lastTookMs: Type.Optional(Type.Number()),
+      /** Answers in a row that contradict the state, and how many of them change it. */
+      streak: Type.Integer(),
+      streakNeeded: Type.Integer(),
+      /** It has gone down so often that it has to answer longer before it is up again. */
+      isFlapping: Type.Boolean(),
+      /** Probes since the host's process began. */
+      successes: Type.Integer(),
+      failures: Type.Integer(),
+    }),
+  ),
+  /** How many there are. */
+  total: Type.Integer(),
+});
+export type ProbesAnswer = Type.Static<typeof ProbesAnswer>;
+
+const Address = Type.String({ maxLength: 64 });
+const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
+const Drops = Type.Record(Type.String(), Type.Number());
+
+export const MuxStatusQuestion = Type.Object(
+  {
+    /** Of this virtual address alone. */
+    address: Type.Optional(Address),
+  },
+  { additionalProperties: false },
+);
+
+export const MuxBackend = Type.Object({
+  /** Customer address. */
+  address: Type.String(),
+  /** Of the ipConfiguration. */
+  resourceRef: Type.String(),
+  /** Provider address of its host; absent: attached nowhere. */
+  host: Type.Optional(Type.String()),
+  weight: Type.Integer(),
+  /** `up`, `down`, `lost` (its host does not speak to the controller) or `unknown`. */
+  health: Type.String(),
+  draining: Type.Boolean(),
+  /** Part of the table, 0 … 1: of the new flows. */
+  share: Type.Number(),
+  /** Remembered; of this rule's pool by this rule's probe. */
+  flows: Type.Number(),
+  packets: Type.Number(),
+  bytes: Type.Number(),
+});
+export type MuxBackend = Type.Static<typeof MuxBackend>;
+
+export const MuxRule = Type.Object({
+  resourceRef: Type.String(),
+  /** `tcp`, `udp` or `all`. */
+  protocol: Type.String(),
+  /** 0: all. */
+  port: Type.Integer(),
+  /** `Default`, `SourceIPProtocol` or `SourceIP`. */
+  distribution: Type.String(),
+  /** instanceId of the pool. */
+  poolId: Type.String(),
+  backends: Type.Array(MuxBackend),
+});
+export type MuxRule = Type.Static<typeof MuxRule>;
+
+export const MuxAddress = Type.Object({
+  address: Type.String(),
+  resourceRef: Type.String(),
+  announced: Type.Boolean(),
+  /** `announced`, or why not. */
+  state: Type.String(),
+  /** What overloaded it; absent: nothing did. */
+  overload: Type.Optional(Type.String()),
+  packets: Type.Number(),
+  bytes: Type.Number(),
+  /** TCP segments that begin a connection. */
+  syns: Type.Number(),
+  /** Remembered flows. */
+  flows: Type.Number(),
+  /** By reason (docs/errors.md); reasons that never occurred are absent. */
+  drops: Drops,
+  /** Leases of ports for outbound connections. */
+  leases: Type.Integer(),
+  rules: Type.Array(MuxRule),
+});
+export type MuxAddress = Type.Static<typeof MuxAddress>;
+
+export const MuxStatus = Type.Object({
+  /** False: nothing is announced yet. */
+  inSync: Type.Boolean(),
+  addresses: Type.Array(MuxAddress),
+});
+export type MuxStatus = Type.Static<typeof MuxStatus>;
+
+export const MuxTraceQuestion = Type.Object(
+  {
+    source: Address,
+    /** A virtual address. */
+    destination: Address,
+    /** 6 (default) or 17. */
+    protocol: Type.Optional(Type.Union([Type.Literal(6), Type.Literal(17)])),
+    sourcePort: Type.Optional(Port),
+    destinationPort: Port,
+    /** Of TCP: it begins a connection (default), or is of one that has begun. */
+    opening: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
+
+export const MuxTrace = Type.Object({
+  /** `forwarded`, or the reason why not (docs/errors.md). */
+  verdict: Type.String(),
+  /** `remembered`, `current table`, `previous table` or `leased port`. */
+  via: Type.Optional(Type.String()),
+  /** Of the frontend. */
+  resourceRef: Type.Optional(Type.String()),
+  /** Of the rule. */
+  ruleRef: Type.Optional(Type.String()),
+  /** Of the table. */
+  row: Type.Optional(Type.Integer()),
+  /** Customer address of the backend, or of whoever has the lease. */
+  backend: Type.Optional(Type.String()),
+  /** Provider address of its host. */
+  host: Type.Optional(Type.String()),
+  vni: Type.Optional(Type.Integer()),
+});
+export type MuxTrace = Type.Static<typeof MuxTrace>;
+
+export const MuxCountersQuestion = Type.Object({}, { additionalProperties: false });
+export const MuxCounters = Type.Object({
+  /** The interface of the provider network, and the tunnels. */
+  links: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      rxFrames: Type.Number(),
+      rxBytes: Type.Number(),
+      txFrames: Type.Number(),
+      txBytes: Type.Number(),
+      drops: Drops,
+    }),
+  ),
+  memory: Type.Object({
+    confirmed: Type.Number(),
+    confirmedMax: Type.Number(),
+    unconfirmed: Type.Number(),
+    unconfirmedMax: Type.Number(),
+    /** Flows of one packet that gave way to others before their time. */
+    displaced: Type.Number(),
+    /** Packets of flows that found no place among the confirmed. */
+    unplaced: Type.Number(),
+  }),
+  addresses: Type.Number(),
+  /** Members of pools by probe, and holders of leases. */
+  targets: Type.Number(),
+  hosts: Type.Number(),
+});
+export type MuxCounters = Type.Static<typeof MuxCounters>;
+
+export const MUX_DIAGNOSTICS = {
+  muxStatus: { question: MuxStatusQuestion, answer: MuxStatus },
+  muxTrace: { question: MuxTraceQuestion, answer: MuxTrace },
+  muxCounters: { question: MuxCountersQuestion, answer: MuxCounters },
+} as const;
+
+export type MuxMethod = keyof typeof MUX_DIAGNOSTICS;
+export type MuxQuestion<M extends MuxMethod> = Type.Static<(typeof MUX_DIAGNOSTICS)[M]['question']>;
+export type MuxAnswer<M extends MuxMethod> = Type.Static<(typeof MUX_DIAGNOSTICS)[M]['answer']>;

@@ -1,0 +1,257 @@
+/**
+ * A mux's answers to questions (schema/southbound/diagnostics/slb.ts): what the forwarder has counted, with the names that goal state has for it.
+ * Called by mux-agent.ts.
+ */
+import { SdnError } from '../../../base/errors.ts';
+import {
+  formatIpWords,
+  type IpWords,
+  ipWordsFromBytes,
+  isIpv4Words,
+  parseIpWords,
+} from '../../../base/ip-words.ts';
+import { IpProtocol } from '../../../packet/ip-protocol.ts';
+import * as tcp from '../../../packet/tcp.ts';
+import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
+import {
+  MUX_DIAGNOSTICS,
+  type MuxAddress,
+  type MuxAnswer,
+  type MuxBackend,
+  type MuxMethod,
+  type MuxQuestion,
+  type MuxRule,
+} from '../../../schema/southbound/diagnostics/slb.ts';
+import {
+  HealthState,
+  type LoadBalancingRule,
+  LoadDistribution,
+  type VirtualIp,
+} from '../../../schema/southbound/messages.ts';
+import { MAGLEV_ROWS } from '../../hashing/maglev.ts';
+import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX } from '../../limits.ts';
+import type { AddressReading, MemberReading, MuxAnswer as Reading } from '../forwarder/answers.ts';
+import { Via } from '../forwarder/forwarder.ts';
+import type { ForwarderHandle } from '../forwarder/start-forwarder.ts';
+import type { Announcements } from './announcements.ts';
+import { groupKeyOf, type MuxGoal } from './mux-goal.ts';
+
+export interface AnsweringMux {
+  readonly goal: MuxGoal;
+  readonly announcements: Announcements;
+  readonly forwarder: Pick<ForwarderHandle, 'ask'>;
+}
+
+export const MUX_METHODS = Object.keys(MUX_DIAGNOSTICS) as readonly MuxMethod[];
+
+export function isMuxMethod(method: string): method is MuxMethod {
+  return Object.hasOwn(MUX_DIAGNOSTICS, method);
+}
+
+export function answerMux(
+  mux: AnsweringMux,
+  method: MuxMethod,
+  question: unknown,
+): Promise<MuxAnswer<MuxMethod>> {
+  const fault = mismatch(MUX_DIAGNOSTICS[method].question, question);
+  if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
+  switch (method) {
+    case 'muxStatus':
+      return statusOf(mux, question as MuxQuestion<'muxStatus'>);
+    case 'muxTrace':
+      return traceOf(mux, question as MuxQuestion<'muxTrace'>);
+    case 'muxCounters':
+      return countersOf(mux);
+  }
+}
+
+async function statusOf(
+  mux: AnsweringMux,
+  { address }: MuxQuestion<'muxStatus'>,
+): Promise<MuxAnswer<'muxStatus'>> {
+  const wanted = address === undefined ? undefined : textOfAddress(address);
+  const vips = [...mux.goal.vips()].filter(
+    ([, vip]) => wanted === undefined || addressText(vip.address) === wanted,
+  );
+  const keys = vips.map(([key]) => key);
+  const groupKeys = new Set(
+    vips.flatMap(([, { rules }]) =>
+      rules.map(({ poolId, healthId }) => groupKeyOf(poolId, healthId)),
+    ),
+  );
+  const readings = expect(await mux.forwarder.ask({ kind: 'addresses', keys }), 'addresses');
+  const groups = expect(
+    await mux.forwarder.ask({ kind: 'groups', keys: [...groupKeys] }),
+    'groups',
+  );
+  const byKey = new Map(readings.addresses.map((reading) => [reading.key, reading]));
+  const overloads = new Map(mux.announcements.withdrawn().map(({ key, reason }) => [key, reason]));
+  return {
+    inSync: mux.announcements.isInSync,
+    addresses: vips.map(([key, vip]) => {
+      const state = mux.announcements.state(key);
+      const overload = overloads.get(key);
+      return {
+        address: addressText(vip.address),
+        resourceRef: vip.resourceRef,
+        announced: state === 'announced',
+        state,
+        ...(overload !== undefined && { overload }),
+        ...countsOf(byKey.get(key)),
+        leases: mux.goal.leasesOf(vip.id),
+        rules: rulesOf(mux.goal, vip, groups.groups),
+      };
+    }),
+  };
+}
+
+function countsOf(
+  reading: AddressReading | undefined,
+): Pick<MuxAddress, 'packets' | 'bytes' | 'syns' | 'flows' | 'drops'> {
+  const { rxFrames = 0, rxBytes = 0, syns = 0, flows = 0, drops = {} } = reading ?? {};
+  return { packets: rxFrames, bytes: rxBytes, syns, flows, drops };
+}
+
+function rulesOf(
+  goal: MuxGoal,
+  { rules }: VirtualIp,
+  groups: Readonly<Record<string, readonly MemberReading[]>>,
+): MuxRule[] {
+  return rules.map((rule) => {
+    const { poolId, healthId } = rule;
+    const members = groups[groupKeyOf(poolId, healthId)] ?? [];
+    return {
+      resourceRef: rule.resourceRef,
+      protocol: protocolName(rule),
+      port: rule.port,
+      distribution: DISTRIBUTION_NAMES[rule.distribution],
+      poolId,
+      backends: backendsOf(goal, rule, members),
+    };
+  });
+}
+
+function backendsOf(
+  goal: MuxGoal,
+  { poolId, healthId }: LoadBalancingRule,
+  members: readonly MemberReading[],
+): MuxBackend[] {
+  const byName = new Map(members.map((member) => [member.name, member]));
+  return (goal.pool(poolId)?.backends ?? []).map((backend) => {
+    const address = addressText(backend.address);
+    const reading = byName.get(address);
+    const host = addressText(backend.providerAddress);
+    return {
+      address,
+      resourceRef: backend.resourceRef,
+      ...(host !== '' && { host }),
+      weight: backend.weight,
+      health: HEALTH_NAMES[goal.stateOf(healthId, address)],
+      draining: backend.draining,
+      share: (reading?.rows ?? 0) / MAGLEV_ROWS,
+      flows: reading?.flows ?? 0,
+      packets: reading?.packets ?? 0,
+      bytes: reading?.bytes ?? 0,
+    };
+  });
+}
+
+async function traceOf(
+  mux: AnsweringMux,
+  question: MuxQuestion<'muxTrace'>,
+): Promise<MuxAnswer<'muxTrace'>> {
+  const source = wordsOf(question.source);
+  const destination = wordsOf(question.destination);
+  const isIpv4 = isIpv4Words(source);
+  if (isIpv4 !== isIpv4Words(destination)) {
+    throw new SdnError('SDN_QUESTION_INVALID', "'muxTrace': addresses of two families");
+  }
+  const { protocol = IpProtocol.TCP, sourcePort = 49_152, destinationPort } = question;
+  const isOpening = protocol === IpProtocol.TCP && question.opening !== false;
+  const flags = isOpening ? tcp.Flag.SYN : tcp.Flag.ACK;
+  const packet = { source, destination, isIpv4, protocol, sourcePort, destinationPort, flags };
+  const { trace } = expect(await mux.forwarder.ask({ kind: 'trace', packet }), 'trace');
+  const { address, via, ruleId, row, backend, host, vni } = trace;
+  const vip = address === undefined ? undefined : mux.goal.vip(address);
+  if (vip === undefined) return { verdict: 'NotForUs' };
+  const rule = vip.rules.find(({ id }) => id === ruleId);
+  const found = {
+    resourceRef: vip.resourceRef,
+    ...(rule !== undefined && { ruleRef: rule.resourceRef }),
+  };
+  if (via === Via.NOTHING || backend === '') {
+    return { verdict: rule === undefined ? 'VirtualPortUnknown' : 'NoLiveBackend', ...found };
+  }
+  return {
+    verdict: host === '' ? 'BackendUnattached' : 'forwarded',
+    via: VIA_WORDS[via],
+    ...found,
+    ...(row >= 0 && { row }),
+    backend,
+    ...(host !== '' && { host, vni }),
+  };
+}
+
+async function countersOf({ forwarder }: AnsweringMux): Promise<MuxAnswer<'muxCounters'>> {
+  const { counters } = expect(await forwarder.ask({ kind: 'counters' }), 'counters');
+  const { links, memory, ...counts } = counters;
+  return {
+    links: links.map((link) => ({ ...link, drops: { ...link.drops } })),
+    memory: {
+      ...memory,
+      confirmedMax: FLOWS_CONFIRMED_MAX,
+      unconfirmedMax: FLOWS_UNCONFIRMED_MAX,
+    },
+    ...counts,
+  };
+}
+
+const VIA_WORDS: Readonly<Record<Via, string>> = {
+  [Via.NOTHING]: 'nothing',
+  [Via.LEASE]: 'leased port',
+  [Via.MEMORY]: 'remembered',
+  [Via.CURRENT_TABLE]: 'current table',
+  [Via.PREVIOUS_TABLE]: 'previous table',
+};
+
+const HEALTH_NAMES: Readonly<Record<HealthState, string>> = {
+  [HealthState.HEALTH_UNKNOWN]: 'unknown',
+  [HealthState.HEALTH_UP]: 'up',
+  [HealthState.HEALTH_DOWN]: 'down',
+  [HealthState.HEALTH_LOST]: 'lost',
+};
+
+const DISTRIBUTION_NAMES: Readonly<Record<LoadDistribution, string>> = {
+  [LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE]: 'Default',
+  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP_PROTOCOL]: 'SourceIPProtocol',
+  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP]: 'SourceIP',
+};
+
+function protocolName({ protocol }: LoadBalancingRule): string {
+  if (protocol === 0) return 'all';
+  return protocol === IpProtocol.TCP ? 'tcp' : 'udp';
+}
+
+/** The answer is of the kind that was asked for. */
+function expect<K extends Reading['kind']>(
+  reading: Reading,
+  kind: K,
+): Reading & { readonly kind: K } {
+  if (reading.kind === kind) return reading as Reading & { readonly kind: K };
+  throw new SdnError('SDN_MUX_INTERNAL', `asked for ${kind}, told ${reading.kind}`);
+}
+
+function addressText(bytes: Uint8Array): string {
+  const words = ipWordsFromBytes(bytes);
+  return words === undefined ? '' : formatIpWords(words);
+}
+
+function textOfAddress(text: string): string {
+  return formatIpWords(wordsOf(text));
+}
+
+function wordsOf(text: string): IpWords {
+  const words = parseIpWords(text);
+  if (words !== undefined) return words;
+  throw new SdnError('SDN_QUESTION_INVALID', `'${text}' is no address`);
+}

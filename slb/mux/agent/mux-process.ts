@@ -1,0 +1,105 @@
+/**
+ * The mux role's process, put together: forwarder, BGP, mux agent, southbound agent, control socket. What it starts it stops again, in the opposite
+ * order, but routes go first: so a mux that is restarted loses nobody's packets. Called by slb/main.ts; tests start it with parts of their own.
+ */
+import { join } from 'node:path';
+import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { Interfaces } from '../../../agent/interfaces.ts';
+import type { RoleArguments } from '../../../agent/role-arguments.ts';
+import { readCredentials, roleStatus } from '../../../agent/role-status.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Logger } from '../../../base/log.ts';
+import type { Rng } from '../../../base/rng.ts';
+import { BgpControl } from '../../../bgp/control/bgp-control.ts';
+import { systemSpeakers } from '../../../bgp/control/system-speaker.ts';
+import type { MuxCounters, MuxStatus } from '../../../schema/southbound/diagnostics/slb.ts';
+import { TargetKind } from '../../../schema/southbound/messages.ts';
+import type { Overload } from '../forwarder/overload.ts';
+import type { StartForwarder } from '../forwarder/start-forwarder.ts';
+import { MuxAgent } from './mux-agent.ts';
+import { claimMuxControl, serveMuxControl } from './mux-control.ts';
+import { muxMetrics } from './mux-metrics.ts';
+
+export interface MuxDependencies {
+  readonly startForwarder: StartForwarder;
+  readonly interfaces: Interfaces;
+  /** The process cannot go on and should start anew. */
+  onFailed(reason: Error): void;
+  readonly softwareVersion: string;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** Resolves when the mux forwards by its saved goal state and answers on its control socket. */
+export async function startMux(
+  options: RoleArguments,
+  dependencies: MuxDependencies,
+): Promise<{ close(): Promise<void> }> {
+  const { log, clock, rng, interfaces } = dependencies;
+  await claimMuxControl(options.controlPath);
+  const tls = await readCredentials(options, 'SDN_MUX_CREDENTIALS');
+  const told: { mux: MuxAgent | undefined } = { mux: undefined };
+  const forwarder = await dependencies.startForwarder({
+    hasOffload: options.hasOffload,
+    onOverload: (overload: Overload) => told.mux?.overloaded(overload),
+    onFailed: dependencies.onFailed,
+  });
+  const bgp = new BgpControl({ createSpeaker: systemSpeakers(clock, rng), clock, log });
+  const mux = new MuxAgent({ uplink: options.uplink, forwarder, bgp, interfaces, clock, log });
+  told.mux = mux;
+  const agent = await startAgent({
+    kind: TargetKind.MUX,
+    id: options.id,
+    controller: options.controller,
+    tls,
+    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
+    softwareVersion: dependencies.softwareVersion,
+    role: mux,
+    clock,
+    rng,
+    log,
+  });
+  mux.report(agent);
+  const control = await serveMuxControl({
+    path: options.controlPath,
+    mux,
+    status: () => statusOf(options, mux, agent, forwarder.isHealthy),
+    metrics: () => muxMetrics(options.id, () => read(mux, agent)),
+    log,
+  });
+  return {
+    async close() {
+      await mux.drain();
+      await control.close();
+      await agent.close();
+      await mux.close();
+      await forwarder.close();
+    },
+  };
+}
+
+async function read(mux: MuxAgent, agent: Agent) {
+  const { appliedRevision, goalRevision, controller } = agent.status();
+  return {
+    // Of the shape that the questions have been asked for.
+    status: (await mux.answer('muxStatus', {})) as MuxStatus,
+    counters: (await mux.answer('muxCounters', {})) as MuxCounters,
+    neighbours: mux.bgp.speaker?.neighbours() ?? [],
+    appliedRevision,
+    goalRevision,
+    isConnected: controller.connected,
+  };
+}
+
+function statusOf(options: RoleArguments, mux: MuxAgent, agent: Agent, isHealthy: boolean): object {
+  const states = mux.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
+  return {
+    ...roleStatus(options, agent),
+    providerAddress: mux.providerAddress ?? '',
+    inSync: mux.isInSync,
+    bgpPeers: states.length,
+    bgpEstablished: states.filter((state) => state === 'Established').length,
+    workerHealthy: isHealthy,
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * The forwarding loop, what the mux's worker spends its life in: exchange frames, take requests between two bursts, forward the burst. The devices
+ * are opened by whoever makes the loop, so a test runs it over memory. Called by worker.ts.
+ */
+import { SdnError } from '../../../base/errors.ts';
+import { formatIpWords, type IpWords } from '../../../base/ip-words.ts';
+import { NONE } from '../../../base/lpm.ts';
+import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
+import { answerAbout } from './answers.ts';
+import type { MuxConfiguration, MuxCore } from './mux-core.ts';
+import type { NumberedRequest, Results, WorkerMessage } from './worker-protocol.ts';
+
+/** Opens what frames come through, on the loop's own FrameIo; throws an SdnError where the system refuses. */
+export interface PortOpener {
+  /** `own`: the address whose packets are the kernel's. */
+  openUplink(name: string, own: IpWords): number;
+  openOverlay(address: IpWords, udpPort: number): number;
+}
+
+export interface MuxLoopParts {
+  readonly io: FrameIo;
+  readonly core: MuxCore;
+  readonly opener: PortOpener;
+  takeRequests(): readonly NumberedRequest[];
+  post(message: WorkerMessage): void;
+}
+
+const TICK_MS = 1000;
+
+interface OpenPort {
+  readonly device: number;
+  /** What it was opened with. */
+  readonly identity: string;
+}
+
+export class MuxLoop {
+  readonly #parts: MuxLoopParts;
+  #uplink: OpenPort | undefined;
+  #overlay: OpenPort | undefined;
+  #txCount = 0;
+  #isRunning = true;
+
+  constructor(parts: MuxLoopParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs until a request to close. */
+  run(): void {
+    while (this.#isRunning) this.turn();
+  }
+
+  /** One round. */
+  turn(): void {
+    const { io, core } = this.#parts;
+    const received = io.exchange(this.#txCount, TICK_MS);
+    this.#txCount = 0;
+    // First what was received: a request may close the port that it lies in.
+    this.#txCount = core.forward(received);
+    for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
+  }
+
+  #answer({ number, request }: NumberedRequest): void {
+    const { core, io, post } = this.#parts;
+    const reply = (value: Results[keyof Results]) => post({ kind: 'result', number, value });
+    try {
+      switch (request.kind) {
+        case 'configure':
+          this.#configure(request.configuration);
+          reply(true);
+          break;
+        case 'apply':
+          reply(core.apply(request.change));
+          break;
+        case 'ask':
+          reply(answerAbout(core, request.question));
+          break;
+        case 'close':
+          io.close();
+          this.#isRunning = false;
+          reply(true);
+          break;
+      }
+    } catch (thrown) {
+      // What the system or the user got wrong goes back to who asked; anything else is a bug and ends the worker.
+      if (!(thrown instanceof SdnError)) throw thrown;
+      const { code, message, remedy } = thrown;
+      post({ kind: 'fault', number, fault: { code, message, remedy } });
+    }
+  }
+
+  /** Opens what is new before it closes what is old, so that a refusal leaves everything as it was. */
+  #configure(configuration: MuxConfiguration): void {
+    const { io, core, opener } = this.#parts;
+    const { uplink, providerAddress, vxlanPort } = configuration;
+    const address = formatIpWords(providerAddress);
+    const overlay = this.#openOr(this.#overlay, `${address} ${vxlanPort}`, () =>
+      opener.openOverlay(providerAddress, vxlanPort),
+    );
+    let link: OpenPort;
+    try {
+      const identity = `${uplink.name} ${uplink.mac} ${address}`;
+      link = this.#openOr(this.#uplink, identity, () =>
+        opener.openUplink(uplink.name, providerAddress),
+      );
+    } catch (thrown) {
+      if (overlay !== this.#overlay) io.detach(overlay.device);
+      throw thrown;
+    }
+    // Descriptors that wait name ports that may go.
+    this.#txCount = 0;
+    const closing = [this.#uplink, this.#overlay].filter(
+      (before) => before !== undefined && before !== link && before !== overlay,
+    );
+    this.#uplink = link;
+    this.#overlay = overlay;
+    core.configure(configuration, link.device, overlay.device);
+    for (const port of closing) io.detach(port?.device ?? NONE);
+  }
+
+  #openOr(known: OpenPort | undefined, identity: string, open: () => number): OpenPort {
+    const isGone = known !== undefined && this.#parts.io.isGone(known.device);
+    if (known?.identity === identity && !isGone) return known;
+    return { device: open(), identity };
+  }
+}
