@@ -55,7 +55,7 @@ export function inboundRuleOf(holder: Holder): InboundRule {
   const { protocol, enableFloatingIP: floating = false } = rule;
   return {
     ...{ ref: holder.ref, key: holder.key, protocol, frontendPort, backendPort, floating },
-    anyPort: protocol === 'All',
+    anyPort: protocol === 'All' && frontendPort === 0,
     frontends: (rule.frontendIPConfigurations ?? []).map(({ resourceRef }) => refKey(resourceRef)),
     target:
       collectionOf(holder.key) === 'inboundnatrules'
