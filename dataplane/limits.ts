@@ -98,5 +98,11 @@ export const PROBE_LINGER_MS = 2000;
 export const SNAT_PORT_TRIES_MAX = 4096;
 /** Source ports tried for a flow whose own is that of another to the same backend. */
 export const SOURCE_PORT_TRIES_MAX = 16;
+/** Idle connections of one host whose ends are being told; others are forgotten without a reset. */
+export const IDLE_RESETS_MAX = 4096;
+/** How long a VM has to answer, each of the two times that it is asked where its idle connection stands. */
+export const IDLE_RESET_WAIT_SEC = 2;
+/** Segments that ask so, sent in one burst of 64 frames. */
+export const IDLE_RESETS_PER_BURST_MAX = 8;
 /** Longest ICMP message that a raw socket of the host is given whole, IP header included. */
 export const ICMP_MESSAGE_BYTES_MAX = 65_535;

@@ -113,6 +113,11 @@ export function setDstPort(view: DataView, at: number, port: number): void {
   view.setUint16(at + DST_PORT, port);
 }
 
+/** Six bits and ECN's two: see Flag. */
+export function setFlags(view: DataView, at: number, value: number): void {
+  view.setUint8(at + FLAGS, value);
+}
+
 export function setChecksum(view: DataView, at: number, value: number): void {
   view.setUint16(at + CHECKSUM_OFFSET, value);
 }

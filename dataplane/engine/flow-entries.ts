@@ -47,15 +47,16 @@ export const Word = {
 /** Words of an entry from here on are its pair's, and outlive the entry. */
 const PAIR_WORDS_AT = Word.PAIR;
 /**
- * Word.PAIR: the flow's state, its owner from PAIR_OWNER_SHIFT on, whether somebody watches it, and from PAIR_IDLE_SHIFT on how many seconds
- * it may be idle once established; 0: as long as any.
+ * Word.PAIR: the flow's state, its owner from PAIR_OWNER_SHIFT on, whether somebody watches it, whether it ends with a reset, and from
+ * PAIR_IDLE_SHIFT on how many seconds it may be idle once established; 0: as long as any.
  */
 export const PAIR_STATE_MASK = 0xf;
 export const PAIR_OWNER_SHIFT = 4;
 export const PAIR_OWNER_MASK = 0x1fff;
 export const PAIR_WATCHED: number = 1 << 17;
-export const PAIR_IDLE_SHIFT = 18;
-export const PAIR_IDLE_MAX = 0x3fff;
+export const PAIR_RESETS: number = 1 << 18;
+export const PAIR_IDLE_SHIFT = 19;
+export const PAIR_IDLE_SEC_MAX = 0x1fff;
 
 /** Counters of an entry are doubles: offsets in 8-byte words, DOUBLES of them to an entry. */
 export const DOUBLES: number = STRIDE / 2;

@@ -11,12 +11,14 @@
  */
 import { assert } from '../../base/assert.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
 import {
   type FlowEntries,
-  PAIR_IDLE_MAX,
+  PAIR_IDLE_SEC_MAX,
   PAIR_IDLE_SHIFT,
   PAIR_OWNER_MASK,
   PAIR_OWNER_SHIFT,
+  PAIR_RESETS,
   PAIR_STATE_MASK,
   PAIR_WATCHED,
   STRIDE,
@@ -25,6 +27,7 @@ import {
 import { FlowState, hasEnded, idleSecMax, isHalfOpen, nextState } from './flow-state.ts';
 import { FlowCount, type FlowStatistics } from './flow-statistics.ts';
 import { Evictable, PairLists } from './pair-lists.ts';
+import type { IdleLimit } from './rule.ts';
 
 export interface FlowTableLimits {
   /** Flows, each with its reverse, in all and per owner. */
@@ -148,13 +151,34 @@ export class FlowPairs {
     this.#write(pair, Word.PAIR, isWatched ? others | PAIR_WATCHED : others);
   }
 
-  /** How long the pair may be idle once it is established, seconds up to PAIR_IDLE_MAX; 0: as long as any of its protocol. */
-  setIdleSecMax(pair: number, sec: number, nowSec: number): void {
-    assert(sec <= PAIR_IDLE_MAX, 'an idle time fits its bits');
+  /** How the pair ends when it is idle, once it is established; see IdleLimit. */
+  setIdleLimit(pair: number, { sec, reset }: IdleLimit, nowSec: number): void {
+    assert(sec <= PAIR_IDLE_SEC_MAX, 'an idle time fits its bits');
     const word = this.#read(pair, Word.PAIR);
-    if (word >>> PAIR_IDLE_SHIFT === sec) return;
-    this.#write(pair, Word.PAIR, (word & ((1 << PAIR_IDLE_SHIFT) - 1)) | (sec << PAIR_IDLE_SHIFT));
+    const limit = ((sec << PAIR_IDLE_SHIFT) | (reset ? PAIR_RESETS : 0)) >>> 0;
+    const others = (word & (PAIR_RESETS - 1)) >>> 0;
+    if (word === (others | limit) >>> 0) return;
+    this.#write(pair, Word.PAIR, others | limit);
     this.#wheel.schedule(pair, nowSec + this.#idleSecMax(pair));
+  }
+
+  /** Is it a connection whose ends are to be told that it is over? */
+  endsWithReset(pair: number): boolean {
+    return (
+      (this.#read(pair, Word.PAIR) & PAIR_RESETS) !== 0 &&
+      this.state(pair) === FlowState.ESTABLISHED &&
+      (this.#read(pair, Word.KIND) & 0xff) === IpProtocol.TCP
+    );
+  }
+
+  /** The pair's timer fires again at `atSec`. */
+  postpone(pair: number, atSec: number): void {
+    this.#wheel.schedule(pair, atSec);
+  }
+
+  /** Second of its last packet. */
+  lastUsedSec(pair: number): number {
+    return this.#lastUsedSec(pair);
   }
 
   /** Moves the pair's state on by a packet with these TCP flags. */

@@ -31,11 +31,12 @@ import {
   STRIDE,
   Word,
 } from './flow-entries.ts';
-import { type FlowScope, reverseKey } from './flow-id.ts';
+import { type FlowScope, INBOUND_SCOPE, reverseKey } from './flow-id.ts';
 import { FlowPairs, type FlowTableLimits } from './flow-pairs.ts';
 import { FlowState, hasEnded, isOpening, STATE_FLAGS } from './flow-state.ts';
 import { FLOW_COUNTS, FlowCount, FlowStatistics } from './flow-statistics.ts';
 import { type FlowView, flowView } from './flow-view.ts';
+import type { IdleLimit } from './rule.ts';
 import {
   type Frame,
   NO_TRANSPOSITION,
@@ -62,6 +63,12 @@ export interface FlowWatcher {
   onRemoved(flow: FlowIndex): void;
 }
 
+/** Asked about connections whose ends are to be told that they are over, when they have been idle for their time. */
+export interface FlowEnder {
+  /** Seconds that the flow shall be kept for, and asked about again; 0: it may be forgotten. */
+  keepSec(flow: FlowIndex, nowSec: number): number;
+}
+
 /** Where a frame has the upper two and the lower four octets of its source MAC. */
 const MAC_HIGH_AT = 6;
 const MAC_LOW_AT = 8;
@@ -73,6 +80,7 @@ export class FlowTable {
   readonly #doubles: Float64Array;
   readonly #pairs: FlowPairs;
   #watcher: FlowWatcher | undefined;
+  #ender: FlowEnder | undefined;
   readonly #transpositions: Transpositions;
   readonly #epochs: Epochs;
   readonly #statistics: FlowStatistics;
@@ -121,6 +129,10 @@ export class FlowTable {
 
   setWatcher(watcher: FlowWatcher): void {
     this.#watcher = watcher;
+  }
+
+  setEnder(ender: FlowEnder): void {
+    this.#ender = ender;
   }
 
   /** The watcher is told what becomes of the flow. */
@@ -221,6 +233,19 @@ export class FlowTable {
     reverseKey(into, into);
   }
 
+  /** Writes the entry's key. */
+  readKey(flow: FlowIndex, into: FlowKey): void {
+    this.#entries.readKey(flow, into);
+  }
+
+  /** Of the flow's entries the one of what its port sends; NO_FLOW: its port only forwards. */
+  sentEntry(flow: FlowIndex): FlowIndex {
+    for (const entry of [flow, flow ^ 1]) {
+      if ((this.#words[entry * STRIDE + Word.SCOPE] ?? 0) < INBOUND_SCOPE) return entry;
+    }
+    return NO_FLOW;
+  }
+
   /** Destination MAC address that the entry's packets are given; 0: none. */
   beyondMac(flow: FlowIndex): Mac {
     return this.#transpositions.dstMac(this.transposition(flow));
@@ -301,9 +326,14 @@ export class FlowTable {
     words[base + Word.SRC_MAC_LOW] = view.getUint32(at + MAC_LOW_AT);
   }
 
-  /** How long the flow may be idle once it is established, seconds; 0: as long as any of its protocol. */
-  setIdleSecMax(flow: FlowIndex, sec: number, nowSec: number): void {
-    this.#pairs.setIdleSecMax(flow >> 1, sec, nowSec);
+  /** How the flow ends when it is idle, once it is established. */
+  setIdleLimit(flow: FlowIndex, limit: IdleLimit, nowSec: number): void {
+    this.#pairs.setIdleLimit(flow >> 1, limit, nowSec);
+  }
+
+  /** Second of the flow's last packet, in either direction. */
+  lastUsedSec(flow: FlowIndex): number {
+    return this.#pairs.lastUsedSec(flow >> 1);
   }
 
   /** Moves the other entry of a pair to the scope and key its packets come by from now on: its port's policy or subnet has changed. */
@@ -351,6 +381,12 @@ export class FlowTable {
     for (let index = 0; index < due; index += 1) {
       const pair = room[index] ?? 0;
       if (!this.#pairs.isIdle(pair, nowSec)) continue;
+      const isReset = this.#pairs.endsWithReset(pair);
+      const keptSec = isReset ? (this.#ender?.keepSec(pair * 2, nowSec) ?? 0) : 0;
+      if (keptSec > 0) {
+        this.#pairs.postpone(pair, nowSec + keptSec);
+        continue;
+      }
       this.#count(pair, FlowCount.EXPIRED);
       this.remove(pair * 2);
     }

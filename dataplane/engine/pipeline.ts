@@ -31,7 +31,7 @@ import {
 } from './header-action.ts';
 import { groupsFor, judgesRequest, type Layer } from './layer.ts';
 import type { Packet } from './packet.ts';
-import type { Rule, Steering } from './rule.ts';
+import type { IdleLimit, Rule, Steering } from './rule.ts';
 
 export interface Pipeline {
   /** In outbound order. */
@@ -60,9 +60,9 @@ export interface Resolution {
   readonly composition: Composition;
   /** The packet's identity between the two ports: as the sender's layers left it, and as the receiver's found it. */
   readonly between: FlowKey;
-  /** How long the flow may be idle at the port that sends, and at the one that receives, seconds; 0: as long as any. */
-  sentIdleSec: number;
-  receivedIdleSec: number;
+  /** How the flow ends when it is idle, at the port that sends and at the one that receives; undefined: as any. */
+  sentIdle: IdleLimit | undefined;
+  receivedIdle: IdleLimit | undefined;
   /** Port whose inbound layers have been walked, or NO_PORT: the sender's alone have. */
   egress: number;
 }
@@ -74,8 +74,8 @@ export function newResolution(): Resolution {
     service: 0,
     composition: newComposition(),
     between: newFlowKey(),
-    sentIdleSec: 0,
-    receivedIdleSec: 0,
+    sentIdle: undefined,
+    receivedIdle: undefined,
     egress: NO_PORT,
   };
 }
@@ -105,8 +105,8 @@ export function resolve(
   clearComposition(composition);
   log.clear();
   resolution.egress = NO_PORT;
-  resolution.sentIdleSec = 0;
-  resolution.receivedIdleSec = 0;
+  resolution.sentIdle = undefined;
+  resolution.receivedIdle = undefined;
   if (ingress.cell !== ALWAYS_CURRENT) dependOn(composition, ingress.cell);
   walk(ingress, Direction.OUTBOUND, packet, log, resolution);
   if (resolution.outcome !== Outcome.FORWARD) return;
@@ -155,9 +155,9 @@ export function walk(
       );
       perform(rule, packet, resolution);
       if (resolution.outcome !== Outcome.FORWARD) break;
-      if (rule.idleSec === undefined) continue;
-      if (direction === Direction.OUTBOUND) resolution.sentIdleSec = rule.idleSec;
-      else resolution.receivedIdleSec = rule.idleSec;
+      if (rule.idle === undefined) continue;
+      if (direction === Direction.OUTBOUND) resolution.sentIdle = rule.idle;
+      else resolution.receivedIdle = rule.idle;
     }
     if (turned) reverseKey(packet.key, packet.key);
     if (resolution.outcome !== Outcome.FORWARD) return;

@@ -23,10 +23,18 @@ export interface Rule {
   readonly cell?: EpochCell;
   /** Set where people ask how often a rule decides. */
   readonly counter?: RuleCounter;
-  /** How long a flow of this rule may be idle at this port once it is established, seconds; without one as long as any. */
-  readonly idleSec?: number;
+  /** Set where flows of this rule end at this port otherwise than others when they are idle. */
+  readonly idle?: IdleLimit;
   /** What this rule decides belongs into the flow log. */
   readonly isLogged?: boolean;
+}
+
+/** How an established flow ends that nobody uses. */
+export interface IdleLimit {
+  /** Seconds, up to flow-entries' PAIR_IDLE_SEC_MAX; 0: as long as any of its protocol. */
+  readonly sec: number;
+  /** Both ends of a TCP connection are told by a reset. */
+  readonly reset: boolean;
 }
 
 /** Grows by one with every packet that walks its layers and meets the rule: flows it has decided, those it refuses packet by packet. */

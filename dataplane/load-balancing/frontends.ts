@@ -6,7 +6,7 @@ import type { IpWords } from '../../base/ip-words.ts';
 import { Lpm, NONE } from '../../base/lpm.ts';
 import type { Distribution } from '../../slb/hashing/distribution.ts';
 import type { EpochCell } from '../engine/epochs.ts';
-import type { RuleCounter } from '../engine/rule.ts';
+import type { IdleLimit, RuleCounter } from '../engine/rule.ts';
 import type { Selection } from './selection.ts';
 
 /** A frontend of a load balancer. */
@@ -33,8 +33,8 @@ export interface BalancingRule {
   /** The backend sees the virtual address. */
   readonly isFloating: boolean;
   readonly distribution: Distribution;
-  readonly idleSec: number;
-  readonly tcpReset: boolean;
+  /** Of TCP connections. */
+  readonly idle: IdleLimit;
   readonly counter: RuleCounter;
   /** Undefined: its pool, or its backends' health, has not arrived. */
   readonly selection: Selection | undefined;

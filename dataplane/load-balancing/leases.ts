@@ -12,8 +12,8 @@ import {
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import type { PortRange, SnatLease } from '../../schema/southbound/messages.ts';
 import type { EpochCell, Epochs } from '../engine/epochs.ts';
-import { PAIR_IDLE_MAX } from '../engine/flow-entries.ts';
-import type { RuleCounter } from '../engine/rule.ts';
+import { PAIR_IDLE_SEC_MAX } from '../engine/flow-entries.ts';
+import type { IdleLimit, RuleCounter } from '../engine/rule.ts';
 import { type BackendPorts, NO_PORTS, type PortsFoundByMac } from './backend-ports.ts';
 
 export interface Lease {
@@ -26,7 +26,7 @@ export interface Lease {
   readonly ports: readonly PortRange[];
   /** Ports in all. */
   readonly portCount: number;
-  readonly idleSec: number;
+  readonly idle: IdleLimit;
   /** Flows that have left by it. */
   readonly counter: RuleCounter;
   /** Packets that found no port free. */
@@ -156,10 +156,10 @@ function shapeOf(settings: SnatLease): Omit<Lease, 'cell' | 'counter' | 'exhaust
   for (const { from, to } of ports) {
     if (from < 1 || to > 0xffff || from > to) return `there are no ports ${from} to ${to}`;
   }
-  if (idleTimeoutSec > PAIR_IDLE_MAX) {
-    return `an idle time of ${idleTimeoutSec} s is more than ${PAIR_IDLE_MAX}`;
+  if (idleTimeoutSec > PAIR_IDLE_SEC_MAX) {
+    return `an idle time of ${idleTimeoutSec} s is more than ${PAIR_IDLE_SEC_MAX}`;
   }
   const portCount = ports.reduce((sum, { from, to }) => sum + to - from + 1, 0);
-  const idleSec = idleTimeoutSec;
-  return { resourceRef, publicAddress, address, protocol, ports, portCount, idleSec };
+  const idle = { sec: idleTimeoutSec, reset: settings.tcpReset };
+  return { resourceRef, publicAddress, address, protocol, ports, portCount, idle };
 }

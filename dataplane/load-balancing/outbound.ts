@@ -111,14 +111,14 @@ function keptBy(leases: readonly Lease[], { beyond }: Packet): Lease | undefined
 }
 
 function leaves(lease: Lease, srcPort: number): Rule {
-  const { publicAddress, idleSec, counter } = lease;
+  const { publicAddress, idle, counter } = lease;
   return {
     ...decided(lease, `leaves as ${formatIpWords(publicAddress)}:${srcPort}`, {
       kind: 'allow',
       header: { ip: { src: publicAddress }, transport: { srcPort } },
     }),
     counter,
-    ...(idleSec !== 0 && { idleSec }),
+    idle,
   };
 }
 

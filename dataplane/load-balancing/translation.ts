@@ -168,9 +168,8 @@ export class Translation {
       ...(routed?.domain !== undefined && { domain: routed.domain }),
       ...(isItself && { mayReturn: true }),
     };
-    const isTimed = packet.key.protocol === IpProtocol.TCP && rule.idleSec !== 0;
     const forward = decided(rule, id, { kind: 'allow', header, steering });
-    return isTimed ? { ...forward, idleSec: rule.idleSec } : forward;
+    return packet.key.protocol === IpProtocol.TCP ? { ...forward, idle: rule.idle } : forward;
   }
 
   #isOwn(address: IpWords): boolean {

@@ -23,7 +23,7 @@ import type {
 import { LoadDistribution } from '../../schema/southbound/messages.ts';
 import { Distribution } from '../../slb/hashing/distribution.ts';
 import type { EpochCell, Epochs } from '../engine/epochs.ts';
-import { PAIR_IDLE_MAX } from '../engine/flow-entries.ts';
+import { PAIR_IDLE_SEC_MAX } from '../engine/flow-entries.ts';
 import type { RuleCounter } from '../engine/rule.ts';
 import {
   BackendPorts,
@@ -211,8 +211,7 @@ export class VirtualAddresses {
       backendPort: own.backendPort,
       isFloating: own.floatingIp,
       distribution: DISTRIBUTIONS[own.distribution] ?? Distribution.FIVE_TUPLE,
-      idleSec: own.idleTimeoutSec,
-      tcpReset: own.tcpReset,
+      idle: { sec: own.idleTimeoutSec, reset: own.tcpReset },
       counter,
       selection: this.#selectionOf(own),
     };
@@ -291,8 +290,8 @@ function faultOf(rule: LoadBalancingRule): string | undefined {
   if (!isEverything && !(isOne && isPort(port) && isPort(backendPort))) {
     return `${resourceRef}: there is no rule for protocol ${protocol}, ports ${port} to ${backendPort}`;
   }
-  if (rule.idleTimeoutSec > PAIR_IDLE_MAX) {
-    return `${resourceRef}: an idle time of ${rule.idleTimeoutSec} s is more than ${PAIR_IDLE_MAX}`;
+  if (rule.idleTimeoutSec > PAIR_IDLE_SEC_MAX) {
+    return `${resourceRef}: an idle time of ${rule.idleTimeoutSec} s is more than ${PAIR_IDLE_SEC_MAX}`;
   }
   if (DISTRIBUTIONS[distribution] !== undefined) return undefined;
   return `${resourceRef}: distribution ${distribution} is unknown`;

@@ -160,8 +160,8 @@ export class FlowTracker implements Surroundings {
       sent = this.#ensure(known, scope, key, answersAt, port);
       this.#sent = sent;
       if (sent === NO_FLOW) return NO_FLOW;
-      if (resolution.sentIdleSec !== 0) {
-        flows.setIdleSecMax(sent, resolution.sentIdleSec, this.#nowSec);
+      if (resolution.sentIdle !== undefined) {
+        flows.setIdleLimit(sent, resolution.sentIdle, this.#nowSec);
       }
     }
     if (resolution.outcome !== Outcome.FORWARD) return sent;
@@ -177,8 +177,8 @@ export class FlowTracker implements Surroundings {
         return NO_FLOW;
       }
       if (received === NO_FLOW) return NO_FLOW;
-      if (resolution.receivedIdleSec !== 0) {
-        flows.setIdleSecMax(received, resolution.receivedIdleSec, this.#nowSec);
+      if (resolution.receivedIdle !== undefined) {
+        flows.setIdleLimit(received, resolution.receivedIdle, this.#nowSec);
       }
     }
     const flow = sent === NO_FLOW ? received : sent;

@@ -42,7 +42,13 @@ import {
 } from '../engine/transposition.ts';
 import type { FlowRecorder } from '../flow-log/flow-recorder.ts';
 import { Service } from '../layers/services.ts';
-import { ADVERTISED_PORTS_PER_SEC, PORTS_MAX, PROBES_PER_BURST_MAX } from '../limits.ts';
+import {
+  ADVERTISED_PORTS_PER_SEC,
+  IDLE_RESETS_PER_BURST_MAX,
+  PORTS_MAX,
+  PROBES_PER_BURST_MAX,
+} from '../limits.ts';
+import type { IdleResets } from '../load-balancing/idle-resets.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../port/frame-io.ts';
 import type { Probes } from '../probe/probes.ts';
 import { Answers, NO_ROOM } from './answers.ts';
@@ -70,6 +76,7 @@ export interface ForwarderParts {
   readonly fragments: FragmentTable;
   readonly probes: Probes;
   readonly recorder: FlowRecorder;
+  readonly resets: IdleResets;
 }
 
 export class Forwarder {
@@ -83,6 +90,7 @@ export class Forwarder {
   readonly #slowPath: SlowPath;
   readonly #fragments: FragmentTable;
   readonly #probes: Probes;
+  readonly #resets: IdleResets;
   readonly #copies: MirrorCopies;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
@@ -119,6 +127,7 @@ export class Forwarder {
     });
     this.#fragments = parts.fragments;
     this.#probes = parts.probes;
+    this.#resets = parts.resets;
     this.#knownHosts = new KnownHosts(parts.tables.peers.group);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#slowPath = new SlowPath(parts, this.#frame, this.#key);
@@ -153,6 +162,7 @@ export class Forwarder {
       this.#receive(index * RX_STRIDE);
     }
     if (this.#probes.isActive) this.#takeProbes();
+    if (this.#resets.isActive) this.#provoke();
     return this.#queue.count;
   }
 
@@ -174,6 +184,29 @@ export class Forwarder {
       words[Rx.VNET] = this.#answers.vnetAt;
       probes.sent(this.#receive(0));
     }
+  }
+
+  /** VMs are asked where their idle connections stand. */
+  #provoke(): void {
+    for (let count = 0; count < IDLE_RESETS_PER_BURST_MAX; count += 1) {
+      const next = this.#resets.next();
+      if (next === undefined) return;
+      this.#tell(next.port, next.bytes);
+    }
+  }
+
+  /** What a VM answers to that ends the connection, at both ends. */
+  #reset(port: number, flow: FlowIndex): void {
+    const back = this.#resets.take(flow, this.#frame, this.#key);
+    if (back !== undefined) this.#tell(port, back);
+  }
+
+  #tell(port: number, bytes: Uint8Array): void {
+    const answers = this.#answers;
+    // Whatever else the burst may send has its descriptors.
+    const reserved = this.#waiting + 1 + PROBES_PER_BURST_MAX + this.#copies.descriptorsMax;
+    if (this.#queue.count + 1 + reserved > this.#io.txMax) return;
+    if (answers.place(bytes)) this.#queue.emit(port, answers.at, answers.end, answers.vnetAt);
   }
 
   /** Once a second: routers say that they are still there, to a few ports at a time (RFC 4861 §6.2.4). */
@@ -309,6 +342,7 @@ export class Forwarder {
     const hash = this.#flows.hash(scope, key);
     const flow = this.#flows.findFor(hash, scope, key);
     const flows = this.#flows;
+    if (this.#resets.isActive && flow !== NO_FLOW && !isForeign(port)) this.#reset(port, flow);
     if (flow !== NO_FLOW && flows.isCurrent(flow, frame) && !flows.isReopened(flow, key)) {
       return this.#send(port, flow, hash);
     }
@@ -422,7 +456,8 @@ export class Forwarder {
     const count = fragmentCount(frame.view, key, mtu);
     if (count === 0) return this.#cannotGoOn(port, Applied.TOO_BIG, id);
     // Whatever else the burst may send has its descriptors.
-    const reserved = this.#waiting + PROBES_PER_BURST_MAX + this.#copies.descriptorsMax;
+    const others = PROBES_PER_BURST_MAX + IDLE_RESETS_PER_BURST_MAX;
+    const reserved = this.#waiting + others + this.#copies.descriptorsMax;
     if (this.#queue.count + count + reserved > this.#io.txMax) return Drop.FragmentsLimited;
     const block = this.#answers.take(count * fragmentStride(mtu));
     if (block === NO_ROOM) return Drop.FragmentsLimited;

@@ -30,6 +30,7 @@ import {
   FLOWS_PER_PORT_MAX,
   PORTS_MAX,
 } from '../limits.ts';
+import { IdleResets } from '../load-balancing/idle-resets.ts';
 import type { FrameIo } from '../port/frame-io.ts';
 import { Probes } from '../probe/probes.ts';
 import { capturedPorts } from './captured-ports.ts';
@@ -128,6 +129,8 @@ export class SwitchCore {
       },
     });
     const fragments = new FragmentTable(parts.rng.uint32());
+    const macOf = (port: number) => this.#tables.ports.at(port)?.configured?.policy.mac;
+    const resets = new IdleResets(this.flowTable, macOf);
     this.#forwarder = new Forwarder({
       io,
       tables: this.#tables,
@@ -139,7 +142,9 @@ export class SwitchCore {
       fragments,
       probes: this.probes,
       recorder: this.recorder,
+      resets,
     });
+    this.flowTable.setEnder(resets);
     const explained: TracerParts = {
       tables: this.#tables,
       flows: this.flowTable,
