@@ -106,3 +106,7 @@ export const IDLE_RESET_WAIT_SEC = 2;
 export const IDLE_RESETS_PER_BURST_MAX = 8;
 /** Longest ICMP message that a raw socket of the host is given whole, IP header included. */
 export const ICMP_MESSAGE_BYTES_MAX = 65_535;
+/** Entries of the flow table read for one question about ports in use: some tens of milliseconds. */
+export const SNAT_FLOWS_READ_MAX = 65_536;
+/** Leases told in one answer. */
+export const SNAT_LEASES_LISTED_MAX = 500;

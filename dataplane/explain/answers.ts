@@ -11,6 +11,7 @@ import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
 import { answerEffectiveRules } from './rule-answers.ts';
 import { answerRuleCounters } from './rule-counters.ts';
 import { senderOf } from './sender.ts';
+import { answerSnat } from './snat-answers.ts';
 import type { SwitchMethod } from './switch-method.ts';
 import type { TracerParts } from './trace-walk.ts';
 import { frameOf, type Sender } from './traced-frame.ts';
@@ -32,6 +33,7 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
     },
     nextHop: (question) => answerNextHop(portAt(tables, question.portId), question),
     ruleCounters: (question) => answerRuleCounters(tables, question),
+    snat: (question) => answerSnat(parts, question),
     trace: (question) => answerTrace(parts, tracer, question),
   };
 }

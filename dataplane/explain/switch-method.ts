@@ -5,4 +5,5 @@ export type SwitchMethod =
   | 'flowVerify'
   | 'nextHop'
   | 'ruleCounters'
+  | 'snat'
   | 'trace';

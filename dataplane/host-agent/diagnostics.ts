@@ -70,6 +70,7 @@ const ANSWERS: Answers = {
   probes: async (host, question) => host.probes(question),
   ruleCounters: (host, question) => host.switchAnswer('ruleCounters', question),
   providerPing: (host, question) => host.providerPing(question),
+  snat: (host, question) => host.switchAnswer('snat', question),
   trace: (host, question) => host.switchAnswer('trace', question),
 };
 

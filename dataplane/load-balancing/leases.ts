@@ -89,8 +89,14 @@ export class NetworkLeases {
 
 const NO_LEASES: readonly Lease[] = [];
 
-interface HeldLease {
+/** A lease with the names that goal state has for whose it is. */
+export interface NamedLease {
+  readonly vipId: string;
+  readonly portId: string;
   readonly lease: Lease;
+}
+
+interface HeldLease extends NamedLease {
   readonly networkId: string;
   readonly ports: PortsFoundByMac;
 }
@@ -124,11 +130,17 @@ export class Leases {
     const exhausted = old?.lease.exhausted ?? { decisions: 0 };
     const lease: Lease = { ...shape, cell, counter, exhausted };
     const ports: PortsFoundByMac = new Map([[settings.portId, []]]);
-    this.#held.set(key, { lease, networkId: settings.vnetId, ports });
+    const { vipId, portId, vnetId: networkId } = settings;
+    this.#held.set(key, { vipId, portId, lease, networkId, ports });
     this.of(settings.vnetId).set(key, lease);
     this.#ports.place(key, old?.ports ?? NO_PORTS, ports);
     this.#epochs.bump(cell);
     return undefined;
+  }
+
+  /** Of every network. */
+  all(): Iterable<NamedLease> {
+    return this.#held.values();
   }
 
   remove(key: string): void {

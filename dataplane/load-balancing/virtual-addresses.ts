@@ -32,7 +32,7 @@ import {
   type PortsFoundByMac,
 } from './backend-ports.ts';
 import { type BalancingRule, type Frontend, NetworkFrontends, ruleKey } from './frontends.ts';
-import { Leases, type NetworkLeases } from './leases.ts';
+import { Leases, type NamedLease, type NetworkLeases } from './leases.ts';
 import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
 import { Selection } from './selection.ts';
 
@@ -83,6 +83,11 @@ export class VirtualAddresses {
   release(networkId: string): void {
     this.#held.delete(networkId);
     this.#collect(networkId);
+  }
+
+  /** Leases of all ports here. */
+  leases(): Iterable<NamedLease> {
+    return this.#leases.all();
   }
 
   /** Leases of a network's ports. */

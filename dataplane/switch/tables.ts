@@ -14,6 +14,7 @@ import type { Group } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import type { Internet } from '../layers/internet.ts';
 import { proberPipeline, uplinkPipeline } from '../layers/order.ts';
+import type { NamedLease } from '../load-balancing/leases.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { Mirrors } from './mirrors.ts';
@@ -109,6 +110,11 @@ export class SwitchTables {
   /** Mirrors, and where their copies go. */
   get mirrors(): Mirrors {
     return this.#realiser.mirrors;
+  }
+
+  /** Ports of public virtual addresses that backends here may leave by. */
+  leases(): Iterable<NamedLease> {
+    return this.#realiser.virtualAddresses.leases();
   }
 
   /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */

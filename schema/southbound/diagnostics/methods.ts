@@ -38,7 +38,7 @@ import {
 } from './routes.ts';
 import { RuleCountersAnswer, RuleCountersQuestion } from './rule-counters.ts';
 import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
-import { ProbesAnswer, ProbesQuestion } from './slb.ts';
+import { ProbesAnswer, ProbesQuestion, SnatAnswer, SnatQuestion } from './slb.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
@@ -57,6 +57,7 @@ export const DIAGNOSTICS = {
   ruleCounters: { question: RuleCountersQuestion, answer: RuleCountersAnswer },
   providerPing: { question: ProviderPingQuestion, answer: ProviderPingAnswer },
   readCapture: { question: ReadCaptureQuestion, answer: ReadCaptureAnswer },
+  snat: { question: SnatQuestion, answer: SnatAnswer },
   startCapture: { question: StartCaptureQuestion, answer: StartCaptureAnswer },
   stopCapture: { question: StopCaptureQuestion, answer: StopCaptureAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },

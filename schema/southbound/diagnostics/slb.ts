@@ -60,6 +60,48 @@ export const ProbesAnswer = Type.Object({
 });
 export type ProbesAnswer = Type.Static<typeof ProbesAnswer>;
 
+export const SnatQuestion = Type.Object(
+  {
+    /** instanceId of a frontend, and of a network interface; absent: all. */
+    vipId: Type.Optional(Id),
+    portId: Type.Optional(Id),
+  },
+  { additionalProperties: false },
+);
+
+/** Protocols of a lease, and whose ports are in use. */
+const SnatProtocol = Type.Union([Type.Literal('Tcp'), Type.Literal('Udp'), Type.Literal('All')]);
+
+export const SnatAnswer = Type.Object({
+  /** One for every backend here and address that it leaves as, at most 500. */
+  leases: Type.Array(
+    Type.Object({
+      vipId: Type.String(),
+      /** `/loadBalancers/web/outboundNatRules/out`; a loadBalancingRule where that is why. */
+      ruleRef: Type.String(),
+      publicAddress: Type.String(),
+      portId: Type.String(),
+      /** The backend's own. */
+      address: Type.String(),
+      protocol: SnatProtocol,
+      ports: Type.Array(Type.Object({ from: Type.Integer(), to: Type.Integer() })),
+      portCount: Type.Integer(),
+      /** Of these, ports that have flows now. One port serves flows to several servers. */
+      tcpPortsInUse: Type.Integer(),
+      udpPortsInUse: Type.Integer(),
+      flows: Type.Integer(),
+      /** Flows that have left by it, and packets that found no port free towards their server, since the switch has the lease. */
+      opened: Type.Integer(),
+      exhausted: Type.Integer(),
+    }),
+  ),
+  /** How many there are. */
+  total: Type.Integer(),
+  /** The host has more flows than are read for one question: what is in use is at least this. */
+  isPartial: Type.Boolean(),
+});
+export type SnatAnswer = Type.Static<typeof SnatAnswer>;
+
 const Address = Type.String({ maxLength: 64 });
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
 const Drops = Type.Record(Type.String(), Type.Number());
