@@ -13,6 +13,7 @@ import {
   type VirtualNetwork,
   type VirtualSubnet,
 } from './document.ts';
+import { publicAddressId, publicAddressRef } from './edges.ts';
 import type { Frontend, LoadBalancer, LoadBalancerMux } from './load-balancer-document.ts';
 import type { ModelChange, ModelView } from './model.ts';
 import { internalBalancingScope, poolScope, vipScope } from './node.ts';
@@ -54,8 +55,26 @@ export function scopesOf(
 export function addressOf(frontend: Frontend, model: ModelView): AddressBytes | undefined {
   const { publicAddress, address } = frontend;
   if (publicAddress === undefined) return address;
-  return model.publicIpAddresses.get(publicAddress.slice(publicAddress.lastIndexOf('/') + 1))
-    ?.address;
+  return model.publicIpAddresses.get(publicAddressId(publicAddress))?.address;
+}
+
+/** The frontend that has the public address. */
+export function frontendWith(
+  publicAddress: string,
+  model: ModelView,
+): { readonly balancer: LoadBalancer; readonly frontend: Frontend } | undefined {
+  const ref = publicAddressRef(publicAddress);
+  for (const id of [...model.referring('load-balancer', ref)].sort()) {
+    const balancer = model.loadBalancers.get(id);
+    const frontend = balancer?.frontends.find((each) => each.publicAddress === ref);
+    if (balancer !== undefined && frontend !== undefined) return { balancer, frontend };
+  }
+  return undefined;
+}
+
+/** Whether a load balancer has the public address, by its id. */
+export function isBalanced(publicAddress: string, model: ModelView): boolean {
+  return frontendWith(publicAddress, model) !== undefined;
 }
 
 /** `/loadbalancers/web/backendaddresspools/p` → `web`. */

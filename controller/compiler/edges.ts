@@ -22,6 +22,11 @@ export function publicAddressRef(id: string): Ref {
   return `/publicipaddresses/${id}`;
 }
 
+/** `/publicipaddresses/web` → `web`. */
+export function publicAddressId(ref: Ref): string {
+  return ref.slice(ref.lastIndexOf('/') + 1);
+}
+
 /** The ipConfiguration that has the public address; of several, for as long as the desired state is inconsistent, always the same. */
 export function holderOf(publicAddressId: string, model: ModelView): Inside | undefined {
   const ref = publicAddressRef(publicAddressId);
@@ -68,7 +73,7 @@ export function publicAddressesMovedBy(change: ModelChange, model: ModelView): s
   return interfacesInQuestion(change, model)
     .flatMap(({ ipConfigurations }) => ipConfigurations)
     .flatMap(({ publicAddress }) => publicAddress ?? [])
-    .map((ref) => ref.slice(ref.lastIndexOf('/') + 1));
+    .map(publicAddressId);
 }
 
 /** Ids of edges with a port that may lead elsewhere after the change. */

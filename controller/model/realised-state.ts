@@ -29,6 +29,31 @@ export interface ConfigurationState {
   readonly detailedInfo: readonly ConfigurationDetail[];
   /** ISO 8601, UTC. */
   readonly lastUpdatedTime: string;
+  /** Of a frontend of a load balancer, and of a public address that one has (MS-NCNBI §3.1.5.5.3). */
+  readonly vipEndpointStates?: readonly VipEndpointState[];
+}
+
+/** One port of a virtual address. */
+export interface VipEndpointState {
+  readonly status: ConfigurationStatus;
+  /** `Tcp:203.0.113.9:80`; all ports: `All:203.0.113.9:0`. */
+  readonly vipEndpoint: string;
+  readonly dipEndpointStates: readonly DipEndpointState[];
+}
+
+/** One backend of it. */
+export interface DipEndpointState {
+  readonly status: ConfigurationStatus;
+  readonly detailedInfo: readonly ConfigurationDetail[];
+  /** `10.0.0.4:8080`. */
+  readonly dipEndpoint: string;
+  /** Provider address of its server; empty: attached nowhere. */
+  readonly hostIPAddress: string;
+  /** instanceId of its server. */
+  readonly hostId: string;
+  readonly adapterId: string;
+  /** Reference of the probe; empty: none. */
+  readonly probeRule: string;
 }
 
 export interface Realisation {

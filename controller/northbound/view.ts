@@ -4,6 +4,7 @@
  */
 
 import type { Resource } from '../model/desired-state.ts';
+import type { VipEndpointState } from '../model/realised-state.ts';
 import { type OperationSubject, provisioningState } from '../operations/concurrency.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import type { Registry } from './registry.ts';
@@ -96,5 +97,25 @@ function configurationState(
     code,
   }));
   const { status, lastUpdatedTime } = state;
-  return { configurationState: { status, detailedInfo, lastUpdatedTime, id: instanceId } };
+  const { vipEndpointStates: endpoints } = state;
+  return {
+    configurationState: {
+      ...{ status, detailedInfo, lastUpdatedTime, id: instanceId },
+      ...(endpoints !== undefined && {
+        vipEndpointStates: endpoints.map((each) => endpointView(each, lastUpdatedTime)),
+      }),
+    },
+  };
+}
+
+function endpointView(endpoint: VipEndpointState, lastUpdatedTime: string): JsonObject {
+  const { status, vipEndpoint, dipEndpointStates } = endpoint;
+  return {
+    ...{ status, lastUpdatedTime, vipEndpoint },
+    dipEndpointStates: dipEndpointStates.map(({ detailedInfo, ...state }) => ({
+      ...state,
+      lastUpdatedTime,
+      detailedInfo: detailedInfo.map((detail) => ({ ...detail })),
+    })),
+  };
 }

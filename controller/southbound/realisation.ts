@@ -7,10 +7,10 @@
  * cannot hold it; InProgress until its host has answered; Warning where the host itself has a fault; else Success. A
  * virtualNetwork and a virtual subnet sum up the hosts that hold it: Warning where some are away, Failure where all are or
  * where one refuses a part of it; so does an accessControlList and a routeTable, which warns also of routes that nothing serves. A
- * server is its host, an edge router its edge; a public address that leads somewhere is the edges' that hold it.
+ * server is its host, an edge router its edge, a mux and a frontend are what balancing-realisation.ts says; a public address that leads somewhere is the edges' that hold it.
  */
 import type { Clock } from '../../base/clock.ts';
-import type { ResourceError } from '../../schema/southbound/messages.ts';
+import { frontendWith } from '../compiler/balancing.ts';
 import type { Compiler } from '../compiler/compiler.ts';
 import type {
   EdgeRouter,
@@ -29,7 +29,6 @@ import {
   virtualNetworkScope,
 } from '../compiler/node.ts';
 import type { RouteTable } from '../compiler/policy-document.ts';
-import type { TargetKey } from '../goal-state/goal-states.ts';
 import {
   accessControlListKey,
   EDGE_KEY,
@@ -50,7 +49,9 @@ import {
   type TargetState,
 } from '../model/realised-state.ts';
 import type { Revision } from '../store/store.ts';
+import { BalancingRealisation, type FrontendJudgement } from './balancing-realisation.ts';
 import type { EgressMeters } from './egress-meters.ts';
+import { away, detailOf, type Judgement, sourceOf } from './judgement.ts';
 import { WAITING_NAMES_MAX } from './limits.ts';
 import type { RevisionProgress } from './revision-progress.ts';
 import type { Target } from './target.ts';
@@ -65,16 +66,6 @@ export interface RealisationOptions {
   readonly egress: Pick<EgressMeters, 'of'>;
 }
 
-/** A state before its time is written out. */
-interface Judgement {
-  readonly status: ConfigurationStatus;
-  readonly details: readonly ConfigurationDetail[];
-  /** Milliseconds since 1970. */
-  readonly at: number;
-}
-
-const SWITCH = 'VirtualSwitch';
-const EDGE = 'EdgeRouter';
 const NETWORK_MANAGER = 'VirtualNetworkManager';
 
 export function realisedState(options: RealisationOptions): RealisedState {
@@ -87,6 +78,7 @@ class Realised implements RealisedState {
   readonly #progress: RevisionProgress;
   readonly #startedAt: number;
   readonly #egress: Pick<EgressMeters, 'of'>;
+  readonly #balancing: BalancingRealisation;
 
   constructor({ compiler, hub, progress, clock, egress }: RealisationOptions) {
     this.#compiler = compiler;
@@ -94,6 +86,7 @@ class Realised implements RealisedState {
     this.#progress = progress;
     this.#startedAt = clock.wallNow();
     this.#egress = egress;
+    this.#balancing = new BalancingRealisation({ compiler, hub, startedAt: this.#startedAt });
   }
 
   get compiledRevision(): Revision {
@@ -168,12 +161,14 @@ class Realised implements RealisedState {
         return written(this.#judgeEdge(document, instanceId));
       case 'public-ip-address':
         return written(this.#judgePublicAddress(document));
+      case 'load-balancer':
+        return written(this.#balancing.judgeFrontend(document, instanceId));
+      case 'load-balancer-mux':
+        return written(this.#balancing.judgeMux(document));
       case 'logical-network':
       case 'security-tag':
       case 'settings':
       case 'service-insertion':
-      case 'load-balancer':
-      case 'load-balancer-mux':
       case 'backend-settings':
       case undefined:
         return undefined;
@@ -265,7 +260,11 @@ class Realised implements RealisedState {
   }
 
   /** An address that nobody has leads nowhere, and nothing is wrong with that. */
-  #judgePublicAddress({ id, instanceId }: PublicIpAddress): Judgement {
+  #judgePublicAddress({ id, instanceId }: PublicIpAddress): Judgement | FrontendJudgement {
+    const balanced = frontendWith(id, this.#compiler.model);
+    const judgedThere =
+      balanced && this.#balancing.judgeFrontend(balanced.balancer, balanced.frontend.instanceId);
+    if (judgedThere !== undefined) return judgedThere;
     const key = publicAddressKey(instanceId);
     const judged = this.#judgeShared(PUBLIC_SCOPE, (each) => each === key);
     if (holderOf(id, this.#compiler.model) === undefined) {
@@ -345,23 +344,15 @@ function keyFilter(network: VirtualNetwork, instanceId: string): (key: string) =
   return (key) => key === own || subnets.has(key) || key.startsWith(mappings);
 }
 
-function away(key: TargetKey, target: Target | undefined): ConfigurationDetail {
-  const since = target === undefined ? '' : ` since ${new Date(target.since).toISOString()}`;
+function written(judged: Judgement | FrontendJudgement): ConfigurationState;
+function written(judged: FrontendJudgement | undefined): ConfigurationState | undefined;
+function written(
+  judged: Judgement | FrontendJudgement | undefined,
+): ConfigurationState | undefined {
+  if (judged === undefined) return undefined;
+  const { status, details, at } = judged;
   return {
-    source: key.startsWith('edge/') ? EDGE : SWITCH,
-    code: 'HostNotConnectedToController',
-    message: `'${key}' is not connected to the controller${since}; it goes on with the goal state it has`,
+    ...{ status, detailedInfo: details, lastUpdatedTime: new Date(at).toISOString() },
+    ...('vipEndpointStates' in judged && { vipEndpointStates: judged.vipEndpointStates }),
   };
-}
-
-function detailOf(fault: ResourceError, target: Target): ConfigurationDetail {
-  return { source: sourceOf(target), code: fault.code, message: `${fault.key}: ${fault.message}` };
-}
-
-function sourceOf({ kind }: Target): string {
-  return kind === 'edge' ? EDGE : SWITCH;
-}
-
-function written({ status, details, at }: Judgement): ConfigurationState {
-  return { status, detailedInfo: details, lastUpdatedTime: new Date(at).toISOString() };
 }

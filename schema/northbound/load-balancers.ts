@@ -4,7 +4,7 @@
  * examples: a number of probes, as in Azure. Port 0 with the protocol All is every port of TCP and UDP (HA ports).
  */
 import Type from 'typebox';
-import { ReadOnlyConfigurationState } from './configuration-state.ts';
+import { ReadOnlyVipConfigurationState } from './configuration-state.ts';
 import { CounterSchema } from './counters.ts';
 import {
   BackReferences,
@@ -53,7 +53,7 @@ export const FrontendIpConfigurationSchema = Type.Object({
   inboundNatRules: BackReferences,
   loadBalancingRules: BackReferences,
   outboundNatRules: BackReferences,
-  configurationState: ReadOnlyConfigurationState,
+  configurationState: ReadOnlyVipConfigurationState,
   counters: ReadOnly(
     Type.Array(CounterSchema),
     'of all muxes; from v2 on, where one frontend is read and a mux answers',

@@ -4,7 +4,7 @@
  * for the client and checked; publishing the name is the task of whoever serves that zone, as §2.2.2 says of the record.
  */
 import Type from 'typebox';
-import { ReadOnlyConfigurationState } from './configuration-state.ts';
+import { ReadOnlyVipConfigurationState } from './configuration-state.ts';
 import { IpText, Kept, ReadOnly, Reference, Words } from './property-types.ts';
 
 export const IDLE_TIMEOUT_MINUTES_MIN = 4;
@@ -33,5 +33,5 @@ export const PublicIpAddressSchema = Type.Object({
     'the private address, or the load balancer, that it leads to',
   ),
   counters: ReadOnly(Type.Array(Type.Unknown())),
-  configurationState: ReadOnlyConfigurationState,
+  configurationState: ReadOnlyVipConfigurationState,
 });

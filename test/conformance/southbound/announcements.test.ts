@@ -169,5 +169,16 @@ test('what a probe says is on the mux, and what it said last at the frontend’s
   await until('up', () => state() === HealthState.HEALTH_UP);
   say(false);
   await until('down', () => state() === HealthState.HEALTH_DOWN);
-  t.pass();
+  const told = part.southbound().realised.configurationState('lb-web-vip');
+  t.is(told?.status, 'Failure', 'no backend is up');
+  const [endpoint] = told?.vipEndpointStates ?? [];
+  t.is(endpoint?.vipEndpoint, 'Tcp:203.0.113.9:80');
+  const [dip] = endpoint?.dipEndpointStates ?? [];
+  t.like(dip, { status: 'Failure', dipEndpoint: '10.0.0.4:80', hostIPAddress: '192.0.2.11' });
+  t.regex(dip?.detailedInfo[0]?.message ?? '', /^connection refused; down since 1970/);
+  say(true);
+  const status = (id: string) => part.southbound().realised.configurationState(id)?.status;
+  await until('all is well', () => status('lb-web-vip') === 'Success');
+  t.is(status('public-a'), 'Success', 'the public address is the frontend’s');
+  t.is(status('mux-mux1'), 'Failure', 'it has no router');
 });

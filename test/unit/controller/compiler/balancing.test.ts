@@ -197,6 +197,7 @@ test('who is told: public ones the hosts of backends, internal ones whoever may 
   t.deepEqual(keys('host/h3'), INNER_KEYS, 'a peered network');
   t.deepEqual(keys('host/h4'), []);
   t.deepEqual(keys('edge/edge'), ['vip/lb-web-vip']);
+  t.false(told('edge/edge').has('publicip/public-a'), 'the muxes announce it');
   t.true(told('edge/edge').has('subnet/subnet-blue-web'), 'where the answers come from');
   t.is(told('host/h1').get('vip/lb-inner-vip')?.virtualIp?.subnetId, 'subnet-blue-web');
   t.like(told('host/h3').get('vip/lb-inner-vip')?.virtualIp?.rules[0], { protocol: 0, port: 0 });
