@@ -9,18 +9,49 @@ import {
   tunnelledFrame,
   UPLINK,
 } from '../../../../bench/forwarder/sample-network.ts';
+import {
+  BACKEND_DEFAULTS,
+  LOAD_BALANCING_RULE_DEFAULTS,
+} from '../../../../schema/southbound/defaults.ts';
+import type { Resource } from '../../../../schema/southbound/messages.ts';
 
 const FRAMES = 1_000_000;
+const VIRTUAL = '10.0.0.100';
+const BACKEND = '10.0.0.5';
+
+/** An internal virtual address whose backend is here. */
+function balanced(): Resource[] {
+  const address = Uint8Array.of(10, 0, 0, 100);
+  const rule = { id: 'r', protocol: 17, port: 53, poolId: 'p', backendPort: 5353 };
+  const rules = [{ ...LOAD_BALANCING_RULE_DEFAULTS, ...rule }];
+  const place = { vnetId: 'n', internal: true, subnetId: 'web' };
+  const own = {
+    ...BACKEND_DEFAULTS,
+    address: Uint8Array.from(BACKEND.split('.').map(Number)),
+    ...{ vni: 5001, mac: 1, providerAddress: Uint8Array.of(192, 0, 2, 1), portId: BACKEND },
+  };
+  return [
+    { key: 'vip/v', version: 1, virtualIp: { id: 'v', resourceRef: '', address, rules, ...place } },
+    {
+      key: 'pool/p',
+      version: 1,
+      backendPool: { id: 'p', resourceRef: '', vnetId: 'n', backends: [own] },
+    },
+  ];
+}
 
 test('a million frames of known flows leave the heap as it was', (t) => {
   const io = burstRing();
   const core = sampleSwitch(io, new ManualClock(), { flowsMax: 1024 });
+  const errors = core.applyGoal({ upserts: balanced(), removes: [] });
+  t.deepEqual(errors, []);
   const frames: RingFrame[] = Array.from({ length: 64 }, (_, index) => {
     const ports = { src: index + 1, dst: 0xff00 + index };
     const kinds: RingFrame[] = [
       { device: 0, bytes: sampleFrame('10.0.0.4', '10.0.0.5', ports) },
       { device: 0, bytes: sampleFrame('10.0.0.4', '10.0.0.6', ports, true) },
       { device: 1, bytes: sampleFrame('10.0.0.5', '10.0.0.4', ports) },
+      { device: 0, bytes: sampleFrame('10.0.0.4', VIRTUAL, { ...ports, dst: 53 }) },
       { device: UPLINK, bytes: tunnelledFrame('10.0.0.4', ports), source: PEER_WORDS },
     ];
     return kinds[index % kinds.length] ?? { device: 0, bytes: new Uint8Array() };
