@@ -1,4 +1,7 @@
-/** Peers that mean harm: what each of them costs, counted in the octets that its session holds. Through a whole speaker, over a simulated network. */
+/**
+ * Peers that mean harm (RFC 4271 §6, RFC 7313): what each of them costs, counted in the octets that its session holds. Through a whole speaker,
+ * over a simulated network.
+ */
 import test from 'ava';
 import { millis, seconds } from '../../../base/units.ts';
 import {
