@@ -17,34 +17,19 @@ import * as asPath from '../message/as-path.ts';
 import { decodeAttributes } from '../message/attribute-decoder.ts';
 import { emitShared, encodeShared, sharedLenMax } from '../message/attribute-encoder.ts';
 import { type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
+import {
+  type AttributeSet,
+  HAS_ORIGINATOR,
+  IS_LONG_LIVED_STALE,
+  SET_STRIDE,
+  SetField,
+  SetView,
+} from './attribute-set.ts';
 import { NextHopTable } from './next-hop-table.ts';
 import { WordArena } from './word-arena.ts';
 
 /** RFC 4271 §9.1.1 leaves the default to the speaker; every known one takes 100. */
 export const LOCAL_PREF_DEFAULT = 100;
-
-export interface AttributeSet {
-  readonly id: number;
-  /** Of this set alone, though its identifier may be used again when it is gone. */
-  readonly serial: number;
-  /** To be looked at while the set is in use. */
-  readonly attributes: PathAttributes;
-  readonly nextHop: Uint8Array;
-  /** Of this speaker alone, never sent: higher is better, before all else. */
-  readonly weight: number;
-  readonly localPref: number;
-  /** AS_PATH as selection counts it (§9.1.2.2 a). */
-  readonly pathLength: number;
-  readonly origin: number;
-  /** A missing MED is 0, the best (§9.1.2.2 c). */
-  readonly med: number;
-  /** MEDs compare among routes of the same neighbouring AS only (§9.1.2.2 c). */
-  readonly neighbourAsn: number;
-  readonly originatorId: number | undefined;
-  readonly clusterListLength: number;
-  /** Kept for want of anything better (RFC 9494 §4.3). */
-  readonly isLongLivedStale: boolean;
-}
 
 const FOUR_OCTET = { fourOctetAs: true } as const;
 /** As internal, because everything that was accepted is to be read again. */
@@ -54,31 +39,8 @@ const RECENT = 1_024;
 const CAPACITY_INITIAL = 1_024;
 const FREE = -1;
 
-/** Words of a row. */
-const STRIDE = 12;
-const Field = {
-  /** Users; 0: the row is free. */
-  COUNT: 0,
-  /** Of the attributes in the arena, in words, and their octets. */
-  AT: 1,
-  LEN: 2,
-  NEXT_HOP: 3,
-  WEIGHT: 4,
-  LOCAL_PREF: 5,
-  PATH_LENGTH: 6,
-  /** And the bits below. */
-  ORIGIN: 7,
-  MED: 8,
-  NEIGHBOUR_ASN: 9,
-  ORIGINATOR_ID: 10,
-  CLUSTER_LIST_LENGTH: 11,
-} as const;
-const ORIGIN_MASK = 3;
-const HAS_ORIGINATOR = 4;
-const IS_LONG_LIVED_STALE = 8;
-
 export class AttributeTable {
-  #rows = new Int32Array(CAPACITY_INITIAL * STRIDE);
+  #rows = new Int32Array(CAPACITY_INITIAL * SET_STRIDE);
   /** -1: the row is free. */
   #serials = new Float64Array(CAPACITY_INITIAL).fill(-1);
   /** Identifier and hash of each slot. */
@@ -113,7 +75,7 @@ export class AttributeTable {
     const weight = weightGiven | 0;
     const last = this.#lastId;
     const isLast = this.#last === attributes && this.#serials[last] === this.#lastSerial;
-    if (isLast && this.#field(last, Field.WEIGHT) === weight) {
+    if (isLast && this.#field(last, SetField.WEIGHT) === weight) {
       this.retainId(last);
       return last;
     }
@@ -126,12 +88,12 @@ export class AttributeTable {
   }
 
   retainId(id: number): void {
-    const at = id * STRIDE;
+    const at = id * SET_STRIDE;
     this.#rows[at] = (this.#rows[at] ?? 0) + 1;
   }
 
   release(id: number): void {
-    const at = id * STRIDE;
+    const at = id * SET_STRIDE;
     const count = (this.#rows[at] ?? 0) - 1;
     assert(count >= 0, 'a set is released as often as it is retained');
     this.#rows[at] = count;
@@ -141,11 +103,12 @@ export class AttributeTable {
   get(id: number): AttributeSet {
     const serial = this.serialOf(id);
     assert(serial >= 0, 'an attribute set in use exists');
-    return new SetView(this, id, serial, (field) => this.#field(id, field));
+    const at = id * SET_STRIDE;
+    return new SetView(this, id, serial, this.#rows.subarray(at, at + SET_STRIDE));
   }
 
   nextHopOf(id: number): Uint8Array {
-    return this.#nextHops.get(this.#field(id, Field.NEXT_HOP));
+    return this.#nextHops.get(this.#field(id, SetField.NEXT_HOP));
   }
 
   /** Serial number of the set that has this identifier now; -1 when none has. */
@@ -155,14 +118,14 @@ export class AttributeTable {
 
   /** Octets of all attributes but NEXT_HOP and MP_* for a peer of that kind. */
   encodedLen(id: number, fourOctetAs: boolean): number {
-    return fourOctetAs ? this.#field(id, Field.LEN) : this.#twoOctetForm(id).length;
+    return fourOctetAs ? this.#field(id, SetField.LEN) : this.#twoOctetForm(id).length;
   }
 
   /** Writes them at `at`; returns the offset after them. */
   emit(id: number, fourOctetAs: boolean, out: Uint8Array, at: number): number {
     if (fourOctetAs) {
-      const len = this.#field(id, Field.LEN);
-      this.#arena.copy(this.#field(id, Field.AT), len, out, at);
+      const len = this.#field(id, SetField.LEN);
+      this.#arena.copy(this.#field(id, SetField.AT), len, out, at);
       return at + len;
     }
     const bytes = this.#twoOctetForm(id);
@@ -177,8 +140,8 @@ export class AttributeTable {
     const slot = serial & (RECENT - 1);
     const recent = this.#recent[slot];
     if (this.#recentSerials[slot] === serial && recent !== undefined) return recent;
-    const bytes = new Uint8Array(this.#field(id, Field.LEN));
-    this.#arena.copy(this.#field(id, Field.AT), bytes.length, bytes, 0);
+    const bytes = new Uint8Array(this.#field(id, SetField.LEN));
+    this.#arena.copy(this.#field(id, SetField.AT), bytes.length, bytes, 0);
     const { attributes } = decodeAttributes(new DataView(bytes.buffer), 0, bytes.length, OWN_FORM);
     return this.#remember(serial, { ...attributes, nextHop: this.nextHopOf(id) });
   }
@@ -193,14 +156,14 @@ export class AttributeTable {
     assert(held.length === this.#count, 'every set has one slot');
     assert(this.#count + this.#free.length === this.#used, 'identifiers are used or free');
     for (const id of held) {
-      assert(this.#field(id, Field.COUNT) > 0, 'a set has users');
-      const weight = this.#field(id, Field.WEIGHT);
+      assert(this.#field(id, SetField.COUNT) > 0, 'a set has users');
+      const weight = this.#field(id, SetField.WEIGHT);
       assert(this.#intern(this.attributesOf(id), weight) === id, 'every set is found');
     }
   }
 
   #field(id: number, field: number): number {
-    return this.#rows[id * STRIDE + field] ?? 0;
+    return this.#rows[id * SET_STRIDE + field] ?? 0;
   }
 
   #remember(serial: number, attributes: PathAttributes): PathAttributes {
@@ -242,22 +205,24 @@ export class AttributeTable {
     const { originatorId, clusterList, communities } = attributes;
     const isStale = communities?.includes(WellKnownCommunity.LongLivedStale) === true;
     const rows = this.#rows;
-    const at = id * STRIDE;
-    rows[at + Field.COUNT] = 0;
-    rows[at + Field.LEN] = known.len;
-    rows[at + Field.AT] = this.#arena.add(this.#scratch, wordsOf(known.len), () => this.#compact());
-    rows[at + Field.NEXT_HOP] = known.nextHop;
-    rows[at + Field.WEIGHT] = known.weight;
-    rows[at + Field.LOCAL_PREF] = attributes.localPref ?? LOCAL_PREF_DEFAULT;
-    rows[at + Field.PATH_LENGTH] = asPath.selectionLength(attributes.asPath);
-    rows[at + Field.ORIGIN] =
+    const at = id * SET_STRIDE;
+    rows[at + SetField.COUNT] = 0;
+    rows[at + SetField.LEN] = known.len;
+    rows[at + SetField.AT] = this.#arena.add(this.#scratch, wordsOf(known.len), () =>
+      this.#compact(),
+    );
+    rows[at + SetField.NEXT_HOP] = known.nextHop;
+    rows[at + SetField.WEIGHT] = known.weight;
+    rows[at + SetField.LOCAL_PREF] = attributes.localPref ?? LOCAL_PREF_DEFAULT;
+    rows[at + SetField.PATH_LENGTH] = asPath.selectionLength(attributes.asPath);
+    rows[at + SetField.ORIGIN] =
       attributes.origin +
       (originatorId === undefined ? 0 : HAS_ORIGINATOR) +
       (isStale ? IS_LONG_LIVED_STALE : 0);
-    rows[at + Field.MED] = attributes.multiExitDisc ?? 0;
-    rows[at + Field.NEIGHBOUR_ASN] = asPath.firstAsn(attributes.asPath) ?? 0;
-    rows[at + Field.ORIGINATOR_ID] = originatorId ?? 0;
-    rows[at + Field.CLUSTER_LIST_LENGTH] = clusterList?.length ?? 0;
+    rows[at + SetField.MED] = attributes.multiExitDisc ?? 0;
+    rows[at + SetField.NEIGHBOUR_ASN] = asPath.firstAsn(attributes.asPath) ?? 0;
+    rows[at + SetField.ORIGINATOR_ID] = originatorId ?? 0;
+    rows[at + SetField.CLUSTER_LIST_LENGTH] = clusterList?.length ?? 0;
     this.#remember(serial, attributes);
   }
 
@@ -266,7 +231,7 @@ export class AttributeTable {
     this.#count += 1;
     if (id < this.#serials.length) return id;
     const capacity = 2 * this.#serials.length;
-    const rows = new Int32Array(capacity * STRIDE);
+    const rows = new Int32Array(capacity * SET_STRIDE);
     rows.set(this.#rows);
     this.#rows = rows;
     const serials = new Float64Array(capacity).fill(-1);
@@ -276,11 +241,11 @@ export class AttributeTable {
   }
 
   #remove(id: number): void {
-    const len = this.#field(id, Field.LEN);
-    const at = this.#field(id, Field.AT);
-    const nextHop = this.#field(id, Field.NEXT_HOP);
+    const len = this.#field(id, SetField.LEN);
+    const at = this.#field(id, SetField.AT);
+    const nextHop = this.#field(id, SetField.NEXT_HOP);
     this.#arena.load(at, wordsOf(len), this.#scratch);
-    this.#vacate(id, this.#hash(len, nextHop, this.#field(id, Field.WEIGHT)));
+    this.#vacate(id, this.#hash(len, nextHop, this.#field(id, SetField.WEIGHT)));
     this.#arena.drop(wordsOf(len));
     this.#nextHops.release(nextHop);
     this.#serials[id] = -1;
@@ -326,18 +291,21 @@ export class AttributeTable {
   /** The arena asks where the words are that are still in use. */
   #compact(): void {
     for (let id = 0; id < this.#used; id++) {
-      if (this.#serials[id] === -1 || this.#field(id, Field.COUNT) === 0) continue;
-      const at = id * STRIDE + Field.AT;
-      this.#rows[at] = this.#arena.move(this.#rows[at] ?? 0, wordsOf(this.#field(id, Field.LEN)));
+      if (this.#serials[id] === -1 || this.#field(id, SetField.COUNT) === 0) continue;
+      const at = id * SET_STRIDE + SetField.AT;
+      this.#rows[at] = this.#arena.move(
+        this.#rows[at] ?? 0,
+        wordsOf(this.#field(id, SetField.LEN)),
+      );
     }
   }
 
   #isSame(id: number, len: number, nextHop: number, weight: number): boolean {
     return (
-      this.#field(id, Field.LEN) === len &&
-      this.#field(id, Field.NEXT_HOP) === nextHop &&
-      this.#field(id, Field.WEIGHT) === weight &&
-      this.#arena.isSame(this.#field(id, Field.AT), wordsOf(len), this.#scratch)
+      this.#field(id, SetField.LEN) === len &&
+      this.#field(id, SetField.NEXT_HOP) === nextHop &&
+      this.#field(id, SetField.WEIGHT) === weight &&
+      this.#arena.isSame(this.#field(id, SetField.AT), wordsOf(len), this.#scratch)
     );
   }
 
@@ -372,46 +340,6 @@ export class AttributeTable {
 
   #twoOctetForm(id: number): Uint8Array {
     return encodeShared(this.attributesOf(id), { fourOctetAs: false });
-  }
-}
-
-/** What is seen of a set: as it is when it is made. */
-class SetView implements AttributeSet {
-  readonly id: number;
-  readonly serial: number;
-  readonly nextHop: Uint8Array;
-  readonly weight: number;
-  readonly localPref: number;
-  readonly pathLength: number;
-  readonly origin: number;
-  readonly med: number;
-  readonly neighbourAsn: number;
-  readonly originatorId: number | undefined;
-  readonly clusterListLength: number;
-  readonly isLongLivedStale: boolean;
-  readonly #table: AttributeTable;
-
-  constructor(table: AttributeTable, id: number, serial: number, field: (name: number) => number) {
-    this.#table = table;
-    this.id = id;
-    this.serial = serial;
-    this.nextHop = table.nextHopOf(id);
-    this.weight = field(Field.WEIGHT) >>> 0;
-    this.localPref = field(Field.LOCAL_PREF) >>> 0;
-    this.pathLength = field(Field.PATH_LENGTH);
-    const origin = field(Field.ORIGIN);
-    this.origin = origin & ORIGIN_MASK;
-    this.med = field(Field.MED) >>> 0;
-    this.neighbourAsn = field(Field.NEIGHBOUR_ASN) >>> 0;
-    const hasOriginator = (origin & HAS_ORIGINATOR) !== 0;
-    this.originatorId = hasOriginator ? field(Field.ORIGINATOR_ID) >>> 0 : undefined;
-    this.clusterListLength = field(Field.CLUSTER_LIST_LENGTH);
-    this.isLongLivedStale = (origin & IS_LONG_LIVED_STALE) !== 0;
-  }
-
-  get attributes(): PathAttributes {
-    assert(this.#table.serialOf(this.id) === this.serial, 'the set is still in use');
-    return this.#table.attributesOf(this.id);
   }
 }
 

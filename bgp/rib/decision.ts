@@ -5,7 +5,7 @@
  *
  * Pure. Called by route-table.ts for every changed prefix, and by `explain` for people.
  */
-import type { AttributeSet } from './attribute-table.ts';
+import type { AttributeSet } from './attribute-set.ts';
 
 /** What a path's origin adds to its attributes. */
 export interface PathSource {

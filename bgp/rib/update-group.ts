@@ -15,6 +15,7 @@
 import { assert } from '../../base/assert.ts';
 import { ATTRIBUTE_BYTES_PER_BATCH, PREFIXES_PER_BATCH } from '../limits.ts';
 import type { AttributeTable } from './attribute-table.ts';
+import { isTold, type Member, tell, toldCount } from './group-member.ts';
 import { type PackedRoutes, type Packing, UpdatePacker } from './packing.ts';
 import { PathNlri } from './path-nlri.ts';
 import { NONE } from './prefix-table.ts';
@@ -28,17 +29,6 @@ export interface UpdateGroupOptions {
   readonly pathsMax: number;
   /** Attribute set (retained) that members are told for a path, NONE for silence. */
   exported(prefix: number, path: number): number;
-}
-
-export interface Member {
-  /** Number of the peer in the table: what came from it is not sent back. */
-  readonly peer: number;
-  /** Next place of the walk over the table; NONE when it is over. */
-  walkAt: number;
-  /** Next entry of the log, counted from the group's beginning. */
-  logAt: number;
-  /** One bit per place: it has been announced to this member. */
-  told: Uint8Array;
 }
 
 /** What one turn has for a member. */
@@ -167,11 +157,7 @@ export class UpdateGroup {
 
   /** Prefixes, or paths of them, that a member has been told. */
   announcedCount(member: Member): number {
-    let count = 0;
-    for (const bits of member.told) {
-      for (let rest = bits; rest !== 0; rest &= rest - 1) count += 1;
-    }
-    return count;
+    return toldCount(member);
   }
 
   /** Attribute sets that a member has been told of a prefix. */
@@ -425,21 +411,4 @@ class BatchRoom {
     this.#last = set;
     this.#bytes -= this.#attributes.encodedLen(set, true);
   }
-}
-
-function isTold({ told }: Member, prefix: number): boolean {
-  return ((told[prefix >>> 3] ?? 0) & (1 << (prefix & 7))) !== 0;
-}
-
-function tell(member: Member, prefix: number, isAnnounced: boolean): void {
-  const at = prefix >>> 3;
-  if (at >= member.told.length) {
-    if (!isAnnounced) return;
-    const larger = new Uint8Array(Math.max(128, 2 ** Math.ceil(Math.log2(at + 1))));
-    larger.set(member.told);
-    member.told = larger;
-  }
-  const bit = 1 << (prefix & 7);
-  const before = member.told[at] ?? 0;
-  member.told[at] = isAnnounced ? before | bit : before & ~bit;
 }

@@ -25,6 +25,7 @@ import * as routeRefresh from '../message/route-refresh.ts';
 import * as update from '../message/update.ts';
 import type { SessionFailure } from './failure.ts';
 import { nextDeadline, step } from './fsm.ts';
+import { InputBuffer } from './input-buffer.ts';
 import { type Expectations, type Negotiated, negotiate, refusal } from './negotiation.ts';
 import type { Action, Event, SessionState } from './state.ts';
 import type { SessionStatistics } from './statistics.ts';
@@ -67,9 +68,7 @@ export class Machine {
   #negotiated: Negotiated | undefined;
   #timer: Timer | undefined;
   #timerAt: Millis | undefined;
-  #input = NO_BYTES;
-  #inputAt = 0;
-  #inputEnd = 0;
+  readonly #input = new InputBuffer();
   /** The UPDATE that the machine is about to deliver. */
   #received: update.UpdateRepr | undefined;
   #sentOpen = NO_BYTES;
@@ -118,7 +117,7 @@ export class Machine {
 
   /** Octets that this session holds: input, whole messages and the room for them, and what the system has not taken yet. */
   get heldBytes(): number {
-    return this.#input.length + (this.#connection?.pendingBytes ?? 0);
+    return this.#input.capacity + (this.#connection?.pendingBytes ?? 0);
   }
 
   /** Established, and the peer keeps up with what was written. */
@@ -283,9 +282,7 @@ export class Machine {
     const connection = this.#connection;
     this.#connection = undefined;
     this.#negotiated = undefined;
-    this.#input = NO_BYTES;
-    this.#inputAt = 0;
-    this.#inputEnd = 0;
+    this.#input.clear();
     this.#owner.work.remove(this.#worker);
     if (connection === undefined) return;
     this.#owner.statistics.tcpConnectionClosed = this.#owner.clock.wallNow();
@@ -294,27 +291,18 @@ export class Machine {
 
   #takeIn(bytes: Uint8Array): void {
     this.#owner.statistics.bytesReceived += bytes.length;
-    const left = this.#inputEnd - this.#inputAt;
-    if (left + bytes.length > this.#input.length) {
-      const grown = new Uint8Array(Math.max(4_096, 2 ** Math.ceil(Math.log2(left + bytes.length))));
-      grown.set(this.#input.subarray(this.#inputAt, this.#inputEnd));
-      this.#input = grown;
-    } else if (this.#inputAt > 0) {
-      this.#input.copyWithin(0, this.#inputAt, this.#inputEnd);
-    }
-    this.#input.set(bytes, left);
-    this.#inputAt = 0;
-    this.#inputEnd = left + bytes.length;
+    this.#input.add(bytes);
     this.#connection?.pause();
     this.#owner.work.add(this.#worker);
   }
 
   /** Deals with some messages of the input; true when there may be more. */
   #takeTurn(): boolean {
-    const view = new DataView(this.#input.buffer);
-    const turnEnd = this.#inputAt + INPUT_BYTES_PER_TURN;
-    while (this.#inputAt < turnEnd) {
-      const framing = frame(view, this.#inputAt, this.#inputEnd, this.messageBytesMax);
+    const input = this.#input;
+    const turnEnd = input.at + INPUT_BYTES_PER_TURN;
+    while (input.at < turnEnd) {
+      const { view } = input;
+      const framing = frame(view, input.at, input.end, this.messageBytesMax);
       if (framing.kind === 'incomplete') {
         this.#connection?.resume();
         return false;
@@ -323,7 +311,7 @@ export class Machine {
         this.handle({ kind: 'MessageFault', fault: framing.fault });
         return false;
       }
-      this.#inputAt = framing.end;
+      input.at = framing.end;
       this.#message(framing.type, view, framing.at, framing.end);
       if (this.#connection === undefined) return false;
     }

@@ -2,12 +2,9 @@
  * One neighbour of a speaker: its session on one side, what it has announced (rib-in.ts) and what it is told (rib-out.ts) on the other.
  * RFC 4271 §9. Here is decided what the session's ups and downs mean for its routes: graceful restart as the receiving side (RFC 4724 §4.2, RFC 8538), maximum prefixes (RFC 4486), refresh both ways (RFC 2918, 7313).
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Timer } from '../../base/clock.ts';
 import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { type Millis, millis, seconds } from '../../base/units.ts';
-import type { Bfd } from '../bfd/bfd.ts';
-import type { Monitor } from '../bmp/monitor.ts';
-import type { MonitoredPeer } from '../bmp/monitored-peer.ts';
 import {
   BGP_PORT,
   COMPLAINTS_MAX,
@@ -17,13 +14,11 @@ import {
   IDLE_HOLD_TIME_MAX,
   OPEN_WAIT_TIME,
   SEND_HOLD_TIME,
-  STALE_TIME_MAX,
 } from '../limits.ts';
 import { Outcome } from '../message/attribute-decoder.ts';
 import { Afi } from '../message/capability.ts';
 import {
   CeaseSubcode,
-  isForGood,
   NotificationCode,
   type NotificationFault,
   notificationFault,
@@ -31,16 +26,19 @@ import {
 import type * as routeRefresh from '../message/route-refresh.ts';
 import { RefreshSubtype } from '../message/route-refresh.ts';
 import * as update from '../message/update.ts';
-import { BgpState, type MrtSession } from '../mrt/record.ts';
-import type { UpdateLog } from '../mrt/update-log.ts';
 import { AttributeBlockCache } from '../rib/attribute-blocks.ts';
 import type { PathSource } from '../rib/decision.ts';
 import type { ExportSource } from '../rib/export.ts';
 import type { SessionFailure } from '../session/failure.ts';
-import type { LongLivedFamily, Negotiated } from '../session/negotiation.ts';
+import type { Negotiated } from '../session/negotiation.ts';
 import { Session } from '../session/session.ts';
 import type { Transport } from '../session/transport.ts';
 import type { ImportContext } from './import.ts';
+import {
+  NeighbourObservers,
+  type ObservedNeighbour,
+  type ObserverHost,
+} from './neighbour-observers.ts';
 import { type CheckedNeighbour, openFor } from './options.ts';
 import { RibIn, type RibInHost, type RibInOwner } from './rib-in.ts';
 import {
@@ -51,24 +49,19 @@ import {
   sendRefresh,
 } from './rib-out.ts';
 import { newRouteCounts, type RouteCounts } from './route-counts.ts';
+import { StaleRoutes } from './stale-routes.ts';
 
 /** What a neighbour needs of its speaker. */
-export interface NeighbourHost extends RibInHost, RibOutHost {
-  readonly clock: Clock;
+export interface NeighbourHost extends RibInHost, RibOutHost, ObserverHost<Neighbour> {
   readonly transport: Transport;
-  /** Undefined: nobody reads what neighbours say. */
-  readonly updateLog: UpdateLog | undefined;
-  /** Undefined: no station listens, ever. */
-  readonly monitor: Monitor | undefined;
-  /** Undefined: no neighbour asks for it. */
-  readonly bfd: Bfd | undefined;
   isRestarting(): boolean;
   onUp(neighbour: Neighbour, negotiated: Negotiated): void;
   onEndOfRib(neighbour: Neighbour, afi: number): void;
-  onStateChange(neighbour: Neighbour): void;
 }
 
-export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOwner {
+export class Neighbour
+  implements ExportSource, PathSource, RibInOwner, RibOutOwner, ObservedNeighbour
+{
   readonly number: number;
   readonly isLocal = false;
   readonly session: Session;
@@ -83,9 +76,10 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   #checked: CheckedNeighbour;
   readonly #ribIn: RibIn;
   readonly #ribOut: RibOut;
+  readonly #stale: StaleRoutes;
+  readonly #observers: NeighbourObservers<Neighbour>;
   /** How UPDATEs of the present session are read. */
   #context: { readonly negotiated: Negotiated; readonly update: update.UpdateContext } | undefined;
-  #staleTimer: Timer | undefined;
   #restartTimer: Timer | undefined;
   #bgpIdentifier = 0;
   #peerAsn = 0;
@@ -94,8 +88,6 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   readonly #complete = new Set<number>();
   /** Of the present or the last session. */
   #ownAddress: Uint8Array | undefined;
-  /** The message that is being dealt with, where somebody wants it. */
-  #message: Uint8Array | undefined;
 
   constructor(number: number, checked: CheckedNeighbour, host: NeighbourHost) {
     this.number = number;
@@ -104,6 +96,13 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#peerAsn = checked.options.asn ?? 0;
     this.#ribIn = new RibIn(this, host);
     this.#ribOut = new RibOut(this, host);
+    this.#observers = new NeighbourObservers(this, host);
+    this.#stale = new StaleRoutes({
+      clock: host.clock,
+      ribIn: this.#ribIn,
+      longLivedStaleSec: () => this.#checked.options.longLivedStaleSec ?? 0,
+      onSweep: (afi) => this.#observers.sweeping(afi),
+    });
     const { options } = checked;
     const holdTimeSec = options.holdTimeSec ?? HOLD_TIME / 1000;
     this.session = new Session({
@@ -142,11 +141,9 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         onEstablished: (negotiated) => this.#up(negotiated),
         onUpdate: (received) => this.#update(received),
         onRefresh: (refresh) => this.#refresh(refresh),
-        ...((host.updateLog !== undefined || host.monitor !== undefined) && {
-          onMessage: (message: Uint8Array, negotiated: Negotiated | undefined) => {
-            this.#message = message;
-            this.#logMessage(message, negotiated);
-          },
+        ...(this.#observers.wantsMessages && {
+          onMessage: (message: Uint8Array, negotiated: Negotiated | undefined) =>
+            this.#observers.message(message, negotiated),
         }),
         onDown: (failure, negotiated) => this.#down(failure, negotiated),
         onSendable: () => this.wake(),
@@ -215,7 +212,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
   reconfigure(checked: CheckedNeighbour): void {
     const before = this.#checked.options.bfd;
     this.#checked = checked;
-    this.#watch(JSON.stringify(before) !== JSON.stringify(checked.options.bfd));
+    this.#observers.watchPath(JSON.stringify(before) !== JSON.stringify(checked.options.bfd));
     this.#ribIn.reimport();
     const { negotiated } = this.session;
     if (negotiated !== undefined) this.#ribOut.rejoin(negotiated);
@@ -233,9 +230,9 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
 
   /** Goes for good: routes, session, timers. */
   remove(fault: NotificationFault): void {
-    this.#staleTimer?.cancel();
+    this.#stale.cancel();
     this.#restartTimer?.cancel();
-    this.#host.bfd?.unwatch(this.#checked.options.address);
+    this.#observers.leave();
     this.session.stop(fault);
     this.session.dispose();
     this.#ribOut.leave();
@@ -264,149 +261,22 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     this.#complete.clear();
     const own = parseIpWords(this.session.status.localAddress ?? '');
     this.#ownAddress = own && ipAddressBytes(own);
-    this.#logState(BgpState.OpenConfirm, BgpState.Established);
-    this.#staleTimer?.cancel();
-    this.#staleTimer = undefined;
-    for (const afi of this.#ribIn.families()) {
-      if (this.pathCount(afi) === 0) continue;
-      // RFC 4724 §4.2: what the peer did not preserve goes now, the rest when it has told everything again.
-      const kept = [...(negotiated.gracefulRestart?.families ?? []), ...negotiated.longLived];
-      const isKept = kept.some((family) => family.afi === afi && family.forwardingState);
-      if (isKept) {
-        this.#staleTimer ??= this.#host.clock.after(STALE_TIME_MAX, () => {
-          this.#staleTimer = undefined;
-          for (const each of this.#ribIn.families()) this.#sweepStale(each);
-        });
-      } else this.#ribIn.sweep(afi, 'all');
-    }
-    this.#host.monitor?.peerUp(this.#monitored(negotiated));
+    this.#stale.up(negotiated);
+    this.#observers.up(negotiated);
     this.#ribOut.join(negotiated);
-    this.#watch(false);
     this.#host.onUp(this, negotiated);
-  }
-
-  #monitored(negotiated: Negotiated): MonitoredPeer {
-    const { connection, opens, messageBytesMax } = this.session.machine;
-    const { peerAddress, localAddress } = this.#mrtSession();
-    const { families, fourOctetAs } = negotiated;
-    return {
-      number: this.number,
-      asn: this.#peerAsn,
-      address: peerAddress,
-      bgpIdentifier: this.#bgpIdentifier,
-      upAtMs: this.#host.clock.wallNow(),
-      ...{ families, fourOctetAs, messageBytesMax, localAddress },
-      localPort: connection?.localPort ?? 0,
-      remotePort: connection?.remotePort ?? 0,
-      sentOpen: opens.sent,
-      receivedOpen: opens.received,
-      statistics: () => ({
-        treatedAsWithdrawCount: this.treatedAsWithdrawCount,
-        families: families.map(({ afi, safi }) => ({
-          ...{ afi, safi },
-          routeCount: this.pathCount(afi),
-        })),
-      }),
-    };
-  }
-
-  #sweepStale(afi: number): void {
-    this.#host.monitor?.sweeping(this.number, this.#host.rib(afi).table);
-    this.#ribIn.sweep(afi, 'stale');
-  }
-
-  #logMessage(message: Uint8Array, negotiated: Negotiated | undefined): void {
-    this.#host.updateLog?.message(this.#mrtSession(), message, {
-      wallMs: this.#host.clock.wallNow(),
-      // Before the OPENs have met no message has an AS number in two forms.
-      fourOctetAs: negotiated?.fourOctetAs ?? true,
-      hasPathIds: negotiated?.families.some((family) => family.addPathReceive) ?? false,
-    });
-  }
-
-  #logState(from: number, to: number): void {
-    const { updateLog, clock } = this.#host;
-    updateLog?.state(this.#mrtSession(), { from, to, wallMs: clock.wallNow() });
-  }
-
-  #mrtSession(): MrtSession {
-    const peerAddress = ipAddressBytes(this.#checked.words);
-    const { localAddress = '' } = this.session.status;
-    const local = parseIpWords(localAddress);
-    return {
-      peerAsn: this.#peerAsn,
-      localAsn: this.#host.asn,
-      peerAddress,
-      localAddress:
-        local === undefined ? new Uint8Array(peerAddress.length) : ipAddressBytes(local),
-    };
-  }
-
-  /** From the first session on the path is watched, whether the session stands or not; it ends the session when it goes down. */
-  #watch(isAnew: boolean): void {
-    const { bfd } = this.#host;
-    const { address: remoteAddress, bfd: wanted } = this.#checked.options;
-    const { localAddress } = this.session.status;
-    const isWatched = bfd?.status(remoteAddress) !== undefined;
-    if (isWatched && (isAnew || wanted === undefined)) bfd?.unwatch(remoteAddress);
-    else if (isWatched) return;
-    if (wanted === undefined || localAddress === undefined || localAddress === '') return;
-    bfd?.watch({ localAddress, remoteAddress }, wanted, {
-      onUp: () => this.#host.onStateChange(this),
-      onDown: ({ isOrderly }) => {
-        // RFC 5882 §3.2: a peer that stops BFD on purpose says nothing about the path.
-        if (isOrderly) this.#host.onStateChange(this);
-        else this.session.reset(notificationFault(NotificationCode.Cease, CeaseSubcode.BfdDown));
-      },
-    });
   }
 
   #down(failure: SessionFailure, negotiated: Negotiated | undefined): void {
     this.#ribOut.leave();
     if (negotiated === undefined) return;
     this.#complete.clear();
-    this.#logState(BgpState.Established, BgpState.Idle);
-    this.#host.monitor?.peerDown(this.number, failure);
-    const restart = negotiated.gracefulRestart;
-    if (restart === undefined || !keepsRoutes(failure, restart.notification)) {
-      this.#ribIn.sweepFamilies('all');
-      return;
-    }
-    for (const afi of this.#ribIn.families()) {
-      if (restart.families.some((family) => family.afi === afi)) this.#ribIn.markStale(afi);
-      else this.#ribIn.sweep(afi, 'all');
-    }
-    const patience = millis(Math.min(seconds(restart.restartTimeSec), STALE_TIME_MAX));
-    this.#staleTimer?.cancel();
-    this.#staleTimer = this.#host.clock.after(patience, () => {
-      this.#staleTimer = undefined;
-      this.#restartFailed(negotiated.longLived);
-    });
-  }
-
-  /** RFC 9494 §4.2: the restart time is over; what may live on does, until its own time is over. */
-  #restartFailed(longLived: readonly LongLivedFamily[]): void {
-    const { longLivedStaleSec = 0 } = this.#checked.options;
-    let patience = 0;
-    for (const afi of this.#ribIn.families()) {
-      const offered = longLived.find((family) => family.afi === afi)?.staleTimeSec ?? 0;
-      const staleSec = Math.min(offered, longLivedStaleSec);
-      if (staleSec === 0) this.#ribIn.sweep(afi, 'all');
-      else this.#ribIn.beginLongLived(afi);
-      patience = Math.max(patience, staleSec);
-    }
-    if (patience === 0) return;
-    this.#staleTimer = this.#host.clock.after(seconds(patience), () => {
-      this.#staleTimer = undefined;
-      this.#ribIn.sweepFamilies('all');
-    });
+    this.#observers.down(failure);
+    this.#stale.down(failure, negotiated);
   }
 
   #update(received: update.UpdateRepr): void {
-    if (this.#message !== undefined) {
-      this.#host.monitor?.update(this.number, this.#message, received);
-      this.#message = undefined;
-    }
+    this.#observers.update(received);
     if (received.complaints.length > 0) {
       this.malformedUpdateCount += 1;
       if (received.outcome === Outcome.TreatAsWithdraw) this.treatedAsWithdrawCount += 1;
@@ -426,7 +296,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
     }
     if (received.endOfRib !== undefined) {
       const { afi } = received.endOfRib;
-      this.#sweepStale(afi);
+      this.#stale.sweep(afi);
       this.#complete.add(afi);
       this.#host.onEndOfRib(this, afi);
     }
@@ -462,7 +332,7 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
         this.#ribIn.markStale(afi);
         return;
       case RefreshSubtype.EndOfRefresh:
-        this.#sweepStale(afi);
+        this.#stale.sweep(afi);
         return;
       default: // RFC 7313 §5: others are ignored
     }
@@ -483,26 +353,4 @@ export class Neighbour implements ExportSource, PathSource, RibInOwner, RibOutOw
 function sendHoldTimeOf(givenSec: number | undefined, holdTimeSec: number): Millis {
   if (givenSec !== undefined) return seconds(givenSec);
   return millis(Math.max(SEND_HOLD_TIME, 2 * seconds(holdTimeSec)));
-}
-
-/** RFC 4724 §4.2, RFC 8538 §3: whether the routes outlive this end of the session. */
-function keepsRoutes(failure: SessionFailure, hasNotificationBit: boolean): boolean {
-  switch (failure.kind) {
-    case 'connection-lost':
-      return true;
-    case 'connect':
-      return false;
-    case 'received': {
-      const { code, subcode } = failure.notification;
-      const isHard =
-        code === NotificationCode.Cease &&
-        // The path is down, not only the speaker: what it forwarded is lost (RFC 5882 §4.3.2).
-        (subcode === CeaseSubcode.HardReset || subcode === CeaseSubcode.BfdDown);
-      return hasNotificationBit && !isHard;
-    }
-    case 'sent':
-      return hasNotificationBit && !isForGood(failure.notification);
-    default:
-      return false;
-  }
 }

@@ -290,3 +290,26 @@ function isHoldTime(value: number): boolean {
 function fault(what: string, remedy: string): SdnError {
   return new SdnError('SDN_BGP_CONFIG', `BGP cannot be configured with the ${what}`, { remedy });
 }
+
+/** Whether the session can stand: only what it was opened with matters. */
+export function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
+  const essence = (options: NeighbourOptions): string =>
+    JSON.stringify([
+      options.asn,
+      options.port,
+      options.localAddress,
+      options.holdTimeSec,
+      options.sendHoldTimeSec,
+      options.isPassive === true,
+      options.families ?? ['ipv4-unicast'],
+      options.md5Key,
+      options.ttlSecurityHops,
+      options.role,
+      options.isRoleRequired === true,
+      options.gracefulRestartSec,
+      options.longLivedStaleSec,
+      options.addPathReceive === true,
+      options.addPathSend,
+    ]);
+  return essence(a) === essence(b);
+}

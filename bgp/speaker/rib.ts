@@ -7,9 +7,10 @@
 
 import type { AttributeTable } from '../rib/attribute-table.ts';
 import type { DecisionOptions, PathSource } from '../rib/decision.ts';
+import type { Member } from '../rib/group-member.ts';
 import { NONE } from '../rib/prefix-table.ts';
 import { RouteTable } from '../rib/route-table.ts';
-import { type Member, UpdateGroup, type UpdateGroupOptions } from '../rib/update-group.ts';
+import { UpdateGroup, type UpdateGroupOptions } from '../rib/update-group.ts';
 
 /** Prefixes decided in one turn, and let go in one. */
 const DECISIONS_PER_TURN = 1_024;

@@ -1,7 +1,7 @@
 /**
  * The speaker at work: brings neighbours, tables and listener together. The interface it implements, and the essay, are in ../speaker.ts.
  */
-import { assert, defined } from '../../base/assert.ts';
+import { defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import {
@@ -24,7 +24,6 @@ import {
   notificationFault,
   shutdownCommunication,
 } from '../message/notification.ts';
-import { Origin, type PathAttributes } from '../message/path-attributes.ts';
 import { tableDump } from '../mrt/table-dump.ts';
 import type { UpdateLog } from '../mrt/update-log.ts';
 import { AttributeTable } from '../rib/attribute-table.ts';
@@ -39,16 +38,16 @@ import type { Transport } from '../session/transport.ts';
 import { WorkQueue } from '../session/work-queue.ts';
 import type { ExplainedRoute, LocalRoute, Route, Speaker, SpeakerOptions } from './contract.ts';
 import { SelectionDeferral } from './deferral.ts';
+import { LocalRoutes, locate } from './local-routes.ts';
 import type { Neighbour, NeighbourHost } from './neighbour.ts';
 import { LOCAL, NeighbourSet } from './neighbour-set.ts';
 import {
-  bytesOfAddress,
   checkAsn,
   checkNeighbour,
   type DynamicNeighbourOptions,
+  isSameSession,
   type NeighbourOptions,
   type PeerOptions,
-  prefixOf,
   routerIdOf,
   securityOf,
 } from './options.ts';
@@ -84,6 +83,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
   readonly #views: RouteViews;
+  readonly #localRoutes: LocalRoutes;
   readonly #policyNumbers = new WeakMap<object, number>();
   #policyCount = 0;
   #listener: Listener | undefined;
@@ -131,6 +131,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
           onUnsettled: () => this.onRoutes(),
         }),
     );
+    this.#localRoutes = new LocalRoutes(this.attributes, (afi) => this.rib(afi));
     this.#views = new RouteViews({
       attributes: this.attributes,
       ribs: this.#ribs,
@@ -231,39 +232,18 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   }
 
   announce(route: LocalRoute): void {
-    const { table, prefix } = this.#locate(route.prefix, true);
-    assert(prefix !== NONE, 'the table has room for local routes');
-    const isIpv4 = table.prefixes.afi === Afi.Ipv4;
-    const { med, localPref, communities } = route;
-    const attributes: PathAttributes = {
-      origin: Origin.Igp,
-      asPath: [],
-      // All zeros: whoever sends it puts itself there.
-      nextHop:
-        route.nextHop === undefined
-          ? new Uint8Array(isIpv4 ? 4 : 16)
-          : bytesOfAddress(route.nextHop),
-      ...(med !== undefined && { multiExitDisc: med }),
-      ...(localPref !== undefined && { localPref }),
-      ...(communities !== undefined && {
-        communities: [...new Set(communities)].sort((a, b) => a - b),
-      }),
-    };
-    const received = this.attributes.retain(attributes);
-    const accepted = this.attributes.retain(attributes);
-    table.announce({ prefix, peer: LOCAL, pathId: 0, received, accepted });
+    this.#localRoutes.announce(route);
     this.onRoutes();
   }
 
-  withdraw(prefixText: string): boolean {
-    const { table, prefix } = this.#locate(prefixText, false);
-    const isGone = prefix !== NONE && table.withdraw(prefix, LOCAL, 0);
+  withdraw(prefix: string): boolean {
+    const isGone = this.#localRoutes.withdraw(prefix);
     this.onRoutes();
     return isGone;
   }
 
   route(prefixText: string): Route | undefined {
-    const { rib, prefix } = this.#locate(prefixText, false);
+    const { rib, prefix } = locate((afi) => this.rib(afi), prefixText, false);
     return prefix === NONE ? undefined : this.#route(rib, prefix);
   }
 
@@ -277,7 +257,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   }
 
   explain(prefixText: string): readonly ExplainedRoute[] {
-    const { table, prefix } = this.#locate(prefixText, false);
+    const { table, prefix } = locate((afi) => this.rib(afi), prefixText, false);
     if (prefix === NONE) return [];
     return table.explain(prefix).map(({ path, peer, ...verdict }) => {
       const set = table.acceptedOf(path);
@@ -313,7 +293,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   }
 
   trace(prefixText: string): RouteTrace {
-    const { rib, prefix } = this.#locate(prefixText, false);
+    const { rib, prefix } = locate((afi) => this.rib(afi), prefixText, false);
     return prefix === NONE ? { paths: [], exports: [] } : this.#views.trace(rib, prefix);
   }
 
@@ -444,19 +424,6 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     return found?.neighbour;
   }
 
-  #locate(text: string, makes: boolean) {
-    const { words, len } = prefixOf(text);
-    const isIpv4 = !text.includes(':');
-    const rib = this.rib(isIpv4 ? Afi.Ipv4 : Afi.Ipv6);
-    const { table } = rib;
-    const [w0, w1, w2, w3] = isIpv4 ? [words[3], 0, 0, 0] : words;
-    const bits = isIpv4 ? len - 96 : len;
-    const prefix = makes
-      ? table.prefixes.intern(w0, w1, w2, w3, bits)
-      : table.prefixes.find(w0, w1, w2, w3, bits);
-    return { rib, table, prefix };
-  }
-
   #route(rib: FamilyRib, prefix: number): Route | undefined {
     const { table } = rib;
     const [best, ...beside] = table.used(prefix);
@@ -479,29 +446,6 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     const { table } = this.rib(afi);
     onRoutes(prefixes.map((prefix) => formatIpPrefixWords(table.prefixes.prefix(prefix))));
   }
-}
-
-/** Whether the session can stand: only what it was opened with matters. */
-function isSameSession(a: NeighbourOptions, b: NeighbourOptions): boolean {
-  const essence = (options: NeighbourOptions): string =>
-    JSON.stringify([
-      options.asn,
-      options.port,
-      options.localAddress,
-      options.holdTimeSec,
-      options.sendHoldTimeSec,
-      options.isPassive === true,
-      options.families ?? ['ipv4-unicast'],
-      options.md5Key,
-      options.ttlSecurityHops,
-      options.role,
-      options.isRoleRequired === true,
-      options.gracefulRestartSec,
-      options.longLivedStaleSec,
-      options.addPathReceive === true,
-      options.addPathSend,
-    ]);
-  return essence(a) === essence(b);
 }
 
 function cease(subcode: number, data?: Uint8Array): NotificationFault {
