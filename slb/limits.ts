@@ -29,8 +29,11 @@ export const TCP_CLOSING_SEC = 240;
 export const TCP_RESET_SEC = 10;
 /** All entries of the flow memory are looked at within so many seconds, a part each second: until then one that has ended still counts. */
 export const SWEEP_SEC = 30;
-/** After a change of a pool's table the one before it still counts for TCP flows that the mux does not know, for so long. */
-export const PREVIOUS_TABLE_SEC = 300;
+/**
+ * After a change of a pool's table the one before it counts for TCP flows that the mux does not know, for so long: from then on more of them have
+ * begun after the change than before it.
+ */
+export const PREVIOUS_TABLE_SEC = 60;
 /** Echo requests to virtual addresses that a mux answers in one second; further ones are RateLimited. */
 export const ECHO_ANSWERS_PER_SEC_MAX = 1_000;
 /** ICMP errors of a mux's own in one second (RFC 1812 §4.3.2.8). */

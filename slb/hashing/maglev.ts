@@ -41,17 +41,17 @@ const SKIP_SEED = 0x2545_f491;
 export function maglevTable(backends: readonly PoolBackend[], seed: number): Uint16Array {
   assert(backends.length <= BACKENDS_PER_POOL_MAX, 'a pool within its limit');
   const rows = new Uint16Array(MAGLEV_ROWS).fill(NO_BACKEND);
-  const turns = backends
-    .map((backend, position) => turnsOf(backend, position, seed))
-    .filter(({ weight }) => weight > 0)
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  const weightMax = turns.reduce((most, { weight }) => Math.max(most, weight), 0);
-  for (let left = weightMax === 0 ? 0 : MAGLEV_ROWS; left > 0; ) {
-    for (const turn of turns) {
-      turn.credit += turn.weight;
-      if (turn.credit < weightMax) continue;
-      turn.credit -= weightMax;
-      rows[firstFree(rows, turn)] = turn.position;
+  const turns = turnsOf(backends, seed);
+  const { count, positions, weights, weightMax } = turns;
+  /** Weight saved up; weightMax of it is worth a row. */
+  const credits = new Int32Array(count);
+  for (let left = count === 0 ? 0 : MAGLEV_ROWS; left > 0; ) {
+    for (let turn = 0; turn < count; turn += 1) {
+      const credit = (credits[turn] ?? 0) + (weights[turn] ?? 0);
+      credits[turn] = credit;
+      if (credit < weightMax) continue;
+      credits[turn] = credit - weightMax;
+      rows[firstFree(rows, turns, turn)] = positions[turn] ?? NO_BACKEND;
       left -= 1;
       if (left === 0) break;
     }
@@ -59,32 +59,47 @@ export function maglevTable(backends: readonly PoolBackend[], seed: number): Uin
   return rows;
 }
 
-interface Turn {
-  readonly name: string;
-  readonly weight: number;
-  readonly position: number;
-  /** The permutation: from where, by how many rows. */
-  next: number;
-  readonly skip: number;
-  /** Weight saved up; weightMax of it is worth a row. */
-  credit: number;
+/** Who takes turns, in the order of names. */
+interface Turns {
+  readonly count: number;
+  /** In the list of backends. */
+  readonly positions: Uint16Array;
+  readonly weights: Int32Array;
+  readonly weightMax: number;
+  /** The permutations: the next row, and by how many rows it goes on. */
+  readonly next: Int32Array;
+  readonly skips: Int32Array;
 }
 
-function turnsOf({ name, weight }: PoolBackend, position: number, seed: number): Turn {
-  assert(weight >= 0 && weight <= BACKEND_WEIGHT_MAX, 'a weight within its limit');
-  const next = hashOf(name, seed ^ OFFSET_SEED) % MAGLEV_ROWS;
-  const skip = (hashOf(name, seed ^ SKIP_SEED) % (MAGLEV_ROWS - 1)) + 1;
-  return { name, weight, position, next, skip, credit: 0 };
+function turnsOf(backends: readonly PoolBackend[], seed: number): Turns {
+  const sorted = backends
+    .map(({ name, weight }, position) => ({ name, weight, position }))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  const isWithin = backends.every(({ weight }) => weight >= 0 && weight <= BACKEND_WEIGHT_MAX);
+  assert(isWithin, 'weights within their limit');
+  return {
+    count: sorted.length,
+    positions: Uint16Array.from(sorted, ({ position }) => position),
+    weights: Int32Array.from(sorted, ({ weight }) => weight),
+    weightMax: sorted.reduce((most, { weight }) => Math.max(most, weight), 0),
+    next: Int32Array.from(sorted, ({ name }) => hashOf(name, seed ^ OFFSET_SEED) % MAGLEV_ROWS),
+    skips: Int32Array.from(
+      sorted,
+      ({ name }) => (hashOf(name, seed ^ SKIP_SEED) % (MAGLEV_ROWS - 1)) + 1,
+    ),
+  };
 }
 
-/** The first row of the permutation that is free, and the permutation behind it. */
-function firstFree(rows: Uint16Array, turn: Turn): number {
-  let row = turn.next;
+/** The first row of the permutation that is free; it goes on behind that. */
+function firstFree(rows: Uint16Array, { next, skips }: Turns, turn: number): number {
+  const skip = skips[turn] ?? 1;
+  let row = next[turn] ?? 0;
   while (rows[row] !== NO_BACKEND) {
-    row += turn.skip;
+    row += skip;
     if (row >= MAGLEV_ROWS) row -= MAGLEV_ROWS;
   }
-  turn.next = (row + turn.skip) % MAGLEV_ROWS;
+  next[turn] = (row + skip) % MAGLEV_ROWS;
   return row;
 }
 

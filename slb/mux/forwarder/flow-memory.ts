@@ -162,9 +162,11 @@ export class FlowMemory {
   confirm(place: FlowPlace, nowSec: number): FlowPlace {
     const tags = this.#tags;
     const hash = tags[place] ?? 0;
-    const free = this.#freeIn((hash & this.#confirmedMask) * WAYS, nowSec);
-    const to =
-      free === NO_FLOW ? this.#freeIn((otherOf(hash) & this.#confirmedMask) * WAYS, nowSec) : free;
+    const setA = (hash & this.#confirmedMask) * WAYS;
+    const setB = (otherOf(hash) & this.#confirmedMask) * WAYS;
+    // Into the emptier one: so both stay open for longer (Azar et al., "Balanced Allocations", 1994).
+    const set = this.#freeCount(setB, nowSec) > this.#freeCount(setA, nowSec) ? setB : setA;
+    const to = this.#freeIn(set, nowSec);
     if (to === NO_FLOW) {
       this.#unplaced += 1;
       return place;
@@ -288,6 +290,14 @@ export class FlowMemory {
       if (deadline < this.#deadlineOf(oldest)) oldest = place;
     }
     return oldest;
+  }
+
+  #freeCount(set: number, nowSec: number): number {
+    let count = 0;
+    for (let place = set; place < set + WAYS; place += 1) {
+      if ((this.#tags[place] ?? 0) === 0 || this.#deadlineOf(place) <= nowSec) count += 1;
+    }
+    return count;
   }
 
   #freeIn(set: number, nowSec: number): FlowPlace {

@@ -6,10 +6,12 @@
  * A flow that is remembered costs one lookup. One that is not goes by its rule's tables: a row by distribution mode, then the backend of the row,
  * and is remembered. The packet itself is left as it is: its host translates it, and the answer never passes here.
  *
- * What flows survive (docs/design, load balancer's mux):
+ * What flows survive (docs/design/0023):
  *   remembered    every change of tables, health and weights, as long as the backend is a member of the pool and the rule leads to that pool by that
  *                 probe. A UDP flow moves when its backend is down, and so does a TCP connection that begins anew (SYN).
- *   not           every change that leaves the backend of its row as it is; the last change within PREVIOUS_TABLE_SEC, if it began before that
+ *   not           (it was another mux's, or there was no room) every change that leaves the backend of its row as it is. Of a row that has changed: TCP
+ *                 that began before the last change, for PREVIOUS_TABLE_SEC after that, if its backend is still a member; from then on what
+ *                 began after it
  *
  * Fragments go where their first one went. ICMP errors go to the backend whose packet they quote. Echo requests to a virtual address that has a live
  * backend are answered here, in its name. Per packet nothing is allocated. Called by mux-core.ts.
@@ -178,11 +180,11 @@ export class Forwarder {
     const key = this.#key;
     const parsed = parseFlow(view, at, end, key);
     if (parsed !== Drop.None) return parsed;
-    // Of what is for many, and of what is no IP, nothing is for the mux; the kernel has its own copy.
-    if (ethernet.isToGroup(view, at) || key.l3At !== at + ethernet.HEADER_LEN) return Drop.None;
-    if (key.etherType !== ethernet.EtherType.IPV4 && key.etherType !== ethernet.EtherType.IPV6) {
-      return Drop.None;
-    }
+    // uplink-filter.ts keeps what is for many, and what is no IP, from here; the kernel has its own copy.
+    if (ethernet.isToGroup(view, at)) return Drop.MulticastUnsupported;
+    const isIp =
+      key.etherType === ethernet.EtherType.IPV4 || key.etherType === ethernet.EtherType.IPV6;
+    if (!isIp || key.l3At !== at + ethernet.HEADER_LEN) return Drop.EtherTypeUnsupported;
     if (ethernet.dst(view, at) !== this.#mac) return Drop.NotForUs;
     const address = this.#tables.addresses.find(key.dst0, key.dst1, key.dst2, key.dst3);
     if (address === NONE) return Drop.NotForUs;

@@ -1,13 +1,13 @@
 /**
- * Who gets what of a link's frames, as programs of classic BPF: the router what it forwards, the kernel what is for its own addresses. Each is spared
+ * Who gets what of a link's frames, as programs of classic BPF: a router what it forwards, the kernel what is for its own addresses. Each is spared
  * what it would only throw away: the router a copy, the kernel a route lookup and an ICMP error for every packet that is forwarded.
- * What is for many, and what finds neighbours, both get. Called by worker.ts.
+ * What is for many, and what finds neighbours, both get. Called by the workers of edge and mux.
  */
-import { type IpWords, isIpv4Words } from '../../../base/ip-words.ts';
-import { FRAME_BYTES_MAX } from '../../../dataplane/limits.ts';
-import type { FilterInstruction } from '../../../native/socket.ts';
-import * as ethernet from '../../../packet/ethernet.ts';
-import { IpProtocol } from '../../../packet/ip-protocol.ts';
+import { type IpWords, isIpv4Words } from '../../base/ip-words.ts';
+import type { FilterInstruction } from '../../native/socket.ts';
+import * as ethernet from '../../packet/ethernet.ts';
+import { IpProtocol } from '../../packet/ip-protocol.ts';
+import { FRAME_BYTES_MAX } from '../limits.ts';
 
 const LOAD_HALF = 0x28;
 const LOAD_WORD = 0x20;

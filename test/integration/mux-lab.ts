@@ -1,0 +1,435 @@
+/**
+ * A mux as a process, with the kernel of this machine on every side of it: the edge is a router that runs BIRD, backends are kernels behind the
+ * kernel's own VXLAN (RFC 7348) that answer from the virtual address themselves. Goal state is a test's.
+ *
+ *   client 192.0.2.9 ── edge 198.51.100.2 ═╦═ mux .3
+ *                                          ╠═ vm1 .21   VXLAN 5001, virtual addresses on lo
+ *                                          ╚═ vm2 .22
+ *
+ * Called by slb-mux.test.ts.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defined } from '../../base/assert.ts';
+import { systemClock } from '../../base/clock.ts';
+import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
+import { formatMac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
+import { type Argv, attempt, run } from '../../fabric/command.ts';
+import { exchangeJson } from '../../fabric/json-http.ts';
+import {
+  createNamespace,
+  inNamespace,
+  namespaceName,
+  sweepNamespaces,
+} from '../../fabric/namespaces.ts';
+import { programPath } from '../../fabric/roles.ts';
+import {
+  type Credentials,
+  openCertificateAuthority,
+} from '../../identity/certificate-authority.ts';
+import {
+  HealthState,
+  type LoadBalancingRule,
+  LoadDistribution,
+  PeerFamily,
+  type Resource,
+} from '../../schema/southbound/messages.ts';
+import { type DaemonPlace, daemonPlace } from '../interop/bgp-lab.ts';
+import { eventually } from '../kit/eventually.ts';
+import { type Program, startProgram } from '../kit/program.ts';
+import { register, sweepStaleTopologies, uniqueFabricName, unregister } from '../kit/stale.ts';
+import { type ScriptedSouthbound, scriptedSouthbound } from './scripted-southbound.ts';
+
+export const BIRD = '/usr/sbin/bird';
+export const BIRDC = '/usr/sbin/birdc';
+export const MUX = 'mux1';
+export const CLIENT = '192.0.2.9';
+export const EDGE_ADDRESS = '198.51.100.2';
+export const MUX_ADDRESS = '198.51.100.3';
+export const VIP = '203.0.113.10';
+export const OTHER_VIP = '203.0.113.11';
+export const VIP6 = '2001:db8:113::10';
+/** What kit/syn-flood.ts sends from. */
+const FLOOD_SOURCES = '198.18.0.0/15';
+const VNI = 5001;
+
+export interface LabBackend {
+  readonly name: string;
+  readonly address: string;
+  readonly host: string;
+  readonly mac: number;
+}
+
+export const VM1: LabBackend = {
+  name: 'vm1',
+  address: '10.0.0.4',
+  host: '198.51.100.21',
+  mac: 0x0200_0000_0104,
+};
+export const VM2: LabBackend = {
+  name: 'vm2',
+  address: '10.0.0.5',
+  host: '198.51.100.22',
+  mac: 0x0200_0000_0105,
+};
+export const BACKENDS: readonly LabBackend[] = [VM1, VM2];
+
+/** Says its name to who connects, then sends back what it hears. */
+const SERVER = `
+const net = require('node:net');
+net.createServer((socket) => {
+  socket.on('error', () => undefined);
+  socket.write(process.argv[1] + '\\n');
+  socket.pipe(socket);
+}).listen(80, '::', () => console.log('ready'));`;
+
+/** Connects so often, one after the other, and prints how often each name came. */
+const CALLER = `
+const net = require('node:net');
+const [address, count] = [process.argv[1], Number(process.argv[2])];
+const names = {};
+const call = () => new Promise((resolve) => {
+  const socket = net.connect(80, address);
+  const end = (name) => { names[name] = (names[name] ?? 0) + 1; socket.destroy(); resolve(); };
+  socket.once('data', (data) => end(String(data).trim()));
+  socket.once('error', (error) => end(error.code));
+});
+(async () => {
+  for (let done = 0; done < count; done += 20) await Promise.all(Array.from({ length: 20 }, call));
+  console.log(JSON.stringify(names));
+})();`;
+
+export class MuxLab {
+  readonly fabric: string = uniqueFabricName();
+  #directory = '';
+  #credentials = new Map<string, Credentials>();
+  #southbound: ScriptedSouthbound | undefined;
+  #mux: Program | undefined;
+  #place: DaemonPlace | undefined;
+  readonly #programs: Program[] = [];
+
+  ns(member: string): string {
+    return namespaceName(this.fabric, member);
+  }
+
+  run(member: string, argv: Argv): Promise<string> {
+    return run(inNamespace(this.ns(member), argv));
+  }
+
+  async start(member: string, argv: Argv, ready?: string | RegExp): Promise<Program> {
+    const program = await startProgram(this.ns(member), argv, ready);
+    this.#programs.push(program);
+    return program;
+  }
+
+  get mux(): Program {
+    return defined(this.#mux, 'a running mux');
+  }
+
+  get southbound(): ScriptedSouthbound {
+    return defined(this.#southbound, 'a southbound');
+  }
+
+  /** Namespaces, links, servers and BIRD; no mux yet. */
+  async build(): Promise<void> {
+    await sweepStaleTopologies();
+    this.#directory = await mkdtemp(join(tmpdir(), 'weft-mux-'));
+    register(this.fabric, this.#directory);
+    for (const member of ['net', 'edge', 'client', 'mux', 'vm1', 'vm2']) {
+      await createNamespace(this.ns(member));
+    }
+    await this.run('net', ['ip', 'link', 'add', 'br0', 'type', 'bridge']);
+    await this.run('net', ['ip', 'link', 'set', 'br0', 'up']);
+    for (const member of ['edge', 'mux', 'vm1', 'vm2']) {
+      await this.#veth(member, 'uplink0', 'net', member);
+      await this.run('net', ['ip', 'link', 'set', member, 'master', 'br0']);
+    }
+    await this.#veth('edge', 'client0', 'client', 'eth0');
+    await this.#address('edge', 'uplink0', `${EDGE_ADDRESS}/24`);
+    await this.#address('edge', 'client0', '192.0.2.2/24');
+    await this.#address('client', 'eth0', `${CLIENT}/24`);
+    await this.run('client', ['ip', 'route', 'add', 'default', 'via', '192.0.2.2']);
+    for (const name of ['ip_forward', 'conf/all/rp_filter', 'conf/default/rp_filter']) {
+      const value = name === 'ip_forward' ? 1 : 0;
+      await this.run('edge', ['sysctl', '-qw', `net/ipv4/${name}=${value}`]);
+    }
+    for (const vm of BACKENDS) await this.#backend(vm);
+    await this.#bird();
+  }
+
+  /** The southbound, and a mux that has this goal state in force. */
+  async serve(resources: readonly Resource[]): Promise<void> {
+    const authority = await openCertificateAuthority({
+      directory: join(this.#directory, 'pki'),
+      clock: systemClock,
+    });
+    for (const [name, kind] of [
+      ['controller', 'controller'],
+      [MUX, 'mux'],
+    ] as const) {
+      this.#credentials.set(name, await authority.ensure({ name, kind }));
+    }
+    const controller = defined(this.#credentials.get('controller'), 'credentials');
+    this.#southbound = await scriptedSouthbound(this.#socket, controller);
+    this.southbound.set(MUX, resources);
+    await this.startMux();
+    await eventually('the mux acknowledges', () => this.southbound.ack(MUX) !== undefined);
+  }
+
+  /** New goal state, whole; resolves when the mux has acknowledged it. */
+  async set(resources: readonly Resource[]): Promise<void> {
+    const before = this.southbound.ack(MUX)?.revision ?? 0;
+    this.southbound.set(MUX, resources);
+    await eventually('the mux acknowledges', () => {
+      return (this.southbound.ack(MUX)?.revision ?? 0) > before;
+    });
+  }
+
+  async startMux(): Promise<void> {
+    const { ca, cert, key } = defined(this.#credentials.get(MUX), 'credentials');
+    const argv: Argv = [
+      process.execPath,
+      programPath('slb/main.js'),
+      ...['--id', MUX, '--state', join(this.#directory, MUX)],
+      ...['--controller', `unix:${this.#socket}`, '--ca', ca, '--cert', cert, '--key', key],
+      ...['--uplink', 'uplink0'],
+    ];
+    this.#mux = await startProgram(this.ns('mux'), argv, '"event":"ready"');
+  }
+
+  /** GET of the mux's control socket. */
+  async ask<T>(path: string): Promise<T> {
+    const socketPath = join(this.#directory, MUX, 'control.sock');
+    const target = { kind: 'unix', socketPath } as const;
+    const { status, body } = await exchangeJson(target, { method: 'GET', path });
+    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+    return body as T;
+  }
+
+  /** Does the edge have the route from the mux? */
+  async hasRoute(prefix: string): Promise<boolean> {
+    const socket = join(this.#directory, 'bird.ctl');
+    const text = await defined(this.#place, 'BIRD').ask([BIRDC, '-s', socket, 'show', 'route']);
+    return text.includes(prefix);
+  }
+
+  /** Names of the servers that so many connections came to, with how many each. */
+  async call(count: number, address: string = VIP): Promise<Record<string, number>> {
+    const argv: Argv = [process.execPath, '-e', CALLER, address, String(count)];
+    return JSON.parse(await this.run('client', argv)) as Record<string, number>;
+  }
+
+  /** Bytes that the mux's process has in memory. */
+  async memoryBytes(): Promise<number> {
+    const text = await readFile(`/proc/${this.mux.pid}/statm`, 'utf8');
+    return Number(text.split(' ')[1]) * 4096;
+  }
+
+  async close(): Promise<void> {
+    await this.#mux?.stop('SIGKILL');
+    await Promise.all(this.#programs.map((program) => program.stop('SIGKILL')));
+    this.#southbound?.close();
+    await sweepNamespaces(this.fabric);
+    unregister(this.fabric);
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #socket(): string {
+    return join(this.#directory, 'southbound.sock');
+  }
+
+  async #veth(a: string, aName: string, b: string, bName: string): Promise<void> {
+    const end = ['type', 'veth', 'peer', 'name', bName, 'netns', this.ns(b)] as const;
+    await run(['ip', '-n', this.ns(a), 'link', 'add', aName, ...end]);
+    await this.run(a, ['ip', 'link', 'set', aName, 'up']);
+    await this.run(b, ['ip', 'link', 'set', bName, 'up']);
+  }
+
+  async #address(member: string, name: string, ...addresses: string[]): Promise<void> {
+    for (const address of addresses) {
+      const once = address.includes(':') ? ['nodad'] : [];
+      await this.run(member, ['ip', 'address', 'add', address, 'dev', name, ...once]);
+    }
+  }
+
+  /** A kernel that takes what the mux tunnels and answers by the provider network, as from the virtual address. */
+  async #backend({ name, host, mac }: LabBackend): Promise<void> {
+    for (const which of ['all', 'default']) {
+      await this.run(name, ['sysctl', '-qw', `net.ipv4.conf.${which}.rp_filter=0`]);
+    }
+    await this.#address(name, 'uplink0', `${host}/24`);
+    await this.run(name, ['ip', 'route', 'add', 'default', 'via', EDGE_ADDRESS]);
+    await this.run(name, ['ip', 'link', 'set', 'lo', 'up']);
+    // Whoever a flood says it comes from gets no answer.
+    await this.run(name, ['ip', 'route', 'add', 'blackhole', FLOOD_SOURCES]);
+    await this.#address(name, 'lo', `${VIP}/32`, `${OTHER_VIP}/32`);
+    const device = ['ip', 'link', 'add', 'vx0', 'address', formatMac(mac), 'mtu', '1450'] as const;
+    const tunnel = ['type', 'vxlan', 'id', String(VNI), 'local', host, 'dstport', '4789'] as const;
+    await this.run(name, [...device, ...tunnel, 'nolearning']);
+    await this.run(name, ['sysctl', '-qw', 'net.ipv4.conf.vx0.rp_filter=0']);
+    await this.run(name, ['ip', 'link', 'set', 'vx0', 'up']);
+    await this.start(name, [process.execPath, '-e', SERVER, name], 'ready');
+  }
+
+  async #bird(): Promise<void> {
+    const onStart = (program: Program) => this.#programs.push(program);
+    const place = await daemonPlace(this.ns('edge'), this.#directory, onStart);
+    const config = await place.write(
+      'bird.conf',
+      `router id ${EDGE_ADDRESS};
+protocol device { scan time 1; }
+protocol kernel { ipv4 { export all; import none; }; }
+protocol bgp mux1 {
+  local ${EDGE_ADDRESS} as 64600;
+  neighbor ${MUX_ADDRESS} as 64650;
+  hold time 9;
+  connect retry time 1;
+  connect delay time 1;
+  error wait time 1, 2;
+  ipv4 { import all; export none; };
+}
+`,
+    );
+    await place.start([BIRD, '-f', '-c', config, '-s', join(this.#directory, 'bird.ctl')]);
+    this.#place = place;
+  }
+}
+
+/** Whether a program is on this machine. */
+export async function isThere(program: string): Promise<boolean> {
+  return (await attempt(['test', '-x', program])).code === 0;
+}
+
+export function bytesOf(text: string): Uint8Array {
+  return ipAddressBytes(defined(parseIpWords(text), text));
+}
+
+/** Settings and BGP. */
+export function muxGoal(...change: Resource[]): readonly Resource[] {
+  return [
+    {
+      key: 'mux',
+      version: 1,
+      mux: {
+        providerAddress: bytesOf(MUX_ADDRESS),
+        providerPrefixLen: 24,
+        providerGateway: new Uint8Array(),
+        vxlanPort: 4789,
+        providerMtu: 1500,
+        mac: VIRTUAL_ROUTER_MAC,
+      },
+    },
+    {
+      key: 'bgprouter/mux1',
+      version: 1,
+      bgpRouter: {
+        id: 'mux1',
+        resourceRef: '/loadBalancerMuxes/mux1',
+        asNumber: 64_650,
+        routerId: bytesOf(MUX_ADDRESS),
+        enabled: true,
+        networks: [],
+      },
+    },
+    {
+      key: 'bgppeer/edge',
+      version: 1,
+      bgpPeer: {
+        id: 'edge',
+        resourceRef: '/loadBalancerMuxes/mux1',
+        routerId: 'mux1',
+        address: bytesOf(EDGE_ADDRESS),
+        asNumber: 64_600,
+        importMapId: '',
+        exportMapId: '',
+        acceptAllIn: false,
+        acceptAllOut: true,
+        holdTimeSec: 9,
+        md5Key: '',
+        ttlSecurityHops: 0,
+        prefixesMax: 0,
+        prefixRestartSec: 0,
+        passive: false,
+        bfd: false,
+        gracefulRestartSec: 0,
+        families: [PeerFamily.PEER_IPV4_UNICAST],
+      },
+    },
+    ...change,
+  ];
+}
+
+export function pool(backends: readonly LabBackend[] = BACKENDS): Resource {
+  return {
+    key: 'pool/p',
+    version: 1,
+    backendPool: {
+      id: 'p',
+      resourceRef: '/loadBalancers/lb/backendAddressPools/p',
+      vnetId: 'blue',
+      backends: backends.map(({ name, address, host, mac }) => ({
+        address: bytesOf(address),
+        vni: VNI,
+        mac,
+        providerAddress: bytesOf(host),
+        portId: name,
+        resourceRef: `/networkInterfaces/${name}/ipConfigurations/ip`,
+        weight: 1,
+        draining: false,
+      })),
+    },
+  };
+}
+
+export function health(states: Readonly<Record<string, HealthState>>): Resource {
+  return {
+    key: 'health/h',
+    version: 1,
+    backendHealth: {
+      id: 'h',
+      probeRef: '/loadBalancers/lb/probes/web',
+      states: Object.entries(states).map(([address, state]) => ({
+        address: bytesOf(address),
+        state,
+      })),
+    },
+  };
+}
+
+const WEB: LoadBalancingRule = {
+  id: 'web',
+  resourceRef: '/loadBalancers/lb/loadBalancingRules/web',
+  protocol: 6,
+  port: 80,
+  poolId: 'p',
+  backendPort: 80,
+  floatingIp: true,
+  distribution: LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE,
+  idleTimeoutSec: 240,
+  tcpReset: false,
+  healthId: 'h',
+};
+
+export function vip(address: string = VIP, id = 'web'): Resource {
+  return {
+    key: `vip/${id}`,
+    version: 1,
+    virtualIp: {
+      id,
+      resourceRef: `/loadBalancers/lb/frontendIPConfigurations/${id}`,
+      address: bytesOf(address),
+      vnetId: 'blue',
+      internal: false,
+      subnetId: '',
+      rules: [WEB],
+    },
+  };
+}
+
+export function announcement(id = 'web'): Resource {
+  return { key: `announcement/${id}`, version: 1, announcement: { vipId: id } };
+}
+
+export const UP: HealthState = HealthState.HEALTH_UP;
+export const DOWN: HealthState = HealthState.HEALTH_DOWN;

@@ -1,0 +1,177 @@
+/**
+ * What flows survive, as forwarder.ts claims it, under any sequence of changes: two muxes are told the same, one has the flows, the other gets their
+ * packets only when the first has gone.
+ *
+ *   1  the mux that remembers a flow sends all its packets to one backend, as long as that stays a member
+ *   2  a mux that does not, sends a TCP connection where the other did: for PREVIOUS_TABLE_SEC after a change of the table, if it began before that and
+ *      its backend is still a member; from then on, if it began after it
+ */
+import test from 'ava';
+import * as fc from 'fast-check';
+import type { HealthState, Resource } from '../../../../../schema/southbound/messages.ts';
+import { PREVIOUS_TABLE_SEC } from '../../../../../slb/limits.ts';
+import {
+  ACK,
+  backend,
+  DOWN,
+  health,
+  LOST,
+  MuxWorld,
+  pool,
+  rule,
+  SYN,
+  tcpPacket,
+  UNKNOWN,
+  UP,
+  vip,
+} from '../mux-world.ts';
+
+const NUMBERS = [1, 2, 3, 4, 5, 6] as const;
+
+interface Member {
+  readonly weight: number;
+  readonly isDraining: boolean;
+  /** Which host it is on. */
+  readonly host: number;
+}
+
+/** The model: who is a member, and what probes say. */
+interface State {
+  readonly members: Map<number, Member>;
+  readonly states: Map<number, HealthState>;
+}
+
+type Change =
+  | { readonly kind: 'join'; readonly number: number; readonly member: Member }
+  | { readonly kind: 'leave'; readonly number: number }
+  | { readonly kind: 'probe'; readonly number: number; readonly state: HealthState }
+  | { readonly kind: 'wait'; readonly sec: number };
+
+const aNumber = fc.constantFrom(...NUMBERS);
+const aMember = fc.record({
+  weight: fc.constantFrom(1, 1, 1, 3),
+  isDraining: fc.boolean(),
+  host: fc.nat(3),
+});
+const aChange: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({ kind: fc.constant('join' as const), number: aNumber, member: aMember }),
+  fc.record({ kind: fc.constant('leave' as const), number: aNumber }),
+  fc.record({
+    kind: fc.constant('probe' as const),
+    number: aNumber,
+    state: fc.constantFrom(UP, UP, DOWN, LOST, UNKNOWN),
+  }),
+  fc.record({ kind: fc.constant('wait' as const), sec: fc.constantFrom(1, 10, 100) }),
+);
+
+function resourcesOf({ members, states }: State): Resource[] {
+  const backends = [...members].map(([number, { weight, isDraining, host }]) =>
+    backend(number, {
+      weight,
+      draining: isDraining,
+      providerAddress: backend(host).providerAddress,
+    }),
+  );
+  return [pool(backends), health(Object.fromEntries(states))];
+}
+
+/** Who gets new flows; the same text, the same table. */
+function tableOf({ members, states }: State): string {
+  const inState = (wanted: HealthState) =>
+    [...members]
+      .filter(([number, { isDraining }]) => !isDraining && states.get(number) === wanted)
+      .map(([number, { weight }]) => `${number}*${weight}`)
+      .sort()
+      .join();
+  const up = inState(UP);
+  return up === '' ? inState(LOST) : up;
+}
+
+function change(state: State, step: Change): void {
+  if (step.kind === 'join') state.members.set(step.number, step.member);
+  else if (step.kind === 'leave') state.members.delete(step.number);
+  // UNKNOWN is no news.
+  else if (step.kind === 'probe' && step.state !== UNKNOWN)
+    state.states.set(step.number, step.state);
+}
+
+interface Flow {
+  readonly srcPort: number;
+  /** '' when there was no live backend. */
+  readonly backend: string;
+  /** Number of tables there had been when it began. */
+  readonly began: number;
+  isLost: boolean;
+}
+
+function stays(there: string, to: string, claim: string): void {
+  if (there !== to) throw new Error(`${claim}: to ${to}, then to ${there || 'nobody'}`);
+}
+
+const START: Member = { weight: 1, isDraining: false, host: 1 };
+
+test('flows stay with their backend as long as is claimed, at the mux that knows them and at one that does not', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(aChange, { maxLength: 12 }), async (steps) => {
+      const first = new MuxWorld();
+      const second = new MuxWorld();
+      const state: State = {
+        members: new Map([1, 2, 3].map((number) => [number, START])),
+        states: new Map(NUMBERS.map((number) => [number, UP])),
+      };
+      const all = [...resourcesOf(state), vip([rule({ healthId: 'h', idleTimeoutSec: 1800 })])];
+      await first.set(all);
+      await second.set(all);
+      let table = tableOf(state);
+      let tables = 1;
+      let changedAgoSec = 0;
+      const flows: Flow[] = [];
+      const begin = () => {
+        for (let index = 0; index < 6; index += 1) {
+          const srcPort = 10_000 + flows.length;
+          const to = first.backendOf({ srcPort, flags: SYN });
+          first.send(tcpPacket({ srcPort, flags: ACK }));
+          flows.push({ srcPort, backend: to, began: tables, isLost: to === '' });
+        }
+      };
+      begin();
+      for (const step of steps) {
+        if (step.kind === 'wait') {
+          changedAgoSec += step.sec;
+          first.advance(step.sec);
+          second.advance(step.sec);
+        }
+        change(state, step);
+        const said =
+          step.kind === 'probe'
+            ? [health({ [step.number]: step.state })]
+            : resourcesOf(state).slice(0, 1);
+        await first.set(said);
+        await second.set(said);
+        if (tableOf(state) !== table) {
+          table = tableOf(state);
+          tables += 1;
+          changedAgoSec = 0;
+        }
+        for (const flow of flows) {
+          if (!state.members.has(Number(flow.backend.split('.')[3]))) flow.isLost = true;
+          if (flow.isLost) continue;
+          const { srcPort } = flow;
+          stays(first.backendOf({ srcPort, flags: ACK }), flow.backend, 'claim 1');
+        }
+        begin();
+      }
+      for (const { srcPort, backend: to, began, isLost } of flows) {
+        if (isLost) continue;
+        const isRecent = tables > 1 && changedAgoSec < PREVIOUS_TABLE_SEC;
+        const isSurvived = began === (isRecent ? tables - 1 : tables);
+        const there = second.backendOf({ srcPort, flags: ACK });
+        if (isSurvived) stays(there, to, 'claim 2');
+      }
+      first.core.checkInvariants();
+      second.core.checkInvariants();
+    }),
+    { numRuns: 20 },
+  );
+  t.pass();
+});
