@@ -51,6 +51,11 @@ export interface BgpControlOptions {
   /** Whoever forwards has done so before this process, by routes that it keeps until it is told to forget those that were not told again. */
   readonly isRestarting?: boolean;
   forget?(): Promise<number>;
+  /**
+   * Announce IPv6 prefixes with the IPv4-mapped form of an IPv4 address as next hop, on links without an IPv6 address; for peers that take that. Default:
+   * such prefixes are not announced there.
+   */
+  readonly hasMappedNextHops?: boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -360,7 +365,9 @@ export class BgpControl {
     const own = (isIpv4: boolean) =>
       link?.find(({ words }) => isIpv4Words(words) === isIpv4)?.words;
     const ipv4 = own(true);
-    const ipv6 = own(false);
+    // Where there is none, a peer of Weft's takes the IPv4 address, mapped, as the way for IPv6, too.
+    const mapped = this.#options.hasMappedNextHops === true ? ipv4 : undefined;
+    const ipv6 = own(false) ?? mapped;
     return {
       ...(ipv4 !== undefined && { nextHopIpv4: formatIpWords(ipv4) }),
       ...(ipv6 !== undefined && { nextHopIpv6: formatIpWords(ipv6) }),

@@ -7,6 +7,7 @@ import {
   type IpPrefixWords,
   type IpWords,
   ipAddressBytes,
+  ipWordsToBytes,
   parseIpPrefixWords,
   parseIpWords,
 } from '../../base/ip-words.ts';
@@ -60,6 +61,7 @@ export interface PeerOptions {
   readonly nextHopSelf?: boolean;
   /** Own addresses to give as next hop where the session's own address is of the other family. */
   readonly nextHopIpv4?: string;
+  /** An IPv4-mapped one, ::ffff:a.b.c.d, says: IPv6 by way of that IPv4 address. */
   readonly nextHopIpv6?: string;
   /** RFC 4456: an internal neighbour that routes are reflected to. */
   readonly isReflectorClient?: boolean;
@@ -143,7 +145,10 @@ export function checkNeighbour(options: NeighbourOptions): CheckedNeighbour {
     prefixesMax: options.prefixesMax ?? PREFIXES_PER_PEER_MAX,
     nextHops: {
       ipv4: options.nextHopIpv4 === undefined ? undefined : bytesOfAddress(options.nextHopIpv4),
-      ipv6: options.nextHopIpv6 === undefined ? undefined : bytesOfAddress(options.nextHopIpv6),
+      ipv6:
+        options.nextHopIpv6 === undefined
+          ? undefined
+          : ipWordsToBytes(addressOf(options.nextHopIpv6)),
     },
     security: securityOf(options),
   };

@@ -115,10 +115,12 @@ export class MuxAgent implements Role {
     const faults = await this.#applyTables(goal.change);
     errors.push(...goal.errors, ...faults);
     errors.push(...(await bgp.apply(upserts.filter(isBgp), removes)));
-    const refused = new Set(errors.map(({ key }) => key));
+    const refused = new Set(faults.map(({ key }) => key));
     for (const { key, virtualIp, announcement } of upserts) {
-      if (virtualIp !== undefined && !refused.has(key)) {
-        this.#announcements.inForce(key, prefixOf(virtualIp.address));
+      // Of one that goal state refuses, the last good version is in force.
+      const held = virtualIp === undefined ? undefined : this.#goal.vip(key);
+      if (held !== undefined && !refused.has(key)) {
+        this.#announcements.inForce(key, prefixOf(held.address));
       }
       if (announcement !== undefined) this.#announcements.ask(`vip/${announcement.vipId}`);
     }

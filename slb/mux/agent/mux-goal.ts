@@ -86,6 +86,8 @@ export class MuxGoal {
     const dirtyHealths = new Set<string>();
     const addresses: AddressGoal[] = [];
     const leases: LeaseGoal[] = [];
+    /** Virtual addresses that were not here before: leases of their ports may have been. */
+    const come = new Set<string>();
     const refuse = (key: string, message: string) =>
       void errors.push({ key, code: FAULT_CODE, message });
     for (const { key, virtualIp, backendPool, backendHealth, snatLease } of upserts) {
@@ -114,10 +116,16 @@ export class MuxGoal {
         const address = addressOf(key, virtualIp);
         if (typeof address === 'string') refuse(key, address);
         else {
+          if (!isSameAddress(this.#vips.get(key), virtualIp)) come.add(virtualIp.id);
           this.#vips.set(key, virtualIp);
           addresses.push(address);
         }
       }
+    }
+    const told = new Set(leases.map(({ key }) => key));
+    for (const [key, held] of this.#leases) {
+      const lease = come.has(held.vipId) && !told.has(key) ? leaseOf(key, held) : '';
+      if (typeof lease !== 'string') leases.push(lease);
     }
     const removedAddresses: string[] = [];
     const removedLeases: string[] = [];
@@ -267,6 +275,10 @@ function ruleOf(rule: LoadBalancingRule): RuleGoal {
     distribution: DISTRIBUTIONS[distribution],
     idleSec: idleTimeoutSec,
   };
+}
+
+function isSameAddress(before: VirtualIp | undefined, after: VirtualIp): boolean {
+  return before?.address.every((byte, at) => byte === after.address[at]) === true;
 }
 
 const PORTS_PER_BLOCK = 8;

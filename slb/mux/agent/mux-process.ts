@@ -45,7 +45,8 @@ export async function startMux(
     onOverload: (overload: Overload) => told.mux?.overloaded(overload),
     onFailed: dependencies.onFailed,
   });
-  const bgp = new BgpControl({ createSpeaker: systemSpeakers(clock, rng), clock, log });
+  const createSpeaker = systemSpeakers(clock, rng);
+  const bgp = new BgpControl({ createSpeaker, hasMappedNextHops: true, clock, log });
   const mux = new MuxAgent({ uplink: options.uplink, forwarder, bgp, interfaces, clock, log });
   told.mux = mux;
   const agent = await startAgent({

@@ -148,7 +148,8 @@ export class MuxTables {
 
   #beginLease(goal: LeaseGoal): string | undefined {
     const address = this.addresses.find(...goal.vip);
-    if (address === NONE) return 'the virtual address of its ports is not here';
+    // Its ports are leased again when it comes (mux-goal.ts).
+    if (address === NONE) return undefined;
     const target = this.targets.acquire(goal);
     if (target === NONE) return `a mux sends to at most ${this.#limits.targetsMax} places`;
     this.#leases.set(goal.key, { goal, target });

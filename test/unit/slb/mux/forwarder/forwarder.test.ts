@@ -396,3 +396,16 @@ test('what finds no room is named, and the rest is in force', async (t) => {
   const again = await world.set([vip([rule()], VIP, 'twin')]);
   t.deepEqual(again, ['vip/twin']);
 });
+
+test('a lease that comes before its virtual address is in force when that comes', async (t) => {
+  const world = new MuxWorld();
+  await world.set([lease(7, 1024, 1031)]);
+  t.is(world.core.tables.targets.count, 0);
+  await world.set([vip([rule()])]);
+  t.is(world.backendOf({ dstPort: 1024, flags: ACK }), '10.0.0.7');
+  await world.set([], ['vip/web']);
+  await world.set([vip([rule()])]);
+  t.is(world.backendOf({ dstPort: 1024, flags: ACK }), '10.0.0.7');
+  await world.set([], ['snat/web/10.0.0.7', 'vip/web']);
+  t.is(world.core.tables.targets.count, 0);
+});
