@@ -36,8 +36,9 @@ export function burstRing(): BurstRing {
   const rx = new Uint32Array(BURST_MAX * RX_STRIDE);
   let loaded: readonly RingFrame[] = [];
   const write = () => {
-    for (const [index, frame] of loaded.entries()) {
-      bytes.set(frame.bytes, slotsAt + index * SLOT_BYTES + HEAD);
+    for (let index = 0; index < loaded.length; index += 1) {
+      const frame = loaded[index];
+      if (frame !== undefined) bytes.set(frame.bytes, slotsAt + index * SLOT_BYTES + HEAD);
     }
   };
   return {
