@@ -20,10 +20,12 @@ import type { EpochCell, Epochs } from '../../../dataplane/engine/epochs.ts';
 import type {
   Mapping,
   PublicAddress,
+  VirtualIp,
   VirtualNetwork,
   VirtualSubnet,
 } from '../../../schema/southbound/messages.ts';
 import type { EdgePeers } from './peers.ts';
+import { type VirtualAddress, VirtualAddresses } from './virtual-addresses.ts';
 
 /** Routing domain of plain IP. */
 export const PLAIN_DOMAIN = 0;
@@ -75,6 +77,7 @@ export class EdgeNetworks {
   readonly #locations: (Location | undefined)[] = [];
   readonly #oneToOnes: (OneToOne | undefined)[] = [];
   readonly #public = new Lpm();
+  readonly #virtual = new VirtualAddresses();
   /** Number of the location or translation, by key of the resource. */
   readonly #byKey = new Map<string, number>();
   readonly #freeLocations: number[] = [];
@@ -179,9 +182,28 @@ export class EdgeNetworks {
     return undefined;
   }
 
+  /** A reason why not; undefined: in force. An internal one is no concern of an edge's. */
+  setVirtualIp(
+    key: string,
+    { address, vnetId, internal, resourceRef }: VirtualIp,
+  ): string | undefined {
+    const words = ipWordsFromBytes(address);
+    if (words === undefined) return 'its address has neither 4 nor 16 bytes';
+    const known = this.#virtual.get(...words);
+    if (known !== undefined && known.key !== key) return `${known.resourceRef} has it already`;
+    this.remove(key);
+    if (internal) return undefined;
+    const domain = vnetId === '' ? undefined : this.domainOf(vnetId);
+    this.#virtual.set({ key, words, domain, resourceRef });
+    this.#publicChanged(domain);
+    return undefined;
+  }
+
   /** Takes away what the resource with this key has set. Returns the location that has gone. */
   remove(key: string): Location | undefined {
     if (key.startsWith('subnet/')) this.#removeSubnet(key);
+    const virtual = this.#virtual.remove(key);
+    if (virtual !== undefined) this.#publicChanged(virtual.domain);
     const number = this.#byKey.get(key);
     if (number === undefined) return undefined;
     this.#byKey.delete(key);
@@ -196,6 +218,7 @@ export class EdgeNetworks {
   *keys(): Generator<string> {
     for (const { key } of this.#subnets.values()) yield key;
     yield* this.#byKey.keys();
+    yield* this.#virtual.keys();
   }
 
   segment(vni: number): SegmentOwner | undefined {
@@ -221,6 +244,11 @@ export class EdgeNetworks {
   insideOf(w0: number, w1: number, w2: number, w3: number): OneToOne | undefined {
     const number = this.#public.lookup(w0, w1, w2, w3);
     return number === NONE ? undefined : this.#oneToOnes[number];
+  }
+
+  /** The load balancer's address that this is. */
+  virtual(w0: number, w1: number, w2: number, w3: number): VirtualAddress | undefined {
+    return this.#virtual.get(w0, w1, w2, w3);
   }
 
   get counts(): { readonly networks: number; readonly mappings: number; readonly public: number } {

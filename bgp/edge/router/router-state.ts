@@ -214,6 +214,7 @@ export class RouterState {
       return 'its addresses have neither 4 nor 16 bytes, or there are too many hosts';
     }
     if (resource.publicAddress !== undefined) return this.#setPublic(key, resource.publicAddress);
+    if (resource.virtualIp !== undefined) return networks.setVirtualIp(key, resource.virtualIp);
     if (resource.natPool !== undefined) return this.#setPool(key, resource.natPool);
     if (resource.portForward !== undefined) {
       return this.#setForward(key, resource.portForward, nowSec);

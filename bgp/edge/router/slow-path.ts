@@ -3,7 +3,8 @@
  *
  *   1 source       may it come from here (RFC 1812 §5.3.7, RFC 3704)?
  *   2 translation  of the source: its own public address, else a port of a pool (nat44/); plain packets keep theirs
- *   3 destination  a public address becomes whose it is: hairpinning is nothing but both steps on one packet (RFC 4787 REQ-9)
+ *   3 destination  a public address becomes whose it is: hairpinning is nothing but both steps on one packet (RFC 4787 REQ-9); a load
+ *                  balancer's stays, and goes to a mux
  *   4 way          into a virtual network by its mapping, else by the forwarding table to a neighbour
  *
  * An answer to a known flow is translated back to what that flow was: so it leaves from the public address and port that were addressed, also
@@ -29,10 +30,12 @@ import {
   TARGET_MAPPING_CELL,
   type Verdict,
 } from './decision.ts';
+import { RouteSource } from './fib.ts';
 import { type Domain, PLAIN_DOMAIN } from './networks.ts';
 import { OnwardWay } from './onward-way.ts';
 import type { RouterState } from './router-state.ts';
 import { COVERED_PROTOCOLS, isRequest, SourceTranslation } from './source-translation.ts';
+import type { VirtualAddress } from './virtual-addresses.ts';
 
 export class SlowPath {
   readonly #state: RouterState;
@@ -60,11 +63,13 @@ export class SlowPath {
     if (source !== Drop.None) return source;
     const { key } = this.#decision.verdict;
     const isTransit = this.#decision.ingress.kind === 'overlay';
-    const target = this.#publicTarget();
+    const virtual = this.#state.networks.virtual(key.dst0, key.dst1, key.dst2, key.dst3);
+    const target = virtual === undefined ? this.#publicTarget() : undefined;
     const translated = isTransit
       ? this.#source.tenant(this.#decision.ingress.segment)
-      : this.#source.plain(target !== undefined);
+      : this.#source.plain(target !== undefined || virtual !== undefined);
     if (translated !== Drop.None) return translated;
+    if (virtual !== undefined) return this.#toMux(virtual);
     if (target !== undefined) return this.#toPublic(target);
     if (isMartianDestination(key)) return Drop.MartianDestination;
     return this.#way.route();
@@ -79,6 +84,12 @@ export class SlowPath {
     if (segment !== undefined) {
       const { domain } = segment;
       this.#decision.dependOn(domain.cell);
+      const virtual = state.networks.virtual(key.src0, key.src1, key.src2, key.src3);
+      if (virtual !== undefined && virtual.domain === domain) {
+        const text = 'a backend that answers, or goes out, as its load balancer';
+        this.#decision.tell('source', text, virtual.resourceRef);
+        return Drop.None;
+      }
       const own = state.networks.location(domain, key.src0, key.src1, key.src2, key.src3);
       if (own === undefined) {
         return this.#decision.refuse(
@@ -99,6 +110,21 @@ export class SlowPath {
     return isOurs
       ? this.#decision.refuse(Drop.MartianSource, 'source', 'it is inside, but comes from outside')
       : Drop.None;
+  }
+
+  /** Step 4 to a load balancer's address: only by what muxes have announced. */
+  #toMux({ resourceRef }: VirtualAddress): Drop {
+    const { key } = this.#decision.verdict;
+    const state = this.#state;
+    this.#decision.tell('destination', 'a load balancer’s address', resourceRef);
+    const found = state.fib.lookup(key.dst0, key.dst1, key.dst2, key.dst3);
+    const isMux =
+      found?.source === RouteSource.LEARNED &&
+      found.group.hops.every(({ link }) => state.link(link)?.kind === 'provider');
+    if (isMux) return this.#way.route();
+    this.#decision.dependOn(state.fib.cellOf(key.dst0, key.dst1, key.dst2, key.dst3));
+    this.#decision.verdict.refused = Refused.HOST;
+    return this.#decision.refuse(Drop.NoRoute, 'way', 'no mux announces it', resourceRef);
   }
 
   /** Step 3: whose the destination is, if it is a public address. */
@@ -162,6 +188,7 @@ export class SlowPath {
   #isPublic(words: IpWords): boolean {
     const { networks, nat } = this.#state;
     if (networks.insideOf(...words) !== undefined) return true;
+    if (networks.virtual(...words) !== undefined) return true;
     return isIpv4Words(words) && nat.isPublic(words[3]);
   }
 }

@@ -33,6 +33,10 @@ export class SourceTranslation {
     const { key } = this.#decision.verdict;
     const { domain } = segment;
     const { networks } = this.#state;
+    if (networks.virtual(key.src0, key.src1, key.src2, key.src3) !== undefined) {
+      this.#decision.tell('translation', 'none: the address is public');
+      return Drop.None;
+    }
     const own = networks.outsideOf(domain, key.src0, key.src1, key.src2, key.src3);
     if (own !== undefined) {
       if (COVERED_PROTOCOLS.includes(key.protocol)) return this.#decision.refuseProtocol();
