@@ -45,6 +45,8 @@ export interface UpOptions {
   readonly offload?: boolean;
   /** Default false. */
   readonly edge?: boolean;
+  /** Beside an edge. Default 0. */
+  readonly muxes?: number;
   /** A way from this machine to the public addresses; needs root. Default false. */
   readonly expose?: boolean;
   readonly output?: LineOutput;

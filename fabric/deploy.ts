@@ -2,7 +2,7 @@
  * Brings a fabric up in numbered steps. Every step looks first at what is there and does only what is missing, so that after a failure
  * the next `up` goes on where this one stopped; certificates and the controller's database outlive the fabric and are kept.
  *
- *   1 requirements   2 certificates   3 namespaces   4 controller   5 registration of hosts and edge   6 hosts and edge
+ *   1 requirements   2 certificates   3 namespaces   4 controller   5 registration of hosts, muxes and edge   6 hosts, muxes and edge
  *
  * What the controller must know about the fabric goes through its northbound API like anybody's wishes (MS-NCNBI §3.1.5.8 logical
  * networks, §3.1.5.9 MAC pools, §3.1.5.15 servers, §3.1.5.19 virtual network manager).
@@ -16,6 +16,7 @@ import { openCertificateAuthority } from '../identity/certificate-authority.ts';
 import { createEdgeLinks, EDGE, edgeResources, OUTSIDE } from './edge-network.ts';
 import { checkMachineRoutes, createMachineLink, removeMachineLink } from './expose.ts';
 import { createProviderNetwork, joinProviderNetwork } from './links.ts';
+import { createMuxLink, muxResources } from './mux-network.ts';
 import { createNamespace, namespaceName, sweepNamespaces } from './namespaces.ts';
 import {
   createNorthboundClient,
@@ -24,7 +25,7 @@ import {
 } from './northbound-client.ts';
 import type { Progress } from './progress.ts';
 import { checkRequirements } from './requirements.ts';
-import { CONTROLLER, controllerRole, edgeRole, hostRole } from './roles.ts';
+import { CONTROLLER, controllerRole, edgeRole, hostRole, muxRole } from './roles.ts';
 import type { FabricSettings } from './settings.ts';
 import { checkSocketPaths, type StateDirectory } from './state-directory.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -60,7 +61,7 @@ const STEPS: readonly DeployStep[] = [
   { title: 'namespaces and provider network', run: namespaces },
   { title: 'controller', run: controller },
   { title: 'registering the fabric with the controller', run: registration },
-  { title: 'hosts and edge', run: hosts },
+  { title: 'hosts, muxes and edge', run: agents },
 ];
 export const STEP_COUNT: number = STEPS.length;
 
@@ -100,14 +101,18 @@ export function administratorClient(state: StateDirectory, url: string): Northbo
 }
 
 async function requirements({ name, state, settings }: Deployment): Promise<string> {
-  const leadOut = settings.edge === undefined ? [] : [EDGE];
-  checkSocketPaths(state, [...settings.hosts, ...leadOut]);
+  checkSocketPaths(state, agentNames(settings));
   await checkRequirements();
   if (settings.exposure !== undefined) {
     await removeMachineLink(name); // a crash left it; its route is no conflict
     await checkMachineRoutes(settings.exposure);
   }
   return `state in ${state.root}`;
+}
+
+/** Of the roles that the controller tells what to do. */
+function agentNames({ hosts, edge, muxes }: FabricSettings): readonly string[] {
+  return [...hosts, ...muxes.map(({ name }) => name), ...(edge === undefined ? [] : [EDGE])];
 }
 
 async function certificates({ state, settings, clock }: Deployment): Promise<string> {
@@ -117,6 +122,7 @@ async function certificates({ state, settings, clock }: Deployment): Promise<str
     { name: CONTROLLER, kind: 'controller' },
     { name: ADMINISTRATOR, kind: 'client' },
     ...settings.hosts.map((name) => ({ name, kind: 'host' }) as const),
+    ...settings.muxes.map(({ name }) => ({ name, kind: 'mux' }) as const),
     ...(settings.edge === undefined ? [] : [{ name: EDGE, kind: 'edge' } as const]),
   ] as const;
   const all = await Promise.all(wanted.map((request) => authority.ensure(request)));
@@ -130,8 +136,8 @@ async function namespaces(deployment: Deployment): Promise<string> {
   const stale = await sweepNamespaces(name);
   forgetVms(state);
   const network = namespaceName(name, NETWORK);
-  const leadOut = settings.edge === undefined ? [] : [EDGE, OUTSIDE];
-  const members = [CONTROLLER, ...settings.hosts, ...leadOut].map((member) =>
+  const outside = settings.edge === undefined ? [] : [OUTSIDE];
+  const members = [CONTROLLER, ...agentNames(settings), ...outside].map((member) =>
     namespaceName(name, member),
   );
   for (const namespace of [network, ...members]) await createNamespace(namespace);
@@ -144,7 +150,8 @@ async function namespaces(deployment: Deployment): Promise<string> {
       portName: host,
       mtu,
     });
-  const { edge, exposure } = settings;
+  const { edge, exposure, muxes } = settings;
+  for (const mux of muxes) await createMuxLink({ fabric: name, mux, network, mtu });
   if (edge !== undefined) await createEdgeLinks({ fabric: name, edge, network, mtu });
   if (exposure !== undefined) await createMachineLink(name, exposure);
   const swept = stale.length === 0 ? '' : `, ${stale.length} stale ones removed first`;
@@ -158,13 +165,14 @@ async function controller(deployment: Deployment): Promise<string> {
   return northboundUrl(listen.port);
 }
 
-async function hosts({ name, state, settings, supervisor }: Deployment): Promise<string> {
+async function agents({ name, state, settings, supervisor }: Deployment): Promise<string> {
   const { offload } = settings;
   const at = (member: string) => ({
     ...{ state, offload, name: member },
     namespace: namespaceName(name, member),
   });
   const roles = settings.hosts.map((host) => hostRole(at(host)));
+  for (const mux of settings.muxes) roles.push(muxRole(at(mux.name)));
   if (settings.edge !== undefined) roles.push(edgeRole(at(EDGE)));
   await Promise.all(roles.map((role) => supervisor.start(role)));
   return roles.map((role) => role.name).join(', ');
@@ -252,6 +260,8 @@ function fabricResources(settings: FabricSettings): readonly (readonly [string, 
           },
         ] as const,
     ),
-    ...(settings.edge === undefined ? [] : edgeResources(settings.edge)),
+    ...(settings.edge === undefined
+      ? []
+      : [...edgeResources(settings.edge), ...muxResources(settings.edge, settings.muxes)]),
   ];
 }

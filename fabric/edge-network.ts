@@ -15,7 +15,7 @@ export const EDGE = 'edge';
 export const OUTSIDE = 'outside';
 /** The edge's interface to the outside, and the client's. */
 const OUTSIDE_INTERFACE = 'outside0';
-const CLIENT_INTERFACE = 'eth0';
+export const CLIENT_INTERFACE = 'eth0';
 
 export interface EdgeNetwork {
   /** Of the edge in the provider network. */

@@ -5,6 +5,8 @@ import { type Millis, millis, seconds } from '../base/units.ts';
 export const INTERFACE_NAME_BYTES_MAX = 15;
 /** Hosts one fabric may have: the provider network is a /24 by default and leaves room for muxes and gateways. */
 export const HOSTS_MAX = 64;
+/** Muxes one fabric may have: their addresses lie between the edge's and the hosts'. */
+export const MUXES_MAX = 7;
 /** Ports tried above the wanted one when it is taken. */
 export const LISTEN_PORT_TRIES_MAX = 64;
 /** A role that has printed no ready line by then counts as failed and is restarted. */

@@ -58,6 +58,10 @@ export function edgeRole(options: AgentRoleOptions): RoleSpec {
   return agentRole('edge', 'bgp/edge/main.js', options);
 }
 
+export function muxRole(options: AgentRoleOptions): RoleSpec {
+  return agentRole('mux', 'slb/main.js', options);
+}
+
 /** A role that has its goal state from the controller (agent/role-arguments.ts). */
 function agentRole(
   role: string,

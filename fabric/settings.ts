@@ -15,13 +15,16 @@ import {
 } from '../base/ip.ts';
 import { type EdgeNetwork, edgeNetwork } from './edge-network.ts';
 import { type Exposure, exposure } from './expose.ts';
-import { HOSTS_MAX } from './limits.ts';
+import { HOSTS_MAX, MUXES_MAX } from './limits.ts';
+import type { MuxNetwork } from './mux-network.ts';
 
 export interface FabricSettings {
   readonly hosts: readonly string[];
   readonly provider: ProviderNetwork;
   /** Undefined: nothing leads out. */
   readonly edge: EdgeNetwork | undefined;
+  /** Beside an edge alone: the load balancer's. */
+  readonly muxes: readonly MuxNetwork[];
   /** Undefined: the machine itself has no way to the public addresses. */
   readonly exposure: Exposure | undefined;
   /** First choice of the northbound's loopback port; 0: any. */
@@ -43,6 +46,7 @@ export interface ProviderNetwork {
 
 export const DEFAULT_PORT = 8443;
 export const DEFAULT_HOST_COUNT = 2;
+export const DEFAULT_MUX_COUNT = 2;
 export const DEFAULT_PROVIDER_PREFIX = '198.51.100.0/24';
 export const DEFAULT_PROVIDER_MTU = 1500;
 
@@ -62,6 +66,8 @@ export function fabricSettings(
     readonly providerMtu?: number;
     readonly offload?: boolean;
     readonly edge?: boolean;
+    /** Default none. */
+    readonly muxes?: number;
     readonly expose?: boolean;
   } = {},
 ): FabricSettings {
@@ -77,6 +83,7 @@ export function fabricSettings(
     hosts: Array.from({ length: count }, (_, index) => `host${index + 1}`),
     provider,
     edge,
+    muxes: muxesBeside(edge, provider, options.muxes ?? 0),
     exposure: options.expose === true ? exposureOf(edge, provider) : undefined,
     port: options.port ?? DEFAULT_PORT,
     offload: options.offload ?? true,
@@ -86,10 +93,31 @@ export function fabricSettings(
 /** The edge's address is the first after the gateway's. */
 function edgeBeside({ prefix }: ProviderNetwork): EdgeNetwork {
   const own = parseIpPrefix(prefix);
-  const edge = edgeNetwork(own === undefined ? '' : formatIp(own.first + 2n));
+  const edge = edgeNetwork(own === undefined ? '' : formatIp(own.first + EDGE_OFFSET));
   for (const text of [edge.outside.prefix, edge.publicPrefix])
     refuseOverlap(prefix, text, 'leave the edge out with --no-edge');
   return edge;
+}
+
+/** The muxes' addresses follow the edge's. */
+function muxesBeside(
+  edge: EdgeNetwork | undefined,
+  { prefix }: ProviderNetwork,
+  count: number,
+): readonly MuxNetwork[] {
+  if (!Number.isInteger(count) || count < 0 || count > MUXES_MAX)
+    throw new SdnError('SDN_SETTING_INVALID', `${count} muxes: a fabric has 0 to ${MUXES_MAX}`);
+  if (count > 0 && edge === undefined)
+    throw new SdnError(
+      'SDN_SETTING_INVALID',
+      'without an edge router nobody would send anything to a mux',
+      { remedy: 'leave out --muxes or --no-edge' },
+    );
+  const first = parseIpPrefix(prefix)?.first ?? 0n;
+  return Array.from({ length: count }, (_, index) => ({
+    name: `mux${index + 1}`,
+    providerAddress: formatIp(first + FIRST_MUX_OFFSET + BigInt(index)),
+  }));
 }
 
 function exposureOf(edge: EdgeNetwork | undefined, { prefix }: ProviderNetwork): Exposure {
@@ -116,6 +144,8 @@ function refuseOverlap(provider: string, outside: string, otherwise: string): vo
 
 /** Of the hosts' addresses; leaves at least 128. */
 const PROVIDER_LEN_MAX: Readonly<Record<IpFamily, number>> = { 4: 25, 6: 120 };
+const EDGE_OFFSET = 2n;
+const FIRST_MUX_OFFSET = 3n;
 const FIRST_HOST_OFFSET = 10n;
 /** Of an IPv6 prefix no more is pooled: 65,526 hosts are enough. */
 const IPV6_POOL_LAST_OFFSET = 0xffffn;

@@ -51,6 +51,9 @@ function suggestions(
   const outside = status.roles.some(({ role }) => role === 'edge')
     ? [`${weft} public-ip list`, `${weft} inside outside -- busybox ping -c 3 203.0.113.1`]
     : [];
+  const balancer = status.roles.some(({ role }) => role === 'mux')
+    ? [`${weft} lb create web --port 80 --backend blue-web1,blue-web3`]
+    : [];
   const traffic =
     first === undefined || second === undefined
       ? []
@@ -58,7 +61,7 @@ function suggestions(
   return [
     `${weft} status`,
     ...traffic,
-    ...(vms.length === 0 ? [] : outside),
+    ...(vms.length === 0 ? [] : [...outside, ...balancer]),
     `${weft} vnet list`,
     `eval "$(${weft} env)"; curl --cacert "$WEFT_CA" --cert "$WEFT_CERT" --key "$WEFT_KEY" "$WEFT_NC_URL/networking/v1/virtualNetworks"`,
     isDefault ? 'npm run down' : `npm run down -- --state ${state.root}`,

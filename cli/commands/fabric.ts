@@ -4,6 +4,7 @@ import { SdnError } from '../../base/errors.ts';
 import { down, status, up } from '../../fabric/commands.ts';
 import { describeExposed, type FabricStatus, type RoleStatus } from '../../fabric/fabric-status.ts';
 import { createNorthboundClient } from '../../fabric/northbound-client.ts';
+import { DEFAULT_MUX_COUNT } from '../../fabric/settings.ts';
 import { countOption } from '../arguments.ts';
 import { isObject, type Json, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
@@ -20,6 +21,8 @@ export function addFabricCommands(program: Command, session: Session): void {
     .option('--provider-prefix <prefix>', 'addresses of the provider network')
     .option('--no-offload', 'switch without segmentation offload')
     .option('--no-edge', 'leave out the edge router: nothing leads in or out')
+    .option('--muxes <count>', 'muxes of load balancers (default: 2)', countOption)
+    .option('--no-muxes', 'leave them out: public load balancers are served by nobody')
     .option('--expose', 'let this machine itself reach the public addresses (needs root)')
     .action((options: UpFlags) => bringUp(session, options));
   program
@@ -52,6 +55,7 @@ interface UpFlags {
   readonly providerPrefix?: string;
   readonly offload: boolean;
   readonly edge: boolean;
+  readonly muxes?: number | false;
   readonly expose?: boolean;
 }
 
@@ -63,11 +67,17 @@ async function bringUp(session: Session, flags: UpFlags): Promise<void> {
     sample: flags.sample,
     offload: flags.offload,
     edge: flags.edge,
+    muxes: muxCount(flags),
     expose: flags.expose === true,
     ...(hosts !== undefined && { hosts }),
     ...(port !== undefined && { port }),
     ...(providerPrefix !== undefined && { providerPrefix }),
   });
+}
+
+function muxCount({ edge, muxes }: UpFlags): number {
+  if (muxes === false) return 0;
+  return muxes ?? (edge ? DEFAULT_MUX_COUNT : 0);
 }
 
 const ROLE_COLUMNS: readonly Column<RoleStatus>[] = [

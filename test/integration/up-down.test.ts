@@ -52,7 +52,9 @@ test('up --detach, status, down', async (t) => {
   const shown = JSON.parse((await weft('--json', 'status')).stdout) as {
     roles: Record<string, unknown>[];
   };
-  t.same(shown.roles.map((role) => role['name']).sort(), ['controller', 'edge', 'host1', 'host2']);
+  t.same(shown.roles.map((role) => role['name']).sort(), [
+    ...['controller', 'edge', 'host1', 'host2', 'mux1', 'mux2'],
+  ]);
   for (const role of shown.roles) {
     t.equal(role['health'], 'healthy', String(role['name']));
     t.ok(Number(role['pid']) > 1 && String(role['address']) !== '', JSON.stringify(role));

@@ -7,6 +7,8 @@ export const PATIENCE: Millis = seconds(30);
 export const RETRY_INTERVAL: Millis = millis(20);
 /** A program started in a VM that has not said that it is ready. */
 export const PROGRAM_READY_TIMEOUT: Millis = seconds(30);
+/** What a program that holds connections says about them: it may be busy with them. */
+export const REPORT_PATIENCE: Millis = seconds(30);
 /** After the last frame was seen until a capture is read: tcpdump's own delay. */
 export const CAPTURE_SETTLE: Millis = millis(150);
 /** What one capture or program may print. */

@@ -18,8 +18,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defined } from '../../base/assert.ts';
 import { PROVIDER_LOGICAL_NETWORK } from '../../fabric/deploy.ts';
+import { CLIENT_INTERFACE, OUTSIDE } from '../../fabric/edge-network.ts';
 import { type Fabric, startFabric } from '../../fabric/fabric.ts';
 import type { HostControl } from '../../fabric/host-control.ts';
+import { namespaceName } from '../../fabric/namespaces.ts';
 import type { NorthboundClient, Resource } from '../../fabric/northbound-client.ts';
 import { fabricSettings } from '../../fabric/settings.ts';
 import { vmInterfaces } from '../../fabric/vm.ts';
@@ -35,8 +37,10 @@ export interface TopologySpec {
   /** Super-frames; default true. */
   readonly offload?: boolean;
   readonly providerPrefix?: string;
-  /** An edge router, and a namespace `outside` behind it; default false. */
+  /** An edge router, and a namespace `outside` behind it; default false, with muxes true. */
   readonly edge?: boolean;
+  /** Muxes of load balancers beside the edge router; named mux1, mux2, … Default 0. */
+  readonly muxes?: number;
 }
 
 export interface VnetSpec {
@@ -71,6 +75,8 @@ export interface RunningTopology {
   readonly fabric: Fabric;
   readonly client: NorthboundClient;
   vm(name: string): Machine;
+  /** The client behind the edge router, as a machine. */
+  outside(): Machine;
   host(name: string): HostControl;
   /** `controller`, `host1`, … */
   role(name: string): Role;
@@ -109,11 +115,12 @@ async function start(spec: TopologySpec): Promise<RunningTopology> {
     unregister(name);
     await rm(directory, { recursive: true, force: true });
   };
-  const { hosts = 2, offload = true, edge = false, providerPrefix } = spec;
+  const { hosts = 2, offload = true, muxes = 0, edge = muxes > 0, providerPrefix } = spec;
   const settings = fabricSettings({
     hosts,
     offload,
     edge,
+    muxes,
     port: 0,
     ...(providerPrefix !== undefined && { providerPrefix }),
   });
@@ -139,6 +146,7 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
     fabric,
     client,
     vm: (name) => defined(machines.get(name), `VM ${name} of this topology`),
+    outside: () => outsideMachine(fabric),
     host: (name) => fabric.host(name),
     role: (name) => role(fabric, name),
     async addVnet(name, spec) {
@@ -177,6 +185,19 @@ function runningTopology(fabric: Fabric, remove: () => Promise<void>): RunningTo
     },
   };
   return running;
+}
+
+function outsideMachine({ name, settings }: Fabric): Machine {
+  const { outside } = defined(settings.edge, 'an edge router');
+  const nowhere = { nic: '', portId: '', mac: '', host: '', mtu: 1500, further: [] } as const;
+  return machine({
+    ...nowhere,
+    name: OUTSIDE,
+    kind: 'namespace',
+    namespace: namespaceName(name, OUTSIDE),
+    device: CLIENT_INTERFACE,
+    address: outside.client[0] ?? '',
+  });
 }
 
 async function putInterface(

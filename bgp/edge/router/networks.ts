@@ -77,7 +77,7 @@ export class EdgeNetworks {
   readonly #locations: (Location | undefined)[] = [];
   readonly #oneToOnes: (OneToOne | undefined)[] = [];
   readonly #public = new Lpm();
-  readonly #virtual = new VirtualAddresses();
+  readonly #virtual = new VirtualAddresses<Domain>();
   /** Number of the location or translation, by key of the resource. */
   readonly #byKey = new Map<string, number>();
   readonly #freeLocations: number[] = [];
@@ -247,7 +247,7 @@ export class EdgeNetworks {
   }
 
   /** The load balancer's address that this is. */
-  virtual(w0: number, w1: number, w2: number, w3: number): VirtualAddress | undefined {
+  virtual(w0: number, w1: number, w2: number, w3: number): VirtualAddress<Domain> | undefined {
     return this.#virtual.get(w0, w1, w2, w3);
   }
 

@@ -113,7 +113,7 @@ export class SlowPath {
   }
 
   /** Step 4 to a load balancer's address: only by what muxes have announced. */
-  #toMux({ resourceRef }: VirtualAddress): Drop {
+  #toMux({ resourceRef }: VirtualAddress<Domain>): Drop {
     const { key } = this.#decision.verdict;
     const state = this.#state;
     this.#decision.tell('destination', 'a load balancer’s address', resourceRef);

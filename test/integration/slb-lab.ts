@@ -1,0 +1,145 @@
+/** Load balancers of a topology (MS-NCNBI §3.1.5.5), written through its northbound API in one call. Used by the slb-*.test.ts. */
+import type { Resource } from '../../fabric/northbound-client.ts';
+import type { Machine } from '../kit/machine.ts';
+import { type Target, visit } from '../kit/tcp-clients.ts';
+import type { RunningTopology } from '../kit/topology.ts';
+
+/** In the public pool of a topology with an edge, beyond what is given out in order. */
+export const VIP = '203.0.113.100';
+export const POOL = 'backends';
+
+export interface BalancerSpec {
+  /** Public, or of `subnet`. */
+  readonly address: string;
+  /** resourceRef; internal. */
+  readonly subnet?: string;
+  readonly port: number;
+  /** Names of machines. */
+  readonly backends: readonly string[];
+  /** More of the rule, of the probe, of the outbound rule; without the last there is none. */
+  readonly rule?: object;
+  readonly probe?: object;
+  readonly outbound?: object;
+}
+
+const reference = (resourceRef: string) => ({ resourceRef });
+export const balancerPath = (name: string): string => `/loadBalancers/${name}`;
+const poolRef = (name: string): string => `${balancerPath(name)}/backendAddressPools/${POOL}`;
+
+/** Also writes its public address, and says on each backend that it is one. */
+export async function putBalancer(
+  { client }: RunningTopology,
+  name: string,
+  spec: BalancerSpec,
+): Promise<void> {
+  const { address, subnet, backends } = spec;
+  if (subnet === undefined) {
+    const properties = { publicIPAllocationMethod: 'Static', ipAddress: address };
+    await client.put(`/publicIPAddresses/${name}`, { resourceId: name, properties });
+  }
+  await writeBalancer(client, name, spec);
+  for (const backend of backends) await join(client, name, backend);
+}
+
+async function writeBalancer(
+  client: RunningTopology['client'],
+  name: string,
+  { address, subnet, port, rule, probe, outbound }: BalancerSpec,
+): Promise<void> {
+  const path = balancerPath(name);
+  const frontend =
+    subnet === undefined
+      ? { publicIPAddress: reference(`/publicIPAddresses/${name}`) }
+      : {
+          subnet: reference(subnet),
+          privateIPAllocationMethod: 'Static',
+          privateIPAddress: address,
+        };
+  const ends = {
+    frontendIPConfigurations: [reference(`${path}/frontendIPConfigurations/frontend`)],
+    backendAddressPool: reference(poolRef(name)),
+  };
+  await client.put(path, {
+    resourceId: name,
+    properties: {
+      frontendIPConfigurations: [{ resourceId: 'frontend', properties: frontend }],
+      backendAddressPools: [{ resourceId: POOL, properties: {} }],
+      probes: [
+        {
+          resourceId: 'probe',
+          properties: { protocol: 'Tcp', port, intervalInSeconds: 5, numberOfProbes: 1, ...probe },
+        },
+      ],
+      loadBalancingRules: [
+        {
+          resourceId: 'rule',
+          properties: {
+            ...ends,
+            protocol: 'Tcp',
+            frontendPort: port,
+            backendPort: port,
+            probe: reference(`${path}/probes/probe`),
+            ...rule,
+          },
+        },
+      ],
+      outboundNatRules:
+        outbound === undefined
+          ? []
+          : [{ resourceId: 'outbound', properties: { ...ends, protocol: 'All', ...outbound } }],
+    },
+  });
+}
+
+/** Replaces what the load balancer's rule, probe or outbound rule says; its backends stay. */
+export async function changeBalancer(
+  { client }: RunningTopology,
+  name: string,
+  spec: BalancerSpec,
+): Promise<void> {
+  await writeBalancer(client, name, spec);
+}
+
+type Configuration = Resource<{
+  readonly loadBalancerBackendAddressPools?: readonly { readonly resourceRef: string }[];
+}>;
+
+export async function join(
+  client: RunningTopology['client'],
+  name: string,
+  backend: string,
+): Promise<void> {
+  await changePools(client, backend, (pools) => [...pools, poolRef(name)]);
+}
+
+export async function leave(
+  client: RunningTopology['client'],
+  name: string,
+  backend: string,
+): Promise<void> {
+  const isOther = (pool: string) => pool.toLowerCase() !== poolRef(name).toLowerCase();
+  await changePools(client, backend, (pools) => pools.filter(isOther));
+}
+
+async function changePools(
+  client: RunningTopology['client'],
+  backend: string,
+  changed: (pools: readonly string[]) => readonly string[],
+): Promise<void> {
+  const path = `/networkInterfaces/${backend}/ipConfigurations/primary`;
+  const found: Configuration = await client.get(path);
+  const { loadBalancerBackendAddressPools: pools = [], ...rest } = found.properties;
+  const wanted = changed(pools.map(({ resourceRef }) => resourceRef)).map(reference);
+  const properties = { ...rest, loadBalancerBackendAddressPools: wanted };
+  await client.put(path, { ...found, properties });
+}
+
+/** True once each of these answers at the address: for `eventually`. */
+export async function isServedBy(
+  from: Machine,
+  target: Target,
+  ...servers: readonly string[]
+): Promise<boolean> {
+  const { byServer } = await visit(from, target, { connections: 40, firstPort: 61_000 });
+  return servers.every((server) => (byServer[server] ?? 0) > 0);
+}

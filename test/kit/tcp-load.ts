@@ -1,0 +1,208 @@
+/**
+ * A program that stands for many TCP clients, or for the server that they talk to (RFC 9293), in one process.
+ *
+ *   node tcp-load.js serve NAME PORT                          says NAME to each connection, then answers with whatever comes
+ *   node tcp-load.js visit ADDRESS PORT COUNT [FIRST_PORT]    COUNT short connections, from FIRST_PORT on where one is given; prints VisitReport
+ *   node tcp-load.js revisit ADDRESS PORT                     short connections until its standard input ends; prints VisitReport
+ *   node tcp-load.js hold ADDRESS PORT COUNT [FIRST_PORT]     opens COUNT connections and talks on each all the time; once all are open, and for
+ *                                                             each line on standard input, prints HoldReport
+ *
+ * Who answers is told by the server's own word, so the far end of each connection is known. Known source ports make what a load balancer does
+ * with them the same each time. Started by tcp-clients.ts.
+ */
+import net from 'node:net';
+import { createInterface } from 'node:readline';
+import { sleep, systemClock } from '../../base/clock.ts';
+import { millis } from '../../base/units.ts';
+
+/** Connections by the name of the server that answered, and failures by their reason. */
+export interface VisitReport {
+  readonly byServer: Readonly<Record<string, number>>;
+  readonly failures: Readonly<Record<string, number>>;
+  /** Between two that succeeded, the longest. */
+  readonly longestGapMs: number;
+}
+
+export interface HoldReport {
+  /** Open connections by server. */
+  readonly open: Readonly<Record<string, number>>;
+  /** Ended ones: `server reason`, e.g. `a ECONNRESET`. */
+  readonly ended: Readonly<Record<string, number>>;
+  /** Messages that came back. */
+  readonly echoes: number;
+  /** Open connections by server whose last message has been answered since the report before. */
+  readonly answered: Readonly<Record<string, number>>;
+}
+
+/** At once, of one process. */
+const WINDOW = 64;
+/** A short connection that has not heard its server's name by then has failed: a SYN is repeated after one second (RFC 6298 §2). */
+const VISIT_TIMEOUT = millis(5000);
+/** Between two messages on a connection. */
+const TALK_INTERVAL = millis(200);
+
+function serve(name: string, port: number): void {
+  const server = net.createServer({ noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy()); // the client's end reports it
+    socket.write(`${name}\n`);
+    socket.pipe(socket);
+  });
+  server.listen({ port, host: '::', backlog: 4096 }, () =>
+    process.stdout.write('{"event":"ready"}\n'),
+  );
+}
+
+const count = (counts: Record<string, number>, key: string): void => {
+  counts[key] = (counts[key] ?? 0) + 1;
+};
+
+function reasonOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+}
+
+/** The name that the server says. */
+function visitOnce(host: string, port: number, localPort: number | undefined): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host, port, ...(localPort !== undefined && { localPort }) });
+    socket.setTimeout(VISIT_TIMEOUT, () => socket.destroy(new Error('no answer')));
+    socket.once('error', reject);
+    socket.once('end', () => socket.destroy(new Error('ended without a word')));
+    socket.once('data', (data) => {
+      // A reset leaves no TIME-WAIT behind: the port can be used again at once.
+      socket.resetAndDestroy();
+      resolve(data.toString().trim());
+    });
+  });
+}
+
+async function visit(
+  options: { readonly host: string; readonly port: number; readonly firstPort?: number },
+  more: (visited: number) => boolean,
+): Promise<VisitReport> {
+  const { host, port, firstPort } = options;
+  const byServer: Record<string, number> = {};
+  const failures: Record<string, number> = {};
+  let next = 0;
+  let lastSuccess = systemClock.now();
+  let longestGapMs = 0;
+  const worker = async (): Promise<void> => {
+    for (let number = next++; more(number); number = next++) {
+      try {
+        const localPort = firstPort === undefined ? undefined : firstPort + number;
+        count(byServer, await visitOnce(host, port, localPort));
+        const now = systemClock.now();
+        longestGapMs = Math.max(longestGapMs, now - lastSuccess);
+        lastSuccess = now;
+      } catch (thrown) {
+        count(failures, thrown instanceof Error ? reasonOf(thrown) : String(thrown));
+      }
+    }
+  };
+  const workers = firstPort === undefined ? REVISITORS : WINDOW;
+  await Promise.all(Array.from({ length: workers }, worker));
+  return { byServer, failures, longestGapMs };
+}
+
+/** A few at once, so that what is measured is the network and not this process. */
+const REVISITORS = 4;
+
+interface Held {
+  readonly socket: net.Socket;
+  server: string;
+  sent: number;
+  answered: number;
+  reported: number;
+  isOpen: boolean;
+}
+
+async function hold(
+  host: string,
+  port: number,
+  total: number,
+  firstPort: number | undefined,
+): Promise<void> {
+  const all: Held[] = [];
+  const ended: Record<string, number> = {};
+  let echoes = 0;
+  const open = (index: number): Promise<void> =>
+    new Promise((resolve) => {
+      const localPort = firstPort === undefined ? {} : { localPort: firstPort + index };
+      const socket = net.connect({ host, port, noDelay: true, ...localPort });
+      const held: Held = { socket, server: '', sent: 0, answered: 0, reported: 0, isOpen: true };
+      all.push(held);
+      const finish = (reason: string): void => {
+        if (!held.isOpen) return;
+        held.isOpen = false;
+        count(ended, `${held.server || 'unconnected'} ${reason}`);
+        socket.destroy();
+        resolve();
+      };
+      socket.on('error', (error) => finish(reasonOf(error)));
+      socket.on('end', () => finish('end'));
+      socket.on('data', (data: Buffer) => {
+        if (held.server === '') {
+          held.server = data.toString().trim();
+          resolve();
+          return;
+        }
+        held.answered += data.length;
+        echoes += data.length;
+      });
+    });
+  let next = 0;
+  const opener = async (): Promise<void> => {
+    for (let index = next++; index < total; index = next++) await open(index);
+  };
+  await Promise.all(Array.from({ length: WINDOW }, opener));
+  const report = (): void => {
+    const living = all.filter((each) => each.isOpen);
+    const answering = living.filter((each) => each.answered > each.reported);
+    for (const each of all) each.reported = each.sent;
+    const value: HoldReport = {
+      open: countBy(living),
+      answered: countBy(answering),
+      ...{ ended, echoes },
+    };
+    process.stdout.write(`${JSON.stringify(value)}\n`);
+  };
+  report();
+  const lines = createInterface({ input: process.stdin });
+  lines.on('line', report);
+  lines.on('close', () => process.exit(0));
+  for (;;) {
+    for (const each of all) {
+      // One octet after another is on its way: what is lost is repeated by TCP, and never more than one.
+      if (!each.isOpen || each.answered < each.sent) continue;
+      each.sent += 1;
+      each.socket.write('.');
+    }
+    await sleep(systemClock, TALK_INTERVAL);
+  }
+}
+
+function countBy(all: readonly Held[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { server } of all) count(counts, server);
+  return counts;
+}
+
+const [, , verb, first = '', second = '', third = '', fourth] = process.argv;
+const firstPort = fourth === undefined ? undefined : Number(fourth);
+if (verb === 'serve') serve(first, Number(second));
+else if (verb === 'hold') await hold(first, Number(second), Number(third), firstPort);
+else if (verb === 'visit' || verb === 'revisit') {
+  let isOver = false;
+  process.stdin.on('end', () => {
+    isOver = true;
+  });
+  if (verb === 'revisit') process.stdin.resume();
+  const limit = verb === 'visit' ? Number(third) : Number.POSITIVE_INFINITY;
+  const target = {
+    host: first,
+    port: Number(second),
+    ...(firstPort !== undefined && { firstPort }),
+  };
+  const report = await visit(target, (visited) => visited < limit && !isOver);
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+  process.exit(0);
+}
