@@ -79,43 +79,76 @@ export function isBalanced(publicAddress: string, model: ModelView): boolean {
 
 /** `/loadbalancers/web/backendaddresspools/p` → `web`. */
 export function balancerId(ref: Ref): string {
-  return ref.split('/')[2] ?? '';
+  const start = ref.indexOf('/', 1) + 1;
+  return ref.slice(start, ref.indexOf('/', start));
 }
+
+interface KnownMembers {
+  generation: number;
+  readonly byTarget: Map<Ref, readonly Member[]>;
+}
+
+/** Several nodes ask for the same backends after one change. */
+const KNOWN_MEMBERS = new WeakMap<ModelView, KnownMembers>();
 
 /** Backends of a pool, or of an inboundNatRule, in the order of their addresses; each address once. */
 export function membersOf(target: Ref, model: ModelView): readonly Member[] {
-  const found: { readonly member: Member; readonly text: string }[] = [];
-  for (const id of model.referring('network-interface', target)) {
-    for (const member of membersIn(id, target, model)) {
-      found.push({ member, text: addressText(member.ipConfiguration.address) });
-    }
+  let known = KNOWN_MEMBERS.get(model);
+  if (known === undefined || known.generation !== model.generation) {
+    known = { generation: model.generation, byTarget: new Map() };
+    KNOWN_MEMBERS.set(model, known);
   }
-  found.sort((a, b) => compareText(a.text, b.text) || byInterface(a.member, b.member));
-  return found.filter(({ text }, at) => text !== found[at - 1]?.text).map(({ member }) => member);
+  const members = known.byTarget.get(target) ?? findMembers(target, model);
+  known.byTarget.set(target, members);
+  return members;
 }
 
-function byInterface(a: Member, b: Member): number {
-  return compareText(a.ipConfiguration.resourceRef, b.ipConfiguration.resourceRef);
+function findMembers(target: Ref, model: ModelView): readonly Member[] {
+  const found: Member[] = [];
+  for (const id of model.referring('network-interface', target)) {
+    addMembers(found, id, target, model);
+  }
+  found.sort(
+    (a, b) =>
+      compareText(textOf(a.ipConfiguration.address), textOf(b.ipConfiguration.address)) ||
+      compareText(a.ipConfiguration.resourceRef, b.ipConfiguration.resourceRef),
+  );
+  return found.filter(
+    ({ ipConfiguration: { address } }, at) =>
+      textOf(address) !== textOf(found[at - 1]?.ipConfiguration.address ?? NO_ADDRESS),
+  );
+}
+
+const NO_ADDRESS = new Uint8Array(0);
+/** An address is written out once, however many pools its interface is in. */
+const TEXTS = new WeakMap<AddressBytes, string>();
+
+function textOf(address: AddressBytes): string {
+  let text = TEXTS.get(address);
+  if (text === undefined) {
+    text = addressText(address);
+    TEXTS.set(address, text);
+  }
+  return text;
 }
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
 
-function membersIn(id: string, target: Ref, model: ModelView): Member[] {
+function addMembers(found: Member[], id: string, target: Ref, model: ModelView): void {
   const networkInterface = model.networkInterfaces.get(id);
-  if (networkInterface === undefined) return [];
+  if (networkInterface === undefined) return;
   const serverId = model.serverIdOf(networkInterface.instanceId);
   const providerAddress =
     serverId === undefined ? undefined : model.servers.get(serverId)?.providerAddress;
-  return networkInterface.ipConfigurations
-    .filter(({ balancedBy }) => balancedBy.has(target))
-    .flatMap((ipConfiguration) => {
-      const found = model.virtualSubnet(ipConfiguration.subnet);
-      return found === undefined
-        ? []
-        : [{ networkInterface, ipConfiguration, ...found, providerAddress, serverId }];
-    });
+  for (const ipConfiguration of networkInterface.ipConfigurations) {
+    if (!ipConfiguration.balancedBy.has(target)) continue;
+    const place = model.virtualSubnet(ipConfiguration.subnet);
+    if (place === undefined) continue;
+    const { network, subnet } = place;
+    found.push({ networkInterface, ipConfiguration, network, subnet, providerAddress, serverId });
+  }
 }
 
 /** Network of the backends; of several, for as long as the desired state is inconsistent, always the same. */
@@ -125,10 +158,8 @@ export function backendNetwork(
 ): VirtualNetwork | undefined {
   let first: VirtualNetwork | undefined;
   for (const target of targetsOf(balancer)) {
-    for (const id of model.referring('network-interface', target)) {
-      for (const { network } of membersIn(id, target, model)) {
-        if (first === undefined || network.instanceId < first.instanceId) first = network;
-      }
+    for (const { network } of membersOf(target, model)) {
+      if (first === undefined || network.instanceId < first.instanceId) first = network;
     }
   }
   return first;
@@ -142,12 +173,16 @@ export function targetsOf(balancer: LoadBalancer | undefined): readonly Ref[] {
   ];
 }
 
+const PLAIN = { weight: BACKEND_WEIGHT, draining: false } as const;
+
 /** What administrators say of a backend: of the pool first, else of every pool. */
 export function settingsOf(
   { resourceRef }: IpConfiguration,
   target: Ref,
   model: ModelView,
 ): { readonly weight: number; readonly draining: boolean } {
+  // Rare, and asked of every backend of every pool.
+  if (model.backendSettings.size === 0) return PLAIN;
   const of = [...model.referring('backend-settings', resourceRef.toLowerCase())]
     .sort()
     .flatMap((id) => model.backendSettings.get(id) ?? []);

@@ -126,6 +126,8 @@ export interface ModelView {
   readonly loadBalancerMuxes: ReadonlyMap<string, LoadBalancerMux>;
   readonly backendSettings: ReadonlyMap<string, BackendSettings>;
   readonly balancing: BalancingView;
+  /** Another one after each change of documents, placements or holders: what was worked out from the model before is stale. */
+  readonly generation: number;
   logicalSubnet(ref: Ref): LogicalSubnet | undefined;
   /** Of logical subnets whose addresses are of the outside, in address order. */
   publicPrefixes(): readonly IpPrefix[];
@@ -165,6 +167,7 @@ export class Model implements ModelView {
   readonly loadBalancerMuxes: Map<string, LoadBalancerMux> = new Map();
   readonly backendSettings: Map<string, BackendSettings> = new Map();
   readonly balancing: BalancingState = new BalancingState();
+  #generation = 0;
   readonly #logicalNetworks = new Map<string, LogicalNetwork>();
   readonly #logicalSubnets = new Map<Ref, LogicalSubnet>();
   readonly #virtualSubnets = new Map<Ref, SubnetInNetwork>();
@@ -179,6 +182,10 @@ export class Model implements ModelView {
   readonly #holders = new Map<string, string>();
   readonly #heldBy = new Map<string, Set<string>>();
   readonly #byInstanceId = new Map<string, Document>();
+
+  get generation(): number {
+    return this.#generation;
+  }
 
   logicalSubnet(ref: Ref): LogicalSubnet | undefined {
     return this.#logicalSubnets.get(ref);
@@ -239,6 +246,7 @@ export class Model implements ModelView {
 
   /** Replaces the document of that kind and id; undefined removes it. */
   set(kind: Document['kind'], id: string, after: Document | undefined): ModelChange | undefined {
+    this.#generation++;
     switch (kind) {
       case 'server':
         return this.#setServer(this.servers.get(id), after?.kind === kind ? after : undefined);
@@ -315,6 +323,7 @@ export class Model implements ModelView {
   place(interfaceInstanceId: string, serverId: string | undefined): ModelChange | undefined {
     const before = this.#placements.get(interfaceInstanceId);
     if (before === serverId) return undefined;
+    this.#generation++;
     if (before !== undefined) removeFrom(this.#placedOn, before, interfaceInstanceId);
     if (serverId === undefined) {
       this.#placements.delete(interfaceInstanceId);

@@ -6,9 +6,10 @@
  * right hash is sent nothing. Placements come from the store: a host that is away keeps its interfaces.
  */
 import type { Registry } from 'prom-client';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { millis } from '../../base/units.ts';
 import type { AnnouncementInput, LeaseInput } from '../compiler/balancing-state.ts';
 import {
   Compiler,
@@ -23,6 +24,7 @@ import { type WhatIf, whatIf } from '../what-if/answer.ts';
 import { ANNOUNCED_PREFIX } from './announcements.ts';
 import { type AskEdge, type AskTarget, askEdge, askTarget } from './ask-target.ts';
 import { EGRESS_PREFIX, EgressMeters, METER_PREFIX } from './egress-meters.ts';
+import { COMPILE_BUSY, REVISIONS_PER_COMPILE_MAX } from './limits.ts';
 import { southboundMetrics } from './metrics.ts';
 import { ObservedWriter } from './observed-writer.ts';
 import { LEARNED_PREFIX } from './port-reports.ts';
@@ -86,7 +88,7 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
   log.info({ revision, targets: [...compiler.targets()].length }, 'goal states compiled');
 
   const stop = new AbortController();
-  const ended = follow(hub, store.watch(revision, stop.signal));
+  const ended = follow(hub, store.watch(revision, stop.signal), clock);
   // The caller decides what a failure means; an unobserved one must not end the process first.
   ended.catch((error: unknown) => log.error({ reason: messageOf(error) }, 'store not followed'));
 
@@ -154,11 +156,43 @@ async function loadInto(hub: TargetHub, store: Store): Promise<Revision> {
   return revision;
 }
 
-async function follow(hub: TargetHub, entries: AsyncIterable<RevisionEntry>): Promise<void> {
-  for await (const { revision, at, changes } of entries) {
-    const documents = changes.map(({ key, after }) => ({ key, value: after }));
-    hub.apply({ revision, documents, placements: [], committedAt: at });
+/**
+ * Applies revisions as they come. Those that come while others are compiled are taken together: what many of them alter is compiled once, and
+ * the controller is never further behind than by what it does now.
+ */
+async function follow(
+  hub: TargetHub,
+  entries: AsyncIterable<RevisionEntry>,
+  clock: Clock,
+): Promise<void> {
+  const iterator = entries[Symbol.asyncIterator]();
+  let next = iterator.next();
+  let isBehind = false;
+  for (;;) {
+    const first = await next;
+    if (first.done === true) return;
+    const batch = [first.value];
+    next = iterator.next();
+    while (isBehind && batch.length < REVISIONS_PER_COMPILE_MAX) {
+      const more = await Promise.race([next, sleep(clock, millis(0)).then(() => undefined)]);
+      if (more === undefined || more.done === true) break;
+      batch.push(more.value);
+      next = iterator.next();
+    }
+    const startedAt = clock.now();
+    applyRevisions(hub, batch);
+    isBehind = clock.now() - startedAt >= COMPILE_BUSY;
   }
+}
+
+function applyRevisions(hub: TargetHub, batch: readonly RevisionEntry[]): void {
+  const committed = batch.map(({ revision, at }) => ({ revision, committedAt: at }));
+  const last = committed.pop();
+  if (last === undefined) return;
+  const documents = batch.flatMap(({ changes }) =>
+    changes.map(({ key, after }) => ({ key, value: after })),
+  );
+  hub.apply({ ...last, documents, placements: [], earlier: committed });
 }
 
 function isKind(kind: string | undefined): kind is TargetKindName {

@@ -11,7 +11,7 @@ import type { Ack, Hello, Report, TargetMessage } from '../../schema/southbound/
 import type { LeaseInput } from '../compiler/balancing-state.ts';
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
 import type { SliceChanges, TargetKey } from '../goal-state/goal-states.ts';
-import type { JsonObject } from '../store/store.ts';
+import type { JsonObject, Revision } from '../store/store.ts';
 import { Announcements } from './announcements.ts';
 import { BackendHealthReports, type BackendWord } from './backend-health.ts';
 import type { EgressMeters } from './egress-meters.ts';
@@ -55,6 +55,8 @@ export interface TargetHubOptions {
 export interface HubInput extends CompilerInput {
   /** Milliseconds since 1970; undefined when the input is no new revision. */
   readonly committedAt: number | undefined;
+  /** Revisions before the last that the input brings, too. */
+  readonly earlier?: readonly { readonly revision: Revision; readonly committedAt: number }[];
 }
 
 /** A message from a target together with what it runs on. */
@@ -168,8 +170,11 @@ export class TargetHub {
     const now = clock.now();
     metrics.compileTime.observe((now - startedAt) / 1000);
     if (input.committedAt !== undefined) {
-      const ago = Math.max(0, clock.wallNow() - input.committedAt);
-      progress.compiled(input.revision, changes.keys(), now - ago);
+      const { revision, committedAt, earlier = [] } = input;
+      for (const each of [...earlier, { revision, committedAt }]) {
+        const ago = Math.max(0, clock.wallNow() - each.committedAt);
+        progress.compiled(each.revision, changes.keys(), now - ago);
+      }
       this.#scheduleRevisionNotice();
     }
     this.#distribute(changes);

@@ -50,17 +50,13 @@ export const healthProbes: CompilerNode = {
         key: healthProbeKey(id),
         healthProbe: {
           ...{ id, resourceRef, protocol, port, requestPath, intervalSec, failuresMax },
-          backends: backends.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1)),
+          backends,
         },
       }),
     }));
     return { published, subscriptions: [] };
   },
 };
-
-function sortKey({ portId, address }: ProbedBackend): string {
-  return `${portId} ${address.join('.')}`;
-}
 
 function probesOf(balancer: LoadBalancer | undefined): readonly Ref[] {
   return (balancer?.probes ?? []).map(({ ref }) => ref);
