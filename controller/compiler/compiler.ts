@@ -70,12 +70,13 @@ const NODES: readonly CompilerNode[] = [
   edgeNetworks,
   publicAddresses,
   muxes,
+  // Before virtual addresses: what is kept for muxes alone is let go before it is published for others under the same key.
+  announcements,
   virtualIps,
   backends,
   backendPools,
   backendHealth,
   healthProbes,
-  announcements,
   snatLeases,
 ];
 

@@ -30,7 +30,7 @@ export interface Leaseholder {
   readonly poolSize: number;
 }
 
-/** Of a frontend of a public load balancer, in the order of addresses within each pool; each backend once. */
+/** Of a frontend of a public load balancer, in the order of addresses within each pool; each address once. */
 export function leaseholders(
   frontend: Frontend,
   balancer: LoadBalancer,
@@ -46,8 +46,9 @@ export function leaseholders(
         ipConfiguration.address.length === address.length,
     );
     for (const member of members) {
-      const name = holderName(member);
-      if (!found.has(name)) found.set(name, { name, member, use, poolSize: members.length });
+      const text = member.ipConfiguration.address.join('.');
+      const name = `${member.networkInterface.instanceId} ${text}`;
+      if (!found.has(text)) found.set(text, { name, member, use, poolSize: members.length });
     }
   }
   return [...found.values()];
@@ -88,8 +89,4 @@ function useOf(
 ): OutboundUse {
   const { instanceId: ruleId, resourceRef: ruleRef, protocol, idleTimeoutSec, tcpReset } = rule;
   return { pool, ruleId, ruleRef, protocol, idleTimeoutSec, tcpReset };
-}
-
-function holderName({ networkInterface, ipConfiguration }: Member): string {
-  return `${networkInterface.instanceId} ${ipConfiguration.address.join('.')}`;
 }

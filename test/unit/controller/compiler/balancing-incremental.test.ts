@@ -60,9 +60,18 @@ const balancerChange = fc
     pools: fc.subarray(POOLS),
     rules: fc.uniqueArray(rule, { selector: ({ id }) => id, maxLength: 2 }),
     nat: fc.boolean(),
+    outbound: fc.uniqueArray(
+      fc.record({
+        id: fc.constantFrom('out', 'off'),
+        frontends: fc.subarray(['x', 'y']),
+        pool: fc.constantFrom(...POOLS),
+        protocol: fc.constantFrom('Tcp', 'All'),
+      }),
+      { selector: ({ id }) => id, maxLength: 2 },
+    ),
     probes: fc.constantFrom({}, { alive: 80 }),
   })
-  .map(({ id, present, generation: again, frontends, pools, rules, nat, probes }) =>
+  .map(({ id, present, generation: again, frontends, pools, rules, nat, outbound, probes }) =>
     document(
       `loadbalancers/${id}`,
       present
@@ -71,6 +80,7 @@ const balancerChange = fc
             instanceId: `lb-${id}${again}`,
             pools,
             probes,
+            outbound,
             frontends: frontends.map(({ publicAddress, subnet, id: name }) => ({
               id: name,
               ...(publicAddress === undefined
@@ -236,6 +246,23 @@ const retirement = fc.record({ vipId, present: fc.boolean() }).map(({ vipId: id,
     : undefined,
 }));
 
+const lease = fc
+  .record({
+    vipId,
+    holders: fc.subarray(
+      NICS.flatMap((id) =>
+        ['', '-again'].flatMap((again) =>
+          ['10.0.0.4', '10.0.0.5'].map((address) => `nic-${id}${again} ${address}`),
+        ),
+      ),
+    ),
+    from: fc.constantFrom(1024, 2048),
+  })
+  .map(({ vipId: id, holders, from }) => ({
+    vipId: id,
+    leased: new Map(holders.map((holder) => [holder, [{ from, to: from + 7 }]])),
+  }));
+
 const GROUND: Omit<CompilerInput, 'revision'> = {
   documents: [
     ...HOSTS.map((id, at) =>
@@ -323,6 +350,7 @@ const inputs = fc.array(
     health: fc.array(health, { maxLength: 2 }),
     announcements: fc.array(announcement, { maxLength: 2 }),
     retirements: fc.array(retirement, { maxLength: 1 }),
+    leases: fc.array(lease, { maxLength: 2 }),
   }),
   { minLength: 1, maxLength: 20 },
 );
@@ -368,6 +396,7 @@ class Final {
     }
     for (const each of input.announcements ?? []) this.#last.set(`announce ${each.vipId}`, each);
     for (const each of input.retirements ?? []) this.#last.set(`retire ${each.vipId}`, each);
+    for (const each of input.leases ?? []) this.#last.set(`lease ${each.vipId}`, each);
   }
 
   input(): Omit<CompilerInput, 'revision'> {
@@ -382,6 +411,7 @@ class Final {
       health: of('health'),
       announcements: of('announce'),
       retirements: of('retire'),
+      leases: of('lease'),
     };
   }
 }
