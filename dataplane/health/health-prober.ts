@@ -1,5 +1,5 @@
 /**
- * Health probes of load balancers' backends, from the host that the backend is on, as Azure has it (MS-NCNBI §3.1.5.5.7). For every
+ * Health probes of load balancers' backends, from the host that the backend is on, as Azure has it (MS-NCNBI §3.1.5.5.7, docs/design/0024). For every
  * backend on this host and every probe of it:
  *
  *   timer ── attempt.ts: one connection, bounded ──► backend-state.ts: up, down, flapping ──► Report.probe_results, when up or down changes
