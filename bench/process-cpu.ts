@@ -16,3 +16,13 @@ export function cpuSeconds(pids: readonly number[]): number {
   }
   return ticks / TICKS_PER_SECOND;
 }
+
+/** Field 41, the scheduling policy: SCHED_FIFO and SCHED_RR. */
+const POLICY = 38;
+const REAL_TIME: readonly string[] = ['1', '2'];
+
+/** Does this process go before all ordinary ones (chrt(1)), which is how a busy machine is measured on? */
+export function isRealTime(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  return REAL_TIME.includes(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[POLICY] ?? '');
+}

@@ -4,8 +4,8 @@ import { type Argv, run } from '../../fabric/command.ts';
 import { createNamespace, deleteNamespace, inNamespace } from '../../fabric/namespaces.ts';
 import { CLIENT, EDGE_INSIDE, EDGE_OUTSIDE, POOL, SERVER } from './provider-edge.ts';
 
-/** The client's super-frames are cut before they leave it, and not somewhere on their way. */
-const CUT_BY_THE_SENDER = ['ethtool', '-K', 'eth0', 'tx-udp-segmentation', 'off'] as const;
+/** Super-frames of UDP are cut before they leave by the interface: whoever counts its frames counts each. */
+const cutBefore = (name: string) => ['ethtool', '-K', name, 'tx-udp-segmentation', 'off'] as const;
 const THROW_UDP_AWAY = `table netdev sink {
   chain in {
     type filter hook ingress device "eth0" priority 0; policy accept;
@@ -39,7 +39,8 @@ export class NatLab {
     await lab.#address(lab.middle, 'outside0', EDGE_OUTSIDE);
     await run(['ip', '-n', lab.client, 'route', 'add', 'default', 'via', EDGE_INSIDE]);
     await run(['ip', '-n', lab.server, 'route', 'add', POOL, 'via', EDGE_OUTSIDE]);
-    await run(inNamespace(lab.client, CUT_BY_THE_SENDER));
+    await run(inNamespace(lab.client, cutBefore('eth0')));
+    await run(inNamespace(lab.middle, cutBefore('outside0')));
     return lab;
   }
 

@@ -18,7 +18,7 @@ import {
   NO_BLOCK,
   NO_MAPPING,
 } from './mapping-table.ts';
-import { type PoolSpec, PortPool } from './port-pool.ts';
+import { type BlockLease, type PoolSpec, PortPool } from './port-pool.ts';
 
 /** Why a packet from inside has no mapping and gets none. */
 export const NatRefusal = {
@@ -67,6 +67,7 @@ export interface NatCounts {
 export class Nat44 {
   readonly table: MappingTable;
   readonly #rng: Rng;
+  readonly #onBlock: (lease: BlockLease, isLeased: boolean) => void;
   readonly #pools = new Map<string, PortPool>();
   readonly #poolOfBlock = new Map<number, PortPool>();
   readonly #forwards = new Map<string, { spec: PortForwardSpec; mapping: MappingIndex }>();
@@ -83,9 +84,12 @@ export class Nat44 {
     readonly startSec: number;
     /** A mapping has gone: nobody may use its number any more. */
     onRemoved(mapping: MappingIndex): void;
+    /** A block of ports has been leased, or has come back (RFC 6888 §4). */
+    onBlock?(lease: BlockLease, isLeased: boolean): void;
   }) {
     const { capacity, timeouts, rng, startSec } = options;
     this.#rng = rng;
+    this.#onBlock = (lease, isLeased) => options.onBlock?.(lease, isLeased);
     this.#nowSec = startSec;
     this.table = new MappingTable({
       capacity,
@@ -112,8 +116,14 @@ export class Nat44 {
       this.removePool(spec.id);
     }
     const numbers = {
-      take: () => this.#nextBlock(pool),
-      giveBack: (number: number) => void this.#poolOfBlock.delete(number),
+      take: (lease: BlockLease) => {
+        this.#onBlock(lease, true);
+        return this.#nextBlock(pool);
+      },
+      giveBack: (number: number, lease: BlockLease) => {
+        this.#onBlock(lease, false);
+        this.#poolOfBlock.delete(number);
+      },
     };
     const pool: PortPool = new PortPool(spec, this.#rng, numbers);
     this.#pools.set(spec.id, pool);
@@ -126,10 +136,8 @@ export class Nat44 {
     if (pool === undefined) return;
     this.#removeMappings(pool, () => true);
     this.#pools.delete(id);
+    pool.close();
     this.#findPublic();
-    for (const [number, owner] of this.#poolOfBlock) {
-      if (owner === pool) this.#poolOfBlock.delete(number);
-    }
   }
 
   /** Of every pool and port forward. */

@@ -67,10 +67,20 @@ export interface Subscriber {
   readonly blocks: Block[];
 }
 
-/** Gives each block a number that no other block of any pool has. */
+/** Who has which ports of which public address; IPv4 addresses as unsigned words. */
+export interface BlockLease {
+  readonly domain: number;
+  readonly inside: number;
+  readonly address: number;
+  readonly portFirst: number;
+  /** Inclusive. */
+  readonly portLast: number;
+}
+
+/** Gives each block a number that no other block of any pool has, and hears who leases it. */
 export interface BlockNumbers {
-  take(): number;
-  giveBack(number: number): void;
+  take(lease: BlockLease): number;
+  giveBack(number: number, lease: BlockLease): void;
 }
 
 export interface LeasedPort {
@@ -199,25 +209,15 @@ export class PortPool {
   }
 
   /** Leases in force, for people: who may be behind which ports. */
-  *leases(): Generator<{
-    readonly domain: number;
-    readonly inside: number;
-    readonly address: number;
-    readonly portFirst: number;
-    readonly portLast: number;
-    readonly mappings: number;
-  }> {
+  *leases(): Generator<BlockLease & { readonly mappings: number }> {
     for (const block of this.#blocks.values()) {
-      const portFirst = this.#firstPort(block);
-      yield {
-        domain: block.subscriber.domain,
-        inside: block.subscriber.inside,
-        address: block.address.address,
-        portFirst,
-        portLast: portFirst + this.spec.portsPerBlock - 1,
-        mappings: block.count,
-      };
+      yield { ...this.#leaseOf(block), mappings: block.count };
     }
+  }
+
+  /** Takes everything back: no mapping has one of its ports, and none will. */
+  close(): void {
+    for (const block of [...this.#blocks.values()]) this.#takeBack(block);
   }
 
   /** Asserts what every operation relies on. For tests. */
@@ -255,7 +255,7 @@ export class PortPool {
     const part = address?.parts.pop();
     if (address === undefined || part === undefined) return undefined;
     const block: Block = {
-      number: this.#numbers.take(),
+      number: this.#numbers.take(this.#leaseOf({ subscriber, address, part })),
       address,
       part,
       subscriber,
@@ -286,7 +286,7 @@ export class PortPool {
   #takeBack(block: Block): void {
     const { subscriber, address } = block;
     this.#blocks.delete(block.number);
-    this.#numbers.giveBack(block.number);
+    this.#numbers.giveBack(block.number, this.#leaseOf(block));
     subscriber.blocks.splice(subscriber.blocks.indexOf(block), 1);
     address.parts.unshift(block.part);
     if (subscriber.blocks.length === 0) this.#subscribers.delete(keyOf(subscriber));
@@ -317,7 +317,14 @@ export class PortPool {
     return undefined;
   }
 
-  #firstPort({ part }: Block): number {
+  #leaseOf(block: Pick<Block, 'subscriber' | 'address' | 'part'>): BlockLease {
+    const { domain, inside } = block.subscriber;
+    const portFirst = this.#firstPort(block);
+    const portLast = portFirst + this.spec.portsPerBlock - 1;
+    return { domain, inside, address: block.address.address, portFirst, portLast };
+  }
+
+  #firstPort({ part }: Pick<Block, 'part'>): number {
     return this.spec.portFirst + part * this.spec.portsPerBlock;
   }
 }

@@ -37,6 +37,8 @@ async function run(): Promise<void> {
       log.fatal({ err: reason }, 'the router has failed');
       process.exit(1);
     },
+    onPortLease: ({ isLeased, ...lease }) =>
+      log.info(lease, isLeased ? 'NAT ports leased' : 'NAT ports are free again'),
   });
   const onEnd = (): never => process.exit(0);
   const server = new RouterServer({

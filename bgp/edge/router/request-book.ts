@@ -1,6 +1,6 @@
 /** Requests to a router that wait for their answer, by number: the asker's end of worker-protocol.ts. Called by start-router.ts and adopt-router.ts. */
 import { SdnError } from '../../../base/errors.ts';
-import type { Fault, NumberedRequest, Request, Results, WorkerMessage } from './worker-protocol.ts';
+import type { Fault, NumberedRequest, Request, Results, WorkerAnswer } from './worker-protocol.ts';
 
 /** The router refused a request, or the system a device. */
 export class RouterFault extends SdnError {
@@ -32,7 +32,7 @@ export class RequestBook {
     });
   }
 
-  answered(message: Exclude<WorkerMessage, { readonly kind: 'ready' }>): void {
+  answered(message: WorkerAnswer): void {
     const waiting = this.#waiting.get(message.number);
     this.#waiting.delete(message.number);
     if (message.kind === 'fault') waiting?.reject(new RouterFault(message.fault));

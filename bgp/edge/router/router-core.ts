@@ -27,6 +27,7 @@ import {
   NAT_UDP_IDLE_SEC,
 } from '../limits.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { PortLease } from '../nat44/port-lease.ts';
 import { LinkCounters } from './link-counters.ts';
 import type { Link } from './links.ts';
 import { Router } from './router.ts';
@@ -47,6 +48,8 @@ export interface RouterCoreParts {
   readonly natTimeouts?: NatTimeouts;
   readonly natMappingsMax?: number;
   readonly flowsMax?: number;
+  /** A block of ports has been leased, or has come back. */
+  onPortLease?(lease: PortLease): void;
 }
 
 export class RouterCore {
@@ -79,6 +82,7 @@ export class RouterCore {
         failed: (_neighbour, frames) => this.#router.failed(frames),
       },
       setPeer: (peer, address, udpPort) => io.setPeer(peer, address, udpPort),
+      onPortLease: (lease) => parts.onPortLease?.(lease),
     });
     // Both directions of every flow may have their own, and packets of no remembered flow need one more.
     this.transpositions = new Transpositions(flowsMax * 2 + 2);

@@ -7,6 +7,7 @@ import {
   IPV4_MAPPED_BITS,
   type IpPrefixWords,
   type IpWords,
+  ipv4Words,
   ipWordsFromBytes,
   isIpv4Words,
   networkOf,
@@ -27,6 +28,7 @@ import type { LearnedRoute } from '../../control/learned-route.ts';
 import { NAT_MAPPINGS_MAX, NAT_POOL_ADDRESSES_MAX, NAT_PORTS_PER_BLOCK_MAX } from '../limits.ts';
 import type { MappingIndex, NatTimeouts } from '../nat44/mapping-table.ts';
 import { Nat44 } from '../nat44/nat44.ts';
+import type { PortLease } from '../nat44/port-lease.ts';
 import { Fib, type NextHop, RouteSource } from './fib.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { type NeighbourEvents, Neighbours } from './neighbours.ts';
@@ -82,6 +84,7 @@ export class RouterState {
     readonly natMappingsMax?: number;
     readonly neighbourEvents: NeighbourEvents;
     setPeer(peer: number, address: Uint8Array, udpPort: number): void;
+    onPortLease?(lease: PortLease): void;
   }) {
     const { natMappingsMax = NAT_MAPPINGS_MAX } = options;
     this.peers = new EdgePeers((...peer) => options.setPeer(...peer));
@@ -94,6 +97,16 @@ export class RouterState {
       rng: options.rng,
       startSec: options.nowSec,
       onRemoved: (mapping) => this.epochs.bump(this.mappingCell(mapping)),
+      onBlock: ({ domain, inside, address, portFirst, portLast }, isLeased) =>
+        options.onPortLease?.({
+          isLeased,
+          network: this.networks.domainNumbered(domain)?.resourceRef ?? '',
+          domain,
+          inside: formatIpWords(ipv4Words(inside)),
+          outside: formatIpWords(ipv4Words(address)),
+          portFirst,
+          portLast,
+        }),
     });
   }
 

@@ -5,6 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { wake } from '../../../native/burst.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { PortLease } from '../nat44/port-lease.ts';
 import { notRunning, RequestBook } from './request-book.ts';
 import { type RouterHandle, type RouterLink, routerHandle } from './router-handle.ts';
 import type { Request, Results, WorkerData, WorkerMessage } from './worker-protocol.ts';
@@ -14,6 +15,7 @@ export interface RouterOptions {
   readonly natTimeouts?: NatTimeouts;
   /** The worker has died. */
   onFailed(reason: Error): void;
+  onPortLease?(lease: PortLease): void;
 }
 
 export type StartRouter = (options: RouterOptions) => Promise<RouterHandle>;
@@ -49,6 +51,7 @@ class WorkerLink implements RouterLink {
     };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: data });
     this.#worker.on('message', (message: WorkerMessage) => {
+      if (message.kind === 'ports') return options.onPortLease?.(message.lease);
       if (message.kind !== 'ready') return this.#requests.answered(message);
       this.#wakeFd = message.wakeFd;
       this.#state = 'running';

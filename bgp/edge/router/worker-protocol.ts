@@ -6,6 +6,7 @@
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 import type { LearnedRoute } from '../../control/learned-route.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
+import type { PortLease } from '../nat44/port-lease.ts';
 import type { RouterAnswer, RouterQuestion } from './answers.ts';
 import type { LinkSettings } from './links.ts';
 import type { RouterSettings, StaticGateway } from './router-state.ts';
@@ -60,11 +61,16 @@ export interface Fault {
   readonly remedy: string | undefined;
 }
 
-export type WorkerMessage =
-  /** The loop runs; `wakeFd` ends its wait. */
-  | { readonly kind: 'ready'; readonly wakeFd: number }
+/** To the request with that number. */
+export type WorkerAnswer =
   | { readonly kind: 'result'; readonly number: number; readonly value: Results[keyof Results] }
   | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault };
+
+export type WorkerMessage =
+  | WorkerAnswer
+  /** The loop runs; `wakeFd` ends its wait. */
+  | { readonly kind: 'ready'; readonly wakeFd: number }
+  | { readonly kind: 'ports'; readonly lease: PortLease };
 
 export interface WorkerData {
   /** One 32-bit word: requests posted so far. */

@@ -14,7 +14,7 @@ import { type NativeFrameIo, nativeFrameIo } from '../../../dataplane/port/nativ
 import { requestsOf } from '../../../dataplane/port/worker-requests.ts';
 import { RouterCore } from './router-core.ts';
 import { RouterLoop } from './router-loop.ts';
-import type { NumberedRequest, WorkerData } from './worker-protocol.ts';
+import type { NumberedRequest, WorkerData, WorkerMessage } from './worker-protocol.ts';
 
 /** An interface of the router's; whatever address somebody else has given the machine stays the kernel's, too. */
 function openLink(io: NativeFrameIo, name: string, own: readonly IpWords[]): number {
@@ -35,6 +35,7 @@ function openLink(io: NativeFrameIo, name: string, own: readonly IpWords[]): num
 function main(): void {
   const data = workerData as WorkerData;
   const parent = defined(parentPort, 'the main thread');
+  const post = (message: WorkerMessage) => parent.postMessage(message);
   const io = nativeFrameIo({ offload: data.hasOffload ? 'on' : 'off' });
   const { natTimeouts } = data;
   const core = new RouterCore({
@@ -42,9 +43,9 @@ function main(): void {
     clock: systemClock,
     rng: systemRng,
     ...(natTimeouts !== undefined && { natTimeouts }),
+    onPortLease: (lease) => post({ kind: 'ports', lease }),
   });
   const takeRequests = requestsOf<NumberedRequest>(parent, data.requestCount);
-  const post = (message: unknown) => parent.postMessage(message);
   post({ kind: 'ready', wakeFd: io.wakeFd });
   const opener = {
     openLink: (name: string, own: readonly IpWords[]) => openLink(io, name, own),

@@ -21,8 +21,12 @@ const POOL: PoolSpec = {
   isInfrastructure: false,
 };
 
-function newNat(capacity = 1000, removed: number[] = []): Nat44 {
+function newNat(capacity = 1000, removed: number[] = [], blocks: string[] = []): Nat44 {
   return new Nat44({
+    onBlock: ({ domain, inside, address, portFirst, portLast }, isLeased) =>
+      blocks.push(
+        `${isLeased ? '+' : '-'}${domain} ${inside - 0x0a00_0000} ${address - PUBLIC} ${portFirst}-${portLast}`,
+      ),
     capacity,
     timeouts: TIMEOUTS,
     rng: seededRng(1),
@@ -84,6 +88,30 @@ test('a pool without free blocks refuses a new inside address', (t) => {
     t.true(nat.outbound(tuple({ inside: host }), 0) >= 0);
   }
   t.is(nat.outbound(tuple({ inside: 8 }), 0), NatRefusal.POOL_EXHAUSTED);
+  nat.checkInvariants();
+});
+
+test('RFC 6888 §4: every block is told when it is leased and when it comes back, whatever brings it back', (t) => {
+  const told: string[] = [];
+  const nat = newNat(1000, [], told);
+  nat.setPool({ ...POOL, addresses: [PUBLIC + 1] });
+  for (let port = 1; port <= 9; port += 1) nat.outbound(tuple({ insidePort: port }), 0);
+  nat.outbound(tuple({ domain: 2 }), 0);
+  t.is(told.length, 3, 'two blocks of one, one of the other');
+  t.true(told.every((line) => /^\+[12] 4 1 \d+-\d+$/.test(line)));
+  const leased = told.map((line) => line.slice(1));
+  nat.removeInside(1, tuple().inside);
+  t.is(told.length, 3, 'they are held back for a while');
+  expire(nat, NAT_BLOCK_HOLD_SEC);
+  t.deepEqual(
+    told.slice(3).sort(),
+    leased
+      .slice(0, 2)
+      .map((line) => `-${line}`)
+      .sort(),
+  );
+  nat.removePool('pool');
+  t.deepEqual(told.slice(5), [`-${leased[2]}`], 'a pool that goes takes its blocks along');
   nat.checkInvariants();
 });
 
