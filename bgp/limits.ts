@@ -16,6 +16,11 @@ export const IDLE_HOLD_TIME: Millis = seconds(1);
 export const IDLE_HOLD_TIME_MAX: Millis = seconds(120);
 /** A peer that has connected and sends no OPEN is given up after this time (RFC 4271 §8.2.2). */
 export const OPEN_WAIT_TIME: Millis = minutes(4);
+/**
+ * The same for a peer with TTL security: the kernel lets its connection in, and drops what comes on it from too far or with the usual TTL, so that
+ * silence means that it has none most often, which its operator should not hear after minutes.
+ */
+export const OPEN_WAIT_TIME_SECURED: Millis = seconds(10);
 /** A peer that reads nothing for this long is given up, unless another time is configured or twice the hold time is longer (RFC 9687). */
 export const SEND_HOLD_TIME: Millis = minutes(8);
 /** Bytes of one peer's messages dealt with before another has its turn: some two hundred UPDATEs as they are in a full table, about a millisecond. */

@@ -16,6 +16,7 @@ import {
   farewell,
   initialBfd,
   nextDeadline,
+  sendIntervalMs,
   stepBfd,
 } from './session.ts';
 import type { BfdSender, BfdTransport } from './transport.ts';
@@ -36,7 +37,12 @@ export interface BfdEvents {
 export interface BfdStatus {
   readonly state: 'AdminDown' | 'Down' | 'Init' | 'Up';
   readonly peerState: BfdStatus['state'];
+  /** RFC 5880 §4.1. */
   readonly diagnostic: number;
+  readonly peerDiagnostic: number;
+  /** Between packets that are sent, as both sides have agreed, without jitter. */
+  readonly sendIntervalMs: number;
+  /** After so long without a packet the path is down; 0: none has come yet. */
   readonly detectionTimeMs: number;
   readonly sentCount: number;
   readonly receivedCount: number;
@@ -107,6 +113,8 @@ export class Bfd {
       state: STATE_NAMES[session.state],
       peerState: STATE_NAMES[session.remote.state],
       diagnostic: session.diagnostic,
+      peerDiagnostic: session.remote.diagnostic,
+      sendIntervalMs: sendIntervalMs(session),
       detectionTimeMs: detectionTimeMs(session),
       sentCount,
       receivedCount,

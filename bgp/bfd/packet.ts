@@ -30,6 +30,23 @@ export const Diagnostic = {
   AdministrativelyDown: 7,
 } as const;
 
+/** §4.1, for people. */
+const DIAGNOSTIC_WORDS: readonly string[] = [
+  'no diagnostic',
+  'control detection time expired',
+  'echo function failed',
+  'neighbour signalled session down',
+  'forwarding plane reset',
+  'path down',
+  'concatenated path down',
+  'administratively down',
+  'reverse concatenated path down',
+];
+
+export function diagnosticWords(diagnostic: number): string {
+  return DIAGNOSTIC_WORDS[diagnostic] ?? `reserved (${diagnostic})`;
+}
+
 const Flag = { Poll: 0x20, Final: 0x10, Authentication: 0x04, Demand: 0x02, Multipoint: 0x01 };
 
 export interface PacketRepr {

@@ -165,12 +165,15 @@ function change(before: BfdSession, after: BfdSession): readonly BfdAction[] {
   return [{ kind: 'down', diagnostic: after.diagnostic, isOrderly }];
 }
 
+/** §6.8.2: what this side wants, unless the peer wants to hear less. */
+export function sendIntervalMs({ config, state, remote }: BfdSession): number {
+  return Math.max(ownIntervalUs(config, state), remote.requiredMinRxUs) / 1_000;
+}
+
 /** §6.8.7: 75 to 100 % of the interval, at most 90 % where one missing packet is a failure. */
-function pauseMs({ config, state, remote }: BfdSession, chance: number): number {
-  const own = ownIntervalUs(config, state);
-  const intervalMs = Math.max(own, remote.requiredMinRxUs) / 1_000;
-  const spread = config.multiplier === 1 ? 0.15 : 0.25;
-  return intervalMs * (0.75 + spread * chance);
+function pauseMs(session: BfdSession, chance: number): number {
+  const spread = session.config.multiplier === 1 ? 0.15 : 0.25;
+  return sendIntervalMs(session) * (0.75 + spread * chance);
 }
 
 function ownIntervalUs({ intervalMs }: BfdConfig, state: State): number {

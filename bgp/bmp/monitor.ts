@@ -40,33 +40,46 @@ export interface MonitorHost {
   readonly tables: readonly RouteTable[];
 }
 
+const FAREWELL = message.termination(message.TerminationReason.AdministrativelyClosed);
 const DESCRIPTION = 'Weft BGP speaker';
 
 export class Monitor {
   readonly #host: MonitorHost;
-  readonly #stations: readonly Station[];
-  readonly #statisticsTime: Millis;
+  #stations: readonly Station[] = [];
+  #statisticsTime: Millis = BMP_STATISTICS_TIME;
+  #isRunning = false;
   /** Those whose session is up, by number. */
   readonly #peers = new Map<number, MonitoredPeer>();
   #timer: Timer | undefined;
 
   constructor(host: MonitorHost, options: MonitorOptions) {
     this.#host = host;
-    this.#statisticsTime = statisticsTimeOf(options);
-    this.#stations = checkedStations(options).map((target) => {
-      const { clock, work, transport, tables, attributes } = host;
-      return new Station({
-        ...{ clock, work, transport, target },
-        greeting: () => [
-          message.initiation(options.systemName, DESCRIPTION),
-          ...[...this.#peers.values()].map((peer) => message.peerUp(peer, peer.upAtMs, peer)),
-        ],
-        dump: () => new TableDump(tables, attributes, this.#peers),
+    this.configure(options);
+  }
+
+  /** Other stations from now on; those that stay notice nothing. */
+  configure(options: MonitorOptions): void {
+    const statisticsTime = statisticsTimeOf(options);
+    const targets = checkedStations(options);
+    const leaving = new Set(this.#stations);
+    this.#stations = targets.map((target) => {
+      const known = this.#stations.find(({ status: { address, port } }) => {
+        return address === target.address && port === target.port;
       });
+      if (known !== undefined) leaving.delete(known);
+      return known ?? this.#station(target, options.systemName);
     });
+    for (const station of leaving) station.stop(FAREWELL);
+    for (const station of this.#stations) {
+      if (this.#isRunning && station.status.state === 'stopped') station.start();
+    }
+    if (statisticsTime === this.#statisticsTime) return;
+    this.#statisticsTime = statisticsTime;
+    if (this.#isRunning) this.#reportLater();
   }
 
   start(): void {
+    this.#isRunning = true;
     for (const station of this.#stations) station.start();
     this.#reportLater();
   }
@@ -74,8 +87,8 @@ export class Monitor {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const farewell = message.termination(message.TerminationReason.AdministrativelyClosed);
-    for (const station of this.#stations) station.stop(farewell);
+    this.#isRunning = false;
+    for (const station of this.#stations) station.stop(FAREWELL);
   }
 
   status(): readonly StationStatus[] {
@@ -116,6 +129,18 @@ export class Monitor {
     });
   }
 
+  #station(target: StationAddress, systemName: string): Station {
+    const { clock, work, transport, tables, attributes } = this.#host;
+    return new Station({
+      ...{ clock, work, transport, target },
+      greeting: () => [
+        message.initiation(systemName, DESCRIPTION),
+        ...[...this.#peers.values()].map((peer) => message.peerUp(peer, peer.upAtMs, peer)),
+      ],
+      dump: () => new TableDump(tables, attributes, this.#peers),
+    });
+  }
+
   /** Made only if somebody listens, and once for all. */
   #tell(make: () => readonly Uint8Array[]): void {
     const listening = this.#stations.filter(({ isConnected }) => isConnected);
@@ -125,6 +150,7 @@ export class Monitor {
 
   #reportLater(): void {
     const { clock } = this.#host;
+    this.#timer?.cancel();
     this.#timer = clock.after(
       this.#statisticsTime,
       () => {

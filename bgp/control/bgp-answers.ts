@@ -2,6 +2,7 @@
  * A role's answers to questions about its BGP (schema/southbound/diagnostics/bgp.ts), read from the speaker that decides. Pure, but for the
  * speaker it looks at; rejects with an SdnError that says what is wrong with the question. Called by the agents of edge and mux.
  */
+import { assertNever } from '../../base/assert.ts';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
 import {
@@ -12,8 +13,12 @@ import {
   type BgpMethod,
   type BgpPeerRow,
   type BgpQuestion,
+  type MrtFiles,
 } from '../../schema/southbound/diagnostics/bgp.ts';
 import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
+import type { BfdStatus } from '../bfd/bfd.ts';
+import { diagnosticWords } from '../bfd/packet.ts';
+import type { StationStatus } from '../bmp/station.ts';
 import * as asPath from '../message/as-path.ts';
 import { Afi } from '../message/capability.ts';
 import { Origin, type PathAttributes, WellKnownCommunity } from '../message/path-attributes.ts';
@@ -30,6 +35,8 @@ export interface AnsweringSpeaker {
   readonly asNumber: number;
   /** As an IPv4 address. */
   readonly routerId: string;
+  /** Files that are being written. */
+  readonly mrt: { readonly updates?: MrtFiles; readonly tables?: MrtFiles };
   /** The bgpPeers resource that a neighbour with this address is of. */
   peerAt(address: string): { readonly id: string; readonly resourceRef: string } | undefined;
 }
@@ -84,6 +91,18 @@ const ANSWERS: Answers = {
       prefix,
       attributes: attributesOf(attributes),
     })),
+  bgpExports: (bgp) => {
+    const { speaker, mrt } = bgp ?? {};
+    const { updates, tables } = mrt ?? {};
+    return {
+      stations: (speaker?.monitoringStations() ?? []).map(({ failure, ...station }) => ({
+        ...station,
+        ...(failure !== undefined && { failure: stationFailure(failure) }),
+      })),
+      ...(updates !== undefined && { updates }),
+      ...(tables !== undefined && { tables }),
+    };
+  },
   bgpTrace: (bgp, { prefix }) => {
     const { paths, exports } = speakerOf(bgp).trace(prefix);
     return {
@@ -133,15 +152,45 @@ function peerRow(status: NeighbourStatus, bgp: AnsweringSpeaker): BgpPeerRow {
     ...(failure !== undefined && {
       failure: { message: failure.message, remedy: failure.remedy, at: timeOf(failure.atWall) },
     }),
-    families: families.map(({ afi, received, announced }) => ({
+    families: families.map(({ afi, received, announced, isComplete }) => ({
       family: afi === Afi.Ipv4 ? 'IPv4' : 'IPv6',
       received,
       advertised: announced,
+      isComplete,
     })),
+    ...(status.bfd !== undefined && { bfd: bfdOf(status.bfd) }),
     malformedUpdateCount: status.malformedUpdateCount,
     complaints: [...status.complaints],
     statistics: statisticsOf(status.statistics),
   };
+}
+
+function bfdOf(bfd: BfdStatus): NonNullable<BgpPeerRow['bfd']> {
+  const { state, peerState, sentCount, receivedCount } = bfd;
+  return {
+    ...{ state, peerState, sentCount, receivedCount },
+    diagnostic: diagnosticWords(bfd.diagnostic),
+    peerDiagnostic: diagnosticWords(bfd.peerDiagnostic),
+    sendIntervalInMilliseconds: bfd.sendIntervalMs,
+    detectionTimeInMilliseconds: bfd.detectionTimeMs,
+  };
+}
+
+function stationFailure(failure: NonNullable<StationStatus['failure']>): string {
+  switch (failure.kind) {
+    case 'refused':
+      return 'connection refused: nothing listens there';
+    case 'timeout':
+      return 'no answer from its address';
+    case 'unreachable':
+      return `it cannot be reached: ${failure.detail}`;
+    case 'ended':
+      return 'it has closed the connection';
+    case 'overflow':
+      return 'it does not read as fast as routes change';
+    default:
+      return assertNever(failure);
+  }
 }
 
 function statisticsOf(statistics: NeighbourStatistics): BgpPeerRow['statistics'] {

@@ -31,6 +31,7 @@ import {
   type Resource,
   type ResourceError,
 } from '../../schema/southbound/messages.ts';
+import type { MonitorOptions } from '../bmp/monitor.ts';
 import type { Policy } from '../policy/policy.ts';
 import { type PolicyMapEntry, policyOfMap } from '../policy/policy-map.ts';
 import type { Speaker, SpeakerOptions } from '../speaker/contract.ts';
@@ -43,6 +44,7 @@ import {
   ROUTES_COLLECTED_MS,
   ROUTES_PER_CHANGE_MAX,
 } from './limits.ts';
+import { MrtFiles } from './mrt-files.ts';
 
 export interface BgpControlOptions {
   createSpeaker(options: SpeakerOptions): Speaker;
@@ -56,6 +58,8 @@ export interface BgpControlOptions {
    * such prefixes are not announced there.
    */
   readonly hasMappedNextHops?: boolean;
+  /** What neighbours say may go to stations (BMP) and files (MRT); absent: goal state that asks for it is refused. */
+  readonly exports?: { readonly systemName: string; readonly mrtDirectory: string };
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -89,15 +93,28 @@ export class BgpControl {
   #restart: 'stale' | 'deferring' | 'decided' | 'over';
   /** When routes of before go at the latest, by the clock. */
   #forgetAt = 0;
+  readonly #mrt: MrtFiles | undefined;
+  /** What the speaker was told of its stations. */
+  #monitoring = '';
 
   constructor(options: BgpControlOptions) {
     this.#options = options;
+    const { exports, clock, log } = options;
+    if (exports !== undefined) {
+      const tableDump = () => this.#speaker?.tableDump() ?? [];
+      this.#mrt = new MrtFiles({ directory: exports.mrtDirectory, tableDump, clock, log });
+    }
     this.#restart = options.isRestarting === true ? 'stale' : 'over';
   }
 
   /** Are routes of before the process' start still in force? */
   get isRestarting(): boolean {
     return this.#restart !== 'over';
+  }
+
+  /** Files that are being written. */
+  get mrt(): ReturnType<MrtFiles['status']> {
+    return this.#mrt?.status() ?? {};
   }
 
   get speaker(): Speaker | undefined {
@@ -149,8 +166,13 @@ export class BgpControl {
       this.#options.log.error({ err: thrown }, 'BGP does not speak');
       return [...errors, { key: router?.[0] ?? '', code: FAULT_CODE, message: messageOf(thrown) }];
     }
+    this.#mrt?.configure({
+      updates: router?.[1].mrtUpdates === true,
+      dumpMinutes: router?.[1].mrtDumpMinutes ?? 0,
+    });
     if (router === undefined) this.#restartOver();
     else {
+      errors.push(...this.#export(router[0], router[1]));
       this.#announce(router[1]);
       errors.push(...this.#setPeers(router[1].id));
     }
@@ -168,6 +190,7 @@ export class BgpControl {
   async close(reason: string): Promise<void> {
     this.#flush?.cancel();
     await this.#speaker?.stop(reason);
+    await this.#mrt?.close();
     this.#speaker = undefined;
   }
 
@@ -203,7 +226,12 @@ export class BgpControl {
         this.#collect();
       },
       onNeighbour: (address) => log.info({ address }, 'BGP neighbour has changed'),
+      ...(this.#mrt !== undefined && {
+        updateLog: this.#mrt.updateLog,
+        monitor: { systemName: '', stations: [] },
+      }),
     });
+    this.#monitoring = '';
     await speaker.start();
     this.#speaker = speaker;
     this.#identity = identity;
@@ -211,6 +239,34 @@ export class BgpControl {
     if (restartSec > 0) this.#restart = 'deferring';
     else this.#restartOver();
     log.info({ asn: router.asNumber, routerId: formatIpWords(id) }, 'BGP speaks');
+  }
+
+  /** Stations come and go without a session of BGP noticing. */
+  #export(key: string, router: BgpRouter): ResourceError[] {
+    const { exports } = this.#options;
+    const { bmpStations, bmpStatisticsSec, mrtUpdates, mrtDumpMinutes } = router;
+    if (exports === undefined) {
+      if (bmpStations.length === 0 && !mrtUpdates && mrtDumpMinutes === 0) return [];
+      return [{ key, code: FAULT_CODE, message: 'this role exports neither BMP nor MRT' }];
+    }
+    const options: MonitorOptions = {
+      systemName: exports.systemName,
+      stations: bmpStations.map(({ address, port }) => {
+        const words = ipWordsFromBytes(address);
+        return { address: words === undefined ? '' : formatIpWords(words), port };
+      }),
+      ...(bmpStatisticsSec !== 0 && { statisticsSec: bmpStatisticsSec }),
+    };
+    const told = JSON.stringify(options);
+    if (told === this.#monitoring) return [];
+    try {
+      this.#speaker?.setMonitoring(options);
+      this.#monitoring = told;
+      return [];
+    } catch (thrown) {
+      if (!(thrown instanceof SdnError)) throw thrown;
+      return [{ key, code: FAULT_CODE, message: messageOf(thrown) }];
+    }
   }
 
   /** All of IPv4, and every IPv6 address of the links: the kernel binds a port for both families at once only where nobody has it in one. */
@@ -340,7 +396,12 @@ export class BgpControl {
       ...(peer.gracefulRestartSec !== 0 && { gracefulRestartSec: peer.gracefulRestartSec }),
       ...(peer.md5Key !== '' && { md5Key: peer.md5Key }),
       ...(peer.ttlSecurityHops !== 0 && { ttlSecurityHops: peer.ttlSecurityHops }),
-      ...(peer.bfd && { bfd: { intervalMs: BFD_INTERVAL_MS, multiplier: BFD_MULTIPLIER } }),
+      ...(peer.bfd && {
+        bfd: {
+          intervalMs: peer.bfdIntervalMs || BFD_INTERVAL_MS,
+          multiplier: peer.bfdMultiplier || BFD_MULTIPLIER,
+        },
+      }),
       // Inside nobody knows the way to next hops outside but by this router.
       nextHopSelf: true,
       description: peer.resourceRef,

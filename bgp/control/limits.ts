@@ -11,3 +11,11 @@ export const BFD_INTERVAL_MS: Millis = millis(300);
 export const BFD_MULTIPLIER = 3;
 /** After a restart, how often it is looked whether neighbours have told everything. */
 export const RESTART_CHECK_INTERVAL: Millis = millis(200);
+/** A file of MRT updates is followed by the next when it has so many bytes. */
+export const MRT_FILE_BYTES_MAX: number = 64 * 1024 * 1024;
+/** Files of MRT updates that are kept; the oldest goes. */
+export const MRT_UPDATE_FILES_MAX = 8;
+/** Dumps of tables in MRT that are kept; the oldest goes. */
+export const MRT_DUMP_FILES_MAX = 4;
+/** Bytes of a dump that are made before they are written. */
+export const MRT_DUMP_CHUNK_BYTES: number = 256 * 1024;

@@ -15,14 +15,20 @@ export interface MrtSink {
 }
 
 export class UpdateLog {
-  readonly #sink: MrtSink;
+  #sink: MrtSink | undefined;
   writtenCount = 0;
   /** Left out because the sink did not keep up. */
   lostCount = 0;
   /** Left out because they have no form here. */
   unsuitableCount = 0;
 
-  constructor(sink: MrtSink) {
+  /** Undefined: nobody wants records, until `to`. */
+  constructor(sink: MrtSink | undefined) {
+    this.#sink = sink;
+  }
+
+  /** Records go there from now on. */
+  to(sink: MrtSink | undefined): void {
     this.#sink = sink;
   }
 
@@ -31,6 +37,7 @@ export class UpdateLog {
     message: Uint8Array,
     how: { readonly wallMs: number; readonly fourOctetAs: boolean; readonly hasPathIds: boolean },
   ): void {
+    if (this.#sink === undefined) return;
     if (!how.fourOctetAs) this.unsuitableCount += 1;
     else if (this.#hasRoom()) this.#write(messageRecord(session, message, how));
   }
@@ -43,6 +50,7 @@ export class UpdateLog {
   }
 
   #hasRoom(): boolean {
+    if (this.#sink === undefined) return false;
     const hasRoom = this.#sink.pendingBytes < MRT_PENDING_BYTES_MAX;
     if (!hasRoom) this.lostCount += 1;
     return hasRoom;
@@ -50,6 +58,6 @@ export class UpdateLog {
 
   #write(record: Uint8Array): void {
     this.writtenCount += 1;
-    this.#sink.write(record);
+    this.#sink?.write(record);
   }
 }

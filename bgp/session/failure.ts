@@ -41,11 +41,13 @@ export function failureWords(
         remedy: 'Look at the log of the peer; it may have crashed, or refuse this address.',
       };
     case 'sent': {
-      const { detail } = failure.notification;
+      const { detail, code } = failure.notification;
       const why = detail === undefined ? '' : `: ${detail}`;
+      const isSilence = code === NotificationCode.HoldTimerExpired;
+      const remedy = remedyOf(failure.notification, 'Correct the peer');
       return {
         message: `refused by this side: ${describe(failure.notification)}${why}`,
-        remedy: remedyOf(failure.notification, 'Correct the peer'),
+        remedy: isSilence ? remedy + securityRemedy(security) : remedy,
       };
     }
     case 'received': {

@@ -23,7 +23,7 @@ export interface SpeakerOptions {
   readonly transport?: Transport;
   /** Gets every message of every neighbour as MRT (RFC 6396). */
   readonly updateLog?: UpdateLog;
-  /** Stations that hear what neighbours say (RFC 7854). */
+  /** Stations that hear what neighbours say (RFC 7854); with none, `setMonitoring` may name some later. */
   readonly monitor?: MonitorOptions;
   /** Without one no neighbour can ask for BFD. */
   readonly bfdTransport?: BfdTransport;
@@ -111,6 +111,8 @@ export interface Speaker {
   trace(prefix: string): RouteTrace;
   neighbours(): readonly NeighbourStatus[];
   monitoringStations(): readonly StationStatus[];
+  /** Other stations, no session of a neighbour the worse for it; only for a speaker that was made with `monitor`. */
+  setMonitoring(options: MonitorOptions): void;
   /** Next hops may have come or gone: everything is decided anew. */
   nextHopsChanged(): void;
   /** Nobody is waited for any longer after a restart (RFC 4724 §4.1). */

@@ -13,6 +13,7 @@ import {
   IDLE_HOLD_TIME,
   IDLE_HOLD_TIME_MAX,
   OPEN_WAIT_TIME,
+  OPEN_WAIT_TIME_SECURED,
   SEND_HOLD_TIME,
 } from '../limits.ts';
 import { Outcome } from '../message/attribute-decoder.ts';
@@ -115,7 +116,8 @@ export class Neighbour
         holdTime: seconds(holdTimeSec),
         idleHoldTime: IDLE_HOLD_TIME,
         idleHoldTimeMax: IDLE_HOLD_TIME_MAX,
-        openWaitTime: OPEN_WAIT_TIME,
+        openWaitTime:
+          checked.security.hopsMax === undefined ? OPEN_WAIT_TIME : OPEN_WAIT_TIME_SECURED,
         sendHoldTime: sendHoldTimeOf(options.sendHoldTimeSec, holdTimeSec),
       },
       target: {

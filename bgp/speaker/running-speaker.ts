@@ -13,7 +13,7 @@ import {
 import { systemRng } from '../../base/rng.ts';
 import { seconds } from '../../base/units.ts';
 import { Bfd } from '../bfd/bfd.ts';
-import { Monitor } from '../bmp/monitor.ts';
+import { Monitor, type MonitorOptions } from '../bmp/monitor.ts';
 import type { StationStatus } from '../bmp/station.ts';
 import { BGP_PORT, MULTIPATH_MAX, SELECTION_DEFERRAL_TIME } from '../limits.ts';
 import { Afi } from '../message/capability.ts';
@@ -305,6 +305,10 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
   monitoringStations(): readonly StationStatus[] {
     return this.monitor?.status() ?? [];
+  }
+
+  setMonitoring(options: MonitorOptions): void {
+    defined(this.monitor, 'a speaker that was made with a monitor').configure(options);
   }
 
   nextHopsChanged(): void {

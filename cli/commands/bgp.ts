@@ -11,6 +11,8 @@ import type {
   BgpPeerRow,
   BgpReceivedRow,
   BgpRouteRow,
+  BmpStationRow,
+  MrtFiles,
 } from '../../schema/southbound/diagnostics/bgp.ts';
 import { countOption } from '../arguments.ts';
 import { UsageFault } from '../fault-report.ts';
@@ -43,6 +45,11 @@ export function addBgpCommands(program: Command, session: Session): void {
     .option(...EDGE)
     .option(...LIMIT, countOption)
     .action((peer: string, options: Options) => advertised(session, peer, options));
+  bgp
+    .command('exports')
+    .description('stations (BMP) and files (MRT) that get what peers say')
+    .option(...EDGE)
+    .action((options: Options) => exports(session, options));
   bgp
     .command('policy')
     .description('policy maps with their entries, and the peers that have them')
@@ -105,6 +112,7 @@ const PEER_COLUMNS: readonly Column<BgpPeerRow>[] = [
   },
   { heading: 'STATE', value: ({ state }) => state },
   { heading: 'SINCE', value: since },
+  { heading: 'BFD', value: ({ bfd }) => bfd?.state ?? '' },
   { heading: 'RECEIVED', align: 'right', value: ({ families }) => sum(families, 'received') },
   { heading: 'ADVERTISED', align: 'right', value: ({ families }) => sum(families, 'advertised') },
 ];
@@ -131,9 +139,57 @@ async function peers(session: Session, options: Options): Promise<void> {
         : [`${address}: ${failure.message} (${failure.at})\n  ${failure.remedy}\n`],
     );
     const table = formatTable(PEER_COLUMNS, answer.peers);
-    return `${own}\n${table}${why.length === 0 ? '' : `\n${why.join('')}`}`;
+    const paths = answer.peers.flatMap(({ address, bfd }) =>
+      bfd === undefined ? [] : [`${address}: ${bfdText(bfd)}\n`],
+    );
+    return [`${own}\n${table}`, why.join(''), paths.join('')]
+      .filter((part) => part !== '')
+      .join('\n');
   });
   if (answer.peers.some(({ state }) => state !== 'Established')) session.exitCode = 1;
+}
+
+function bfdText(bfd: NonNullable<BgpPeerRow['bfd']>): string {
+  const { state, diagnostic, peerState, peerDiagnostic } = bfd;
+  const times = `sends every ${bfd.sendIntervalInMilliseconds} ms, down after ${bfd.detectionTimeInMilliseconds} ms of silence`;
+  if (state === 'Up') return `BFD is up: ${times}`;
+  return `BFD is ${state} (${diagnostic}), the peer says ${peerState} (${peerDiagnostic}); ${bfd.receivedCount} packets heard`;
+}
+
+const STATION_COLUMNS: readonly Column<BmpStationRow>[] = [
+  { heading: 'STATION', value: ({ address, port }) => `${address} port ${port}` },
+  { heading: 'STATE', value: ({ state }) => state },
+  { heading: 'MESSAGES', align: 'right', value: (station) => String(station.messagesSentCount) },
+  { heading: 'BYTES', align: 'right', value: ({ bytesSent }) => String(bytesSent) },
+  { heading: 'WAITING', align: 'right', value: ({ pendingBytes }) => String(pendingBytes) },
+  { heading: 'SESSIONS', align: 'right', value: (station) => String(station.connectedCount) },
+  { heading: 'FAILURE', value: ({ failure }) => failure ?? '' },
+];
+
+async function exports(session: Session, options: Options): Promise<void> {
+  const answer = await ask(session, 'bgpExports', options);
+  const { stations, updates, tables } = answer;
+  session.print(answer, () => {
+    const files = [
+      ...(updates === undefined ? [] : [`updates: ${filesText(updates)}\n`]),
+      ...(tables === undefined ? [] : [`tables: ${filesText(tables)}\n`]),
+    ];
+    if (stations.length === 0 && files.length === 0) {
+      return 'Nothing is exported: a bgpRouter may have bmpStations and mrtExport.\n';
+    }
+    const table = stations.length === 0 ? '' : formatTable(STATION_COLUMNS, stations);
+    return [table, files.join('')].filter((part) => part !== '').join('\n');
+  });
+  const isWell =
+    stations.every(({ state }) => state === 'up' || state === 'dumping') &&
+    [updates, tables].every((each) => each?.failure === undefined);
+  if (!isWell) session.exitCode = 1;
+}
+
+function filesText({ latest, recordCount, lostCount, failure }: MrtFiles): string {
+  const lost = lostCount === 0 ? '' : `, ${lostCount} lost`;
+  const why = failure === undefined ? '' : `; ${failure}`;
+  return `${latest === '' ? 'no file yet' : latest}, ${recordCount} records${lost}${why}`;
 }
 
 const ATTRIBUTE_COLUMNS: readonly Column<{ readonly attributes: BgpAttributes }>[] = [

@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import type Type from 'typebox';
+import { parseAsNumber } from '../../base/as-number.ts';
 import { dropWords } from '../../dataplane/explain/drop-words.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { Drop } from '../../packet/drop.ts';
@@ -141,7 +142,9 @@ async function show(session: Session, wanted: string | undefined): Promise<void>
 }
 
 function autonomousSystem(router: unknown): string {
-  return `AS ${textAt(router, 'properties', 'extAsNumber')}`;
+  const text = textAt(router, 'properties', 'extAsNumber');
+  // RFC 5396 §3: plain, whatever form it was written in.
+  return `AS ${parseAsNumber(text) ?? text}`;
 }
 
 function range(pool: unknown): string {

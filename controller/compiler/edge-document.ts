@@ -52,6 +52,12 @@ export interface BgpRouter extends Child {
   readonly enabled: boolean;
   /** Undefined: what is marked public. */
   readonly networks: readonly IpPrefix[] | undefined;
+  readonly bmpStations: readonly { readonly address: Uint8Array; readonly port: number }[];
+  /** 0: the speaker's own. */
+  readonly bmpStatisticsSec: number;
+  readonly mrtUpdates: boolean;
+  /** 0: never. */
+  readonly mrtDumpMinutes: number;
   readonly peers: readonly BgpPeer[];
 }
 
@@ -72,6 +78,8 @@ export interface BgpPeer extends Child {
   readonly prefixRestartSec: number;
   readonly passive: boolean;
   readonly bfd: boolean;
+  readonly bfdIntervalMs: number;
+  readonly bfdMultiplier: number;
   readonly gracefulRestartSec: number;
   readonly families: readonly PeerFamily[];
 }
@@ -180,6 +188,7 @@ function readRouter(value: JsonObject): BgpRouter | undefined {
   const asNumber = parseAsNumber(text(properties['extAsNumber']) ?? '');
   if (named === undefined || asNumber === undefined) return undefined;
   const networks = properties['networks'];
+  const mrt = object(properties['mrtExport']);
   return {
     ...named,
     asNumber,
@@ -189,6 +198,14 @@ function readRouter(value: JsonObject): BgpRouter | undefined {
       networks === undefined
         ? undefined
         : list(networks).flatMap((each) => addressPrefix(each) ?? []),
+    bmpStations: list(properties['bmpStations']).flatMap((each) => {
+      const station = object(each);
+      const bytes = address(station['address']);
+      return bytes === undefined ? [] : [{ address: bytes, port: count(station['port']) }];
+    }),
+    bmpStatisticsSec: count(properties['bmpStatisticsIntervalInSeconds']),
+    mrtUpdates: mrt['isUpdateLogEnabled'] === true,
+    mrtDumpMinutes: count(mrt['tableDumpIntervalInMinutes']),
     peers: children(value, 'bgpPeers').flatMap((each) => readPeer(each) ?? []),
   };
 }
@@ -215,6 +232,8 @@ function readPeer(value: JsonObject): BgpPeer | undefined {
     prefixRestartSec: count(properties['maximumPrefixesRestartInSeconds']),
     passive: properties['isPassive'] === true,
     bfd: properties['isBfdEnabled'] === true,
+    bfdIntervalMs: count(properties['bfdIntervalInMilliseconds']),
+    bfdMultiplier: count(properties['bfdMultiplier']),
     gracefulRestartSec: count(properties['gracefulRestartInSeconds']),
     families: list(properties['addressFamilies']).map((family) =>
       family === 'IPv6' ? PeerFamily.PEER_IPV6_UNICAST : PeerFamily.PEER_IPV4_UNICAST,

@@ -62,6 +62,14 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
   },
   {
     method: 'GET',
+    path: 'edgeRouters/{id}/bgpExports',
+    query: '',
+    summary:
+      'BMP stations of an edge router, their state and why one is without a session; files of MRT that it writes',
+    answer: async (context, { id }) => context.askEdge(edgeAt(context, id), 'bgpExports', {}),
+  },
+  {
+    method: 'GET',
     path: 'edgeRouters/{id}/natMappings',
     query: '?inside=&limit=',
     summary:

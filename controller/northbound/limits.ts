@@ -75,6 +75,8 @@ export const OUTSIDE_ADDRESSES_MAX = 16;
 export const BGP_PEERS_MAX = 256;
 /** Prefixes that one bgpRouter originates. */
 export const BGP_NETWORKS_MAX = 1_024;
+/** Monitoring stations of one BGP router, as the speaker has it. */
+export const BMP_STATIONS_MAX = 16;
 /** Entries of one policyMap: each is tried for every route. */
 export const POLICY_MAP_ENTRIES_MAX = 256;
 /** Values of one criterion or action of a policyMap. */

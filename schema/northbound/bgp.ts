@@ -27,6 +27,31 @@ export const RESTART_TIME_SEC_MAX = 4_095;
 /** TCP_MD5SIG takes so many bytes. */
 export const MD5_KEY_BYTES_MAX = 80;
 
+/** A stall of the edge’s process must not look like a broken path. */
+export const BFD_INTERVAL_MS_MIN = 50;
+export const BFD_INTERVAL_MS_MAX = 60_000;
+export const BFD_INTERVAL_MS = 300;
+export const BFD_MULTIPLIER = 3;
+export const BMP_STATISTICS_SEC = 60;
+
+export const BmpStationSchema = Type.Object({
+  address: Type.String({ ...IpText, description: 'reached by the edge’s own routes' }),
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+});
+
+export const MrtExportSchema = Type.Object({
+  isUpdateLogEnabled: Type.Optional(
+    Type.Boolean({ description: 'what peers say, as it comes (BGP4MP_ET); default false' }),
+  ),
+  tableDumpIntervalInMinutes: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_440,
+      description: 'everything that peers have said (TABLE_DUMP_V2), so often; default: never',
+    }),
+  ),
+});
+
 export const BgpRouterSchema = Type.Object({
   isEnabled: Type.Optional(Type.Boolean({ description: 'default true' })),
   requireIGPSync: NotBuilt(Type.Boolean(), false),
@@ -41,6 +66,22 @@ export const BgpRouterSchema = Type.Object({
       description: `prefixes that it originates; default: logical subnets marked isPublic${OWN}`,
     }),
   ),
+  bmpStations: Type.Optional(
+    Type.Array(BmpStationSchema, {
+      description: `monitoring stations that hear what peers say (RFC 7854)${OWN}`,
+    }),
+  ),
+  bmpStatisticsIntervalInSeconds: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 65_535,
+      description: `between statistics of each peer; default ${BMP_STATISTICS_SEC}${OWN}`,
+    }),
+  ),
+  mrtExport: Type.Optional({
+    ...MrtExportSchema,
+    description: `files in the edge’s state directory (RFC 6396)${OWN}`,
+  }),
   isGenerated: ReadOnly(Type.Boolean()),
   configurationState: ReadOnlyConfigurationState,
 });
@@ -58,6 +99,17 @@ const RouteStats = Type.Object({
   updateReceivedCount: Type.Integer(),
   withdrawlSentCount: Type.Integer(),
   withdrawlReceivedCount: Type.Integer(),
+});
+
+export const BfdStateSchema = Type.Object({
+  state: Words(['AdminDown', 'Down', 'Init', 'Up']),
+  peerState: Words(['AdminDown', 'Down', 'Init', 'Up']),
+  diagnostic: Type.String({ description: 'why the session last went down (RFC 5880 §4.1)' }),
+  peerDiagnostic: Type.String({ description: 'what the peer says of that' }),
+  sendIntervalInMilliseconds: Type.Number(),
+  detectionTimeInMilliseconds: Type.Number({ description: '0: nothing has come yet' }),
+  sentCount: Type.Integer(),
+  receivedCount: Type.Integer(),
 });
 
 export const BgpPeerStatisticsSchema = Type.Object({
@@ -134,6 +186,20 @@ export const BgpPeerSchema = Type.Object({
   ),
   isPassive: Type.Optional(Type.Boolean({ description: `never connects, only answers${OWN}` })),
   isBfdEnabled: Type.Optional(Type.Boolean({ description: `its loss is noticed by BFD${OWN}` })),
+  bfdIntervalInMilliseconds: Type.Optional(
+    Type.Integer({
+      minimum: BFD_INTERVAL_MS_MIN,
+      maximum: BFD_INTERVAL_MS_MAX,
+      description: `between BFD packets, each way; the slower side’s wish counts; with isBfdEnabled; default ${BFD_INTERVAL_MS}${OWN}`,
+    }),
+  ),
+  bfdMultiplier: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 255,
+      description: `missing BFD packets that are a failure; with isBfdEnabled; default ${BFD_MULTIPLIER}${OWN}`,
+    }),
+  ),
   gracefulRestartInSeconds: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -152,6 +218,7 @@ export const BgpPeerSchema = Type.Object({
     Type.Object({ message: Type.String(), remedy: Type.String(), at: Type.String() }),
     `why it is not connected, and what to do about it${OWN}`,
   ),
+  bfd: ReadOnly(BfdStateSchema, `the BFD session, once there is one${OWN}`),
   statistics: ReadOnly(BgpPeerStatisticsSchema),
   isGenerated: ReadOnly(Type.Boolean()),
   configurationState: ReadOnlyConfigurationState,

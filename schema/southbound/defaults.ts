@@ -4,6 +4,8 @@
  */
 import type {
   Backend,
+  BgpPeer,
+  BgpRouter,
   HostSettings,
   IpConfiguration,
   LoadBalancingRule,
@@ -75,3 +77,18 @@ export const BACKEND_DEFAULTS: Pick<Backend, 'resourceRef' | 'weight' | 'drainin
 };
 
 export const MAPPING_DEFAULTS: Pick<Mapping, 'dnsName'> = { dnsName: '' };
+
+export const BGP_ROUTER_DEFAULTS: Pick<
+  BgpRouter,
+  'enabled' | 'bmpStations' | 'bmpStatisticsSec' | 'mrtUpdates' | 'mrtDumpMinutes'
+> = { enabled: true, bmpStations: [], bmpStatisticsSec: 0, mrtUpdates: false, mrtDumpMinutes: 0 };
+
+/** A neighbour of whom nothing is believed, and who is told nothing (RFC 8212). */
+export const BGP_PEER_DEFAULTS: Omit<
+  BgpPeer,
+  'id' | 'resourceRef' | 'routerId' | 'address' | 'asNumber'
+> = {
+  ...{ importMapId: '', exportMapId: '', acceptAllIn: false, acceptAllOut: false, holdTimeSec: 0 },
+  ...{ md5Key: '', ttlSecurityHops: 0, prefixesMax: 0, prefixRestartSec: 0, passive: false },
+  ...{ bfd: false, bfdIntervalMs: 0, bfdMultiplier: 0, gracefulRestartSec: 0, families: [] },
+};

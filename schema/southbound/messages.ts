@@ -410,6 +410,15 @@ export interface BgpRouter {
   readonly routerId: Uint8Array;
   readonly enabled: boolean;
   readonly networks: readonly Prefix[];
+  readonly bmpStations: readonly BmpStation[];
+  readonly bmpStatisticsSec: number;
+  readonly mrtUpdates: boolean;
+  readonly mrtDumpMinutes: number;
+}
+
+export interface BmpStation {
+  readonly address: Uint8Array;
+  readonly port: number;
 }
 
 export interface BgpPeer {
@@ -432,6 +441,8 @@ export interface BgpPeer {
   readonly bfd: boolean;
   readonly gracefulRestartSec: number;
   readonly families: readonly PeerFamily[];
+  readonly bfdIntervalMs: number;
+  readonly bfdMultiplier: number;
 }
 
 export interface PolicyMap {
@@ -1941,6 +1952,39 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "Prefix",
                       "id": 6
+                    },
+                    "bmpStations": {
+                      "rule": "repeated",
+                      "type": "BmpStation",
+                      "id": 7,
+                      "protoName": "bmp_stations"
+                    },
+                    "bmpStatisticsSec": {
+                      "type": "uint32",
+                      "id": 8,
+                      "protoName": "bmp_statistics_sec"
+                    },
+                    "mrtUpdates": {
+                      "type": "bool",
+                      "id": 9,
+                      "protoName": "mrt_updates"
+                    },
+                    "mrtDumpMinutes": {
+                      "type": "uint32",
+                      "id": 10,
+                      "protoName": "mrt_dump_minutes"
+                    }
+                  }
+                },
+                "BmpStation": {
+                  "fields": {
+                    "address": {
+                      "type": "bytes",
+                      "id": 1
+                    },
+                    "port": {
+                      "type": "uint32",
+                      "id": 2
                     }
                   }
                 },
@@ -2045,6 +2089,16 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "PeerFamily",
                       "id": 19
+                    },
+                    "bfdIntervalMs": {
+                      "type": "uint32",
+                      "id": 20,
+                      "protoName": "bfd_interval_ms"
+                    },
+                    "bfdMultiplier": {
+                      "type": "uint32",
+                      "id": 21,
+                      "protoName": "bfd_multiplier"
                     }
                   }
                 },

@@ -1,9 +1,9 @@
 /**
  * A whole fabric that peers with a stock FRR: the session is made, broken and repaired by northbound resources; what either side announces carries
- * traffic; BFD notices a silent cut; the state is what people and MS-NCNBI clients read. FRR is the outside; the fabric has no static way there,
- * nor FRR one back.
+ * traffic; TTL security has its say; BFD notices a silent cut; a BMP station and MRT files hear of it all; the state is what people and MS-NCNBI
+ * clients read. FRR is the outside; the fabric has no static way there, nor FRR one back.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
@@ -21,8 +21,11 @@ import type { Program } from '../kit/program.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
 
 const EDGE_PATH = `/edgeRouters/${EDGE}`;
-const PEERS = `${EDGE_PATH}/bgpRouters/bgp/bgpPeers`;
+const ROUTER = `${EDGE_PATH}/bgpRouters/bgp`;
+const PEERS = `${ROUTER}/bgpPeers`;
 const PUBLIC_POOL = '203.0.113.0/24';
+const MORE = '198.19.0.0/24';
+const PASSING = '198.18.7.0/24';
 const FAR_PREFIX = '198.18.0.0/24';
 const FAR = '198.18.0.9';
 const FRR_AS = '65010';
@@ -35,6 +38,7 @@ const PATIENCE = seconds(40);
 const FRR = `router bgp ${FRR_AS}
  bgp router-id ${IPV4.theirs}
  no bgp ebgp-requires-policy
+ no bgp network import-check
  neighbor ${IPV4.ours} remote-as 64600
  neighbor ${IPV4.ours} timers connect 1
  neighbor ${IPV4.ours} bfd
@@ -56,8 +60,19 @@ const FRR_BFD = `bfd
   transmit-interval 300
 `;
 
+/** A BMP station that only listens. */
+const STATION_PORT = 11_019;
+const STATION = `require('node:net').createServer((socket) => socket.resume()).listen(${STATION_PORT}, () => console.log('ready'))`;
+const TSHARK = '/usr/bin/tshark';
+const BGPDUMP = '/usr/bin/bgpdump';
+
 interface PeerState {
   readonly connectionState?: string;
+  readonly bfd?: {
+    readonly state: string;
+    readonly diagnostic: string;
+    readonly detectionTimeInMilliseconds: number;
+  };
   readonly connectionFailure?: {
     readonly message: string;
     readonly remedy: string;
@@ -102,15 +117,24 @@ function connected(network: Network, peer: string): Promise<PeerState> {
   );
 }
 
+async function weft({ fabric }: Network, ...command: readonly string[]) {
+  const program = [process.execPath, programPath('cli/main.js')] as const;
+  return attempt([...program, '--state', fabric.state.root, ...command]);
+}
+
 /** `weft bgp peers`, as a script reads it, and as people do. */
-async function weftPeers({ fabric }: Network, ...options: readonly string[]) {
-  const weft = [
-    process.execPath,
-    programPath('cli/main.js'),
-    '--state',
-    fabric.state.root,
-  ] as const;
-  return attempt([...weft, ...options, 'bgp', 'peers']);
+function weftPeers(network: Network, ...options: readonly string[]) {
+  return weft(network, ...options, 'bgp', 'peers');
+}
+
+/** Prefixes that FRR has from the edge, each as often as it has paths. */
+async function heardByFrr(place: DaemonPlace): Promise<readonly string[]> {
+  const { routes } = JSON.parse(await vtysh(place, 'show bgp ipv4 unicast json')) as {
+    routes: Record<string, readonly { readonly nexthops: readonly { readonly ip: string }[] }[]>;
+  };
+  return Object.entries(routes).flatMap(([prefix, paths]) =>
+    paths.filter(({ nexthops }) => nexthops.some(({ ip }) => ip === IPV4.ours)).map(() => prefix),
+  );
 }
 
 /** The edge forwards by BGP alone, and so does the outside, whose new network is behind FRR. */
@@ -239,6 +263,86 @@ test('a fabric peers with a stock FRR', async (t) => {
     );
   });
 
+  await t.test('every public subnet is announced once, and withdrawn with it', async (t) => {
+    const ipPool = {
+      resourceId: 'vips',
+      properties: { startIpAddress: '198.19.0.4', endIpAddress: '198.19.0.99' },
+    };
+    const properties = { addressPrefix: MORE, vlanId: 0, isPublic: true, ipPools: [ipPool] };
+    const subnets = [{ resourceId: 'public', properties }];
+    const { client } = network;
+    await client.put('/logicalNetworks/more', { resourceId: 'more', properties: { subnets } });
+    await eventually('FRR has both', async () => (await heardByFrr(place)).includes(MORE));
+    t.same([...(await heardByFrr(place))].sort(), [MORE, PUBLIC_POOL]);
+    await client.delete('/logicalNetworks/more');
+    await eventually('one is gone', async () => !(await heardByFrr(place)).includes(MORE));
+    t.same(await heardByFrr(place), [PUBLIC_POOL]);
+  });
+
+  await t.test('a BMP station and a file in MRT get what peers say', async (t) => {
+    const absent = await missing([TSHARK, BGPDUMP]);
+    if (absent !== undefined) {
+      t.pass(`${absent} exists`, { skip: 'apt-get install tshark bgpdump' });
+      return;
+    }
+    const before = await connected(network, 'frr6');
+    const router = await network.client.get(ROUTER);
+    const file = join(place.directory, 'bmp.pcap');
+    const filter = ['tcp', 'port', `${STATION_PORT}`];
+    await place.start(['tcpdump', '-i', 'eth0', '-U', '-w', file, ...filter], /listening on/);
+    const station = { address: IPV4.theirs, port: STATION_PORT };
+    const properties = {
+      ...router.properties,
+      ...{ bmpStations: [station], mrtExport: { isUpdateLogEnabled: true } },
+    };
+    await network.client.put(ROUTER, { ...router, properties }, { ifMatch: router.etag });
+    const refused = await eventually('nobody listens there', async () => {
+      const { stdout, code } = await weft(network, 'bgp', 'exports');
+      return code === 1 && stdout.includes('refused') && stdout;
+    });
+    t.match(refused, /192\.0\.2\.1 port 11019 +waiting/);
+
+    await place.start([process.execPath, '-e', STATION], 'ready');
+    // Another station by the way: the next try of the first may be half a minute away.
+    const other = { address: IPV6.theirs, port: STATION_PORT };
+    const now = await network.client.get(ROUTER);
+    const both = { ...now.properties, bmpStations: [other] };
+    await network.client.put(ROUTER, { ...now, properties: both }, { ifMatch: now.etag });
+    await eventually('it is told everything', async () => {
+      const { stdout, code } = await weft(network, 'bgp', 'exports');
+      return code === 0 && /2001:db8:ffff::1 port 11019 +up/.test(stdout);
+    });
+    const passing = `network ${PASSING}`;
+    await vtysh(place, 'configure', `router bgp ${FRR_AS}`, 'address-family ipv4', passing);
+    await vtysh(place, 'configure', `router bgp ${FRR_AS}`, 'address-family ipv4', `no ${passing}`);
+    const decode = async () => {
+      const read = ['-r', file, '-d', `tcp.port==${STATION_PORT},bmp`, '-V', '-Y', 'bmp'];
+      return (await attempt([TSHARK, ...read])).stdout;
+    };
+    const heard = await eventually('the withdrawal is on the wire', async () => {
+      const text = await decode();
+      return new RegExp(`Withdrawn Routes\\n\\s+${PASSING}`).test(text) && text;
+    });
+    t.match(heard, /sysName|System Name/);
+    t.match(heard, new RegExp(`Address: ${IPV4.theirs}`));
+    t.match(heard, FAR_PREFIX, 'what was there before');
+    t.notMatch(heard, /Malformed|Expert Info \((Error|Warning)/i);
+    const after = await connected(network, 'frr6');
+    t.equal(
+      after.statistics?.tcpConnectionEstablished,
+      before.statistics?.tcpConnectionEstablished,
+      'no session of BGP has noticed',
+    );
+
+    const directory = join(network.fabric.state.role(EDGE).directory, 'mrt');
+    const [name = ''] = await readdir(directory);
+    const updates = await eventually('the file has it', async () => {
+      const { stdout } = await attempt([BGPDUMP, '-m', join(directory, name)]);
+      return stdout.includes(`|W|${IPV4.theirs}|${FRR_AS}|${PASSING}`) && stdout;
+    });
+    t.match(updates, `|A|${IPV4.theirs}|${FRR_AS}|${PASSING}|${FRR_AS}|`);
+  });
+
   await t.test('FRR dies: its routes go; it is back: so are they', async (t) => {
     await daemon.stop('SIGKILL');
     await eventually('the loss is known', async () => {
@@ -260,6 +364,10 @@ test('a fabric peers with a stock FRR', async (t) => {
       PATIENCE,
     );
     await connected(network, 'frr4');
+    const { bfd } = await stateOf(network, 'frr4');
+    t.match(bfd, { state: 'Up', diagnostic: 'no diagnostic' });
+    t.equal(bfd?.detectionTimeInMilliseconds, 900, 'three times 300 ms');
+    t.match((await weftPeers(network)).stdout, /192\.0\.2\.1: BFD is up: sends every 300 ms/);
     const cutAt = systemClock.wallNow();
     await link(network, 'lost');
     const failure = await eventually('the cut is known', async () => {
@@ -269,9 +377,33 @@ test('a fabric peers with a stock FRR', async (t) => {
     const took = Date.parse(failure.at) - cutAt;
     t.comment(`noticed after ${took} ms`);
     t.match(failure.message, /BFD/);
+    const down = (await stateOf(network, 'frr4')).bfd;
+    t.match(down, { state: 'Down', diagnostic: 'control detection time expired' });
     await link(network, 'well');
     await connected(network, 'frr4');
     await vm.reaches(FAR, PATIENCE);
     t.pass('it heals');
   });
+
+  await t.test(
+    'TTL security: without it on the other side it is named, with it the session is up',
+    async (t) => {
+      await writePeer(network, 'frr4', { ttlSecurityHops: 1 });
+      const failure = await eventually(
+        'the other side lacks it',
+        async () => {
+          const { connectionFailure } = await stateOf(network, 'frr4');
+          if (connectionFailure?.remedy.includes('TTL security') === true) return connectionFailure;
+          throw new Error(JSON.stringify(connectionFailure));
+        },
+        PATIENCE,
+      );
+      t.match(failure.message, /no answer|Hold Timer Expired/);
+      const ttl = `neighbor ${IPV4.ours} ttl-security hops 1`;
+      await vtysh(place, 'configure', `router bgp ${FRR_AS}`, ttl);
+      await connected(network, 'frr4');
+      await vm.reaches(FAR, PATIENCE);
+      t.pass('with it on both sides traffic flows');
+    },
+  );
 });

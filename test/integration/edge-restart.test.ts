@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { defined } from '../../base/assert.ts';
+import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
 import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from '../interop/frr.ts';
@@ -37,7 +38,8 @@ const BGP: readonly Resource[] = [
     key: 'bgprouter/bgp',
     version: 1,
     bgpRouter: {
-      ...{ id: 'bgp', resourceRef: '/bgpRouters/bgp', asNumber: EDGE_AS, enabled: true },
+      ...BGP_ROUTER_DEFAULTS,
+      ...{ id: 'bgp', resourceRef: '/bgpRouters/bgp', asNumber: EDGE_AS },
       routerId: bytesOf('198.51.100.2'),
       networks: [{ address: bytesOf('203.0.113.0'), len: 24 }],
     },
@@ -46,15 +48,10 @@ const BGP: readonly Resource[] = [
     key: 'bgppeer/frr',
     version: 1,
     bgpPeer: {
-      ...{
-        id: 'frr',
-        resourceRef: '/bgpPeers/frr',
-        routerId: 'bgp',
-        address: bytesOf('192.0.2.1'),
-      },
-      ...{ asNumber: FRR_AS, importMapId: '', exportMapId: '', acceptAllIn: true },
-      ...{ acceptAllOut: true, holdTimeSec: 30, md5Key: '', ttlSecurityHops: 0, prefixesMax: 0 },
-      ...{ prefixRestartSec: 0, passive: false, bfd: false, gracefulRestartSec: 60, families: [] },
+      ...BGP_PEER_DEFAULTS,
+      ...{ id: 'frr', resourceRef: '/bgpPeers/frr', routerId: 'bgp' },
+      ...{ address: bytesOf('192.0.2.1'), asNumber: FRR_AS, holdTimeSec: 30 },
+      ...{ acceptAllIn: true, acceptAllOut: true, gracefulRestartSec: 60 },
     },
   },
 ];

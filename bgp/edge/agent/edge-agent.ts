@@ -126,7 +126,13 @@ export class EdgeAgent implements Role {
     const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
     if (speaker === undefined || router === undefined || id === undefined) return undefined;
     const routerId = formatIpWords(id);
-    return { speaker, asNumber: router.asNumber, routerId, peerAt: (at) => bgp.peerAt(at) };
+    return {
+      speaker,
+      asNumber: router.asNumber,
+      routerId,
+      peerAt: (at) => bgp.peerAt(at),
+      mrt: bgp.mrt,
+    };
   }
 
   async close(): Promise<void> {

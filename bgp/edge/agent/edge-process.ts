@@ -53,6 +53,7 @@ export async function startEdge(
     learn: (routes) => router.learn(routes),
     isRestarting: router.isAdopted,
     forget: () => router.forget(),
+    exports: { systemName: options.id, mrtDirectory: join(options.stateDirectory, 'mrt') },
     clock,
     log,
   });

@@ -116,6 +116,7 @@ function routerContents(
   model: ModelView,
 ): ResourceContent[] {
   const { instanceId, resourceRef, asNumber, enabled } = router;
+  const { bmpStations, bmpStatisticsSec, mrtUpdates, mrtDumpMinutes } = router;
   const networks = router.networks ?? model.publicPrefixes();
   const content = resourceContent({
     key: bgpRouterKey(instanceId),
@@ -126,6 +127,7 @@ function routerContents(
       routerId: router.routerId ?? providerAddress.slice(-4),
       enabled,
       networks: networks.map(prefixMessage),
+      ...{ bmpStations, bmpStatisticsSec, mrtUpdates, mrtDumpMinutes },
     },
   });
   const mapId = (ref: string | undefined) =>

@@ -60,6 +60,8 @@ export const muxes: CompilerNode = {
           routerId: providerAddress.slice(-ROUTER_ID_LEN),
           enabled: true,
           networks: [],
+          // The specification has neither for muxes.
+          ...{ bmpStations: [], bmpStatisticsSec: 0, mrtUpdates: false, mrtDumpMinutes: 0 },
         },
       }),
       ...mux.peers
@@ -104,6 +106,8 @@ function peerMessage(peer: MuxPeer, mux: LoadBalancerMux): BgpPeer {
     prefixesMax: 0,
     prefixRestartSec: 0,
     passive: false,
+    bfdIntervalMs: 0,
+    bfdMultiplier: 0,
     gracefulRestartSec: 0,
     families: [PeerFamily.PEER_IPV4_UNICAST, PeerFamily.PEER_IPV6_UNICAST],
   };

@@ -15,7 +15,7 @@ import { refKey } from '../../model/resource-ref.ts';
 import type { JsonObject } from '../../store/store.ts';
 import { addressFaults } from '../address-rules.ts';
 import { detail, type FaultDetail } from '../fault.ts';
-import { BGP_NETWORKS_MAX, BGP_PEERS_MAX } from '../limits.ts';
+import { BGP_NETWORKS_MAX, BGP_PEERS_MAX, BMP_STATIONS_MAX } from '../limits.ts';
 import { childrenIn, typed } from '../resource-node.ts';
 import type { Properties, ReadContext, ResourceNode, ResourceType } from '../resource-type.ts';
 
@@ -73,7 +73,31 @@ function validateRouter(node: ResourceNode): readonly FaultDetail[] {
       detail('InvalidIPPrefix', `'${text}' is not a prefix without host bits`, 'networks'),
     );
   }
-  return [...faults, ...siblingFaults(node), ...twinFaults(node), ...identifierFaults(node)];
+  return [
+    ...faults,
+    ...siblingFaults(node),
+    ...twinFaults(node),
+    ...identifierFaults(node),
+    ...stationFaults(node),
+  ];
+}
+
+function stationFaults(node: ResourceNode): FaultDetail[] {
+  const { bmpStations = [] } = typed(BgpRouterSchema, node);
+  const faults = addressFaults(
+    bmpStations.map(({ address }) => address),
+    'bmpStations',
+  );
+  if (bmpStations.length > BMP_STATIONS_MAX) {
+    const message = `at most ${BMP_STATIONS_MAX} bmpStations are allowed`;
+    faults.push(detail('InvalidParameterValue', message, 'bmpStations'));
+  }
+  const places = bmpStations.map(({ address, port }) => `${address} port ${port}`);
+  const twin = places.find((place, at) => places.indexOf(place) !== at);
+  if (twin !== undefined) {
+    faults.push(detail('InvalidParameterValue', `${twin} is named twice`, 'bmpStations'));
+  }
+  return faults;
 }
 
 function siblingFaults(node: ResourceNode): FaultDetail[] {
@@ -159,18 +183,25 @@ function validatePeer(node: ResourceNode): readonly FaultDetail[] {
     const message = 'peers of a prefix connect by themselves';
     faults.push(detail('InvalidParameterValue', message, 'isPassive'));
   }
-  return [...faults, ...asFaults(peer), ...keyFaults(node), ...policyFaults(node, peer)];
+  return [
+    ...faults,
+    ...asFaults(peer),
+    ...keyFaults(node),
+    ...bfdFaults(peer),
+    ...policyFaults(node, peer),
+  ];
 }
 
 function derivePeer({ instanceId }: Resource, { peers }: ReadContext): JsonObject {
   const session = peers?.get(instanceId);
   if (session === undefined) return { isGenerated: false };
-  const { state, failure, statistics } = session;
+  const { state, failure, statistics, bfd } = session;
   const isUp = state === 'Established';
   return {
     isGenerated: false,
     connectionState: isUp ? 'Connected' : 'Disconnected',
     statistics,
+    ...(bfd !== undefined && { bfd }),
     ...(!isUp && failure !== undefined && { connectionFailure: failure }),
   };
 }
@@ -191,6 +222,16 @@ function asFaults({ extAsNumber, asNumber, peerPrefix }: Peer): FaultDetail[] {
   if (asNumber === undefined || parseAsNumber(asNumber) === number) return [];
   const message = `asNumber ${asNumber} and extAsNumber ${extAsNumber} are not the same`;
   return [detail('InvalidParameterValue', message, 'asNumber')];
+}
+
+/** Times of what is not there would be kept in vain. */
+function bfdFaults(peer: Peer): FaultDetail[] {
+  if (peer.isBfdEnabled === true) return [];
+  return (['bfdIntervalInMilliseconds', 'bfdMultiplier'] as const).flatMap((name) =>
+    peer[name] === undefined
+      ? []
+      : [detail('InvalidParameterValue', `${name} needs isBfdEnabled`, name)],
+  );
 }
 
 function keyFaults({ internal }: ResourceNode): FaultDetail[] {

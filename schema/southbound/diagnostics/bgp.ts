@@ -29,6 +29,18 @@ const RouteStats = Type.Object({
   withdrawlReceivedCount: Type.Integer(),
 });
 
+export const BfdState = Type.Object({
+  /** `AdminDown`, `Down`, `Init`, `Up` (RFC 5880 §4.1), and so the other one. */
+  state: Type.String(),
+  peerState: Type.String(),
+  diagnostic: Type.String(),
+  peerDiagnostic: Type.String(),
+  sendIntervalInMilliseconds: Type.Number(),
+  detectionTimeInMilliseconds: Type.Number(),
+  sentCount: Type.Integer(),
+  receivedCount: Type.Integer(),
+});
+
 export const BgpPeerRow = Type.Object({
   /** instanceId and reference of its bgpPeers resource. */
   peerId: Type.String(),
@@ -44,8 +56,16 @@ export const BgpPeerRow = Type.Object({
   /** Why it is not up, or was not. */
   failure: Type.Optional(Type.Object({ message: Type.String(), remedy: Type.String(), at: Time })),
   families: Type.Array(
-    Type.Object({ family: Type.String(), received: Type.Integer(), advertised: Type.Integer() }),
+    Type.Object({
+      family: Type.String(),
+      received: Type.Integer(),
+      advertised: Type.Integer(),
+      /** It has told everything since the session is up (End-of-RIB, RFC 4724 §2). */
+      isComplete: Type.Boolean(),
+    }),
   ),
+  /** Absent: its path is not watched, or not yet. Fields as in BfdStateSchema of the northbound. */
+  bfd: Type.Optional(BfdState),
   malformedUpdateCount: Type.Integer(),
   /** The latest things that were wrong with what it sent. */
   complaints: Type.Array(Type.String()),
@@ -130,6 +150,40 @@ export const BgpAdvertisedAnswer = Type.Object({
 
 export const BgpTraceQuestion = Type.Object({ prefix: Address }, { additionalProperties: false });
 
+/** A BMP station (RFC 7854). */
+export const BmpStationRow = Type.Object({
+  address: Type.String(),
+  port: Type.Integer(),
+  /** `connecting`, `waiting` before the next try, `dumping`: connected and being told what was there before, `up`. */
+  state: Type.String(),
+  messagesSentCount: Type.Integer(),
+  bytesSent: Type.Integer(),
+  pendingBytes: Type.Integer(),
+  connectedCount: Type.Integer(),
+  /** Sessions that ended because the station did not keep up. */
+  overflowCount: Type.Integer(),
+  /** Why it was last without a session. */
+  failure: Type.Optional(Type.String()),
+});
+export type BmpStationRow = Type.Static<typeof BmpStationRow>;
+/** Files of one kind in MRT (RFC 6396). */
+export const MrtFiles = Type.Object({
+  /** In the edge's namespace of files; empty: none yet. */
+  latest: Type.String(),
+  recordCount: Type.Integer(),
+  /** Left out because the disk did not keep up, or refused. */
+  lostCount: Type.Integer(),
+  failure: Type.Optional(Type.String()),
+});
+export type MrtFiles = Type.Static<typeof MrtFiles>;
+export const BgpExportsQuestion = Type.Object({}, { additionalProperties: false });
+export const BgpExportsAnswer = Type.Object({
+  stations: Type.Array(BmpStationRow),
+  /** Absent: not asked for. */
+  updates: Type.Optional(MrtFiles),
+  tables: Type.Optional(MrtFiles),
+});
+
 const Judged = {
   /** What was asked, in order, in words. */
   steps: Type.Array(Type.String()),
@@ -168,6 +222,7 @@ export const BGP_DIAGNOSTICS = {
   bgpReceived: { question: BgpPeerQuestion, answer: BgpReceivedAnswer },
   bgpAdvertised: { question: BgpPeerQuestion, answer: BgpAdvertisedAnswer },
   bgpTrace: { question: BgpTraceQuestion, answer: BgpTraceAnswer },
+  bgpExports: { question: BgpExportsQuestion, answer: BgpExportsAnswer },
 } as const;
 
 export type BgpMethod = keyof typeof BGP_DIAGNOSTICS;

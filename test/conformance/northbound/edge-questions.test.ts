@@ -80,7 +80,13 @@ test('§3.1.5.17.2.2: a peer shows its session, wherever it is shown, and why it
   t.is(down.at('properties.connectionState'), 'Disconnected');
   t.deepEqual(down.at('properties.connectionFailure'), failure);
   t.deepEqual(down.at('properties.statistics.ipv4Route'), routes);
-  peers = [row(id, 'Established', { failure })];
+  const bfd = {
+    ...{ state: 'Up', peerState: 'Up', diagnostic: 'no diagnostic' },
+    ...{ peerDiagnostic: 'no diagnostic', sendIntervalInMilliseconds: 300 },
+    ...{ detectionTimeInMilliseconds: 900, sentCount: 5, receivedCount: 6 },
+  };
+  peers = [row(id, 'Established', { failure, bfd })];
+  t.deepEqual((await client.get(PEER)).at('properties.bfd'), bfd);
   for (const path of [PEER.slice(0, -4), '/edgeRouters']) {
     const shown = await client.get(path);
     t.regex(shown.text, /"connectionState":"Connected"/, path);
@@ -99,6 +105,7 @@ test('questions go to the edge that is named', async (t) => {
   await client.get(`${WEFT}/edge/bgpReceived?peer=192.0.2.1`);
   await client.get(`${WEFT}/edge/bgpAdvertised?peer=192.0.2.1&limit=2`);
   await client.get(`${WEFT}/edge/bgpTrace?prefix=203.0.113.0/24`);
+  await client.get(`${WEFT}/edge/bgpExports`);
   await client.get(`${WEFT}/edge/natMappings?inside=10.1.1.4&limit=2000`);
   await client.get(`${WEFT}/edge/natMappings`);
   await client.get(`${WEFT}/edge/routes?destination=2001:DB8:0::1`);
@@ -110,6 +117,7 @@ test('questions go to the edge that is named', async (t) => {
     ['edge', 'bgpReceived', { address: '192.0.2.1', limit: 100 }],
     ['edge', 'bgpAdvertised', { address: '192.0.2.1', limit: 2 }],
     ['edge', 'bgpTrace', { prefix: '203.0.113.0/24' }],
+    ['edge', 'bgpExports', {}],
     ['edge', 'natMappings', { inside: '10.1.1.4', limit: 2000 }],
     ['edge', 'natMappings', { limit: 100 }],
     ['edge', 'edgeRoutes', { destination: '2001:db8::1', limit: 100 }],

@@ -97,6 +97,65 @@ test('§3.1.5.17.2: a router and its peers, in the body of the edge and by thems
   t.is((await client.put(`${ROUTER}/bgpPeers/muxes`, range)).status, 201);
 });
 
+test('a peer’s BFD has times of its own, and only where there is BFD', async (t) => {
+  const { client } = await startController(t);
+  await layGround(client);
+  await client.put(EDGE, edge());
+  await client.put(ROUTER, { extAsNumber: '64600' });
+  const times = { bfdIntervalInMilliseconds: 100, bfdMultiplier: 5 };
+  const made = await client.put(PEER, { ...peer, isBfdEnabled: true, ...times });
+  t.is(made.status, 201, made.text);
+  t.is(made.at('properties.bfdIntervalInMilliseconds'), 100);
+  for (const wrong of [
+    times,
+    { isBfdEnabled: true, bfdIntervalInMilliseconds: 49 },
+    { isBfdEnabled: true, bfdIntervalInMilliseconds: 60_001 },
+    { isBfdEnabled: true, bfdMultiplier: 0 },
+    { isBfdEnabled: true, bfdMultiplier: 256 },
+  ]) {
+    t.is((await client.put(PEER, { ...peer, ...wrong })).status, 400, JSON.stringify(wrong));
+  }
+});
+
+test('a router’s stations and files: what is accepted and refused', async (t) => {
+  const { client } = await startController(t);
+  await layGround(client);
+  await client.put(EDGE, edge());
+  const bmpStations = [
+    { address: '192.0.2.1', port: 11_019 },
+    { address: '2001:db8:ffff::1', port: 11_019 },
+  ];
+  const mrtExport = { isUpdateLogEnabled: true, tableDumpIntervalInMinutes: 60 };
+  const exports = { bmpStations, bmpStatisticsIntervalInSeconds: 30, mrtExport };
+  const made = await client.put(ROUTER, { extAsNumber: '64600', ...exports });
+  t.is(made.status, 201, made.text);
+  t.deepEqual(made.at('properties.bmpStations'), bmpStations);
+  t.deepEqual(made.at('properties.mrtExport'), mrtExport);
+  const many = Array.from({ length: 17 }, (_, at) => ({ address: '192.0.2.1', port: 1 + at }));
+  for (const wrong of [
+    { bmpStations: [{ address: 'station', port: 11_019 }] },
+    { bmpStations: [{ address: '192.0.2.1', port: 0 }] },
+    { bmpStations: [{ address: '192.0.2.1' }] },
+    { bmpStations: [bmpStations[0], bmpStations[0]] },
+    { bmpStations: many },
+    { bmpStatisticsIntervalInSeconds: 0 },
+    { mrtExport: { tableDumpIntervalInMinutes: 0 } },
+  ]) {
+    const refused = await client.put(ROUTER, { extAsNumber: '64600', ...wrong });
+    t.is(refused.status, 400, JSON.stringify(wrong));
+  }
+});
+
+test('an edge has one BGP router: a second one is refused by name', async (t) => {
+  const { client } = await startController(t);
+  await layGround(client);
+  await client.put(EDGE, edge());
+  await client.put(ROUTER, { extAsNumber: '64600' });
+  const second = await client.put(`${EDGE}/bgpRouters/other`, { extAsNumber: '64601' });
+  t.is(second.status, 400, second.text);
+  t.regex(second.text, /is the edge's BGP router; it has one/);
+});
+
 test('a key signs a session and is never shown', async (t) => {
   const { client } = await startController(t);
   await layGround(client);

@@ -42,7 +42,12 @@ test('bgp peers: a session that is not up says why and what to do, and is no suc
     ...{ peerId: 'p', resourceRef: '/edgeRouters/edge/bgpRouters/bgp/bgpPeers/tor' },
     ...{ address: '192.0.2.1', asNumber: 64_601, isDynamic: false, state: 'Active' },
     failure: { message: 'wrong AS', remedy: 'Correct it.', at: '2026-01-01T00:00:00.000Z' },
-    families: [{ family: 'IPv4', received: 2, advertised: 1 }],
+    families: [{ family: 'IPv4', received: 2, advertised: 1, isComplete: true }],
+    bfd: {
+      ...{ state: 'Down', peerState: 'Init', diagnostic: 'control detection time expired' },
+      ...{ peerDiagnostic: 'no diagnostic', sendIntervalInMilliseconds: 1000 },
+      ...{ detectionTimeInMilliseconds: 900, sentCount: 9, receivedCount: 4 },
+    },
     ...{ malformedUpdateCount: 0, complaints: [] },
     statistics: {
       ...{
@@ -63,10 +68,42 @@ test('bgp peers: a session that is not up says why and what to do, and is no suc
   const controller = await scriptedController({ ...edges, [`GET ${ANSWERS}/bgpPeers`]: { body } });
   const { out, code } = await controller.weft('bgp', 'peers');
   t.regex(out, /^AS 64600, router 192\.0\.2\.2: 3 prefixes, 4 paths\n/);
-  t.regex(out, /tor +192\.0\.2\.1 +64601 +Active +- +2 +1\n/);
-  t.regex(out, /192\.0\.2\.1: wrong AS .*\n {2}Correct it\.\n$/);
+  t.regex(out, /tor +192\.0\.2\.1 +64601 +Active +- +Down +2 +1\n/);
+  t.regex(out, /192\.0\.2\.1: wrong AS .*\n {2}Correct it\.\n/);
+  t.regex(
+    out,
+    /192\.0\.2\.1: BFD is Down \(control detection time expired\), the peer says Init .*; 4 packets heard\n$/,
+  );
   t.is(code, 1);
   await controller.close();
+});
+
+test('bgp exports: stations with their state, files with their records; what is not well is no success', async (t) => {
+  const station = {
+    ...{ address: '192.0.2.1', port: 11_019, messagesSentCount: 7, bytesSent: 900 },
+    ...{ pendingBytes: 0, connectedCount: 1, overflowCount: 0 },
+  };
+  const files = { latest: '/run/edge/mrt/updates.1.mrt', recordCount: 12, lostCount: 2 };
+  for (const [body, expected, status] of [
+    [{ stations: [] }, /^Nothing is exported/, 0],
+    [
+      { stations: [{ ...station, state: 'up' }], updates: files },
+      /192\.0\.2\.1 port 11019 +up +7 +900 +0 +1 +-?\n\nupdates: .*updates\.1\.mrt, 12 records, 2 lost\n$/,
+      0,
+    ],
+    [
+      { stations: [{ ...station, state: 'waiting', failure: 'connection refused' }] },
+      /waiting .* connection refused\n$/,
+      1,
+    ],
+  ] as const) {
+    const answers = { ...edges, [`GET ${ANSWERS}/bgpExports`]: { body } };
+    const controller = await scriptedController(answers);
+    const { out, code } = await controller.weft('bgp', 'exports');
+    t.regex(out, expected);
+    t.is(code, status);
+    await controller.close();
+  }
 });
 
 test('bgp trace: each path and each neighbour with the steps that decided', async (t) => {

@@ -293,3 +293,57 @@ test('stations and intervals that cannot be are refused', async (t) => {
   await refuses({ stations: Array(17).fill({ address: STATION, port: PORT }) });
   await refuses({ statisticsSec: 0.5 });
 });
+
+test('stations come and go while neighbours are up: the new one hears everything, those that stay notice nothing', async (t) => {
+  const world = new World();
+  await world.station();
+  const a = await world.monitored();
+  const b = await world.neighbour(a, 2);
+  b.announce({ prefix: '10.1.0.0/16' });
+  world.settle();
+  const heard = world.messages().length;
+  const late: Uint8Array[] = [];
+  await world.network.host('10.0.0.8').listen({ address: '10.0.0.8', port: PORT }, (connection) => {
+    connection.attach({
+      onConnected: () => undefined,
+      onData: (bytes) => late.push(bytes.slice()),
+      onProgress: () => undefined,
+      onClosed: () => undefined,
+    });
+  });
+  const [first, second] = [
+    { address: STATION, port: PORT },
+    { address: '10.0.0.8', port: PORT },
+  ];
+  a.setMonitoring({ systemName: 'edge-1', stations: [first, second] });
+  world.settle(2);
+  t.is(world.heard.length, 1, 'the first has the session that it had');
+  t.is(world.messages().length, heard);
+  const kinds = decodeAll(Buffer.concat(late)).map(({ type }) => type);
+  t.deepEqual(kinds.slice(0, 2), ['initiation', 'peer-up']);
+  t.true(kinds.includes('route-monitoring'));
+  a.setMonitoring({ systemName: 'edge-1', stations: [second] });
+  world.settle(2);
+  t.is(world.messages().at(-1)?.type, 'termination');
+  t.deepEqual(
+    a.monitoringStations().map(({ address, state }) => [address, state]),
+    [['10.0.0.8', 'up']],
+  );
+  t.is(a.neighbours()[0]?.state, 'Established');
+  t.throws(() => a.setMonitoring({ systemName: 'x', stations: [{ address: 'x', port: 1 }] }), {
+    code: 'SDN_BGP_CONFIG',
+  });
+});
+
+test('a speaker made without stations gets them later, statistics at their own interval', async (t) => {
+  const world = new World();
+  await world.station();
+  const a = await world.monitored({ stations: [] });
+  await world.neighbour(a, 2);
+  world.settle();
+  t.is(world.heard.length, 0);
+  const stations = [{ address: STATION, port: PORT }];
+  a.setMonitoring({ systemName: 'edge-1', stations, statisticsSec: 5 });
+  world.settle(11);
+  t.is(world.messages().filter(({ type }) => type === 'statistics').length, 2);
+});

@@ -54,7 +54,7 @@ async function chain(options: {
   a.announce({ prefix: OTHER });
   clock.advance(seconds(20));
   const answering: AnsweringSpeaker = {
-    ...{ speaker: b, asNumber: 65_002, routerId: '10.0.0.2' },
+    ...{ speaker: b, asNumber: 65_002, routerId: '10.0.0.2', mrt: {} },
     peerAt: (address) => ({ id: `peer-${address}`, resourceRef: `/peers/${address}` }),
   };
   return { a, b, c, answering, clock };
@@ -170,8 +170,16 @@ test('answers have their schema: peers, routes, received, advertised; and pages 
   t.deepEqual(
     peers.map(({ state, peerId, families }) => [state, peerId, families]),
     [
-      ['Established', 'peer-10.0.0.1', [{ family: 'IPv4', received: 2, advertised: 1 }]],
-      ['Established', 'peer-10.0.0.3', [{ family: 'IPv4', received: 0, advertised: 3 }]],
+      [
+        'Established',
+        'peer-10.0.0.1',
+        [{ family: 'IPv4', received: 2, advertised: 1, isComplete: true }],
+      ],
+      [
+        'Established',
+        'peer-10.0.0.3',
+        [{ family: 'IPv4', received: 0, advertised: 3, isComplete: true }],
+      ],
     ],
   );
   const { routes, total } = answerBgp(answering, 'bgpRoutes', { limit: 1 });
