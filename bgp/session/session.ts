@@ -216,9 +216,13 @@ export class Session {
   }
 
   #down(machine: Machine, failure: SessionFailure, wasEstablished: boolean): void {
+    // Of two connections one goes, as a rule; not by silence, and a peer that is not heard may go on to open others for ever.
+    const isSilence =
+      failure.kind === 'sent' && failure.notification.code === NotificationCode.HoldTimerExpired;
     if (machine === this.#secondary) {
       this.#secondary = undefined;
       machine.dispose();
+      if (isSilence && this.#established === undefined) this.#note(failure);
       return;
     }
     if (machine !== this.#primary) return;
@@ -233,7 +237,8 @@ export class Session {
     }
     // A peer that now only hangs up has said why before.
     const isWorthNoting = failure.kind !== 'connection-lost' || this.#failure === undefined;
-    if (wasEstablished || (successor === undefined && isWorthNoting)) this.#note(failure);
+    const isVerdict = isSilence || (successor === undefined && isWorthNoting);
+    if (wasEstablished || isVerdict) this.#note(failure);
     const negotiated = this.#established;
     this.#established = undefined;
     this.#options.events.onDown(failure, wasEstablished ? negotiated : undefined);

@@ -18,8 +18,9 @@ export const PublicIpAddressSchema = Type.Object({
     Words(['Static', 'Dynamic'], 'Static: ipAddress is wanted; default: whether there is one'),
   ),
   publicIPAddressVersion: Type.Optional(Words(['IPv4', 'IPv6'], 'default IPv4')),
-  idleTimeoutInMinutes: Type.Optional(
+  idleTimeoutInMinutes: Kept(
     Type.Integer({ description: 'of TCP connections without traffic, 4 to 30; default 4' }),
+    'an address of one interface is translated without any state that could be idle',
   ),
   dnsSettings: Type.Optional(
     Type.Object({
@@ -32,6 +33,9 @@ export const PublicIpAddressSchema = Type.Object({
     Reference(['networkInterfaces/ipConfigurations', 'loadBalancers/frontendIPConfigurations']),
     'the private address, or the load balancer, that it leads to',
   ),
-  counters: ReadOnly(Type.Array(Type.Unknown())),
+  counters: ReadOnly(
+    Type.Array(Type.Unknown()),
+    'never there: an edge counts by its links (`weft edge counters`), not by addresses',
+  ),
   configurationState: ReadOnlyVipConfigurationState,
 });

@@ -1,20 +1,23 @@
 /**
  * A provider network of IPv6 only: hosts exchange VXLAN over UDP over IPv6 (RFC 7348, RFC 6935), and carry both families of a dual-stack
- * tenant between them — addresses from the controller, whole packets up to the smaller MTU, streams in super-frames.
+ * tenant between them — addresses from the controller, whole packets up to the smaller MTU, streams in super-frames — and with an edge router.
  */
 import { test } from 'tap';
 import { at } from '../../cli/fields.ts';
 import { run } from '../../fabric/command.ts';
+import { EDGE, OUTSIDE } from '../../fabric/edge-network.ts';
 import { inNamespace, namespaceName } from '../../fabric/namespaces.ts';
 import { startCapture } from '../kit/capture.ts';
 import type { Machine } from '../kit/machine.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
 
 const MEBIBYTE = 1024 * 1024;
+const OUTSIDE_CLIENT = '192.0.2.1';
 
 async function dualStackTenant(): Promise<RunningTopology> {
   return topology({
     hosts: 2,
+    edge: true,
     providerPrefix: '2001:db8:f::/64',
     vnets: {
       blue: {
@@ -92,6 +95,34 @@ test('a dual-stack tenant on an IPv6 provider network', async (t) => {
       t.equal((await a.ping(b6, { payloadBytes })).received, 1, `${payloadBytes} bytes`);
     }
   });
+
+  await t.test(
+    'the edge takes tenants out and lets the outside in, tunnelled over IPv6',
+    async (t) => {
+      const [ours, outside] = [EDGE, OUTSIDE].map((member) =>
+        namespaceName(network.fabric.name, member),
+      ) as [string, string];
+      await a.reaches(OUTSIDE_CLIENT);
+      t.equal((await a.ping(OUTSIDE_CLIENT, { payloadBytes: 1402 })).received, 1, 'what just fits');
+      t.equal((await a.ping(OUTSIDE_CLIENT, { payloadBytes: 4000 })).received, 1, 'in fragments');
+      const server = await b.start(['iperf3', '-s', '-1', '--forceflush'], 'Server listening');
+      await network.client.put('/publicIPAddresses/b', { resourceId: 'b', properties: {} });
+      const { properties } = await network.client.get<{ readonly ipAddress: string }>(
+        '/publicIPAddresses/b',
+      );
+      const path = '/networkInterfaces/b/ipConfigurations/primary';
+      const { etag, ...found } = await network.client.get(path);
+      const publicIPAddress = { resourceRef: '/publicIPAddresses/b' };
+      const body = { ...found, properties: { ...found.properties, publicIPAddress } };
+      await network.client.put(path, body, { ifMatch: etag });
+      const load = ['iperf3', '-c', properties.ipAddress, '-n', '4M', '-J'] as const;
+      const stdout = await run(inNamespace(outside, load));
+      t.ok(JSON.parse(stdout).end.sum_received.bytes >= 4 * MEBIBYTE);
+      await server.stop();
+      const uplink = await run(inNamespace(ours, ['ip', '-o', 'addr', 'show', 'uplink0']));
+      t.match(uplink, /inet6 2001:db8:f::1\/64/, 'it is the provider gateway');
+    },
+  );
 
   await t.test('what passes between the hosts is UDP over IPv6, to VXLAN’s port', async (t) => {
     const namespace = namespaceName(network.fabric.name, 'host1');
