@@ -6,6 +6,7 @@ import { test } from 'tap';
 import { defined } from '../../base/assert.ts';
 import type { Argv } from '../../fabric/command.ts';
 import { programPath } from '../../fabric/roles.ts';
+import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import type { NatMapping } from '../../schema/southbound/diagnostics/edge.ts';
 import { PeerFamily, type Resource } from '../../schema/southbound/messages.ts';
 import { eventually } from '../kit/eventually.ts';
@@ -34,11 +35,9 @@ function peers(): Resource[] {
       key: 'bgprouter/r',
       version: 1,
       bgpRouter: {
-        id: 'r',
-        resourceRef: '/bgpRouters/r',
-        asNumber: EDGE_AS,
+        ...BGP_ROUTER_DEFAULTS,
+        ...{ id: 'r', resourceRef: '/bgpRouters/r', asNumber: EDGE_AS },
         routerId: bytesOf('198.51.100.2'),
-        enabled: true,
         networks: [],
       },
     },
@@ -47,23 +46,9 @@ function peers(): Resource[] {
         key: `bgppeer/${member}`,
         version: 1,
         bgpPeer: {
-          id: member,
-          resourceRef: `/bgpPeers/${member}`,
-          routerId: 'r',
-          address: bytesOf(address),
-          asNumber: asn,
-          importMapId: '',
-          exportMapId: '',
-          acceptAllIn: true,
-          acceptAllOut: false,
-          holdTimeSec: 0,
-          md5Key: '',
-          ttlSecurityHops: 0,
-          prefixesMax: 0,
-          prefixRestartSec: 0,
-          passive: false,
-          bfd: true,
-          gracefulRestartSec: 0,
+          ...BGP_PEER_DEFAULTS,
+          ...{ id: member, resourceRef: `/bgpPeers/${member}`, routerId: 'r' },
+          ...{ address: bytesOf(address), asNumber: asn, acceptAllIn: true, bfd: true },
           families: [PeerFamily.PEER_IPV4_UNICAST],
         },
       }),

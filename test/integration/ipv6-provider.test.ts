@@ -117,7 +117,7 @@ test('a dual-stack tenant on an IPv6 provider network', async (t) => {
       await network.client.put(path, body, { ifMatch: etag });
       const load = ['iperf3', '-c', properties.ipAddress, '-n', '4M', '-J'] as const;
       const stdout = await run(inNamespace(outside, load));
-      t.ok(JSON.parse(stdout).end.sum_received.bytes >= 4 * MEBIBYTE);
+      t.ok(JSON.parse(stdout).end.sum_sent.bytes >= 4 * MEBIBYTE);
       await server.stop();
       const uplink = await run(inNamespace(ours, ['ip', '-o', 'addr', 'show', 'uplink0']));
       t.match(uplink, /inet6 2001:db8:f::1\/64/, 'it is the provider gateway');
