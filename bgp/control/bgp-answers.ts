@@ -35,8 +35,8 @@ export interface AnsweringSpeaker {
   readonly asNumber: number;
   /** As an IPv4 address. */
   readonly routerId: string;
-  /** Files that are being written. */
-  readonly mrt: { readonly updates?: MrtFiles; readonly tables?: MrtFiles };
+  /** Files that are being written; absent: none ever. */
+  readonly mrt?: { readonly updates?: MrtFiles; readonly tables?: MrtFiles };
   /** The bgpPeers resource that a neighbour with this address is of. */
   peerAt(address: string): { readonly id: string; readonly resourceRef: string } | undefined;
 }
