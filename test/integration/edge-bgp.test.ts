@@ -1,7 +1,7 @@
 /**
  * A whole fabric that peers with a stock FRR: the session is made, broken and repaired by northbound resources; what either side announces carries
- * traffic; TTL security has its say; BFD notices a silent cut; a BMP station and MRT files hear of it all; the state is what people and MS-NCNBI
- * clients read. FRR is the outside; the fabric has no static way there, nor FRR one back.
+ * traffic; BFD notices a silent cut; a BMP station (RFC 7854) and MRT files (RFC 6396) hear of it all; the state
+ * is what people and MS-NCNBI clients read. FRR is the outside; the fabric has no static way there, nor FRR one back.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -384,26 +384,4 @@ test('a fabric peers with a stock FRR', async (t) => {
     await vm.reaches(FAR, PATIENCE);
     t.pass('it heals');
   });
-
-  await t.test(
-    'TTL security: without it on the other side it is named, with it the session is up',
-    async (t) => {
-      await writePeer(network, 'frr4', { ttlSecurityHops: 1 });
-      const failure = await eventually(
-        'the other side lacks it',
-        async () => {
-          const { connectionFailure } = await stateOf(network, 'frr4');
-          if (connectionFailure?.remedy.includes('TTL security') === true) return connectionFailure;
-          throw new Error(JSON.stringify(connectionFailure));
-        },
-        PATIENCE,
-      );
-      t.match(failure.message, /no answer|Hold Timer Expired/);
-      const ttl = `neighbor ${IPV4.ours} ttl-security hops 1`;
-      await vtysh(place, 'configure', `router bgp ${FRR_AS}`, ttl);
-      await connected(network, 'frr4');
-      await vm.reaches(FAR, PATIENCE);
-      t.pass('with it on both sides traffic flows');
-    },
-  );
 });

@@ -1,7 +1,7 @@
 /**
  * The edge's agent dies (kill -9) and comes back while packets pass: its router process forwards on, by routes that only BGP has told it, and FRR keeps
  * the edge's (RFC 4724, both roles at once). What FRR withdrew meanwhile goes after the edge has decided anew. An edge that is
- * told to end leaves nothing behind.
+ * told to end leaves nothing behind, and says so by a Hard Reset (RFC 8538).
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

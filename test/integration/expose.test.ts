@@ -124,3 +124,16 @@ test('a machine that has such a route is refused, and nothing is made', async (t
     await does('ip', 'route', 'del', route);
   }
 });
+
+test('a user who may not change the machine is refused, and nothing is made', async (t) => {
+  const { state, name, does, belongings } = await machine(t);
+  const before = await belongings();
+  const weft = [process.execPath, programPath('cli/main.js'), '--state', state] as const;
+  const up = ['up', '--detach', '--no-sample', '--expose', '--port', '19343'];
+  const { code, stderr } = await does('setpriv', '--bounding-set=-sys_admin', '--', ...weft, ...up);
+  t.equal(code, 1);
+  t.match(stderr, 'an interface and a route, which this user may not');
+  t.match(stderr, 'run as root, or leave out --expose', 'with its remedy');
+  t.equal(await belongings(), before);
+  t.same(await fabricNamespaces(name), []);
+});
