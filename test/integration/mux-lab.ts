@@ -8,6 +8,7 @@
  *
  * Called by slb-mux.test.ts.
  */
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,7 @@ import {
   type Credentials,
   openCertificateAuthority,
 } from '../../identity/certificate-authority.ts';
+import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import {
   HealthState,
   type LoadBalancingRule,
@@ -324,6 +326,7 @@ export function muxGoal(...change: Resource[]): readonly Resource[] {
       key: 'bgprouter/mux1',
       version: 1,
       bgpRouter: {
+        ...BGP_ROUTER_DEFAULTS,
         id: 'mux1',
         resourceRef: '/loadBalancerMuxes/mux1',
         asNumber: 64_650,
@@ -336,6 +339,7 @@ export function muxGoal(...change: Resource[]): readonly Resource[] {
       key: 'bgppeer/edge',
       version: 1,
       bgpPeer: {
+        ...BGP_PEER_DEFAULTS,
         id: 'edge',
         resourceRef: '/loadBalancerMuxes/mux1',
         routerId: 'mux1',

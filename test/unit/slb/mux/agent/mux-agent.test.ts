@@ -1,4 +1,5 @@
 /** The mux agent between goal state, forwarder and speaker: what is announced when, in which order, and what goes up. Forwarder and speaker only note what they are told. */
+
 import test from 'ava';
 import type { Agent, Observation } from '../../../../../agent/agent.ts';
 import { ManualClock } from '../../../../../base/clock.ts';
@@ -6,6 +7,7 @@ import { silentLogger } from '../../../../../base/log.ts';
 import { millis, seconds } from '../../../../../base/units.ts';
 import { BgpControl } from '../../../../../bgp/control/bgp-control.ts';
 import type { LocalRoute, Speaker } from '../../../../../bgp/speaker/contract.ts';
+import { BGP_ROUTER_DEFAULTS } from '../../../../../schema/southbound/defaults.ts';
 import type { Resource } from '../../../../../schema/southbound/messages.ts';
 import { MuxAgent } from '../../../../../slb/mux/agent/mux-agent.ts';
 import type { ForwarderHandle } from '../../../../../slb/mux/forwarder/start-forwarder.ts';
@@ -17,6 +19,7 @@ const ROUTER: Resource = {
   key: 'bgprouter/r',
   version: 1,
   bgpRouter: {
+    ...BGP_ROUTER_DEFAULTS,
     id: 'r',
     resourceRef: '/loadBalancerMuxes/mux1',
     asNumber: 64_650,
