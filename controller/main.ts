@@ -127,9 +127,9 @@ async function start(settings: Settings, clock: Clock, log: Logger): Promise<Run
     log,
     registry: metrics,
   });
-  const { realised, ask, askEdge, whatIf, resetEgress } = southbound;
+  const { realised, ask, askEdge, askMux, whatIf, resetEgress } = southbound;
   const northbound = await startNorthbound({
-    ...{ store, feed, realised, ask, askEdge, whatIf, resetEgress, metrics, clock, log },
+    ...{ store, feed, realised, ask, askEdge, askMux, whatIf, resetEgress, metrics, clock, log },
     rng: systemRng,
     version: VERSION,
   });

@@ -54,6 +54,12 @@ page is generated from the controller's registry of resource types (\`npm run ge
 | \`/internalResourceInstances[/{instanceId}]\` | from an instanceId to the resource (§3.1.5.24) |
 | \`/monitoring/networkControllerStatistics\` | health and usage (§3.1.5.23) |
 
+## State of load balancing
+
+\`PUT /diagnostics/SlbState\` of \`{}\` (§3.1.5.22.3) collects what the controller and every mux say of virtual addresses, and answers 202 with
+\`operationId\` and \`slbStateResult\`; \`GET /diagnostics/SlbStateResults/{operationId}\` (§3.1.5.22.4) has \`output.dataGroups\`. A mux that does not
+answer is a section with \`dataRetrievalFailed\`.
+
 ## Connectivity checks
 
 \`PUT /diagnostics/ConnectivityCheck\` (§3.1.5.22.1; \`POST\` does the same) sends a real packet from \`senderIpAddress\` to \`receiverIpAddress\` and

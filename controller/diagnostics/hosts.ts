@@ -8,7 +8,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { Answer, Method, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { RealisedState } from '../model/realised-state.ts';
-import type { AskEdge, AskTarget } from '../southbound/ask-target.ts';
+import type { AskEdge, AskMux, AskTarget } from '../southbound/ask-target.ts';
 
 /** What the answers are made from. */
 export interface Explained {
@@ -17,6 +17,7 @@ export interface Explained {
   readonly ask: AskTarget;
   readonly rng: Rng;
   readonly askEdge: AskEdge;
+  readonly askMux: AskMux;
 }
 
 /** By resourceId or instanceId. */

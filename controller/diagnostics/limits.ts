@@ -11,5 +11,7 @@ export const PROBE_ID_TRIES_MAX = 4;
 export const CONNECTIVITY_CHECKS_RUNNING_MAX = 32;
 /** Connectivity checks whose results can be read: the oldest are forgotten. */
 export const CONNECTIVITY_CHECKS_KEPT_MAX = 1000;
-/** A network interface is read without its counters when its host has not told them by then. */
+/** Collected states of load balancing that can be read: the oldest are forgotten. */
+export const SLB_STATES_KEPT_MAX = 100;
+/** A network interface, frontend or mux is read without its counters when who counts has not told them by then. */
 export const INTERFACE_COUNTERS_WAIT: Millis = seconds(1);

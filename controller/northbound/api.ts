@@ -14,7 +14,7 @@ import { millis } from '../../base/units.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import { treeKeyOf } from '../model/resource-ref.ts';
 import type { LiveOperations } from '../operations/live-operations.ts';
-import type { AskTarget } from '../southbound/ask-target.ts';
+import type { AskMux, AskTarget } from '../southbound/ask-target.ts';
 import type { JsonObject } from '../store/store.ts';
 import { StoreError } from '../store/store-error.ts';
 import {
@@ -44,6 +44,8 @@ import {
   type ResourcePath,
   resolvePath,
 } from './resource-path.ts';
+import { slbStateRoute } from './slb-state-routes.ts';
+import type { SlbStates } from './slb-states.ts';
 import { type EgressReset, lastEgressReset, resetEgress } from './subnet-egress-reset.ts';
 import { type ViewContext, viewOf } from './view.ts';
 import { type WeftRoutes, weftRoute } from './weft-routes.ts';
@@ -62,6 +64,8 @@ export interface ApiParts {
   readonly egressReset: EgressReset;
   readonly weft: WeftRoutes;
   readonly checks: ConnectivityChecks;
+  readonly slbStates: SlbStates;
+  readonly askMux: AskMux;
   /** Asks a host's switch what it does. */
   readonly ask: AskTarget;
   readonly metrics: NorthboundMetrics;
@@ -99,6 +103,8 @@ export class Api {
     const path = parseApiPath(request.url);
     if (path.version === 'weft/v1')
       return weftRoute({ ...request, client }, path, this.#parts.weft);
+    const collected = slbStateRoute(request, path, this.#parts.slbStates);
+    if (collected !== undefined) return collected;
     const checked = connectivityRoute(request, path, this.#parts.checks);
     if (checked !== undefined) return checked;
     const fixed = await readOnlyRoute(request, path, this.#parts.readOnly);
@@ -135,7 +141,7 @@ export class Api {
   }
 
   async #get({ version }: ApiPath, path: ResourcePath): Promise<ApiReply> {
-    const { live, ask, clock, weft } = this.#parts;
+    const { live, ask, askMux, clock, weft } = this.#parts;
     const { desired, realised } = this.#parts.view;
     const settled = realised.compiledRevision;
     const treeKey = treeKeyOf(path.ref);
@@ -144,7 +150,13 @@ export class Api {
     const peers = await observedPeers(weft.explained, path.type.key, path.ref);
     const view = { ...this.#parts.view, peers };
     const shown = this.#view(resource, view);
-    const observed = await path.type.type.observe?.(resource, { ...view, ask, clock, version });
+    const observed = await path.type.type.observe?.(resource, {
+      ...view,
+      ask,
+      askMux,
+      clock,
+      version,
+    });
     const body = observed === undefined ? shown : withProperties(shown, observed);
     const etag = resource.body['etag'];
     return jsonReply(200, body, typeof etag === 'string' ? { ETag: etag } : {});

@@ -11,6 +11,7 @@ import { asErrorCode } from './error-codes.ts';
 import { detail, fault, NorthboundFault } from './fault.ts';
 import { OPERATION_RETRY_AFTER_SEC } from './limits.ts';
 import type { ApiPath } from './resource-path.ts';
+import type { SlbStates } from './slb-states.ts';
 import { statisticsOf } from './statistics.ts';
 import type { ViewContext } from './view.ts';
 
@@ -18,6 +19,7 @@ export interface ReadOnlyRoutes {
   readonly view: ViewContext;
   readonly history: OperationHistory;
   readonly checks: ConnectivityChecks;
+  readonly slbStates: SlbStates;
   /** instanceId of this installation. */
   readonly installationId: string;
   /** X.Y.Z */
@@ -102,7 +104,9 @@ async function outcomeOf(
   const outcome =
     id === undefined
       ? undefined
-      : (routes.checks.operation(id) ?? (await routes.history.find(id, settled)));
+      : (routes.checks.operation(id) ??
+        routes.slbStates.operation(id) ??
+        (await routes.history.find(id, settled)));
   if (outcome === undefined) throw fault('NotFound', `there is no operation '${id ?? ''}'`);
   return outcome;
 }

@@ -12,7 +12,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { AllocationDraft, Allocations } from '../allocation/allocations.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { RealisedState } from '../model/realised-state.ts';
-import type { AskTarget } from '../southbound/ask-target.ts';
+import type { AskMux, AskTarget } from '../southbound/ask-target.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import type { ErrorCode } from './error-codes.ts';
 import type { FaultDetail } from './fault.ts';
@@ -83,6 +83,7 @@ export interface ReadContext {
 
 export interface ObserveContext extends ReadContext {
   readonly ask: AskTarget;
+  readonly askMux: AskMux;
   readonly clock: Clock;
   /** Of the interface, as in the request: `v1`. */
   readonly version: string;

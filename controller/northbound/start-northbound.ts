@@ -14,7 +14,7 @@ import { refKey } from '../model/resource-ref.ts';
 import { IdempotentReplies } from '../operations/idempotent-replies.ts';
 import { LiveOperations } from '../operations/live-operations.ts';
 import { OperationHistory } from '../operations/operation-history.ts';
-import type { AskEdge, AskTarget } from '../southbound/ask-target.ts';
+import type { AskEdge, AskMux, AskTarget } from '../southbound/ask-target.ts';
 import type { Change, Store } from '../store/store.ts';
 import type { WhatIf } from '../what-if/answer.ts';
 import { Api } from './api.ts';
@@ -27,6 +27,7 @@ import { openApiDocument } from './openapi.ts';
 import { PlanningState } from './planning-state.ts';
 import { createRegistry, type Registry } from './registry.ts';
 import { RESOURCE_TYPES } from './resource-types.ts';
+import { SlbStates } from './slb-states.ts';
 import { WriteQueue } from './write-queue.ts';
 import { Writer } from './writer.ts';
 
@@ -37,6 +38,7 @@ export interface NorthboundOptions {
   /** Asks a host's switch what it does. */
   readonly ask: AskTarget;
   readonly askEdge: AskEdge;
+  readonly askMux: AskMux;
   readonly whatIf: WhatIf;
   /** Has a virtual subnet's egress count from zero. */
   readonly resetEgress: (subnetInstanceId: string) => Promise<void>;
@@ -84,16 +86,20 @@ export async function startNorthbound(options: NorthboundOptions): Promise<North
     realised,
     ask: options.ask,
     askEdge: options.askEdge,
+    askMux: options.askMux,
     rng,
   };
+  const slbStates = new SlbStates({ ...options, desired: feed.state });
   const checks = new ConnectivityChecks({ explained, clock: options.clock });
   const api = new Api({
     view,
     writer,
     live,
-    readOnly: { view, history, checks, installationId, version: options.version },
+    readOnly: { view, history, checks, slbStates, installationId, version: options.version },
     checks,
+    slbStates,
     ask: options.ask,
+    askMux: options.askMux,
     egressReset: { desired: feed.state, store, rng, reset: options.resetEgress },
     weft: {
       store,

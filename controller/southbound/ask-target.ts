@@ -13,6 +13,7 @@ import {
   mismatch,
   type Question,
 } from '../../schema/southbound/diagnostics/methods.ts';
+import { MUX_DIAGNOSTICS } from '../../schema/southbound/diagnostics/slb.ts';
 import type { TargetKey } from '../goal-state/goal-states.ts';
 import { QuestionFault } from './questions.ts';
 import { targetKey } from './target.ts';
@@ -40,6 +41,22 @@ export type AskEdge = <M extends EdgeMethod>(
   question: EdgeQuestion<M>,
 ) => Promise<EdgeAnswer<M>>;
 
+/** What a mux answers: about its BGP, and about virtual addresses. */
+const OF_MUXES: typeof BGP_DIAGNOSTICS & typeof MUX_DIAGNOSTICS = {
+  ...BGP_DIAGNOSTICS,
+  ...MUX_DIAGNOSTICS,
+};
+type MuxMethod = keyof typeof OF_MUXES;
+type MuxQuestion<M extends MuxMethod> = Type.Static<(typeof OF_MUXES)[M]['question']>;
+type MuxAnswer<M extends MuxMethod> = Type.Static<(typeof OF_MUXES)[M]['answer']>;
+
+/** `mux`: resourceId of the loadBalancerMux. Rejects with a QuestionFault. */
+export type AskMux = <M extends MuxMethod>(
+  mux: string,
+  method: M,
+  question: MuxQuestion<M>,
+) => Promise<MuxAnswer<M>>;
+
 type Ask = (key: TargetKey, method: string, question: unknown) => Promise<unknown>;
 
 export function askTarget(ask: Ask): AskTarget {
@@ -59,6 +76,16 @@ export function askEdge(ask: Ask): AskEdge {
     const fault = mismatch(OF_EDGES[method].answer, answer);
     if (fault !== undefined) throw malformed(key, method, fault);
     return answer as EdgeAnswer<typeof method>;
+  };
+}
+
+export function askMux(ask: Ask): AskMux {
+  return async (mux, method, question) => {
+    const key = targetKey('mux', mux.toLowerCase());
+    const answer = await ask(key, method, question);
+    const fault = mismatch(OF_MUXES[method].answer, answer);
+    if (fault !== undefined) throw malformed(key, method, fault);
+    return answer as MuxAnswer<typeof method>;
   };
 }
 

@@ -22,7 +22,14 @@ import type { RealisedState } from '../model/realised-state.ts';
 import type { JsonValue, Revision, RevisionEntry, Store } from '../store/store.ts';
 import { type WhatIf, whatIf } from '../what-if/answer.ts';
 import { ANNOUNCED_PREFIX } from './announcements.ts';
-import { type AskEdge, type AskTarget, askEdge, askTarget } from './ask-target.ts';
+import {
+  type AskEdge,
+  type AskMux,
+  type AskTarget,
+  askEdge,
+  askMux,
+  askTarget,
+} from './ask-target.ts';
 import { EGRESS_PREFIX, EgressMeters, METER_PREFIX } from './egress-meters.ts';
 import { COMPILE_BUSY, REVISIONS_PER_COMPILE_MAX } from './limits.ts';
 import { southboundMetrics } from './metrics.ts';
@@ -52,6 +59,7 @@ export interface Southbound {
   /** Asks a connected target (schema/southbound/diagnostics). */
   readonly ask: AskTarget;
   readonly askEdge: AskEdge;
+  readonly askMux: AskMux;
   /** Asks the compiler what would be. */
   readonly whatIf: WhatIf;
   /** Has a virtual subnet's egress count from zero; resolves when that is stored. */
@@ -110,6 +118,7 @@ export async function startSouthbound(options: SouthboundOptions): Promise<South
     },
     ask: askTarget((key, method, question) => hub.ask(key, method, question)),
     askEdge: askEdge((key, method, question) => hub.ask(key, method, question)),
+    askMux: askMux((key, method, question) => hub.ask(key, method, question)),
     whatIf: whatIf(compiler, clock),
     port: server.port,
     ended,

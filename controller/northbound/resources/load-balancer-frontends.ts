@@ -6,11 +6,15 @@
 import { parseIp } from '../../../base/ip.ts';
 import { FrontendIpConfigurationSchema } from '../../../schema/northbound/load-balancers.ts';
 import { LogicalSubnetSchema } from '../../../schema/northbound/logical-networks.ts';
+import { frontendCounters } from '../../diagnostics/balancing-counters.ts';
+import type { Resource } from '../../model/desired-state.ts';
 import { refKey } from '../../model/resource-ref.ts';
+import type { JsonObject } from '../../store/store.ts';
 import { detail, type FaultDetail } from '../fault.ts';
 import { typed } from '../resource-node.ts';
 import type {
   AllocateContext,
+  ObserveContext,
   Properties,
   ReadContext,
   ResourceNode,
@@ -34,7 +38,17 @@ export const frontendIpConfigurations: ResourceType = {
   normalise,
   validate,
   allocate,
+  observe,
 };
+
+/** `counters` came with v2 of the interface. */
+async function observe({ ref }: Resource, context: ObserveContext): Promise<JsonObject> {
+  if (context.version === 'v1') return {};
+  const muxes = [...context.desired.list('loadBalancerMuxes').values()];
+  const ids = muxes.map(({ resourceId }) => resourceId);
+  const counters = await frontendCounters(context, ids, ref);
+  return counters === undefined ? {} : { counters: counters.map((counter) => ({ ...counter })) };
+}
 
 function normalise(properties: Properties): Properties {
   const method = properties['privateIPAddress'] === undefined ? 'Dynamic' : 'Static';

@@ -8,6 +8,8 @@ import {
   type PeerRouterConfigurationSchema,
   VirtualServerSchema,
 } from '../../../schema/northbound/load-balancer-muxes.ts';
+import type { BgpPeerRow } from '../../../schema/southbound/diagnostics/bgp.ts';
+import { muxCounters, muxPeers } from '../../diagnostics/balancing-counters.ts';
 import type { Resource } from '../../model/desired-state.ts';
 import { refKey } from '../../model/resource-ref.ts';
 import type { JsonObject } from '../../store/store.ts';
@@ -16,6 +18,7 @@ import { detail, type FaultDetail } from '../fault.ts';
 import { MUX_PEERS_MAX } from '../limits.ts';
 import { typed } from '../resource-node.ts';
 import type {
+  ObserveContext,
   ReadContext,
   ReferenceRule,
   ResourceNode,
@@ -41,6 +44,8 @@ export const loadBalancerMuxes: ResourceType = {
   ],
   validate,
   allocate: allocateProviderAddress,
+  derive: deriveActivity,
+  observe,
 };
 
 export const virtualServers: ResourceType = {
@@ -51,6 +56,49 @@ export const virtualServers: ResourceType = {
   references: [CREDENTIAL],
   derive: deriveRoles,
 };
+
+/** As far as the controller knows by itself; whether a router knows it, the mux says in `observe`. */
+function deriveActivity({ instanceId }: Resource, { realised }: ReadContext): JsonObject {
+  const status = realised.configurationState(instanceId)?.status;
+  return { activityState: status === 'Success' || status === 'Warning' ? 'Active' : 'NA' };
+}
+
+async function observe(mux: Resource, context: ObserveContext): Promise<JsonObject> {
+  const [counters, peers] = await Promise.all([
+    context.version === 'v1' ? undefined : muxCounters(context, mux.resourceId),
+    muxPeers(context, mux.resourceId),
+  ]);
+  return {
+    ...(counters !== undefined && { counters: counters.map((counter) => ({ ...counter })) }),
+    ...(peers !== undefined && publication(mux, peers, context)),
+  };
+}
+
+/** A mux that no router knows attracts nothing, however healthy it is. */
+function publication(
+  { instanceId }: Resource,
+  peers: readonly BgpPeerRow[],
+  { realised }: ReadContext,
+): JsonObject {
+  if (peers.some(({ state }) => state === 'Established')) return {};
+  const state = realised.configurationState(instanceId);
+  if (state === undefined || state.status === 'Failure') return { activityState: 'NA' };
+  const why = peers.flatMap(({ address, failure }) =>
+    failure === undefined ? [] : [`${address}: ${failure.message}`],
+  );
+  const message = `the mux is not connected to a BGP router${why.length === 0 ? '' : `: ${why.join('; ')}`}`;
+  return {
+    activityState: 'Standby',
+    configurationState: {
+      status: 'Failure',
+      detailedInfo: [
+        { source: 'SoftwareLoadBalancerManager', code: 'RoutePublicationFailure', message },
+      ],
+      lastUpdatedTime: state.lastUpdatedTime,
+      id: instanceId,
+    },
+  };
+}
 
 /** What is not there is not shown (§3.1.5.21). */
 function deriveRoles({ ref }: Resource, { desired }: ReadContext): JsonObject {

@@ -26,7 +26,7 @@ import type {
 import { parseTokenFile } from '../../../controller/northbound/authentication.ts';
 import { createHttpServer } from '../../../controller/northbound/http-server.ts';
 import { startNorthbound } from '../../../controller/northbound/start-northbound.ts';
-import type { AskEdge, AskTarget } from '../../../controller/southbound/ask-target.ts';
+import type { AskEdge, AskMux, AskTarget } from '../../../controller/southbound/ask-target.ts';
 import { QuestionFault } from '../../../controller/southbound/questions.ts';
 import { openLevelStore } from '../../../controller/store/level-store.ts';
 import { MemoryStore } from '../../../controller/store/memory-store.ts';
@@ -101,6 +101,8 @@ export interface ControllerOptions {
   readonly ask?: AskTarget;
   /** Answers questions to edge routers; none are there by default. */
   readonly askEdge?: AskEdge;
+  /** Answers questions to muxes; none are there by default. */
+  readonly askMux?: AskMux;
   /** An existing store directory, to start again on. */
   readonly directory?: string;
 }
@@ -125,6 +127,7 @@ export async function startController(
     ...{ store, feed, realised, metrics, clock: systemClock, rng: systemRng, log: silentLogger },
     ask: options.ask ?? away,
     askEdge: options.askEdge ?? away,
+    askMux: options.askMux ?? away,
     whatIf: compiledFresh(feed, realised),
     async resetEgress(subnetInstanceId) {
       realised.egress.set(subnetInstanceId, { billedBytes: 0, unbilledBytes: 0 });
