@@ -207,7 +207,7 @@ test('what makes no sense is refused at once', async (t) => {
   for (const [properties, expected] of asked) t.is(await code(properties), expected);
   t.is((await client.send('GET', CHECK)).status, 405);
   t.is((await client.get(`${RESULTS}/none`)).status, 404);
-  t.is((await client.get('/networking/v1/diagnostics/SlbState')).status, 404);
+  t.is((await client.get('/networking/v1/diagnostics/NetworkControllerState')).status, 404);
   realised.servers.clear();
   t.is(
     await code(ping()),
