@@ -82,6 +82,8 @@ export function fromPort(world: World, portId: string, packet: PacketSpec): Verd
     return { kind: 'service', mustAnswer: isEchoToGateway(world, port, packet) };
   }
   if (!isGlobal(packet.src)) return drop('NoRoute');
+  // What comes from there is let in as a health probe: nobody else does, not even for others.
+  if (packet.src === PLATFORM[0]) return drop('SpoofedIpv4');
   const network = networkOf(world, port);
   if (network === undefined) return drop('PortUnknown');
   if (belongsToAnother(packet)) return { kind: 'any' };
@@ -217,7 +219,8 @@ export function fromTunnel(
   if (subnet === undefined) return drop('VniUnknown');
   const receiver = receiverOf(world, subnet, packet);
   if ('kind' in receiver) return receiver;
-  if (!isPlausible(world, subnet, packet)) return drop('InnerSourceImplausible');
+  const isProbe = packet.src === PLATFORM[0] || packet.src === ROUTER_LINK_LOCAL;
+  if (isProbe || !isPlausible(world, subnet, packet)) return drop('InnerSourceImplausible');
   if (!world.attached.has(receiver.id)) return drop('PortDetached');
   if (belongsToAnother(packet)) return { kind: 'any' };
   if (!isPermitted(world, receiver, packet, 'received')) return drop('AclDenied');
@@ -308,6 +311,8 @@ function isDhcpRequest({ segment }: PacketSpec): boolean {
   return protocol === PROTOCOL.UDP && srcPort === 68 && dstPort === 67;
 }
 
+/** As which health probes come, over IPv6. */
+const ROUTER_LINK_LOCAL: Address = 'fe80::1234:5678:9abc';
 const PLATFORM: readonly Address[] = ['168.63.129.16', '169.254.169.254'];
 
 /** To everybody, to a neighbour, to the virtual router, or to an address of the platform: nothing of that is forwarded to anybody. */

@@ -1,9 +1,15 @@
 /** Public virtual addresses: what a mux brings is translated to the backend, the answer goes out by an edge as from the virtual address. */
 import test from 'ava';
+import { defined } from '../../../../base/assert.ts';
+import * as icmp from '../../../../packet/icmp.ts';
+import * as ipv4 from '../../../../packet/ipv4.ts';
 import { Flag } from '../../../../packet/tcp.ts';
+import { viewOf } from '../../packet/frames.ts';
 import { routeTableResource, withRoutes } from '../switch/policies.ts';
 import {
+  address,
   BLUE,
+  ipFrame,
   macOf,
   octets,
   PEER_ADDRESS,
@@ -158,4 +164,33 @@ test('floating: the backend sees the virtual address and answers as it, but asks
   const [answer] = net.pass(device, [segmentFrom(asAddress, macs, SYN_ACK)]);
   t.deepEqual(answer?.uplink?.address, octets(EDGE.address));
   t.like(read(answer), asAddress);
+});
+
+test('an ICMP error about an answer reaches the backend, about what it has sent itself', (t) => {
+  const net = world();
+  comes(net, fromMux(REQUEST, DIP));
+  const [answer] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, SYN_ACK)]);
+  const quoted = defined(answer, 'an answer').bytes.slice(8 + 14, 8 + 14 + 28);
+  const error = (data: Uint8Array) => {
+    const repr = { type: icmp.Type.DESTINATION_UNREACHABLE, code: 4, rest: 1400, data };
+    const bytes = new Uint8Array(icmp.reprLen(repr));
+    icmp.emit(repr, viewOf(bytes), 0);
+    const macs = { srcMac: ROUTER_MAC, dstMac: macOf(BLUE, DIP) };
+    return ipFrame({ ...macs, src: '198.18.0.1', dst: PUBLIC }, 1, bytes);
+  };
+  const [told] = comes(net, error(quoted));
+  t.is(told?.port, net.device(BLUE, DIP));
+  const view = viewOf(defined(told, 'an error').bytes);
+  const quotedAt = 14 + 20 + 8;
+  t.is(ipv4.dst(view, 14), address(DIP));
+  t.is(ipv4.src(view, 14), address('198.18.0.1'));
+  t.is(ipv4.src(view, quotedAt), address(DIP));
+  t.is(view.getUint16(quotedAt + 20), 8080);
+  t.true(ipv4.hasValidChecksum(view, 14));
+  t.true(icmp.hasValidChecksum(view, 34, view.byteLength));
+  // About a packet that nobody here has sent.
+  const other = quoted.slice();
+  viewOf(other).setUint16(22, 40_001);
+  t.deepEqual(comes(net, error(other)), []);
+  t.deepEqual(net.drops(), { IcmpErrorUnrelated: 1 });
 });
