@@ -3,10 +3,11 @@
  * a mux, or away. Called by trace.
  */
 import { type Ip, ipFamily, ipPrefixHas, ipPrefixOf, parseIp } from '../../base/ip.ts';
+import { formatMac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { EdgeQuestion, EdgeTrace } from '../../schema/southbound/diagnostics/edge.ts';
 import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { PacketSpec, PacketView } from '../../schema/southbound/diagnostics/trace.ts';
-import type { Resource } from '../model/desired-state.ts';
+import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { Explained } from './hosts.ts';
 import { serverAt } from './provider-address.ts';
 
@@ -28,6 +29,7 @@ export interface RouterHop {
 /** Where the packet goes next. */
 export type Onward =
   | AtEdge
+  | AtMux
   | { readonly kind: 'host'; readonly host: string; readonly question: Question<'trace'> }
   | { readonly kind: 'outside'; readonly link: string }
   | { readonly kind: 'refused'; readonly reason: string }
@@ -38,6 +40,12 @@ export interface AtEdge {
   readonly edge: Resource;
   /** By which tunnel or link it comes. */
   readonly entrance: Pick<EdgeQuestion<'edgeTrace'>, 'vni' | 'link'>;
+  readonly packet: TravellingPacket;
+}
+
+export interface AtMux {
+  readonly kind: 'mux';
+  readonly mux: Resource;
   readonly packet: TravellingPacket;
 }
 
@@ -83,19 +91,18 @@ function onwardFrom(
   packet: TravellingPacket,
 ): Onward {
   const { tunnel, link } = leaves;
+  const mux = leaves.nextHop === undefined ? undefined : muxAt(desired, leaves.nextHop);
+  if (mux !== undefined) return { kind: 'mux', mux, packet: { ...packet, ...endsOf(leaves) } };
   if (tunnel === undefined) return { kind: 'outside', link };
   const host = serverAt(desired, tunnel.to);
   if (host === undefined) {
     return { kind: 'unknown', reason: `no server has the provider address ${tunnel.to}` };
   }
-  const { source, destination, sourcePort, destinationPort } = leaves;
   const question = {
     tunnel: { source: tunnel.from, vni: tunnel.vni },
     packet: {
       ...packet,
-      ...{ source, destination },
-      ...(sourcePort !== undefined && { sourcePort }),
-      ...(destinationPort !== undefined && { destinationPort }),
+      ...endsOf(leaves),
       sourceMac: tunnel.sourceMac,
       destinationMac: tunnel.destinationMac,
     },
@@ -128,4 +135,80 @@ function isOnLink(own: string, ip: Ip): boolean {
   const parsed = parseIp(address);
   if (parsed === undefined || ipFamily(parsed) !== ipFamily(ip)) return false;
   return ipPrefixHas(ipPrefixOf(parsed, Number(len)), ip);
+}
+
+type Ends = Pick<TravellingPacket, 'source' | 'destination' | 'sourcePort' | 'destinationPort'>;
+
+function endsOf({ source, destination, sourcePort, destinationPort }: Ends): Ends {
+  return {
+    ...{ source, destination },
+    ...(sourcePort !== undefined && { sourcePort }),
+    ...(destinationPort !== undefined && { destinationPort }),
+  };
+}
+
+/** What a load balancer's mux makes of a packet to a virtual address. */
+export async function throughMux(
+  { desired, askMux }: Explained,
+  { mux, packet }: AtMux,
+): Promise<{ readonly hop: Omit<RouterHop, 'afterHops'>; readonly onward: Onward }> {
+  const { source, destination, protocol, sourcePort, destinationPort } = packet;
+  const at = { resourceRef: mux.ref, packet: { ...endsOf(packet), protocol } };
+  if (protocol !== TCP && protocol !== UDP) {
+    const reason = 'a mux itself answers what is neither TCP nor UDP';
+    return { hop: { ...at, steps: [] }, onward: { kind: 'unknown', reason } };
+  }
+  const told = await askMux(mux.resourceId, 'muxTrace', {
+    ...{ source, destination, protocol, destinationPort: destinationPort ?? 0 },
+    ...(sourcePort !== undefined && { sourcePort }),
+  });
+  const { verdict, via = '', row, backend = '', host, vni, mac } = told;
+  const steps = [
+    { step: 'address', text: destination, resourceRef: told.resourceRef ?? '' },
+    {
+      step: 'rule',
+      text: verdict === 'forwarded' ? 'serves it' : verdict,
+      resourceRef: told.ruleRef ?? '',
+    },
+    ...(backend === ''
+      ? []
+      : [
+          {
+            step: 'backend',
+            text: row === undefined ? via : `${via}, row ${row}`,
+            resourceRef: backend,
+          },
+        ]),
+  ];
+  const hop = { ...at, steps };
+  if (host === undefined || vni === undefined || mac === undefined) {
+    return { hop, onward: { kind: 'refused', reason: verdict } };
+  }
+  const server = serverAt(desired, host);
+  if (server === undefined) {
+    const reason = `no server has the provider address ${host}`;
+    return { hop, onward: { kind: 'unknown', reason } };
+  }
+  const sourceMac = formatMac(VIRTUAL_ROUTER_MAC);
+  const question = {
+    tunnel: { source: muxAddress(mux), vni },
+    packet: { ...packet, sourceMac, destinationMac: mac },
+  };
+  return { hop, onward: { kind: 'host', host: server, question } };
+}
+
+const TCP = 6;
+const UDP = 17;
+
+export function isMuxRef(resourceRef: string): boolean {
+  return resourceRef.toLowerCase().startsWith('/loadbalancermuxes/');
+}
+
+function muxAt(desired: DesiredState, address: string): Resource | undefined {
+  return [...desired.list('loadBalancerMuxes').values()].find((mux) => muxAddress(mux) === address);
+}
+
+function muxAddress({ properties }: Resource): string {
+  const address = properties['providerAddress'];
+  return typeof address === 'string' ? address : '';
 }

@@ -12,11 +12,13 @@ import type { Explained } from './hosts.ts';
 import { TRACE_HOPS_MAX } from './limits.ts';
 import { serverAt } from './provider-address.ts';
 import {
+  isMuxRef,
   type Onward,
   outsideLink,
   type RouterHop,
   type TravellingPacket,
   throughEdge,
+  throughMux,
   travelling,
 } from './trace-routers.ts';
 
@@ -86,6 +88,12 @@ async function follow(
         next = onward;
         break;
       }
+      case 'mux': {
+        const { hop, onward } = await throughMux(context, next);
+        routers.push({ ...hop, afterHops: hops.length });
+        next = onward;
+        break;
+      }
       default: {
         const by = routers.at(-1)?.resourceRef ?? '';
         const verdict = next.kind === 'unknown' ? next : { ...next, by };
@@ -122,13 +130,17 @@ function unknown(reason: string): { readonly kind: 'unknown'; readonly reason: s
   return { kind: 'unknown', reason };
 }
 
-/** The way of the answer, as it would be with the request's flow open; undefined where nobody would answer. */
+/**
+ * The way of the answer, as it would be with the request's flow open; undefined where nobody would answer, and behind a mux: which virtual
+ * address a backend answers as, only a flow that is really open tells.
+ */
 export async function traceReply(
   context: Explained,
-  { hops, verdict }: JoinedTrace,
+  { hops, routers, verdict }: JoinedTrace,
   spec: PacketSpec,
 ): Promise<JoinedTrace | undefined> {
   const last = hops.at(-1);
+  if (routers.some(({ resourceRef }) => isMuxRef(resourceRef))) return undefined;
   if (last?.leaves === undefined || verdict.kind !== 'deliver') return undefined;
   const reply = replyTo(last.leaves, spec);
   if (reply === undefined) return undefined;

@@ -27,6 +27,7 @@ import { methodRefused } from './api-exchange.ts';
 import { type Call, checkedBody, type DiagnosticRoute } from './diagnostic-route.ts';
 import { EDGE_ROUTES } from './edge-routes.ts';
 import { fault, type NorthboundFault } from './fault.ts';
+import { MUX_ROUTES } from './mux-routes.ts';
 import type { ApiPath } from './resource-path.ts';
 
 export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
@@ -235,6 +236,7 @@ export const DIAGNOSTIC_ROUTES: readonly DiagnosticRoute[] = [
     },
   },
   ...EDGE_ROUTES,
+  ...MUX_ROUTES,
 ];
 
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 });

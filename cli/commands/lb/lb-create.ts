@@ -175,7 +175,7 @@ async function tell(session: Session, path: string): Promise<void> {
   const addresses = await session.northbound().list('/publicIPAddresses');
   const served = frontends(made, addresses).map(({ address }) => address);
   session.print(made, () => `created ${made.resourceRef}, ${served.join(', ')}\n`);
-  session.note(`Look at it: weft lb show ${made.resourceId}`);
+  session.note(`Look at it: weft lb status ${made.resourceId}`);
 }
 
 export function addDeleteCommand(lb: Command, session: Session): void {

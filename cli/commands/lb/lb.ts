@@ -17,6 +17,7 @@ import {
   probeLine,
   ruleLine,
 } from './lb-resources.ts';
+import { addStatusCommand } from './lb-status.ts';
 
 export function addLoadBalancerCommands(program: Command, session: Session): void {
   const lb = program
@@ -28,6 +29,7 @@ export function addLoadBalancerCommands(program: Command, session: Session): voi
   lb.command('show <name>')
     .description('one load balancer: frontends, rules, probes and backends')
     .action((name: string) => show(session, name));
+  addStatusCommand(lb, session);
   addCreateCommand(lb, session);
   addMemberCommands(lb, session);
   addDeleteCommand(lb, session);

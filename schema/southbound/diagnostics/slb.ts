@@ -208,6 +208,8 @@ export const MuxTrace = Type.Object({
   /** Provider address of its host. */
   host: Type.Optional(Type.String()),
   vni: Type.Optional(Type.Integer()),
+  /** Of the backend's interface. */
+  mac: Type.Optional(Type.String()),
 });
 export type MuxTrace = Type.Static<typeof MuxTrace>;
 

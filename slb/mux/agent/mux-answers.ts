@@ -2,6 +2,7 @@
  * A mux's answers to questions (schema/southbound/diagnostics/slb.ts): what the forwarder has counted, with the names that goal state has for it.
  * Called by mux-agent.ts.
  */
+
 import { SdnError } from '../../../base/errors.ts';
 import {
   formatIpWords,
@@ -10,6 +11,7 @@ import {
   isIpv4Words,
   parseIpWords,
 } from '../../../base/ip-words.ts';
+import { formatMac } from '../../../base/mac.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as tcp from '../../../packet/tcp.ts';
 import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
@@ -171,7 +173,7 @@ async function traceOf(
   const flags = isOpening ? tcp.Flag.SYN : tcp.Flag.ACK;
   const packet = { source, destination, isIpv4, protocol, sourcePort, destinationPort, flags };
   const { trace } = expect(await mux.forwarder.ask({ kind: 'trace', packet }), 'trace');
-  const { address, via, ruleId, row, backend, host, vni } = trace;
+  const { address, via, ruleId, row, backend, host, vni, mac } = trace;
   const vip = address === undefined ? undefined : mux.goal.vip(address);
   if (vip === undefined) return { verdict: 'NotForUs' };
   const rule = vip.rules.find(({ id }) => id === ruleId);
@@ -188,7 +190,7 @@ async function traceOf(
     ...found,
     ...(row >= 0 && { row }),
     backend,
-    ...(host !== '' && { host, vni }),
+    ...(host !== '' && { host, vni, mac: formatMac(mac) }),
   };
 }
 

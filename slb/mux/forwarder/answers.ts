@@ -69,6 +69,8 @@ export interface TraceReading {
   readonly backend: string;
   readonly host: string;
   readonly vni: number;
+  /** Of the backend. */
+  readonly mac: number;
 }
 
 export type MuxAnswer =
@@ -135,7 +137,15 @@ function countersOf(core: MuxCore): CountersReading {
 function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
   const { addresses, targets } = core.tables;
   const number = addresses.find(...packet.destination);
-  const nothing = { via: Via.NOTHING, ruleId: '', row: NONE, backend: '', host: '', vni: 0 };
+  const nothing = {
+    via: Via.NOTHING,
+    ruleId: '',
+    row: NONE,
+    backend: '',
+    host: '',
+    vni: 0,
+    mac: 0,
+  };
   if (number === NONE) return { address: undefined, ...nothing };
   const key = newFlowKey();
   key.etherType = packet.isIpv4 ? EtherType.IPV4 : EtherType.IPV6;
@@ -161,5 +171,6 @@ function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
       via === Via.LEASE ? core.tables.leaseholderName(target) : (group?.nameOf(target) ?? ''),
     host: words === undefined ? '' : formatIpWords(words),
     vni: way?.vni ?? 0,
+    mac: way?.mac ?? 0,
   };
 }

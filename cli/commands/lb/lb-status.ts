@@ -1,0 +1,165 @@
+/**
+ * `weft lb status`: what a load balancer's address does now. Muxes say what they forward and what they announce, hosts what their probes have found
+ * out; both are asked through the controller. Exit code 1 while nobody announces the address, or no backend of a rule is up.
+ */
+import type { Command } from 'commander';
+import { parseIpWords } from '../../../base/ip-words.ts';
+import { ExitCode, UsageFault } from '../../fault-report.ts';
+import { isObject, type Json, lastName, listAt, textAt } from '../../fields.ts';
+import type { Session } from '../../session.ts';
+import { type Column, formatFields, formatTable } from '../../table.ts';
+import { nicOf } from './lb-members.ts';
+import { balancerPath, frontends } from './lb-resources.ts';
+
+export function addStatusCommand(lb: Command, session: Session): void {
+  lb.command('status <address>')
+    .description(
+      'what an address, or a load balancer by its name, does now: muxes, backends, health, flows',
+    )
+    .action((address: string) => status(session, address));
+}
+
+async function status(session: Session, wanted: string): Promise<void> {
+  const address = await addressOf(session, wanted);
+  const path = `/networking/weft/v1/virtualAddresses/${encodeURIComponent(address)}`;
+  const asked = session.northbound().ask('GET', path);
+  const body = await session.waiting('asking muxes and hosts', asked);
+  const muxes = listAt(body, 'muxes').filter(isObject);
+  session.print(body, () => formatStatus(body, muxes));
+  const isServed =
+    muxes.some(({ announced }) => announced === true) && rulesOf(muxes).every(hasBackend);
+  if (!isServed) session.exitCode = ExitCode.Refused;
+}
+
+/** Of a load balancer: its first frontend's. */
+async function addressOf(session: Session, wanted: string): Promise<string> {
+  if (parseIpWords(wanted) !== undefined) return wanted;
+  const client = session.northbound();
+  const balancer = await client.get(balancerPath(wanted));
+  const [first] = frontends(balancer, await client.list('/publicIPAddresses'));
+  if (first !== undefined && first.address !== '') return first.address;
+  throw new UsageFault(`${wanted} has no address`, `See weft lb show ${wanted}.`);
+}
+
+const MUX_COLUMNS: readonly Column<Json>[] = [
+  { heading: 'MUX', value: (each) => textAt(each, 'mux') },
+  { heading: 'STATE', value: (each) => textAt(each, 'state') || 'does not have it' },
+  { heading: 'PACKETS', align: 'right', value: (each) => textAt(each, 'packets') },
+  { heading: 'BYTES', align: 'right', value: (each) => textAt(each, 'bytes') },
+  { heading: 'SYNS', align: 'right', value: (each) => textAt(each, 'syns') },
+  { heading: 'FLOWS', align: 'right', value: (each) => textAt(each, 'flows') },
+  { heading: 'DROPPED', value: drops },
+];
+
+interface BackendRow {
+  readonly rule: Json;
+  readonly backend: Json;
+  readonly probe: Json | undefined;
+  /** Of all muxes. */
+  readonly flows: number;
+}
+
+const BACKEND_COLUMNS: readonly Column<BackendRow>[] = [
+  { heading: 'RULE', value: ({ rule }) => lastName(textAt(rule, 'resourceRef')) },
+  { heading: 'BACKEND', value: ({ backend }) => nicOf(textAt(backend, 'resourceRef')) },
+  { heading: 'ADDRESS', value: ({ backend }) => textAt(backend, 'address') },
+  { heading: 'HEALTH', value: ({ backend }) => health(backend) },
+  { heading: 'SHARE', align: 'right', value: ({ backend }) => percent(textAt(backend, 'share')) },
+  { heading: 'FLOWS', align: 'right', value: ({ flows }) => String(flows) },
+  { heading: 'LAST PROBE', value: ({ probe }) => (probe === undefined ? '' : probeWords(probe)) },
+];
+
+const LEASE_COLUMNS: readonly Column<Json>[] = [
+  { heading: 'GOES OUT', value: (each) => textAt(each, 'address') },
+  { heading: 'HOST', value: (each) => textAt(each, 'host') },
+  { heading: 'PORTS', align: 'right', value: (each) => textAt(each, 'portCount') },
+  { heading: 'TCP IN USE', align: 'right', value: (each) => textAt(each, 'tcpPortsInUse') },
+  { heading: 'UDP IN USE', align: 'right', value: (each) => textAt(each, 'udpPortsInUse') },
+  { heading: 'EXHAUSTED', align: 'right', value: (each) => textAt(each, 'exhausted') },
+];
+
+function formatStatus(body: unknown, muxes: readonly Json[]): string {
+  const known = muxes.find((each) => textAt(each, 'resourceRef') !== '');
+  const head = formatFields([
+    ['address', textAt(body, 'address')],
+    ['frontend', textAt(known, 'resourceRef')],
+  ]);
+  if (known === undefined) {
+    const reason = muxes.length === 0 ? 'there are no muxes' : 'no mux has this address';
+    return `${head}\n${reason}: an internal one is served by the hosts themselves\n${missingLines(body)}`;
+  }
+  const backends = backendRows(body, muxes);
+  const leases = listAt(body, 'leases').filter(isObject);
+  return [
+    head,
+    formatTable(MUX_COLUMNS, muxes),
+    ...(backends.length === 0 ? [] : [formatTable(BACKEND_COLUMNS, backends)]),
+    ...(leases.length === 0 ? [] : [formatTable(LEASE_COLUMNS, leases)]),
+    ...[missingLines(body)].filter((text) => text !== ''),
+  ].join('\n');
+}
+
+function missingLines(body: unknown): string {
+  return listAt(body, 'missing')
+    .map((each) => `${textAt(each, 'host')} did not answer: ${textAt(each, 'reason')}\n`)
+    .join('');
+}
+
+function drops(mux: Json): string {
+  const all = isObject(mux['drops']) ? Object.entries(mux['drops']) : [];
+  return all.map(([reason, count]) => `${String(count)} ${reason}`).join(', ');
+}
+
+function rulesOf(muxes: readonly Json[]): readonly Json[] {
+  return muxes.flatMap((mux) => listAt(mux, 'rules').filter(isObject));
+}
+
+function hasBackend(rule: Json): boolean {
+  return listAt(rule, 'backends').some((each) => Number(textAt(each, 'share')) > 0);
+}
+
+/** Muxes have the same tables: the rows are the first one's that has the address, and the flows those of all. */
+function backendRows(body: unknown, muxes: readonly Json[]): readonly BackendRow[] {
+  const probes = listAt(body, 'probes').filter(isObject);
+  const first = muxes.find((mux) => listAt(mux, 'rules').length > 0);
+  return listAt(first, 'rules')
+    .filter(isObject)
+    .flatMap((rule) =>
+      listAt(rule, 'backends')
+        .filter(isObject)
+        .map((backend) => ({
+          ...{ rule, backend, flows: flowsOf(muxes, rule, backend) },
+          probe: probes.find((each) => isProbeOf(each, rule, backend)),
+        })),
+    );
+}
+
+function flowsOf(muxes: readonly Json[], rule: Json, backend: Json): number {
+  return rulesOf(muxes)
+    .filter((each) => textAt(each, 'resourceRef') === textAt(rule, 'resourceRef'))
+    .flatMap((each) => listAt(each, 'backends'))
+    .filter((each) => textAt(each, 'resourceRef') === textAt(backend, 'resourceRef'))
+    .reduce<number>((sum, each) => sum + Number(textAt(each, 'flows')), 0);
+}
+
+/** Of the rule's load balancer; addresses may be others' too. */
+function isProbeOf(probe: Json, rule: Json, backend: Json): boolean {
+  const balancer = textAt(rule, 'resourceRef').split('/').slice(0, 3).join('/');
+  const isOwn = textAt(probe, 'probeRef').toLowerCase().startsWith(`${balancer.toLowerCase()}/`);
+  return isOwn && textAt(probe, 'address') === textAt(backend, 'address');
+}
+
+function health(backend: Json): string {
+  const state = textAt(backend, 'health');
+  return textAt(backend, 'draining') === 'true' ? `${state}, draining` : state;
+}
+
+function probeWords(probe: Json): string {
+  const took = textAt(probe, 'lastTookMs');
+  const time = took === '' ? '' : ` in ${Number(took).toFixed(1)} ms`;
+  return `${textAt(probe, 'reason') || textAt(probe, 'state')}${time}`;
+}
+
+function percent(share: string): string {
+  return `${(Number(share) * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,90 @@
+/**
+ * Questions about load balancing, under `/networking/weft/v1/`: what muxes make of virtual addresses, and what hosts know of the backends behind
+ * them. Part of DIAGNOSTIC_ROUTES.
+ */
+import { messageOf } from '../../base/errors.ts';
+import { formatIp, parseIp } from '../../base/ip.ts';
+import { askAll, type Explained } from '../diagnostics/hosts.ts';
+import type { DiagnosticRoute } from './diagnostic-route.ts';
+import { fault } from './fault.ts';
+
+export const MUX_ROUTES: readonly DiagnosticRoute[] = [
+  {
+    method: 'GET',
+    path: 'virtualAddresses/{id}',
+    query: '',
+    summary:
+      'a load balancer’s address: what each mux says of it (announced or not, backends with health, shares and flows, drops), what hosts’ probes have ' +
+      'found out about backends, and the ports that these go out by',
+    answer: async (context, { id }) => {
+      const ip = parseIp(id);
+      if (ip === undefined) throw fault('InvalidParameterValue', `'${id}' is no IP address`, id);
+      const address = formatIp(ip);
+      const [muxes, probes, snat] = await Promise.all([
+        askMuxes(context, address),
+        askAll(context, 'probes', {}),
+        askAll(context, 'snat', {}),
+      ]);
+      return {
+        address,
+        muxes: muxes.answers,
+        probes: probes.answers.flatMap(({ host, answer }) =>
+          answer.backends.map((backend) => ({ host, ...backend })),
+        ),
+        leases: snat.answers.flatMap(({ host, answer }) =>
+          answer.leases
+            .filter(({ publicAddress }) => publicAddress === address)
+            .map((lease) => ({ host, ...lease })),
+        ),
+        missing: [...muxes.missing, ...probes.missing],
+      };
+    },
+  },
+  {
+    method: 'GET',
+    path: 'loadBalancerMuxes/{id}/status',
+    query: '',
+    summary: 'every virtual address that a mux has, and whether it is in sync with the controller',
+    answer: async (context, { id }) => context.askMux(muxAt(context, id), 'muxStatus', {}),
+  },
+  {
+    method: 'GET',
+    path: 'loadBalancerMuxes/{id}/counters',
+    query: '',
+    summary: 'packets, bytes and drops of a mux, and how full its memory of flows is',
+    answer: async (context, { id }) => context.askMux(muxAt(context, id), 'muxCounters', {}),
+  },
+  {
+    method: 'GET',
+    path: 'loadBalancerMuxes/{id}/bgpPeers',
+    query: '',
+    summary: 'BGP sessions of a mux: state, what was exchanged, and why one is not up',
+    answer: async (context, { id }) => context.askMux(muxAt(context, id), 'bgpPeers', {}),
+  },
+];
+
+function muxAt({ desired }: Explained, id: string): string {
+  const byId = desired.byInstanceId(id);
+  const mux = byId?.type === 'loadbalancermuxes' ? byId : desired.byRef(`/loadBalancerMuxes/${id}`);
+  if (mux === undefined) throw fault('NotFound', `there is no load balancer mux '${id}'`, id);
+  return mux.resourceId;
+}
+
+async function askMuxes({ desired, askMux }: Explained, address: string) {
+  const answers: object[] = [];
+  const missing: { host: string; reason: string }[] = [];
+  const names = [...desired.list('loadBalancerMuxes').values()].map(({ resourceId }) => resourceId);
+  await Promise.all(
+    names.map(async (mux) => {
+      try {
+        const { inSync, addresses } = await askMux(mux, 'muxStatus', { address });
+        answers.push({ mux, inSync, ...addresses[0] });
+      } catch (thrown) {
+        missing.push({ host: mux, reason: messageOf(thrown) });
+      }
+    }),
+  );
+  const byName = (a: object, b: object): number =>
+    String(Reflect.get(a, 'mux')) < String(Reflect.get(b, 'mux')) ? -1 : 1;
+  return { answers: answers.sort(byName), missing };
+}

@@ -1,0 +1,63 @@
+/** `weft lb status` against a scripted controller: what people see of muxes, backends and ports, and the exit code. */
+import test, { type ExecutionContext } from 'ava';
+import { scriptedController } from './scripted-controller.ts';
+
+const VIP = '203.0.113.2';
+const ROUTE = `GET /networking/weft/v1/virtualAddresses/${VIP}`;
+const BACKEND = '/networkInterfaces/web1/ipConfigurations/primary';
+const RULE = '/loadBalancers/web/loadBalancingRules/tcp-80';
+
+function mux(name: string, share: number, change: object = {}) {
+  const backend = { address: '10.1.1.4', resourceRef: BACKEND, health: 'up', draining: false };
+  return {
+    ...{ mux: name, inSync: true, announced: true, state: 'announced', address: VIP },
+    ...{ packets: 10, bytes: 900, syns: 2, flows: 2, drops: { NoLiveBackend: 3 } },
+    resourceRef: '/loadBalancers/web/frontendIPConfigurations/frontend',
+    rules: [{ resourceRef: RULE, backends: [{ ...backend, share, flows: 2 }] }],
+    ...change,
+  };
+}
+
+const PROBE = {
+  ...{ host: 'host1', address: '10.1.1.4', probeRef: '/loadBalancers/web/probes/probe' },
+  ...{ state: 'up', reason: 'HTTP 200', lastTookMs: 1.26 },
+};
+
+async function shown(t: ExecutionContext, body: object) {
+  const controller = await scriptedController({ [ROUTE]: { body } });
+  t.teardown(() => controller.close());
+  return controller.weft('lb', 'status', VIP);
+}
+
+test('flows are those of all muxes; each backend has what its probe last said', async (t) => {
+  const muxes = [mux('mux1', 1), mux('mux2', 1)];
+  const body = { address: VIP, muxes, probes: [PROBE], leases: [], missing: [] };
+  const { code, out } = await shown(t, body);
+  t.is(code, 0);
+  t.regex(out, /^mux1 +announced +10 +900 +2 +2 +3 NoLiveBackend$/m);
+  t.regex(out, /^tcp-80 +web1 +10\.1\.1\.4 +up +100\.0 % +4 +HTTP 200 in 1\.3 ms$/m);
+});
+
+test('without a backend that may be chosen, or a mux that announces it, the exit code is 1', async (t) => {
+  const rest = { address: VIP, probes: [], leases: [], missing: [] };
+  t.is((await shown(t, { ...rest, muxes: [mux('mux1', 0)] })).code, 1);
+  const silent = mux('mux1', 1, { announced: false, state: 'not in sync' });
+  const { code, out } = await shown(t, { ...rest, muxes: [silent] });
+  t.is(code, 1);
+  t.regex(out, /^mux1 +not in sync/m);
+});
+
+test('an address that no mux has, and a mux that does not answer', async (t) => {
+  const missing = [{ host: 'mux2', reason: 'not connected' }];
+  const body = {
+    address: VIP,
+    muxes: [{ mux: 'mux1', inSync: true }],
+    probes: [],
+    leases: [],
+    missing,
+  };
+  const { code, out } = await shown(t, body);
+  t.is(code, 1);
+  t.regex(out, /no mux has this address/);
+  t.regex(out, /mux2 did not answer: not connected/);
+});
