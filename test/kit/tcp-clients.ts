@@ -22,7 +22,7 @@ export interface Target {
 export interface HeldConnections {
   /** When all were open. */
   readonly first: HoldReport;
-  /** `answered` tells which have been heard of since the report before. */
+  /** `answered` tells which have answered something that was said after this call. */
   report(): Promise<HoldReport>;
   stop(): Promise<void>;
 }

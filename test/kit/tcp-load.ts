@@ -5,7 +5,8 @@
  *   node tcp-load.js visit ADDRESS PORT COUNT [FIRST_PORT]    COUNT short connections, from FIRST_PORT on where one is given; prints VisitReport
  *   node tcp-load.js revisit ADDRESS PORT                     short connections until its standard input ends; prints VisitReport
  *   node tcp-load.js hold ADDRESS PORT COUNT [FIRST_PORT]     opens COUNT connections and talks on each all the time; once all are open, and for
- *                                                             each line on standard input, prints HoldReport
+ *                                                             each line on standard input, prints HoldReport: as soon as every open one has
+ *                                                             answered what was said after the line, or ANSWER_PATIENCE later
  *
  * Who answers is told by the server's own word, so the far end of each connection is known. Known source ports make what a load balancer does
  * with them the same each time. Started by tcp-clients.ts.
@@ -30,7 +31,7 @@ export interface HoldReport {
   readonly ended: Readonly<Record<string, number>>;
   /** Messages that came back. */
   readonly echoes: number;
-  /** Open connections by server whose last message has been answered since the report before. */
+  /** Open connections by server that have answered a message of after the question. */
   readonly answered: Readonly<Record<string, number>>;
 }
 
@@ -38,6 +39,8 @@ export interface HoldReport {
 const WINDOW = 64;
 /** A short connection that has not heard its server's name by then has failed: a SYN is repeated after one second (RFC 6298 §2). */
 const VISIT_TIMEOUT = millis(5000);
+/** For a repetition that waited for seconds: TCP doubles its wait each time (RFC 6298 §5.5). */
+const ANSWER_PATIENCE = millis(20_000);
 /** Between two messages on a connection. */
 const TALK_INTERVAL = millis(200);
 
@@ -111,7 +114,8 @@ interface Held {
   server: string;
   sent: number;
   answered: number;
-  reported: number;
+  /** Messages before the last question. */
+  asked: number;
   isOpen: boolean;
 }
 
@@ -128,7 +132,7 @@ async function hold(
     new Promise((resolve) => {
       const localPort = firstPort === undefined ? {} : { localPort: firstPort + index };
       const socket = net.connect({ host, port, noDelay: true, ...localPort });
-      const held: Held = { socket, server: '', sent: 0, answered: 0, reported: 0, isOpen: true };
+      const held: Held = { socket, server: '', sent: 0, answered: 0, asked: 0, isOpen: true };
       all.push(held);
       const finish = (reason: string): void => {
         if (!held.isOpen) return;
@@ -154,10 +158,15 @@ async function hold(
     for (let index = next++; index < total; index = next++) await open(index);
   };
   await Promise.all(Array.from({ length: WINDOW }, opener));
-  const report = (): void => {
+  const report = async (patience: number): Promise<void> => {
+    for (const each of all) each.asked = each.sent;
+    const deadline = systemClock.now() + patience;
+    const isSilent = (each: Held) => each.isOpen && each.answered <= each.asked;
+    while (all.some(isSilent) && systemClock.now() < deadline) {
+      await sleep(systemClock, TALK_INTERVAL);
+    }
     const living = all.filter((each) => each.isOpen);
-    const answering = living.filter((each) => each.answered > each.reported);
-    for (const each of all) each.reported = each.sent;
+    const answering = living.filter((each) => each.answered > each.asked);
     const value: HoldReport = {
       open: countBy(living),
       answered: countBy(answering),
@@ -165,9 +174,9 @@ async function hold(
     };
     process.stdout.write(`${JSON.stringify(value)}\n`);
   };
-  report();
+  await report(0);
   const lines = createInterface({ input: process.stdin });
-  lines.on('line', report);
+  lines.on('line', () => report(ANSWER_PATIENCE));
   lines.on('close', () => process.exit(0));
   for (;;) {
     for (const each of all) {

@@ -53,7 +53,8 @@ for (const count of [1, 2, 3, 10, 100, BACKENDS_PER_POOL_MAX]) {
   });
 }
 
-test('rows are shared by weight, to one row', (t) => {
+// Turns are taken in whole rows, so each backend may be owed part of one; who has the most weight gets what is left.
+test('rows are shared by weight, to as many rows as there are backends', (t) => {
   const weight = fc.integer({ min: 0, max: 100 });
   fc.assert(
     fc.property(fc.array(weight, { minLength: 1, maxLength: 30 }), (weights) => {
@@ -66,10 +67,11 @@ test('rows are shared by weight, to one row', (t) => {
       if (total === 0) return table.every((position) => position === NO_BACKEND);
       const rows = rowsOfEach(table, weights.length);
       return weights.every(
-        (each, index) => Math.abs((rows[index] ?? 0) - (MAGLEV_ROWS * each) / total) <= 2,
+        (each, index) =>
+          Math.abs((rows[index] ?? 0) - (MAGLEV_ROWS * each) / total) <= weights.length + 1,
       );
     }),
-    { numRuns: 25 },
+    { numRuns: 50 },
   );
   t.pass();
 });

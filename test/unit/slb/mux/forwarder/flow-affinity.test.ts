@@ -7,7 +7,7 @@
  *      its backend is still a member; from then on, if it began after it
  */
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import type { HealthState, Resource } from '../../../../../schema/southbound/messages.ts';
 import { PREVIOUS_TABLE_SEC } from '../../../../../slb/limits.ts';
 import {

@@ -3,7 +3,7 @@
  * that contradict them. The mux never throws, loses count of nothing, and goes on.
  */
 import test from 'ava';
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import type { VnetHeader } from '../../../../../packet/vnet-header.ts';
 import { frameOf } from '../../../bgp/edge/router/edge-world.ts';
 import {
