@@ -4,6 +4,7 @@
  */
 import type { IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
+import type { FlowKey } from '../../../packet/flow-key.ts';
 
 const STRIDE = 5;
 /** Address words, then the number plus one; 0: empty. */
@@ -29,7 +30,30 @@ export class AddressIndex {
     this.#mask = places - 1;
   }
 
-  /** Number of the address; NONE: it is none of these. */
+  /** Number of the destination; NONE: it is none of these. Words one by one would need a box each. */
+  findDestination(key: FlowKey): number {
+    const words = this.#words;
+    const mask = this.#mask;
+    for (
+      let place = hashOf(key.dst0, key.dst1, key.dst2, key.dst3) & mask;
+      ;
+      place = (place + 1) & mask
+    ) {
+      const at = place * STRIDE;
+      const number = words[at + NUMBER] ?? 0;
+      if (number === 0) return NONE;
+      if (
+        words[at + 3] === key.dst3 &&
+        words[at + 2] === key.dst2 &&
+        words[at + 1] === key.dst1 &&
+        words[at] === key.dst0
+      ) {
+        return number - 1;
+      }
+    }
+  }
+
+  /** As findDestination, of any address. */
   find(w0: number, w1: number, w2: number, w3: number): number {
     const words = this.#words;
     for (let place = hashOf(w0, w1, w2, w3) & this.#mask; ; place = (place + 1) & this.#mask) {

@@ -62,7 +62,7 @@ export class FlowMemory {
   readonly #confirmedMask: number;
   readonly #unconfirmedMask: number;
   /** 0: empty. */
-  readonly #tags: Uint32Array;
+  readonly #tags: Int32Array;
   readonly #words: Uint32Array;
   readonly #counts: FlowCounts;
   readonly #seed: number;
@@ -83,7 +83,7 @@ export class FlowMemory {
     this.#places = confirmedMax + unconfirmedMax;
     this.#confirmedMask = confirmedMax / WAYS - 1;
     this.#unconfirmedMask = unconfirmedMax / WAYS - 1;
-    this.#tags = new Uint32Array(this.#places);
+    this.#tags = new Int32Array(this.#places);
     this.#words = new Uint32Array(this.#places * STRIDE);
     this.#counts = counts;
     this.#seed = seed;
@@ -105,14 +105,14 @@ export class FlowMemory {
     return this.#unplaced;
   }
 
-  /** 32 bits, never 0. */
+  /** 32 bits, signed so that the engine needs no box for it; never 0. */
   hash(address: number, key: FlowKey): number {
     let hash = mix(this.#seed ^ address, key.src3);
     hash = mix(mix(mix(hash, key.src0), key.src1), key.src2);
     hash = mix(mix(hash, (key.srcPort << 16) | key.dstPort), key.protocol);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
-    return (hash ^ (hash >>> 16)) >>> 0 || 1;
+    return hash ^ (hash >>> 16) || 1;
   }
 
   /** Where the flow is remembered; NO_FLOW: it is not, or is past its deadline. */

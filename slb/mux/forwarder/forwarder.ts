@@ -186,7 +186,7 @@ export class Forwarder {
       key.etherType === ethernet.EtherType.IPV4 || key.etherType === ethernet.EtherType.IPV6;
     if (!isIp || key.l3At !== at + ethernet.HEADER_LEN) return Drop.EtherTypeUnsupported;
     if (ethernet.dst(view, at) !== this.#mac) return Drop.NotForUs;
-    const address = this.#tables.addresses.find(key.dst0, key.dst1, key.dst2, key.dst3);
+    const address = this.#tables.addresses.findDestination(key);
     if (address === NONE) return Drop.NotForUs;
     const bytes = end - at;
     this.#addressCounters.received(address, bytes);

@@ -6,6 +6,7 @@
 import { assert } from '../../../base/assert.ts';
 import { equalIpWords, type IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
+import type { FlowKey } from '../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import type { Distribution } from '../../hashing/distribution.ts';
 import { TCP_FLOW_IDLE_SEC } from '../../limits.ts';
@@ -55,7 +56,12 @@ export class VirtualAddresses {
     return this.#addresses.size;
   }
 
-  /** Number of the virtual address; NONE: it is none. */
+  /** Number of the packet's virtual address; NONE: it is for none. */
+  findDestination(key: FlowKey): number {
+    return this.#index.findDestination(key);
+  }
+
+  /** As findDestination, of any address. */
   find(w0: number, w1: number, w2: number, w3: number): number {
     return this.#index.find(w0, w1, w2, w3);
   }
