@@ -314,11 +314,13 @@ test('a fabric peers with a stock FRR', async (t) => {
     });
     const passing = `network ${PASSING}`;
     await vtysh(place, 'configure', `router bgp ${FRR_AS}`, 'address-family ipv4', passing);
-    await vtysh(place, 'configure', `router bgp ${FRR_AS}`, 'address-family ipv4', `no ${passing}`);
     const decode = async () => {
       const read = ['-r', file, '-d', `tcp.port==${STATION_PORT},bmp`, '-V', '-Y', 'bmp'];
       return (await attempt([TSHARK, ...read])).stdout;
     };
+    // FRR tells nothing of what is gone before its turn to tell has come.
+    await eventually('the route is on the wire', async () => (await decode()).includes(PASSING));
+    await vtysh(place, 'configure', `router bgp ${FRR_AS}`, 'address-family ipv4', `no ${passing}`);
     const heard = await eventually('the withdrawal is on the wire', async () => {
       const text = await decode();
       return new RegExp(`Withdrawn Routes\\n\\s+${PASSING}`).test(text) && text;
