@@ -24,6 +24,19 @@ function withNamespace(run: (namespace: string) => void): void {
   }
 }
 
+/** A descriptor that was closed is still held while another thread of this process starts a program, until that is executed. */
+function onceReleased<T>(open: () => T): T {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return open();
+    } catch (fault) {
+      if (!/EBUSY/.test(String(fault)) || tries === 200) throw fault;
+      Atomics.wait(pause, 0, 0, 10);
+    }
+  }
+}
+
 const devicesIn = (namespace: string): string[] =>
   [...ip('-n', namespace, '-o', 'link').matchAll(/^\d+: ([^:@]+)/gm)].map(
     (match) => match[1] ?? '',
@@ -47,7 +60,7 @@ rootTest('a persistent device is found again where it is, with its MAC', (t) => 
     const first = openTap({ ...options, mac: MAC });
     closeFd(first.fd);
     t.deepEqual(devicesIn(namespace), ['lo', 'tap0']);
-    const again = openTap({ ...options, mustExist: true });
+    const again = onceReleased(() => openTap({ ...options, mustExist: true }));
     t.false(again.wasCreated);
     t.is(again.mac, MAC);
     closeFd(again.fd);
@@ -132,7 +145,9 @@ rootTest('a device that came back is attached again under a new port', (t) => {
     const far = nativeFrameIo({ offload: 'on' });
     const first = io.attachTap({ name: 'tap0', namespace });
     io.detach(first.port);
-    const { port, wasCreated } = io.attachTap({ name: 'tap0', namespace, mustExist: true });
+    const { port, wasCreated } = onceReleased(() =>
+      io.attachTap({ name: 'tap0', namespace, mustExist: true }),
+    );
     t.false(wasCreated);
     t.not(port, first.port);
     ip('-n', namespace, 'link', 'set', 'tap0', 'up');
