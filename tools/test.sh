@@ -73,4 +73,4 @@ check 'lint' npx --no-install biome check --error-on-warnings .
 check 'boundaries' npm --silent run boundaries
 check 'dead code' npx --no-install knip
 suite 'unit and conformance' with_namespaces npx --no-install ava --tap
-suite 'in namespaces' in_namespaces 2 dist/test/integration/*.test.js dist/test/interop/*.test.js
+suite 'in namespaces' in_namespaces 3 dist/test/integration/*.test.js dist/test/interop/*.test.js
