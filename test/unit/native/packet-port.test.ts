@@ -231,8 +231,11 @@ rootTest(
         sameFrames(t, receive(far, 2), frames);
         t.is(heard(), before + 2 - kept);
         far.detach(farPort);
-        send(wire, frames);
-        t.is(heard(), before + 4 - kept);
+        // The filter goes with its last descriptor: another thread that is just starting a program has one until that is executed.
+        for (let tries = 0; tries < 100 && heard() === before + 2 - kept; tries += 1) {
+          send(wire, frames);
+        }
+        t.true(heard() > before + 2 - kept);
       },
       { kernelFilter: ALL_BUT_IPV4 },
     );
