@@ -1,7 +1,8 @@
 /**
  * A page of docs/ that teaches is true: every command on it, in order, on a fabric of its own, with the exit code that the page shows. What
  * is compared of the output is what a reader would miss. Blocks say what is special about them after the fence's `console`: `exits=1`,
- * `says=PATTERN` of every command's output, or `needs=PROGRAM`, without which the block is left out. Used by the tests of the tutorials.
+ * `says=PATTERN` of every command's output, or `needs=PROGRAM`, without which the block is left out. An expectation that no command of the page
+ * meets is a mistake of the test. Used by the tests of the tutorials.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import { eventually } from '../kit/eventually.ts';
 /** Pages are run in one shell; a test gives this as its `timeout`. */
 export const PAGE_TIMEOUT_MS = 170_000;
 
-/** What the output of a command must hold, beside the exit code. */
+/** What the output of a command must hold, beside the exit code. Each entry is about one command of the page at least. */
 export type MustSay = readonly (readonly [command: RegExp, output: RegExp])[];
 
 interface Step {
@@ -23,6 +24,8 @@ interface Step {
   readonly exits: number;
   /** What the output holds, by the page's own word. */
   readonly says: readonly RegExp[];
+  /** For want of a program. */
+  readonly isLeftOut: boolean;
 }
 
 function stepsOf(page: string): readonly Step[] {
@@ -31,7 +34,7 @@ function stepsOf(page: string): readonly Step[] {
       const exits = Number(/exits=(\d+)/.exec(notes)?.[1] ?? 0);
       const says = [...notes.matchAll(/says=(\S+)/g)].map(([, words = '']) => new RegExp(words));
       const needs = /needs=(\S+)/.exec(notes)?.[1];
-      if (needs !== undefined && !isInstalled(needs)) return [];
+      const isLeftOut = needs !== undefined && !isInstalled(needs);
       // As a shell shows a command of several lines.
       return block
         .replaceAll('\n> ', CONTINUED)
@@ -42,7 +45,7 @@ function stepsOf(page: string): readonly Step[] {
             .slice(2)
             .replaceAll(CONTINUED, '\n')
             .replace(/^npm run (\S+)( --)?/, 'weft $1'),
-          ...{ exits, says },
+          ...{ exits, says, isLeftOut },
         }));
     },
   );
@@ -112,7 +115,14 @@ export async function followPage(t: Test, name: string, mustSay: MustSay): Promi
     await rm(state, { recursive: true, force: true });
   });
   const page = await readFile(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
-  for (const { command, exits, says } of stepsOf(page)) {
+  const steps = stepsOf(page);
+  for (const [which] of mustSay)
+    t.ok(
+      steps.some(({ command }) => which.test(command)),
+      `${name} has a command like ${which}`,
+    );
+  for (const { command, exits, says, isLeftOut } of steps) {
+    if (isLeftOut) continue;
     const listed = mustSay.flatMap(([which, output]) => (which.test(command) ? [output] : []));
     const words = [...says, ...listed];
     const isSaid = ({ code, output }: Outcome) =>

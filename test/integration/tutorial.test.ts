@@ -10,8 +10,8 @@ const MUST_SAY: MustSay = [
   [/^weft port counters/, /SpoofedIpv4 +2\n[\s\S]*NoMapping +2/],
   [/^weft subnet create extra/, /InvalidSubnet/],
   [/^weft inside outside/, /1 packets received/],
-  [/^weft revisions diff 24/, /^- \/networkInterfaces\/shop-b/],
-  [/^weft revisions restore 24/, /revision 26 puts back/],
+  [/^weft revisions diff/, /^- \/networkInterfaces\/shop-b/],
+  [/^weft revisions restore 31/, /revision 33 puts back what revision 31 was/],
   [/^weft down/, /the fabric is down/],
 ];
 
