@@ -13,7 +13,10 @@ import type { AskEdge, AskMux, AskTarget } from '../southbound/ask-target.ts';
 /** What the answers are made from. */
 export interface Explained {
   readonly desired: DesiredState;
-  readonly realised: Pick<RealisedState, 'serverOf' | 'targets' | 'holderOf'>;
+  readonly realised: Pick<
+    RealisedState,
+    'serverOf' | 'targets' | 'holderOf' | 'configurationState'
+  >;
   readonly ask: AskTarget;
   readonly rng: Rng;
   readonly askEdge: AskEdge;

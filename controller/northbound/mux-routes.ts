@@ -7,6 +7,7 @@ import { formatIp, parseIp } from '../../base/ip.ts';
 import { askAll, type Explained } from '../diagnostics/hosts.ts';
 import type { DiagnosticRoute } from './diagnostic-route.ts';
 import { fault } from './fault.ts';
+import { frontendAddress } from './slb-states.ts';
 
 export const MUX_ROUTES: readonly DiagnosticRoute[] = [
   {
@@ -15,7 +16,7 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
     query: '',
     summary:
       'a load balancer’s address: what each mux says of it (announced or not, backends with health, shares and flows, drops), what hosts’ probes have ' +
-      'found out about backends, and the ports that these go out by',
+      'found out about backends, the ports that these go out by, and what the frontend’s configurationState says',
     answer: async (context, { id }) => {
       const ip = parseIp(id);
       if (ip === undefined) throw fault('InvalidParameterValue', `'${id}' is no IP address`, id);
@@ -36,6 +37,7 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
             .filter(({ publicAddress }) => publicAddress === address)
             .map((lease) => ({ host, ...lease })),
         ),
+        details: detailsOf(context, address),
         missing: [...muxes.missing, ...probes.missing],
       };
     },
@@ -68,6 +70,13 @@ function muxAt({ desired }: Explained, id: string): string {
   const mux = byId?.type === 'loadbalancermuxes' ? byId : desired.byRef(`/loadBalancerMuxes/${id}`);
   if (mux === undefined) throw fault('NotFound', `there is no load balancer mux '${id}'`, id);
   return mux.resourceId;
+}
+
+/** Of the configurationState of the frontend that has the address; an internal one may be several networks'. */
+function detailsOf({ desired, realised }: Explained, address: string) {
+  return [...desired.list('loadBalancers/frontendIPConfigurations').values()]
+    .filter((frontend) => frontendAddress(frontend, desired) === address)
+    .flatMap(({ instanceId }) => realised.configurationState(instanceId)?.detailedInfo ?? []);
 }
 
 async function askMuxes({ desired, askMux }: Explained, address: string) {

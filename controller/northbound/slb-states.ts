@@ -99,7 +99,7 @@ export class SlbStates {
     const muxes = [...desired.list('loadBalancerMuxes').values()];
     const frontends = [...desired.list('loadBalancers/frontendIPConfigurations').values()];
     const addresses = frontends.flatMap((frontend) => {
-      const address = addressOf(frontend, desired);
+      const address = frontendAddress(frontend, desired);
       return address === undefined ? [] : [{ frontend, address }];
     });
     const states = await Promise.all(muxes.map((mux) => this.#muxSection(mux)));
@@ -139,7 +139,8 @@ export class SlbStates {
   }
 }
 
-function addressOf(frontend: Resource, desired: DesiredState): string | undefined {
+/** Of a frontendIPConfiguration; undefined: it has none yet. */
+export function frontendAddress(frontend: Resource, desired: DesiredState): string | undefined {
   const { publicIPAddress, privateIPAddress } = typed(FrontendIpConfigurationSchema, frontend);
   if (publicIPAddress === undefined) return privateIPAddress;
   const address = desired.byRef(publicIPAddress.resourceRef)?.properties['ipAddress'];

@@ -4,7 +4,7 @@
  * process; whether its routers know it is asked of the mux itself (northbound/resources/load-balancer-muxes). Called by realisation.ts.
  *
  * Status of a frontend: Uninitialized without a rule; Failure where it is refused, nobody carries it, or no backend is up; Warning where a
- * target is away or a backend is not up; InProgress until it is announced.
+ * target is away, a backend is not up or has fewer ports for outbound connections than it should; InProgress until it is announced.
  */
 import { HealthState } from '../../schema/southbound/messages.ts';
 import {
@@ -95,14 +95,18 @@ export class BalancingRealisation {
     const address = frontend && addressOf(frontend, model);
     if (frontend === undefined) return undefined;
     const rules = balancer.rules.filter(({ frontends }) => frontends.includes(frontend.ref));
-    if (side === undefined || address === undefined || rules.length === 0) {
+    const isUsed = [...rules, ...balancer.outboundRules].some(({ frontends }) =>
+      frontends.includes(frontend.ref),
+    );
+    if (side === undefined || address === undefined || !isUsed) {
       return { status: Uninitialized, details: [], at: this.#startedAt, vipEndpointStates: [] };
     }
     const endpoints = rules.map((rule) => this.#endpoint(rule, address, balancer));
     const carried = this.#judgeCarriers(frontend, rules, balancer, side);
     const below = endpoints.map(({ status }) => status);
-    const details = [...carried.details, ...worstOf(endpoints)];
-    const status = worst([carried.status, ...below]);
+    const lacking = this.#lacking(instanceId, balancer);
+    const details = [...carried.details, ...worstOf(endpoints), ...lacking];
+    const status = worst([carried.status, ...below, ...lacking.map(() => Warning)]);
     return { status, details, at: carried.at, vipEndpointStates: endpoints };
   }
 
@@ -145,6 +149,16 @@ export class BalancingRealisation {
     }
     const isAnnounced = model.balancing.isAnnounced(frontend.instanceId);
     return { status: isAnnounced ? status : worst([status, InProgress]), details, at };
+  }
+
+  /** What is said of rules whose backends have too few ports to open connections by. */
+  #lacking(vipId: string, { rules, outboundRules }: LoadBalancer): ConfigurationDetail[] {
+    return this.#hub.snatShortagesOf(vipId).map(({ ruleId, backends, portsLacking }) => {
+      const rule = [...outboundRules, ...rules].find(({ instanceId }) => instanceId === ruleId);
+      const name = rule?.resourceRef ?? ruleId;
+      const message = `backends of ${name} lack ports to open connections by: ${backends} of them, ${portsLacking} ports together`;
+      return { source: BALANCER, code: 'SnatPortsLacking', message };
+    });
   }
 
   #endpoint(rule: InboundRule, address: AddressBytes, balancer: LoadBalancer): VipEndpointState {

@@ -5,7 +5,7 @@
  *
  *   hub.apply ── before, after compiling: which load balancers ──► SNAT_DELAY ──► leasePorts ──► observe, lease ──► compiler
  *
- * Several changes within SNAT_DELAY are one. Where ports do not suffice it is counted, told by `shortages`, and tried again when what rests has
+ * Several changes within SNAT_DELAY are one. Where ports do not suffice it is counted, told by `shortagesOf`, and tried again when what rests has
  * rested. Called by target-hub.ts.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
@@ -42,8 +42,6 @@ export interface SnatLeasesOptions {
 
 /** Backends of one rule that have fewer ports of a frontend than they should. */
 export interface SnatShortage {
-  /** instanceId of the frontend. */
-  readonly vipId: string;
   /** instanceId of the outboundNatRule, or of the loadBalancingRule that lets its backends out by default. */
   readonly ruleId: string;
   readonly backends: number;
@@ -107,9 +105,9 @@ export class SnatLeases {
     this.#soon ??= this.#options.clock.after(SNAT_DELAY, () => this.#look());
   }
 
-  /** Of every rule whose backends lack ports. */
-  *shortages(): Generator<SnatShortage> {
-    for (const { shortages } of this.#held.values()) yield* shortages;
+  /** Of every rule whose backends lack ports of a frontend. */
+  shortagesOf(vipId: string): readonly SnatShortage[] {
+    return this.#held.get(vipId)?.shortages ?? [];
   }
 
   #balancersAt(key: string): Iterable<string> {
@@ -180,7 +178,7 @@ export class SnatLeases {
       ports: portsPerBackend(poolSize),
     }));
     const leases = leasePorts(before, wishes, taken, nowMs);
-    const shortages = shortagesOf(vipId, holders, leases);
+    const shortages = shortagesOf(holders, leases);
     const isEmpty = leases.leased.size === 0 && leases.resting.length === 0;
     if (isEmpty && shortages.length === 0) this.#drop(vipId);
     else this.#hold(vipId, balancer.id, leases, shortages);
@@ -247,7 +245,6 @@ export class SnatLeases {
 }
 
 function shortagesOf(
-  vipId: string,
   holders: ReturnType<typeof leaseholders>,
   { leased }: PortLeases,
 ): readonly SnatShortage[] {
@@ -256,7 +253,7 @@ function shortagesOf(
     const lacking = portsPerBackend(poolSize) - portCount(leased.get(name) ?? []);
     if (lacking <= 0) continue;
     const { ruleId } = use;
-    const known = byRule.get(ruleId) ?? { vipId, ruleId, backends: 0, portsLacking: 0 };
+    const known = byRule.get(ruleId) ?? { ruleId, backends: 0, portsLacking: 0 };
     const portsLacking = known.portsLacking + lacking;
     byRule.set(ruleId, { ...known, backends: known.backends + 1, portsLacking });
   }

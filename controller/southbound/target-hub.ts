@@ -116,9 +116,9 @@ export class TargetHub {
     return this.#snat.load(vipId, value);
   }
 
-  /** Rules whose backends have fewer ports for outbound connections than they should. */
-  snatShortages(): Iterable<SnatShortage> {
-    return this.#snat.shortages();
+  /** Rules whose backends have fewer ports of a frontend for outbound connections than they should. */
+  snatShortagesOf(vipId: string): readonly SnatShortage[] {
+    return this.#snat.shortagesOf(vipId);
   }
 
   /** What probes last said of a backend; `address`: canonical text. */

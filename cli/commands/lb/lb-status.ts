@@ -4,6 +4,8 @@
  */
 import type { Command } from 'commander';
 import { parseIpWords } from '../../../base/ip-words.ts';
+import { dropWords } from '../../../dataplane/explain/drop-words.ts';
+import { Drop } from '../../../packet/drop.ts';
 import { ExitCode, UsageFault } from '../../fault-report.ts';
 import { isObject, type Json, lastName, listAt, textAt } from '../../fields.ts';
 import type { Session } from '../../session.ts';
@@ -95,7 +97,9 @@ function formatStatus(body: unknown, muxes: readonly Json[]): string {
     formatTable(MUX_COLUMNS, muxes),
     ...(backends.length === 0 ? [] : [formatTable(BACKEND_COLUMNS, backends)]),
     ...(leases.length === 0 ? [] : [formatTable(LEASE_COLUMNS, leases)]),
-    ...[missingLines(body)].filter((text) => text !== ''),
+    ...[exhaustedLines(leases), detailLines(body), missingLines(body)].filter(
+      (text) => text !== '',
+    ),
   ].join('\n');
 }
 
@@ -103,6 +107,20 @@ function missingLines(body: unknown): string {
   return listAt(body, 'missing')
     .map((each) => `${textAt(each, 'host')} did not answer: ${textAt(each, 'reason')}\n`)
     .join('');
+}
+
+/** What the controller says of the frontend: too few ports, a backend that is not up, a target that is away. */
+function detailLines(body: unknown): string {
+  return listAt(body, 'details')
+    .map((each) => `${textAt(each, 'code')}: ${textAt(each, 'message')}\n`)
+    .join('');
+}
+
+/** A column of numbers says that packets were refused; this says what that means. */
+function exhaustedLines(leases: readonly Json[]): string {
+  if (leases.every((each) => Number(textAt(each, 'exhausted')) === 0)) return '';
+  const { meaning, remedy } = dropWords(Drop.SnatPortsExhausted);
+  return `SnatPortsExhausted: ${meaning}. ${remedy}\n`;
 }
 
 function drops(mux: Json): string {

@@ -182,3 +182,25 @@ test('what a probe says is on the mux, and what it said last at the frontend’s
   t.is(status('public-a'), 'Success', 'the public address is the frontend’s');
   t.is(status('mux-mux1'), 'Failure', 'it has no router');
 });
+
+test('backends that lack ports for outbound connections are a warning of the frontend, with the rule', async (t) => {
+  const part = await started(t);
+  const [host1, mux1] = await Promise.all([part.host('host1'), mux(part), edge(part)]);
+  host1.attach('nic-a');
+  const outbound = [{ id: 'out', frontends: ['vip'], pool: 'all' }];
+  await part.write({ 'loadbalancers/web': web({ rules: [], outbound }) });
+  await until('announced', () => mux1.role.resources.has(ANNOUNCEMENT));
+  const state = () => part.southbound().realised.configurationState('lb-web-vip');
+  await until('all is well', () => state()?.status === 'Success');
+  const rules = [{ id: 'all', frontends: ['vip'], pool: 'all', protocol: 'All', port: 0 }];
+  await part.write({ 'loadbalancers/web': web({ rules, outbound }) });
+  await until('warned', () => state()?.status === 'Warning');
+  t.deepEqual(state()?.detailedInfo, [
+    {
+      source: 'SoftwareLoadBalancerManager',
+      code: 'SnatPortsLacking',
+      message:
+        'backends of /loadBalancers/web/outboundNatRules/out lack ports to open connections by: 1 of them, 1024 ports together',
+    },
+  ]);
+});

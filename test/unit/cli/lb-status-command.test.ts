@@ -61,3 +61,17 @@ test('an address that no mux has, and a mux that does not answer', async (t) => 
   t.regex(out, /no mux has this address/);
   t.regex(out, /mux2 did not answer: not connected/);
 });
+
+test('packets that found no port, and ports that are lacking, are told in words with a remedy', async (t) => {
+  const lease = { host: 'host1', address: '10.1.1.4', portCount: 1024, tcpPortsInUse: 1024 };
+  const body = {
+    ...{ address: VIP, muxes: [mux('mux1', 1)], probes: [], missing: [] },
+    leases: [{ ...lease, udpPortsInUse: 0, exhausted: 7 }],
+    details: [{ source: 'x', code: 'SnatPortsLacking', message: '2 of the backends lack 64' }],
+  };
+  const { code, out } = await shown(t, body);
+  t.is(code, 0, 'what comes in is served');
+  t.regex(out, /^10\.1\.1\.4 +host1 +1024 +1024 +0 +7$/m);
+  t.regex(out, /^SnatPortsExhausted: to the Internet, .* More ports for each backend: /m);
+  t.regex(out, /^SnatPortsLacking: 2 of the backends lack 64$/m);
+});

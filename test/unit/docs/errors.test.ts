@@ -53,8 +53,24 @@ test('every drop is documented with its number', (t) => {
   t.deepEqual(documented, inSource);
 });
 
+test('every code of a configurationState is documented', (t) => {
+  const inSource = new Set(
+    sourceFiles({ tests: false })
+      .filter((path) => path.startsWith('controller/southbound/'))
+      .flatMap((path) => [
+        ...(read(path).match(/(?<=\b(?:code: |say\(\w+, )')[A-Z]\w+(?=')/g) ?? []),
+      ])
+      .filter((code) => !code.startsWith('SDN_')),
+  );
+  const documented = rowsUnder('States').map(([code = '']) => code.replaceAll('`', ''));
+  t.deepEqual(
+    { missing: difference(inSource, documented), stale: difference(documented, inSource) },
+    NONE,
+  );
+});
+
 test('every row has a meaning and something to do', (t) => {
-  for (const heading of ['Faults', 'Northbound errors', 'Drops'])
+  for (const heading of ['Faults', 'Northbound errors', 'States', 'Drops'])
     for (const cells of rowsUnder(heading)) t.false(cells.includes(''), cells.join(' | '));
 });
 
