@@ -9,43 +9,46 @@
  *
  * Called by control-server.
  */
+import { json } from '../../agent/control-answer.ts';
+import type { ControlRequest, Operation, Operations } from '../../agent/control-api.ts';
+import { ControlFault } from '../../agent/control-fault.ts';
 import { SdnError } from '../../base/errors.ts';
 import {
   type CaptureRequest,
   captureFilterFault,
 } from '../../schema/southbound/diagnostics/capture.ts';
-import { type ControlAnswer, json } from './control-answer.ts';
 import type { HostAgent } from './host-agent.ts';
-import { badRequest, HostFault } from './host-fault.ts';
+import { badRequest } from './host-fault.ts';
 
 /** Header with the capture's state. */
 export const CAPTURE_HEADER = 'weft-capture';
 const PCAPNG_TYPE = 'application/x-pcapng';
 
-/** Undefined: no such operation. */
-export async function answerCapture(
-  host: Pick<HostAgent, 'captures'>,
-  method: string,
-  resource: string,
-  readBody: () => Promise<unknown>,
-): Promise<ControlAnswer | undefined> {
-  const { captures } = host;
-  try {
-    if (resource === '/captures') {
-      if (method === 'GET') return json({ captures: await captures.list() });
-      if (method !== 'POST') return undefined;
-      return json(await captures.start(parseCaptureRequest(await readBody())), 201);
-    }
-    const id = Number(/^\/captures\/([0-9]{1,9})$/.exec(resource)?.[1]);
-    if (!Number.isInteger(id)) return undefined;
-    if (method === 'DELETE') return json(await captures.stop(id));
-    if (method !== 'GET') return undefined;
-    const { bytes, status } = await captures.read(id);
-    const headers = { [CAPTURE_HEADER]: JSON.stringify(status) };
-    return { status: 200, type: PCAPNG_TYPE, body: bytes, headers };
-  } catch (thrown) {
-    throw withStatus(thrown);
-  }
+export function captureOperations(
+  { captures }: Pick<HostAgent, 'captures'>,
+  bodyOf: (request: ControlRequest) => Promise<unknown>,
+): Operations {
+  return {
+    'GET /captures': withStatus(async () => json({ captures: await captures.list() })),
+    'POST /captures': withStatus(async (request) =>
+      json(await captures.start(parseCaptureRequest(await bodyOf(request))), 201),
+    ),
+    'GET /captures/{id}': withStatus(async ({ segment }) => {
+      const { bytes, status } = await captures.read(idOf(segment));
+      const headers = { [CAPTURE_HEADER]: JSON.stringify(status) };
+      return { status: 200, type: PCAPNG_TYPE, body: bytes, headers };
+    }),
+    'DELETE /captures/{id}': withStatus(async ({ segment }) =>
+      json(await captures.stop(idOf(segment))),
+    ),
+  };
+}
+
+function idOf(text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new ControlFault(404, 'SDN_HOST_PATH', `'${text}' is no number of a capture`, {
+    remedy: 'GET /captures lists them',
+  });
 }
 
 const STATUSES: Readonly<Record<string, number>> = {
@@ -54,15 +57,20 @@ const STATUSES: Readonly<Record<string, number>> = {
   SDN_CAPTURES_MAX: 409,
 };
 
-function withStatus(thrown: unknown): unknown {
-  if (!(thrown instanceof SdnError)) return thrown;
-  const status = STATUSES[thrown.code];
-  if (status === undefined) return thrown;
-  const { remedy } = thrown;
-  return new HostFault(status, thrown.code, thrown.message, {
-    cause: thrown,
-    ...(remedy !== undefined && { remedy }),
-  });
+function withStatus(operation: Operation): Operation {
+  return async (request) => {
+    try {
+      return await operation(request);
+    } catch (thrown) {
+      const status = thrown instanceof SdnError ? STATUSES[thrown.code] : undefined;
+      if (!(thrown instanceof SdnError) || status === undefined) throw thrown;
+      const { remedy } = thrown;
+      throw new ControlFault(status, thrown.code, thrown.message, {
+        cause: thrown,
+        ...(remedy !== undefined && { remedy }),
+      });
+    }
+  };
 }
 
 const BOUNDS = ['snapLen', 'packetsMax', 'bytesMax', 'secondsMax'] as const;

@@ -1,5 +1,5 @@
 /**
- * Requests of the host's control API, checked: from whatever JSON and query a caller sent to what host-agent takes, or a HostFault that
+ * Requests of the host's control API, checked: from whatever JSON and query a caller sent to what host-agent takes, or a ControlFault that
  * says what is wrong and how it would be right. Pure; called by control-server.
  */
 import { isAbsolute } from 'node:path';

@@ -10,6 +10,7 @@
  * is reported before the recorded devices are attached again, so the controller never sees a host that has lost its ports.
  */
 import type { Agent, GoalChange, Observation, Role } from '../../agent/agent.ts';
+import { ControlFault } from '../../agent/control-fault.ts';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -26,7 +27,7 @@ import type { AttachRequest, FlowsRequest } from './control-request.ts';
 import { answerQuestion } from './diagnostics.ts';
 import { EgressMeter } from './egress-meter.ts';
 import type { HostCaptures } from './host-captures.ts';
-import { HostFault, portUnknown } from './host-fault.ts';
+import { portUnknown } from './host-fault.ts';
 import type { Interfaces } from './ip-command.ts';
 import {
   METER_INTERVAL,
@@ -280,25 +281,25 @@ export class HostAgent implements Role {
     timer.cancel();
     if (state.kind === 'applied') return state.goal;
     if (state.kind === 'refused') {
-      throw new HostFault(502, 'SDN_HOST_PORT_REFUSED', `port ${portId}: ${state.reason}`, {
+      throw new ControlFault(502, 'SDN_HOST_PORT_REFUSED', `port ${portId}: ${state.reason}`, {
         remedy: 'correct the network interface; the device stays attached',
       });
     }
     throw this.#noGoal(portId);
   }
 
-  #noGoal(portId: string): HostFault {
+  #noGoal(portId: string): ControlFault {
     const controller = this.#agent?.status().controller;
     if (controller?.connected === true) {
       const text = `the controller has sent nothing for port ${portId}`;
-      return new HostFault(504, 'SDN_HOST_NO_GOAL', text, {
+      return new ControlFault(504, 'SDN_HOST_NO_GOAL', text, {
         remedy:
           'check that portId is the instanceId of a networkInterface with an ipConfiguration; ' +
           'the device stays attached and is programmed when it comes',
       });
     }
     const reason = controller?.reason === undefined ? '' : `: ${controller.reason}`;
-    return new HostFault(504, 'SDN_HOST_NO_CONTROLLER', `no controller is connected${reason}`, {
+    return new ControlFault(504, 'SDN_HOST_NO_CONTROLLER', `no controller is connected${reason}`, {
       remedy: 'start the controller; the device stays attached and is programmed when it is back',
     });
   }

@@ -6,12 +6,13 @@
  * Invariant: whatever is attached in the switch is in the table and, once acknowledged, in ports.json.
  * Called by host-agent.
  */
+import { ControlFault } from '../../agent/control-fault.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { SwitchHandle } from '../switch/switch-handle.ts';
 import type { AttachRequest } from './control-request.ts';
-import { HostFault, portUnknown } from './host-fault.ts';
+import { portUnknown } from './host-fault.ts';
 import { REATTACH_INTERVAL, REATTACH_TRIES_MAX } from './limits.ts';
 import { loadPorts, type PortRecord, savePorts } from './port-record.ts';
 
@@ -123,7 +124,7 @@ export class PortTable {
       this.#entries.delete(portId);
       const text = `${this.#options.portsPath}: ${messageOf(cause)}`;
       const remedy = 'make room in, or access to, the state directory';
-      throw new HostFault(500, 'SDN_HOST_STATE', text, { cause, remedy });
+      throw new ControlFault(500, 'SDN_HOST_STATE', text, { cause, remedy });
     }
   }
 
@@ -136,7 +137,12 @@ export class PortTable {
       const remedy = cause instanceof SdnError ? cause.remedy : undefined;
       const options = { cause, ...(remedy === undefined ? {} : { remedy }) };
       const text = `${describe(request)}: ${messageOf(cause)}`;
-      throw new HostFault(errnoOf(cause) === 'EBUSY' ? 409 : 422, 'SDN_HOST_DEVICE', text, options);
+      throw new ControlFault(
+        errnoOf(cause) === 'EBUSY' ? 409 : 422,
+        'SDN_HOST_DEVICE',
+        text,
+        options,
+      );
     }
   }
 
@@ -191,7 +197,7 @@ export class PortTable {
     const result = this.#work.then(act);
     // The chain goes on whatever becomes of one of its links; whoever asked has the result.
     this.#work = result.catch((thrown: unknown) => {
-      if (!(thrown instanceof HostFault)) this.#options.log.error({ err: thrown }, 'ports');
+      if (!(thrown instanceof ControlFault)) this.#options.log.error({ err: thrown }, 'ports');
     });
     return result;
   }
@@ -214,8 +220,8 @@ function describe({ device, name, netns }: AttachRequest): string {
   return `${device} ${name}${netns === undefined ? '' : ` in ${netns}`}`;
 }
 
-function inUse(text: string): HostFault {
-  return new HostFault(409, 'SDN_HOST_PORT_IN_USE', text, {
+function inUse(text: string): ControlFault {
+  return new ControlFault(409, 'SDN_HOST_PORT_IN_USE', text, {
     remedy: 'detach it first: DELETE /ports/<portId>',
   });
 }

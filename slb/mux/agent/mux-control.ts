@@ -10,9 +10,9 @@
  *
  * Called by mux-process.ts.
  */
-import type { ServerResponse } from 'node:http';
-import { claimControlSocket, serveControlSocket } from '../../../agent/control-socket.ts';
-import { messageOf, SdnError } from '../../../base/errors.ts';
+import type { MetricsText } from '../../../agent/control-answer.ts';
+import { claimControlSocket } from '../../../agent/control-socket.ts';
+import { questionView, serveControlViews, type ViewFaults } from '../../../agent/control-views.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { MuxAgent } from './mux-agent.ts';
 
@@ -22,87 +22,36 @@ export interface MuxControlOptions {
   /** Body of GET /status. */
   status(): object;
   /** Body of GET /metrics. */
-  metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  metrics(): Promise<MetricsText>;
   readonly log: Logger;
 }
 
+const FAULTS: ViewFaults = {
+  role: 'mux',
+  pathTooLong: 'SDN_MUX_CONTROL_PATH',
+  running: 'SDN_MUX_RUNNING',
+  path: 'SDN_MUX_PATH',
+  internal: 'SDN_MUX_INTERNAL',
+};
+
 /** Before anything that two processes of one mux must not do at once. */
 export function claimMuxControl(path: string): Promise<void> {
-  return claimControlSocket(path, {
-    role: 'mux',
-    pathTooLong: 'SDN_MUX_CONTROL_PATH',
-    running: 'SDN_MUX_RUNNING',
-  });
+  return claimControlSocket(path, FAULTS);
 }
+
+const KINDS = { numbers: ['protocol', 'sourcePort', 'destinationPort'], flags: ['opening'] };
 
 /** Serves the control API on a claimed path. */
 export function serveMuxControl(options: MuxControlOptions): Promise<{ close(): Promise<void> }> {
-  return serveControlSocket(options.path, (request, response) => {
-    void handle(options, request.method ?? '', request.url ?? '/', response);
+  const question = (method: string) => questionView(options.mux, method, KINDS);
+  return serveControlViews({
+    ...options,
+    views: {
+      '/addresses': question('muxStatus'),
+      '/trace': question('muxTrace'),
+      '/counters': question('muxCounters'),
+      '/bgp/peers': question('bgpPeers'),
+    },
+    faults: FAULTS,
   });
-}
-
-/** Questions by path. */
-const PATHS: ReadonlyMap<string, string> = new Map([
-  ['/addresses', 'muxStatus'],
-  ['/trace', 'muxTrace'],
-  ['/counters', 'muxCounters'],
-  ['/bgp/peers', 'bgpPeers'],
-]);
-/** Parameters that are no text. */
-const NUMBERS = ['protocol', 'sourcePort', 'destinationPort'];
-const CHOICES = ['opening'];
-
-async function handle(
-  options: MuxControlOptions,
-  method: string,
-  target: string,
-  response: ServerResponse,
-): Promise<void> {
-  try {
-    const url = new URL(target, 'http://control');
-    const path = url.pathname.replace(/\/+$/, '');
-    if (method === 'GET' && path === '/metrics') {
-      const { contentType, text } = await options.metrics();
-      response.writeHead(200, { 'content-type': contentType }).end(text);
-      return;
-    }
-    const question = PATHS.get(path);
-    if (method === 'GET' && path === '/status') return send(response, 200, options.status());
-    if (method === 'GET' && question !== undefined) {
-      return send(response, 200, await options.mux.answer(question, questionOf(url.searchParams)));
-    }
-    send(response, 404, {
-      error: {
-        code: 'SDN_MUX_PATH',
-        message: `${method} ${path}: there is no such operation`,
-        remedy: `there are GET ${[...PATHS.keys(), '/status', '/metrics'].join(', ')}`,
-      },
-    });
-  } catch (thrown) {
-    const isKnown = thrown instanceof SdnError;
-    const code = isKnown ? thrown.code : 'SDN_MUX_INTERNAL';
-    const remedy = isKnown ? thrown.remedy : undefined;
-    if (!isKnown) options.log.error({ err: thrown, target }, 'control request failed');
-    const error = { code, message: messageOf(thrown), ...(remedy !== undefined && { remedy }) };
-    send(response, isKnown ? 400 : 500, { error });
-  }
-}
-
-function questionOf(parameters: URLSearchParams): Record<string, unknown> {
-  return Object.fromEntries(
-    [...parameters].map(([name, text]) => {
-      if (NUMBERS.includes(name)) return [name, Number(text)];
-      return [name, CHOICES.includes(name) ? text === 'true' : text];
-    }),
-  );
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  if (response.destroyed) return;
-  const text = `${JSON.stringify(body)}\n`;
-  const type = 'application/json; charset=utf-8';
-  response
-    .writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) })
-    .end(text);
 }

@@ -1,10 +1,10 @@
 /** The host agent: attachments, their record on disk, goal state, and what it reports. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
+import { ControlFault } from '../../../../agent/control-fault.ts';
 import type { ManualClock } from '../../../../base/clock.ts';
 import { type Millis, millis } from '../../../../base/units.ts';
 import type { AttachRequest } from '../../../../dataplane/host-agent/control-request.ts';
-import { HostFault } from '../../../../dataplane/host-agent/host-fault.ts';
 import {
   PORT_GOAL_TIMEOUT,
   REATTACH_INTERVAL,
@@ -44,11 +44,11 @@ async function withPort(): Promise<Bench> {
   return made;
 }
 
-async function faultOf(promise: Promise<unknown>): Promise<HostFault> {
+async function faultOf(promise: Promise<unknown>): Promise<ControlFault> {
   try {
     await promise;
   } catch (thrown) {
-    if (thrown instanceof HostFault) return thrown;
+    if (thrown instanceof ControlFault) return thrown;
     throw thrown;
   }
   throw new Error('no fault');

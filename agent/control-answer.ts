@@ -1,4 +1,4 @@
-/** What the host's control API answers a request with. Called by control-server and control-captures. */
+/** What a role's control API answers a request with. Called by the operations that roles declare (control-api.ts). */
 
 export interface ControlAnswer {
   readonly status: number;
@@ -14,3 +14,13 @@ export function json(body: unknown, status = 200): ControlAnswer {
 }
 
 export const NOTHING: ControlAnswer = { status: 204, type: JSON_TYPE, body: '' };
+
+/** A role's metrics as they are collected: GET /metrics. */
+export interface MetricsText {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+export function metricsAnswer({ contentType, text }: MetricsText): ControlAnswer {
+  return { status: 200, type: contentType, body: text };
+}
