@@ -4,6 +4,8 @@
 export const PORTS_MAX = 4096;
 /** Remote hosts one host tunnels to. */
 export const PEERS_MAX = 65_536;
+/** Requests that a forwarding worker has not answered yet; further ones are refused (SDN_WORKER_BUSY). */
+export const WORKER_REQUESTS_MAX = 16_384;
 /** Largest frame incl. Ethernet header that enters the switch: 64 KiB IP packet and one VLAN tag. */
 export const FRAME_BYTES_MAX = 65_553;
 /** Flows a switch remembers, each with its reverse and once per port that takes part: about 350 MB if all are ever in use at once. */

@@ -14,16 +14,11 @@ import { defined } from '../../base/assert.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import type { HostSettings, ResourceError } from '../../schema/southbound/messages.ts';
 import type { FrameIo } from '../port/frame-io.ts';
+import { faultOf, type NumberedRequest } from '../port/worker-protocol.ts';
 import type { SwitchCore } from './switch-core.ts';
 import type { Device } from './switch-handle.ts';
 import type { GoalChange } from './tables.ts';
-import type {
-  Fault,
-  NumberedRequest,
-  PortIndices,
-  Results,
-  WorkerMessage,
-} from './worker-protocol.ts';
+import type { PortIndices, Request, Results, WorkerMessage } from './worker-protocol.ts';
 
 /** Opens what frames come from, on the loop's own FrameIo; throws an SdnError where the system refuses. */
 export interface DeviceOpener {
@@ -36,7 +31,7 @@ export interface LoopParts {
   readonly core: SwitchCore;
   readonly devices: DeviceOpener;
   /** Requests posted and not yet taken; cheap when there are none. */
-  takeRequests(): readonly NumberedRequest[];
+  takeRequests(): readonly NumberedRequest<Request>[];
   post(message: WorkerMessage): void;
 }
 
@@ -95,7 +90,7 @@ export class ForwardingLoop {
     if (isTick) this.#tick(core.nowMs);
   }
 
-  #answer({ number, request }: NumberedRequest): void {
+  #answer({ number, request }: NumberedRequest<Request>): void {
     const reply = (value: Results[keyof Results]) => {
       this.#parts.post({ kind: 'result', number, value, ports: this.#changedPorts() });
     };
@@ -233,10 +228,4 @@ export class ForwardingLoop {
   #ports(): PortIndices {
     return this.#parts.core.portIndices();
   }
-}
-
-function faultOf(thrown: SdnError): Fault {
-  const { code, message, remedy } = thrown;
-  const errno = 'errno' in thrown && typeof thrown.errno === 'string' ? thrown.errno : undefined;
-  return { code, message, remedy, errno };
 }

@@ -1,6 +1,6 @@
 /**
- * What the main thread and the forwarding worker say to each other. Requests are numbered and answered in order; a shared word counts
- * them, so that the loop between two bursts sees with one load whether there are any. Called by start-switch and forwarding-loop.
+ * What the host's main thread and its forwarding worker say to each other, in the frame that all roles share (dataplane/port/worker-protocol).
+ * Called by start-switch and forwarding-loop.
  */
 
 import type { CaptureRequest, CaptureStatus } from '../../schema/southbound/diagnostics/capture.ts';
@@ -8,6 +8,7 @@ import type { ResourceError } from '../../schema/southbound/messages.ts';
 import type { CaptureChunk } from '../capture/captures.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
 import type { FlowRecordBatch } from '../flow-log/flow-record.ts';
+import type { WorkerAnswer, WorkerSettings } from '../port/worker-protocol.ts';
 import type { ProbeMethod } from '../probe/probes.ts';
 import type { FlowQuery } from './flow-listing.ts';
 import type { AddressBytes } from './learned-addresses.ts';
@@ -52,41 +53,17 @@ export interface Results {
   readonly close: true;
 }
 
-export interface NumberedRequest {
-  readonly number: number;
-  readonly request: Request;
-}
-
-/** An SdnError on its way between threads. */
-export interface Fault {
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | undefined;
-  /** Name of the errno where the system refused a device. */
-  readonly errno: string | undefined;
-}
-
 export type WorkerMessage =
-  /** The loop runs; `wakeFd` ends its wait. */
-  | { readonly kind: 'ready'; readonly wakeFd: number }
-  | {
-      readonly kind: 'result';
-      readonly number: number;
-      readonly value: Results[keyof Results];
-      readonly ports: PortIndices | undefined;
-    }
+  /** `ports`: where counters are, if that has changed. */
+  | (WorkerAnswer<Results[keyof Results]> & { readonly ports?: PortIndices | undefined })
   /** Addresses that a port speaks with besides its own: all of them. */
   | { readonly kind: 'learned'; readonly portId: string; readonly addresses: AddressBytes }
-  | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault }
   | { readonly kind: 'deviceGone'; readonly portId: string; readonly ports: PortIndices };
 
 /** Where each port's counters are; sent whenever it has changed. */
 export type PortIndices = readonly (readonly [portId: string, index: number])[];
 
-export interface WorkerData {
+export interface WorkerData extends WorkerSettings {
   /** Counters.buffer */
   readonly counters: SharedArrayBuffer;
-  /** One 32-bit word: requests posted so far. */
-  readonly requestCount: SharedArrayBuffer;
-  readonly hasOffload: boolean;
 }

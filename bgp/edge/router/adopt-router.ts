@@ -13,8 +13,9 @@ import { type Clock, sleep } from '../../../base/clock.ts';
 import { messageOf, SdnError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
 import { millis } from '../../../base/units.ts';
+import { RequestBook } from '../../../dataplane/port/request-book.ts';
 import { ROUTER_ANSWER_TIMEOUT, ROUTER_START_TIMEOUT } from '../limits.ts';
-import { notRunning, RequestBook } from './request-book.ts';
+import { ROUTER_ERRORS } from './router-errors.ts';
 import { type RouterLink, routerHandle } from './router-handle.ts';
 import { FrameReader, frameOf, ROUTER_PROTOCOL, type RouterHello } from './router-wire.ts';
 import type { RouterOptions, StartRouter } from './start-router.ts';
@@ -126,7 +127,7 @@ class SocketLink implements RouterLink {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #isOver: Promise<void>;
-  readonly #requests = new RequestBook();
+  readonly #requests = new RequestBook<Request, Results>(ROUTER_ERRORS);
   #state: 'greeting' | 'running' | 'closing' | 'dead' = 'greeting';
 
   constructor(socket: Socket, clock: Clock, onFailed: RouterOptions['onFailed']) {
@@ -174,7 +175,7 @@ class SocketLink implements RouterLink {
   request<Kind extends Request['kind']>(
     request: Request & { readonly kind: Kind },
   ): Promise<Results[Kind]> {
-    if (this.#state !== 'running') return Promise.reject(notRunning());
+    if (this.#state !== 'running') return Promise.reject(ROUTER_ERRORS.notRunning());
     return this.#requests.ask<Kind>(request, (numbered) => {
       this.#socket.write(frameOf(numbered));
     });

@@ -7,17 +7,12 @@ import { SdnError } from '../../../base/errors.ts';
 import { formatIpWords, type IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
+import { faultOf, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
 import { EDGE_LINKS_MAX } from '../limits.ts';
 import { answerAbout } from './answers.ts';
 import type { Link, LinkSettings } from './links.ts';
 import type { RouterCore } from './router-core.ts';
-import type {
-  Fault,
-  NumberedRequest,
-  Results,
-  RouterConfiguration,
-  WorkerMessage,
-} from './worker-protocol.ts';
+import type { Request, Results, RouterConfiguration, WorkerMessage } from './worker-protocol.ts';
 
 /** Opens what frames come through, on the loop's own FrameIo; throws an SdnError where the system refuses. */
 export interface LinkOpener {
@@ -30,7 +25,7 @@ export interface RouterLoopParts {
   readonly io: FrameIo;
   readonly core: RouterCore;
   readonly opener: LinkOpener;
-  takeRequests(): readonly NumberedRequest[];
+  takeRequests(): readonly NumberedRequest<Request>[];
   post(message: WorkerMessage): void;
 }
 
@@ -74,7 +69,7 @@ export class RouterLoop {
     this.#isAgeing = core.age();
   }
 
-  #answer({ number, request }: NumberedRequest): void {
+  #answer({ number, request }: NumberedRequest<Request>): void {
     const { core, io, post } = this.#parts;
     const reply = (value: Results[keyof Results]) => post({ kind: 'result', number, value });
     try {
@@ -189,8 +184,4 @@ export class RouterLoop {
       remedy: 'an edge router has one provider interface and up to 16 outside interfaces',
     });
   }
-}
-
-function faultOf({ code, message, remedy }: SdnError): Fault {
-  return { code, message, remedy };
 }

@@ -6,10 +6,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Timer } from '../../../base/clock.ts';
 import { messageOf, SdnError } from '../../../base/errors.ts';
 import type { Logger } from '../../../base/log.ts';
+import type { NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
 import { ROUTER_ALONE_MAX } from '../limits.ts';
 import type { RouterLink } from './router-handle.ts';
 import { FrameReader, frameOf, ROUTER_PROTOCOL, type RouterHello } from './router-wire.ts';
-import type { NumberedRequest, WorkerMessage } from './worker-protocol.ts';
+import type { Request, WorkerMessage } from './worker-protocol.ts';
 
 export interface RouterServerOptions {
   /** Claimed: nobody listens there. */
@@ -80,7 +81,7 @@ export class RouterServer {
     });
   }
 
-  async #answer(socket: Socket, { number, request }: NumberedRequest): Promise<void> {
+  async #answer(socket: Socket, { number, request }: NumberedRequest<Request>): Promise<void> {
     const { link, log } = this.#options;
     const reply = (message: WorkerMessage): void => {
       if (!socket.destroyed) socket.write(frameOf(message));

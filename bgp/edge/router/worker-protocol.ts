@@ -1,8 +1,8 @@
 /**
- * What the edge and its forwarding worker say to each other, whether by messages between threads or over the router's socket. Requests are numbered and
- * answered in order; in shared memory a word counts them, so that the loop sees with one load whether there are any. Called by
- * start-router.ts, router-loop.ts, router-server.ts and adopt-router.ts.
+ * What the edge and its forwarding worker say to each other, in the frame that all roles share (dataplane/port/worker-protocol.ts), whether by messages
+ * between threads or over the router's socket. Called by start-router.ts, router-loop.ts, router-server.ts and adopt-router.ts.
  */
+import type { WorkerAnswer, WorkerSettings } from '../../../dataplane/port/worker-protocol.ts';
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 import type { LearnedRoute } from '../../control/learned-route.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
@@ -49,33 +49,11 @@ export interface Results {
   readonly close: true;
 }
 
-export interface NumberedRequest {
-  readonly number: number;
-  readonly request: Request;
-}
-
-/** An SdnError on its way between threads. */
-export interface Fault {
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | undefined;
-}
-
-/** To the request with that number. */
-export type WorkerAnswer =
-  | { readonly kind: 'result'; readonly number: number; readonly value: Results[keyof Results] }
-  | { readonly kind: 'fault'; readonly number: number; readonly fault: Fault };
-
 export type WorkerMessage =
-  | WorkerAnswer
-  /** The loop runs; `wakeFd` ends its wait. */
-  | { readonly kind: 'ready'; readonly wakeFd: number }
+  | WorkerAnswer<Results[keyof Results]>
   | { readonly kind: 'ports'; readonly lease: PortLease };
 
-export interface WorkerData {
-  /** One 32-bit word: requests posted so far. */
-  readonly requestCount: SharedArrayBuffer;
-  readonly hasOffload: boolean;
+export interface WorkerData extends WorkerSettings {
   /** Default: those of limits.ts. */
   readonly natTimeouts: NatTimeouts | undefined;
 }

@@ -6,9 +6,10 @@ import { SdnError } from '../../../base/errors.ts';
 import { formatIpWords, type IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
+import { faultOf, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
 import { answerAbout } from './answers.ts';
 import type { MuxConfiguration, MuxCore } from './mux-core.ts';
-import type { NumberedRequest, Results, WorkerMessage } from './worker-protocol.ts';
+import type { Request, Results, WorkerMessage } from './worker-protocol.ts';
 
 /** Opens what frames come through, on the loop's own FrameIo; throws an SdnError where the system refuses. */
 export interface PortOpener {
@@ -21,7 +22,7 @@ export interface MuxLoopParts {
   readonly io: FrameIo;
   readonly core: MuxCore;
   readonly opener: PortOpener;
-  takeRequests(): readonly NumberedRequest[];
+  takeRequests(): readonly NumberedRequest<Request>[];
   post(message: WorkerMessage): void;
 }
 
@@ -59,7 +60,7 @@ export class MuxLoop {
     for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
   }
 
-  #answer({ number, request }: NumberedRequest): void {
+  #answer({ number, request }: NumberedRequest<Request>): void {
     const { core, io, post } = this.#parts;
     const reply = (value: Results[keyof Results]) => post({ kind: 'result', number, value });
     try {
@@ -83,8 +84,7 @@ export class MuxLoop {
     } catch (thrown) {
       // What the system or the user got wrong goes back to who asked; anything else is a bug and ends the worker.
       if (!(thrown instanceof SdnError)) throw thrown;
-      const { code, message, remedy } = thrown;
-      post({ kind: 'fault', number, fault: { code, message, remedy } });
+      post({ kind: 'fault', number, fault: faultOf(thrown) });
     }
   }
 

@@ -6,13 +6,10 @@ import { seededRng } from '../../../../base/rng.ts';
 import { millis } from '../../../../base/units.ts';
 import { FLOW_EXPIRY_BURST } from '../../../../dataplane/limits.ts';
 import { memoryFrameIo } from '../../../../dataplane/port/memory-frame-io.ts';
+import type { NumberedRequest } from '../../../../dataplane/port/worker-protocol.ts';
 import { ForwardingLoop } from '../../../../dataplane/switch/forwarding-loop.ts';
 import { SwitchCore } from '../../../../dataplane/switch/switch-core.ts';
-import type {
-  NumberedRequest,
-  Request,
-  WorkerMessage,
-} from '../../../../dataplane/switch/worker-protocol.ts';
+import type { Request, WorkerMessage } from '../../../../dataplane/switch/worker-protocol.ts';
 import { BLUE, between, hostResource, portId, tenantGoal, udpFrame } from './tenants.ts';
 
 const VM = portId(BLUE, '10.0.0.4');
@@ -24,7 +21,7 @@ function loop(flowsMax = 64) {
   const io = memoryFrameIo();
   const clock = new ManualClock();
   const core = new SwitchCore({ io, clock, rng: seededRng(3), flowsMax });
-  let requests: NumberedRequest[] = [];
+  let requests: NumberedRequest<Request>[] = [];
   const posted: WorkerMessage[] = [];
   const uplinks: string[] = [];
   const refused = new Set<string>();
