@@ -30,3 +30,5 @@ export const SOCKET_PATH_BYTES_MAX = 107;
 export const SAVED_BYTES_MAX: number = 256 * 1024 * 1024;
 /** Time that one command of iproute2 may take. */
 export const INTERFACE_COMMAND_TIMEOUT: Millis = seconds(10);
+/** How often a role's own settings that could not be brought into force are tried again, and its interfaces are looked at. */
+export const SETTINGS_RETRY_INTERVAL: Millis = seconds(5);

@@ -60,8 +60,6 @@ export const DRAIN: Millis = seconds(1);
 export const ADDRESSES_PER_CHANGE_MAX = 64;
 /** Tables that the forwarder gets in one go, between two bursts. */
 export const TABLES_PER_CHANGE_MAX = 16;
-/** How often what could not be brought into force is tried again. */
-export const MUX_RETRY_INTERVAL: Millis = seconds(5);
 /** How often it is looked whether the controller has been heard for long enough. */
 export const SYNC_CHECK_INTERVAL: Millis = millis(200);
 /** Virtual addresses told in one answer. */

@@ -28,6 +28,7 @@ import type { Speaker } from '../speaker/contract.ts';
 import type { RouteCounts } from '../speaker/route-counts.ts';
 import type { TracedRule } from '../speaker/route-views.ts';
 import type { NeighbourStatistics, NeighbourStatus } from '../speaker/status.ts';
+import type { BgpControl } from './bgp-control.ts';
 
 /** The speaker and what the controller calls its parts. */
 export interface AnsweringSpeaker {
@@ -39,6 +40,16 @@ export interface AnsweringSpeaker {
   readonly mrt?: { readonly updates?: MrtFiles; readonly tables?: MrtFiles };
   /** The bgpPeers resource that a neighbour with this address is of. */
   peerAt(address: string): { readonly id: string; readonly resourceRef: string } | undefined;
+}
+
+/** Undefined: there is no BGP router, or it is not enabled. */
+export function answeringSpeakerOf(bgp: BgpControl): AnsweringSpeaker | undefined {
+  const { speaker, router } = bgp;
+  const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
+  if (speaker === undefined || router === undefined || id === undefined) return undefined;
+  const routerId = formatIpWords(id);
+  const { asNumber } = router;
+  return { speaker, asNumber, routerId, peerAt: (at) => bgp.peerAt(at), mrt: bgp.mrt };
 }
 
 /** Whether it is a question of these. */

@@ -64,6 +64,11 @@ export interface BgpControlOptions {
   readonly log: Logger;
 }
 
+/** Of a role's goal state, what is BGP's. */
+export function isBgpResource({ bgpRouter, bgpPeer, policyMap }: Resource): boolean {
+  return bgpRouter !== undefined || bgpPeer !== undefined || policyMap !== undefined;
+}
+
 const FAULT_CODE = 'PolicyConfigurationFailure';
 /** Paths used side by side. */
 const MULTIPATH = 16;
@@ -119,6 +124,13 @@ export class BgpControl {
 
   get speaker(): Speaker | undefined {
     return this.#speaker;
+  }
+
+  /** For the role's status. */
+  get sessions(): { readonly bgpPeers: number; readonly bgpEstablished: number } {
+    const states = this.#speaker?.neighbours().map(({ state }) => state) ?? [];
+    const established = states.filter((state) => state === 'Established');
+    return { bgpPeers: states.length, bgpEstablished: established.length };
   }
 
   /** Peer of goal state behind an address, for whoever reports. */

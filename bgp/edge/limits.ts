@@ -65,5 +65,3 @@ export const ROUTER_ALONE_MAX: Millis = minutes(10);
 export const ROUTER_ANSWER_TIMEOUT: Millis = seconds(5);
 /** Time for a router process to start; a busy machine takes seconds. */
 export const ROUTER_START_TIMEOUT: Millis = seconds(30);
-/** How often what could not be brought into force is tried again. */
-export const EDGE_RETRY_INTERVAL: Millis = seconds(5);

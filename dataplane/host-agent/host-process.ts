@@ -4,8 +4,10 @@
  */
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type Agent, startAgent } from '../../agent/agent.ts';
+import type { Agent } from '../../agent/agent.ts';
+import { startRoleAgent } from '../../agent/role-agent.ts';
 import type { RoleArguments } from '../../agent/role-arguments.ts';
+import { readingOf } from '../../agent/role-metrics.ts';
 import { readCredentials, roleStatus } from '../../agent/role-status.ts';
 import type { Clock } from '../../base/clock.ts';
 import { randomGuid } from '../../base/guid.ts';
@@ -97,13 +99,9 @@ export async function startHost(
   });
   await host.restorePorts();
   await services.start();
-  const { id, controller } = options;
-  const agent = await startAgent({
+  const agent = await startRoleAgent(options, {
     kind: TargetKind.HOST,
-    id,
-    controller,
     tls,
-    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
     softwareVersion: dependencies.softwareVersion,
     role: host,
     clock,
@@ -132,9 +130,7 @@ async function serve(options: RoleArguments, parts: Parts): Promise<HostProcess>
     services: services.counters(),
     probes: prober.counters(),
     flowLog: flowLog.counters,
-    appliedRevision: agent.status().appliedRevision,
-    goalRevision: agent.status().goalRevision,
-    isConnected: agent.status().controller.connected,
+    ...readingOf(agent),
     isWorkerHealthy: handle.isHealthy,
   });
   const metrics = hostMetrics(options.id, read, (question) =>

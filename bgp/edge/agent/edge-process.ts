@@ -3,9 +3,11 @@
  * order. Called by bgp/edge/main.ts; tests start it with timeouts of their own.
  */
 import { join } from 'node:path';
-import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { Agent } from '../../../agent/agent.ts';
 import type { Interfaces } from '../../../agent/interfaces.ts';
+import { startRoleAgent } from '../../../agent/role-agent.ts';
 import type { RoleArguments } from '../../../agent/role-arguments.ts';
+import { readingOf } from '../../../agent/role-metrics.ts';
 import { readCredentials, roleStatus } from '../../../agent/role-status.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -19,7 +21,7 @@ import type { RouterHandle } from '../router/router-handle.ts';
 import type { StartRouter } from '../router/start-router.ts';
 import { EdgeAgent } from './edge-agent.ts';
 import { claimEdgeControl, serveEdgeControl } from './edge-control.ts';
-import { edgeMetrics } from './edge-metrics.ts';
+import { type EdgeReading, edgeMetrics } from './edge-metrics.ts';
 
 export interface EdgeDependencies {
   readonly startRouter: StartRouter;
@@ -59,12 +61,9 @@ export async function startEdge(
   });
   const { interfaces } = dependencies;
   const edge = new EdgeAgent({ uplink: options.uplink, router, bgp, interfaces, clock, log });
-  const agent = await startAgent({
+  const agent = await startRoleAgent(options, {
     kind: TargetKind.EDGE,
-    id: options.id,
-    controller: options.controller,
     tls,
-    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
     softwareVersion: dependencies.softwareVersion,
     role: edge,
     clock,
@@ -76,7 +75,7 @@ export async function startEdge(
     path: options.controlPath,
     edge,
     status: () => statusOf(options, edge, agent, router),
-    metrics: () => edgeMetrics(options.id, () => read(edge, agent)),
+    metrics: async () => edgeMetrics(options.id, await read(edge, agent)),
     log,
   });
   return {
@@ -89,15 +88,12 @@ export async function startEdge(
   };
 }
 
-async function read(edge: EdgeAgent, agent: Agent) {
-  const { appliedRevision, goalRevision, controller } = agent.status();
+async function read(edge: EdgeAgent, agent: Agent): Promise<EdgeReading> {
   return {
     // Of the shape that the question has been asked for.
     counters: (await edge.answer('edgeCounters', {})) as EdgeCounters,
     neighbours: edge.bgp.speaker?.neighbours() ?? [],
-    appliedRevision,
-    goalRevision,
-    isConnected: controller.connected,
+    ...readingOf(agent),
   };
 }
 
@@ -107,12 +103,10 @@ function statusOf(
   agent: Agent,
   router: RouterHandle,
 ): object {
-  const states = edge.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
   return {
     ...roleStatus(options, agent),
     providerAddress: edge.providerAddress ?? '',
-    bgpPeers: states.length,
-    bgpEstablished: states.filter((state) => state === 'Established').length,
+    ...edge.bgp.sessions,
     workerHealthy: router.isHealthy,
     routerPid: router.pid,
     bgpRestarting: edge.bgp.isRestarting,

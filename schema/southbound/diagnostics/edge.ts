@@ -5,6 +5,7 @@
  * Called by bgp/edge (answers), and by whoever asks.
  */
 import Type from 'typebox';
+import { LinkCounters } from './links.ts';
 
 const Count = Type.Integer({ minimum: 1, maximum: 10_000 });
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -74,17 +75,7 @@ export const EdgeNeighboursAnswer = Type.Object({ neighbours: Type.Array(EdgeNei
 export const EdgeCountersQuestion = Type.Object({}, { additionalProperties: false });
 export const EdgeCounters = Type.Object({
   /** The overlay and every interface. */
-  links: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      rxFrames: Type.Number(),
-      rxBytes: Type.Number(),
-      txFrames: Type.Number(),
-      txBytes: Type.Number(),
-      /** By reason (docs/errors.md); reasons that never occurred are absent. */
-      drops: Type.Record(Type.String(), Type.Number()),
-    }),
-  ),
+  links: Type.Array(LinkCounters),
   nat: Type.Object({
     mappings: Type.Number(),
     mappingsMax: Type.Number(),

@@ -6,6 +6,7 @@
  * Called by the host agent and slb/mux (answer), the controller (asks and joins), cli (shows).
  */
 import Type from 'typebox';
+import { Drops, LinkCounters } from './links.ts';
 
 const Id = Type.String({ maxLength: 128 });
 
@@ -104,7 +105,6 @@ export type SnatAnswer = Type.Static<typeof SnatAnswer>;
 
 const Address = Type.String({ maxLength: 64 });
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
-const Drops = Type.Record(Type.String(), Type.Number());
 
 export const MuxStatusQuestion = Type.Object(
   {
@@ -216,16 +216,7 @@ export type MuxTrace = Type.Static<typeof MuxTrace>;
 export const MuxCountersQuestion = Type.Object({}, { additionalProperties: false });
 export const MuxCounters = Type.Object({
   /** The interface of the provider network, and the tunnels. */
-  links: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      rxFrames: Type.Number(),
-      rxBytes: Type.Number(),
-      txFrames: Type.Number(),
-      txBytes: Type.Number(),
-      drops: Drops,
-    }),
-  ),
+  links: Type.Array(LinkCounters),
   memory: Type.Object({
     confirmed: Type.Number(),
     confirmedMax: Type.Number(),

@@ -10,26 +10,24 @@
  */
 import type { Agent, GoalChange, Role } from '../../../agent/agent.ts';
 import type { Interfaces } from '../../../agent/interfaces.ts';
+import { interfaceAddress, OwnSettings, settingsAddress } from '../../../agent/own-settings.ts';
 import type { Clock, Timer } from '../../../base/clock.ts';
-import { messageOf, SdnError } from '../../../base/errors.ts';
+import { SdnError } from '../../../base/errors.ts';
 import {
   formatIpPrefixWords,
   formatIpWords,
-  IPV4_MAPPED_BITS,
   type IpPrefixWords,
   type IpWords,
   ipWordsFromBytes,
-  isIpv4Words,
 } from '../../../base/ip-words.ts';
 import type { Logger } from '../../../base/log.ts';
 import { millis } from '../../../base/units.ts';
-import { type AnsweringSpeaker, answerBgp, isBgpMethod } from '../../../bgp/control/bgp-answers.ts';
-import type { BgpControl } from '../../../bgp/control/bgp-control.ts';
+import { answerBgp, answeringSpeakerOf, isBgpMethod } from '../../../bgp/control/bgp-answers.ts';
+import { type BgpControl, isBgpResource } from '../../../bgp/control/bgp-control.ts';
 import type { MuxSettings, Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 import {
   ADDRESSES_PER_CHANGE_MAX,
   DRAIN,
-  MUX_RETRY_INTERVAL,
   OVERLOAD_WITHDRAWN,
   SYNC_CHECK_INTERVAL,
   SYNC_SETTLE,
@@ -53,38 +51,41 @@ export interface MuxAgentOptions {
   readonly log: Logger;
 }
 
-/** Key of the mux's own settings in goal state, and the fault of what they ask for (MS-NCNBI §2.2.4). */
-const MUX_KEY = 'mux';
-const MUX_FAULT_CODE = 'PAAddressConfigurationFailure';
+const SETTINGS_CODE = 'SDN_MUX_SETTINGS';
 const FAULT_CODE = 'PolicyConfigurationFailure';
 
 export class MuxAgent implements Role {
   readonly #options: MuxAgentOptions;
   readonly #goal = new MuxGoal();
   readonly #announcements = new Announcements();
+  readonly #settings: OwnSettings<MuxSettings>;
   #agent: Agent | undefined;
-  #settings: MuxSettings | undefined;
   /** Addresses that this process has given. */
   #given: readonly string[] = [];
-  #fingerprint = '';
-  #fault: string | undefined;
-  #check: Timer | undefined;
   #sync: Timer | undefined;
   #overloadEnd: Timer | undefined;
-  #work: Promise<unknown> = Promise.resolve();
   /** When the last change of goal state was in force. */
   #appliedAt: number;
 
   constructor(options: MuxAgentOptions) {
     this.#options = options;
     this.#appliedAt = options.clock.now();
+    const { interfaces, clock, log } = options;
+    this.#settings = new OwnSettings({
+      ...{ interfaces, clock, log },
+      key: 'mux',
+      what: 'uplink',
+      interfacesOf: () => [options.uplink],
+      configure: (settings) => this.#configure(settings),
+      onTried: () => this.#observe(),
+    });
   }
 
   /** From here on faults go up, what could not be done is tried again, and it is waited for the controller. */
   report(agent: Agent): void {
     this.#agent = agent;
     this.#observe();
-    this.#checkLater();
+    this.#settings.watch(() => agent.retry());
     this.#awaitSync(this.#options.clock.now());
   }
 
@@ -97,7 +98,7 @@ export class MuxAgent implements Role {
   }
 
   get providerAddress(): string | undefined {
-    const words = ipWordsFromBytes(this.#settings?.providerAddress ?? new Uint8Array());
+    const words = ipWordsFromBytes(this.#settings.current?.providerAddress ?? new Uint8Array());
     return words === undefined ? undefined : formatIpWords(words);
   }
 
@@ -107,14 +108,11 @@ export class MuxAgent implements Role {
     const errors: ResourceError[] = [];
     this.#withdrawFirst(upserts, removes);
     const own = upserts.find(({ mux }) => mux !== undefined)?.mux;
-    if (own !== undefined) {
-      const fault = await this.#inTurn(() => this.#configure(own));
-      if (fault !== undefined) errors.push(fault);
-    }
+    if (own !== undefined) errors.push(...(await this.#settings.apply(own)));
     const goal = await this.#goal.apply(upserts, removes);
     const faults = await this.#applyTables(goal.change);
     errors.push(...goal.errors, ...faults);
-    errors.push(...(await bgp.apply(upserts.filter(isBgp), removes)));
+    errors.push(...(await bgp.apply(upserts.filter(isBgpResource), removes)));
     const refused = new Set(faults.map(({ key }) => key));
     for (const { key, virtualIp, announcement } of upserts) {
       // Of one that goal state refuses, the last good version is in force.
@@ -131,7 +129,9 @@ export class MuxAgent implements Role {
 
   /** Southbound and control socket: a question (schema/southbound/diagnostics/slb.ts and bgp.ts). */
   async answer(method: string, question: unknown): Promise<unknown> {
-    if (isBgpMethod(method)) return answerBgp(this.#answeringSpeaker(), method, question);
+    if (isBgpMethod(method)) {
+      return answerBgp(answeringSpeakerOf(this.#options.bgp), method, question);
+    }
     if (!isMuxMethod(method)) {
       throw new SdnError('SDN_QUESTION_UNKNOWN', `a mux knows no question '${method}'`, {
         remedy: `There are ${MUX_METHODS.join(', ')}.`,
@@ -166,10 +166,9 @@ export class MuxAgent implements Role {
   }
 
   async close(): Promise<void> {
-    this.#check?.cancel();
     this.#sync?.cancel();
     this.#overloadEnd?.cancel();
-    await this.#work;
+    await this.#settings.close();
     await this.#options.bgp.close('the load balancer is shutting down');
   }
 
@@ -219,74 +218,21 @@ export class MuxAgent implements Role {
     }));
   }
 
-  /** One at a time: goal state and the check of the interface both configure. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#work.then(work);
-    this.#work = done.catch(() => undefined);
-    return done;
-  }
-
-  async #configure(settings: MuxSettings): Promise<ResourceError | undefined> {
+  async #configure(settings: MuxSettings): Promise<void> {
     const { log, forwarder, bgp, interfaces, uplink } = this.#options;
-    try {
-      const own = ownAddressOf(settings);
-      const gateway = settings.providerGateway;
-      const text = textOf(own);
-      const mac = await interfaces.configure(
-        {
-          name: uplink,
-          mtu: settings.providerMtu,
-          addresses: [text],
-          gateways: gateway.length > 0 ? [formatIpWords(wordsOf(gateway, 'the gateway'))] : [],
-        },
-        this.#given,
-      );
-      this.#given = [text];
-      await forwarder.configure({
-        uplink: { name: uplink, mac },
-        providerAddress: own.words,
-        vxlanPort: settings.vxlanPort,
-        providerMtu: settings.providerMtu,
-        mac: settings.mac,
-      });
-      bgp.linksChanged([[own]]);
-      this.#settings = settings;
-      this.#fault = undefined;
-      this.#fingerprint = interfaces.fingerprint([uplink]);
-      log.info({ uplink, address: text }, 'uplink configured');
-      return undefined;
-    } catch (thrown) {
-      if (!(thrown instanceof SdnError)) throw thrown;
-      log.error({ err: thrown }, 'uplink not configured');
-      this.#settings ??= settings;
-      this.#fault = messageOf(thrown);
-      return { key: MUX_KEY, code: MUX_FAULT_CODE, message: this.#fault };
-    } finally {
-      this.#observe();
-    }
-  }
-
-  /** Nobody tells that an interface has come, or come back: it is looked at. */
-  #checkLater(): void {
-    this.#check = this.#options.clock.after(
-      MUX_RETRY_INTERVAL,
-      () => {
-        void this.#inTurn(() => this.#checkUplink()).then(() => this.#checkLater());
-      },
-      { background: true },
-    );
-  }
-
-  async #checkUplink(): Promise<void> {
-    const settings = this.#settings;
-    if (settings === undefined) return;
-    const { interfaces, uplink } = this.#options;
-    const isSame = interfaces.fingerprint([uplink]) === this.#fingerprint;
-    if (isSame && this.#fault === undefined) return;
-    const hadFault = this.#fault !== undefined;
-    await this.#configure(settings);
-    // What the agent holds as a fault is one no more.
-    if (hadFault && this.#fault === undefined) this.#agent?.retry();
+    const { providerMtu, providerGateway: gateway, vxlanPort, mac } = settings;
+    const own = ownAddressOf(settings);
+    const text = formatIpPrefixWords(own);
+    const gateways = gateway.length > 0 ? [formatIpWords(wordsOf(gateway, 'the gateway'))] : [];
+    const goal = { name: uplink, mtu: providerMtu, addresses: [text], gateways };
+    const uplinkMac = await interfaces.configure(goal, this.#given);
+    this.#given = goal.addresses;
+    await forwarder.configure({
+      uplink: { name: uplink, mac: uplinkMac },
+      ...{ providerAddress: own.words, vxlanPort, providerMtu, mac },
+    });
+    bgp.linksChanged([[own]]);
+    log.info({ uplink, address: text }, 'uplink configured');
   }
 
   /** `startedAt`: since when it is waited. */
@@ -323,23 +269,12 @@ export class MuxAgent implements Role {
   }
 
   #observe(): void {
-    const message = this.#fault;
-    const own = message === undefined ? [] : [{ key: MUX_KEY, code: MUX_FAULT_CODE, message }];
     const overloads = this.#announcements.withdrawn().map(({ key, reason }) => ({
       key,
       code: FAULT_CODE,
       message: `withdrawn for ${OVERLOAD_WITHDRAWN / 1000} s: ${reason}`,
     }));
-    this.#agent?.observe({ ports: [], health: [...own, ...overloads] });
-  }
-
-  #answeringSpeaker(): AnsweringSpeaker | undefined {
-    const { bgp } = this.#options;
-    const { speaker, router } = bgp;
-    const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
-    if (speaker === undefined || router === undefined || id === undefined) return undefined;
-    const routerId = formatIpWords(id);
-    return { speaker, asNumber: router.asNumber, routerId, peerAt: (at) => bgp.peerAt(at) };
+    this.#agent?.observe({ ports: [], health: [...this.#settings.faults, ...overloads] });
   }
 }
 
@@ -356,10 +291,6 @@ function* partsOf<T>(all: readonly T[], size: number): Generator<readonly T[]> {
   for (let at = 0; at < all.length; at += size) yield all.slice(at, at + size);
 }
 
-function isBgp({ bgpRouter, bgpPeer, policyMap }: Resource): boolean {
-  return bgpRouter !== undefined || bgpPeer !== undefined || policyMap !== undefined;
-}
-
 /** The address alone, as a prefix. */
 function prefixOf(address: Uint8Array): string {
   const words = ipWordsFromBytes(address);
@@ -367,21 +298,10 @@ function prefixOf(address: Uint8Array): string {
 }
 
 function wordsOf(bytes: Uint8Array, what: string): IpWords {
-  const words = ipWordsFromBytes(bytes);
-  if (words === undefined) {
-    throw new SdnError('SDN_MUX_SETTINGS', `${what} has neither 4 nor 16 bytes`);
-  }
-  return words;
+  return settingsAddress(bytes, what, SETTINGS_CODE);
 }
 
 function ownAddressOf({ providerAddress, providerPrefixLen }: MuxSettings): IpPrefixWords {
   const words = wordsOf(providerAddress, 'the provider address');
-  const len = providerPrefixLen + (isIpv4Words(words) ? IPV4_MAPPED_BITS : 0);
-  if (len <= 128) return { words, len };
-  const text = `${formatIpWords(words)} has a prefix of ${providerPrefixLen} bits`;
-  throw new SdnError('SDN_MUX_SETTINGS', text);
-}
-
-function textOf({ words, len }: IpPrefixWords): string {
-  return `${formatIpWords(words)}/${isIpv4Words(words) ? len - IPV4_MAPPED_BITS : len}`;
+  return interfaceAddress(words, providerPrefixLen, SETTINGS_CODE);
 }

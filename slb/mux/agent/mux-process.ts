@@ -2,10 +2,11 @@
  * The mux role's process, put together: forwarder, BGP, mux agent, southbound agent, control socket. What it starts it stops again, in the opposite
  * order, but routes go first: so a mux that is restarted loses nobody's packets. Called by slb/main.ts; tests start it with parts of their own.
  */
-import { join } from 'node:path';
-import { type Agent, startAgent } from '../../../agent/agent.ts';
+import type { Agent } from '../../../agent/agent.ts';
 import type { Interfaces } from '../../../agent/interfaces.ts';
+import { startRoleAgent } from '../../../agent/role-agent.ts';
 import type { RoleArguments } from '../../../agent/role-arguments.ts';
+import { readingOf } from '../../../agent/role-metrics.ts';
 import { readCredentials, roleStatus } from '../../../agent/role-status.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -18,7 +19,7 @@ import type { Overload } from '../forwarder/overload.ts';
 import type { StartForwarder } from '../forwarder/start-forwarder.ts';
 import { MuxAgent } from './mux-agent.ts';
 import { claimMuxControl, serveMuxControl } from './mux-control.ts';
-import { muxMetrics } from './mux-metrics.ts';
+import { type MuxReading, muxMetrics } from './mux-metrics.ts';
 
 export interface MuxDependencies {
   readonly startForwarder: StartForwarder;
@@ -49,12 +50,9 @@ export async function startMux(
   const bgp = new BgpControl({ createSpeaker, hasMappedNextHops: true, clock, log });
   const mux = new MuxAgent({ uplink: options.uplink, forwarder, bgp, interfaces, clock, log });
   told.mux = mux;
-  const agent = await startAgent({
+  const agent = await startRoleAgent(options, {
     kind: TargetKind.MUX,
-    id: options.id,
-    controller: options.controller,
     tls,
-    savedGoalPath: join(options.stateDirectory, 'goal-state.bin'),
     softwareVersion: dependencies.softwareVersion,
     role: mux,
     clock,
@@ -66,7 +64,7 @@ export async function startMux(
     path: options.controlPath,
     mux,
     status: () => statusOf(options, mux, agent, forwarder.isHealthy),
-    metrics: () => muxMetrics(options.id, () => read(mux, agent)),
+    metrics: async () => muxMetrics(options.id, await read(mux, agent)),
     log,
   });
   return {
@@ -80,27 +78,22 @@ export async function startMux(
   };
 }
 
-async function read(mux: MuxAgent, agent: Agent) {
-  const { appliedRevision, goalRevision, controller } = agent.status();
+async function read(mux: MuxAgent, agent: Agent): Promise<MuxReading> {
   return {
     // Of the shape that the questions have been asked for.
     status: (await mux.answer('muxStatus', {})) as MuxStatus,
     counters: (await mux.answer('muxCounters', {})) as MuxCounters,
     neighbours: mux.bgp.speaker?.neighbours() ?? [],
-    appliedRevision,
-    goalRevision,
-    isConnected: controller.connected,
+    ...readingOf(agent),
   };
 }
 
 function statusOf(options: RoleArguments, mux: MuxAgent, agent: Agent, isHealthy: boolean): object {
-  const states = mux.bgp.speaker?.neighbours().map(({ state }) => state) ?? [];
   return {
     ...roleStatus(options, agent),
     providerAddress: mux.providerAddress ?? '',
     inSync: mux.isInSync,
-    bgpPeers: states.length,
-    bgpEstablished: states.filter((state) => state === 'Established').length,
+    ...mux.bgp.sessions,
     workerHealthy: isHealthy,
   };
 }
