@@ -68,8 +68,9 @@ async function trace(session: Session, options: TraceOptions): Promise<void> {
     const back = at(body, 'reply');
     return back === undefined ? there : `${there}\nand the answer\n\n${formatTrace(back, paint)}`;
   });
-  const verdicts = [body, at(body, 'reply')].map((each) => textAt(each, 'verdict', 'kind'));
-  if (verdicts.some((kind) => FAILED.has(kind))) session.exitCode = ExitCode.Denied;
+  if (options.both === true && at(body, 'reply') === undefined && !isFailed(body))
+    session.note('Of an answer nothing can be told before the packet is sent.');
+  if ([body, at(body, 'reply')].some(isFailed)) session.exitCode = ExitCode.Denied;
 }
 
 /** An interface, or an address behind an edge router. */
@@ -84,6 +85,10 @@ async function senderOf(
     path: `edgeRouters/${encodeURIComponent(await edgeName(session, edge))}`,
     source: from,
   };
+}
+
+function isFailed(trace: unknown): boolean {
+  return FAILED.has(textAt(trace, 'verdict', 'kind'));
 }
 
 const FAILED: ReadonlySet<string> = new Set(['drop', 'refused', 'unknown']);

@@ -6,7 +6,11 @@ import { type Ip, ipFamily, ipPrefixHas, ipPrefixOf, parseIp } from '../../base/
 import { formatMac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import type { EdgeQuestion, EdgeTrace } from '../../schema/southbound/diagnostics/edge.ts';
 import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
-import type { PacketSpec, PacketView } from '../../schema/southbound/diagnostics/trace.ts';
+import type {
+  PacketEnds,
+  PacketSpec,
+  PacketView,
+} from '../../schema/southbound/diagnostics/trace.ts';
 import type { DesiredState, Resource } from '../model/desired-state.ts';
 import type { Explained } from './hosts.ts';
 import { serverAt } from './provider-address.ts';
@@ -137,9 +141,12 @@ function isOnLink(own: string, ip: Ip): boolean {
   return ipPrefixHas(ipPrefixOf(parsed, Number(len)), ip);
 }
 
-type Ends = Pick<TravellingPacket, 'source' | 'destination' | 'sourcePort' | 'destinationPort'>;
-
-function endsOf({ source, destination, sourcePort, destinationPort }: Ends): Ends {
+export function endsOf({
+  source,
+  destination,
+  sourcePort,
+  destinationPort,
+}: PacketEnds): PacketEnds {
   return {
     ...{ source, destination },
     ...(sourcePort !== undefined && { sourcePort }),
@@ -165,18 +172,22 @@ export async function throughMux(
   const { verdict, via = '', row, backend = '', host, vni, mac } = told;
   const steps = [
     { step: 'address', text: destination, resourceRef: told.resourceRef ?? '' },
-    {
-      step: 'rule',
-      text: verdict === 'forwarded' ? 'serves it' : verdict,
-      resourceRef: told.ruleRef ?? '',
-    },
+    ...(verdict === 'forwarded' && told.ruleRef === undefined
+      ? []
+      : [
+          {
+            step: 'rule',
+            text: verdict === 'forwarded' ? 'serves it' : verdict,
+            resourceRef: told.ruleRef ?? '',
+          },
+        ]),
     ...(backend === ''
       ? []
       : [
           {
             step: 'backend',
-            text: row === undefined ? via : `${via}, row ${row}`,
-            resourceRef: backend,
+            text: `${backend}: ${row === undefined ? via : `${via}, row ${row}`}`,
+            resourceRef: '',
           },
         ]),
   ];
@@ -199,10 +210,6 @@ export async function throughMux(
 
 const TCP = 6;
 const UDP = 17;
-
-export function isMuxRef(resourceRef: string): boolean {
-  return resourceRef.toLowerCase().startsWith('/loadbalancermuxes/');
-}
 
 function muxAt(desired: DesiredState, address: string): Resource | undefined {
   return [...desired.list('loadBalancerMuxes').values()].find((mux) => muxAddress(mux) === address);

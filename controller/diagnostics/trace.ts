@@ -6,13 +6,18 @@
  * Which host has a provider address is told by the servers' own documents. Called by controller/northbound/diagnostic-routes.
  */
 import type { Answer } from '../../schema/southbound/diagnostics/methods.ts';
-import type { PacketSpec, TraceVerdict } from '../../schema/southbound/diagnostics/trace.ts';
+import type {
+  PacketEnds,
+  PacketSpec,
+  TracedRequest,
+  TraceVerdict,
+} from '../../schema/southbound/diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import type { Explained } from './hosts.ts';
 import { TRACE_HOPS_MAX } from './limits.ts';
 import { serverAt } from './provider-address.ts';
 import {
-  isMuxRef,
+  endsOf,
   type Onward,
   outsideLink,
   type RouterHop,
@@ -43,30 +48,42 @@ export function traceAcrossHosts(
   context: Explained,
   from: { readonly host: string; readonly portId: string },
   packet: PacketSpec,
-  asReply = false,
+  answers?: TracedRequest,
 ): Promise<JoinedTrace> {
-  const question = { portId: from.portId, packet, asReply };
-  return follow(context, { kind: 'host', host: from.host, question }, { packet, asReply });
+  const question = { portId: from.portId, packet };
+  return follow(context, { kind: 'host', host: from.host, question }, { packet, answers });
 }
 
 /** Of a packet that comes to an edge router from the outside; `link`: its interface, by default the one that the source is behind. */
 export async function traceFromOutside(
   context: Explained,
   edge: Resource,
-  packet: TravellingPacket,
-  link: string | undefined = outsideLink(edge, packet.source),
+  spec: TravellingPacket,
+  link: string | undefined = outsideLink(edge, spec.source),
+  answers?: TracedRequest,
 ): Promise<JoinedTrace> {
   if (link === undefined) {
     return { hops: [], routers: [], verdict: unknown(`${edge.ref} has no outside interface`) };
   }
+  // Whoever is on its way shall see the same port.
+  const packet = PORTED.has(spec.protocol) ? { sourcePort: SOURCE_PORT_DEFAULT, ...spec } : spec;
   const start: Onward = { kind: 'edge', edge, entrance: { link }, packet };
-  return follow(context, start, { packet, asReply: false });
+  return follow(context, start, { packet, answers });
+}
+
+/** First dynamic port (RFC 6335 §6). */
+const SOURCE_PORT_DEFAULT = 49_152;
+
+/** A packet, and the request that it answers; undefined: it answers none. */
+interface Traced {
+  readonly packet: PacketSpec;
+  readonly answers: TracedRequest | undefined;
 }
 
 async function follow(
   context: Explained,
   start: Onward,
-  traced: { readonly packet: PacketSpec; readonly asReply: boolean },
+  { packet, answers }: Traced,
 ): Promise<JoinedTrace> {
   const hops: Hop[] = [];
   const routers: RouterHop[] = [];
@@ -74,10 +91,11 @@ async function follow(
   while (hops.length + routers.length < TRACE_HOPS_MAX) {
     switch (next.kind) {
       case 'host': {
-        const { frame, ...answer } = await context.ask(next.host, 'trace', next.question);
+        const question = { ...next.question, ...(answers !== undefined && { answers }) };
+        const { frame, ...answer } = await context.ask(next.host, 'trace', question);
         const hop = { host: next.host, ...answer };
         hops.push(hop);
-        const onward = onwardFromHost(context, hop, frame, traced);
+        const onward = onwardFromHost(context, hop, frame, packet);
         if (onward === undefined) return { hops, routers, verdict: hop.verdict };
         next = onward;
         break;
@@ -110,7 +128,7 @@ function onwardFromHost(
   { desired }: Explained,
   { verdict, leaves }: Hop,
   frame: string | undefined,
-  { packet, asReply }: { readonly packet: PacketSpec; readonly asReply: boolean },
+  packet: PacketSpec,
 ): Onward | undefined {
   if (verdict.kind !== 'tunnel' || frame === undefined) return undefined;
   const { from, to, vni } = verdict;
@@ -123,7 +141,7 @@ function onwardFromHost(
   }
   const host = serverAt(desired, to);
   if (host === undefined) return unknown(`no server has the provider address ${to}`);
-  return { kind: 'host', host, question: { tunnel: { source: from, vni }, frame, asReply } };
+  return { kind: 'host', host, question: { tunnel: { source: from, vni }, frame } };
 }
 
 function unknown(reason: string): { readonly kind: 'unknown'; readonly reason: string } {
@@ -131,25 +149,45 @@ function unknown(reason: string): { readonly kind: 'unknown'; readonly reason: s
 }
 
 /**
- * The way of the answer, as it would be with the request's flow open; undefined where nobody would answer, and behind a mux: which virtual
- * address a backend answers as, only a flow that is really open tells.
+ * The way of the answer, as it would be with the request's flow open; undefined where nobody would answer, and where a shared address would first get a
+ * port: that is chosen when the packet comes.
  */
 export async function traceReply(
   context: Explained,
-  { hops, routers, verdict }: JoinedTrace,
+  trace: JoinedTrace,
   spec: PacketSpec,
 ): Promise<JoinedTrace | undefined> {
-  const last = hops.at(-1);
-  if (routers.some(({ resourceRef }) => isMuxRef(resourceRef))) return undefined;
-  if (last?.leaves === undefined || verdict.kind !== 'deliver') return undefined;
-  const reply = replyTo(last.leaves, spec);
-  if (reply === undefined) return undefined;
-  const from = { host: last.host, portId: verdict.portId };
-  return traceAcrossHosts(context, from, reply, true);
+  const { hops, routers, verdict } = trace;
+  const isShared = ({ leaves }: RouterHop) =>
+    leaves !== undefined && leaves.sourcePort === undefined;
+  if (PORTED.has(spec.protocol) && routers.some(isShared)) return undefined;
+  const [first, last] = [hops.at(0), hops.at(-1)];
+  const isFromOutside = routers.some(({ afterHops }) => afterHops === 0);
+  const sent = first === undefined || isFromOutside ? {} : { sent: endsOf(first.packet) };
+  if (verdict.kind === 'deliver' && last?.leaves !== undefined) {
+    const reply = replyTo(last.leaves, spec);
+    const isOnOneHost = last === first && !isFromOutside;
+    const came = endsOf(isOnOneHost ? last.leaves : last.packet);
+    const from = { host: last.host, portId: verdict.portId };
+    return reply && traceAcrossHosts(context, from, reply, { ...sent, came });
+  }
+  const router = routers.at(-1);
+  const edge = router && context.desired.byRef(router.resourceRef);
+  if (verdict.kind === 'outside' && edge !== undefined && router?.leaves !== undefined) {
+    const { leaves } = router;
+    if (leaves.sourcePort === undefined || leaves.destinationPort === undefined) return undefined;
+    const reply = replyTo(leaves, spec);
+    const packet = reply && { ...reply, source: leaves.destination };
+    return packet && traceFromOutside(context, edge, packet, verdict.link, sent);
+  }
+  return undefined;
 }
 
 /** The packet that would answer this one, as its receiver would send it; undefined: none is expected. */
-function replyTo(packet: Answer<'trace'>['packet'], spec: PacketSpec): PacketSpec | undefined {
+function replyTo(
+  packet: PacketEnds & { readonly icmpType?: number },
+  spec: PacketSpec,
+): PacketSpec | undefined {
   const { source, destination, sourcePort, destinationPort, icmpType } = packet;
   const back = { source: destination, destination: source, protocol: spec.protocol };
   if (sourcePort !== undefined && destinationPort !== undefined) {
@@ -167,6 +205,8 @@ function replyTo(packet: Answer<'trace'>['packet'], spec: PacketSpec): PacketSpe
 }
 
 const TCP = 6;
+const UDP = 17;
+const PORTED: ReadonlySet<number> = new Set([TCP, UDP]);
 const SYN_ACK = 0x12;
 /** Echo replies of ICMP (RFC 792) and ICMPv6 (RFC 4443). */
 const ECHO_REPLIES: Readonly<Record<number, number>> = { 8: 0, 128: 129 };

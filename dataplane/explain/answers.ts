@@ -2,9 +2,13 @@
  * Answers of the switch to questions about what it does (schema/southbound/diagnostics), made between two bursts from the tables that
  * forward. Called by switch-core.
  */
-import { parseIpWords } from '../../base/ip-words.ts';
+import { type IpWords, parseIpWords } from '../../base/ip-words.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
-import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/trace.ts';
+import {
+  type PacketEnds,
+  TRACE_FRAME_BYTES_MAX,
+  type TracedRequest,
+} from '../../schema/southbound/diagnostics/trace.ts';
 import { invalid, portAt } from './asked-port.ts';
 import { answerFlowVerify } from './flow-verify.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';
@@ -13,7 +17,7 @@ import { answerRuleCounters } from './rule-counters.ts';
 import { senderOf } from './sender.ts';
 import { answerSnat } from './snat-answers.ts';
 import type { SwitchMethod } from './switch-method.ts';
-import type { TracerParts } from './trace-walk.ts';
+import type { AnsweredRequest, RequestEnds, TracerParts } from './trace-walk.ts';
 import { frameOf, type Sender } from './traced-frame.ts';
 import type { Tracer } from './tracer.ts';
 
@@ -52,19 +56,37 @@ function answerTrace(
   tracer: Tracer,
   question: Question<'trace'>,
 ): Answer<'trace'> {
-  const { asReply = false } = question;
+  const options = question.answers === undefined ? {} : { answers: requestOf(question.answers) };
   if ('tunnel' in question) {
-    const source = parseIpWords(question.tunnel.source);
-    if (source === undefined) throw invalid('the tunnel’s source is no address');
+    const source = addressOf(question.tunnel.source, 'the tunnel’s source');
     const frame =
       'packet' in question
         ? frameOf(question.packet, NOBODY)
         : Buffer.from(question.frame, 'base64');
     if (frame.length > TRACE_FRAME_BYTES_MAX) throw invalid('the frame is too long');
     const entrance = { kind: 'tunnel' as const, source, vni: question.tunnel.vni };
-    return tracer.trace(entrance, frame, { asReply }).answer;
+    return tracer.trace(entrance, frame, options).answer;
   }
   const { portId, packet } = question;
   const frame = frameOf(packet, senderOf(portAt(tables, portId)));
-  return tracer.trace({ kind: 'port', portId }, frame, { asReply }).answer;
+  return tracer.trace({ kind: 'port', portId }, frame, options).answer;
+}
+
+function requestOf({ sent, came }: TracedRequest): AnsweredRequest {
+  return {
+    ...(sent !== undefined && { sent: endsOf(sent) }),
+    ...(came !== undefined && { came: endsOf(came) }),
+  };
+}
+
+function endsOf(ends: PacketEnds): RequestEnds {
+  const source = addressOf(ends.source, 'the request’s source');
+  const destination = addressOf(ends.destination, 'the request’s destination');
+  return { ...ends, source, destination };
+}
+
+function addressOf(text: string, whose: string): IpWords {
+  const address = parseIpWords(text);
+  if (address === undefined) throw invalid(`${whose} is no address`);
+  return address;
 }

@@ -12,6 +12,7 @@ import type { DecisionLog } from '../engine/decision.ts';
 import { ALWAYS_CURRENT } from '../engine/epochs.ts';
 import { type FlowIndex, NO_FLOW } from '../engine/flow-entries.ts';
 import {
+  copyIdentity,
   type FlowScope,
   isQuotingError,
   isTrackable,
@@ -52,6 +53,21 @@ export type Entrance =
   | { readonly kind: 'port'; readonly portId: string }
   | { readonly kind: 'tunnel'; readonly source: IpWords; readonly vni: number };
 
+/** What a packet answers, of TCP and UDP with ports; what is absent is taken for the packet itself, turned round. */
+export interface AnsweredRequest {
+  /** As the port that it is an answer to has sent it. */
+  readonly sent?: RequestEnds;
+  /** As it has come to the port that answers. */
+  readonly came?: RequestEnds;
+}
+
+export interface RequestEnds {
+  readonly source: IpWords;
+  readonly destination: IpWords;
+  readonly sourcePort?: number;
+  readonly destinationPort?: number;
+}
+
 export interface TracerParts {
   readonly tables: SwitchTables;
   readonly flows: FlowTable;
@@ -70,8 +86,8 @@ export interface WalkTools {
   readonly log: DecisionLog;
   readonly resolution: Resolution;
   readonly answers: Answers;
-  /** A packet of no known flow is judged as the answer to one. */
-  readonly asReply: boolean;
+  /** A packet of no known flow is judged as the answer to this; undefined: as the first of a new one. */
+  readonly request: AnsweredRequest | undefined;
 }
 
 /** [at, end) of what leaves. */
@@ -222,7 +238,7 @@ export class TraceWalk {
     const drop = loadPacket(packet, this.#frame, key);
     if (drop !== Drop.None) return dropped(drop);
     packet.isAwaited = (answer) => isAwaited(tables, flows, this.port, packet.segment, answer);
-    if (entrance.kind === 'port') this.#recall(this.#flow, packet);
+    if (entrance.kind === 'port') this.#recall(this.#flow, packet, 'came');
     this.#isReplyAtSender = packet.isReply;
     if (entrance.kind === 'tunnel') {
       packet.vni = entrance.vni;
@@ -263,7 +279,7 @@ export class TraceWalk {
       let found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
       if (found === NO_FLOW) found = this.#peekMoved(egress.index, packet.key);
       const isOwn = found !== NO_FLOW && flows.owner(found) === egress.index;
-      this.#recall(isOwn ? found : NO_FLOW, packet);
+      this.#recall(isOwn ? found : NO_FLOW, packet, 'sent');
     },
   };
 
@@ -275,9 +291,18 @@ export class TraceWalk {
     return moved === NO_FLOW || flows.isSuperseded(moved, key) ? NO_FLOW : moved;
   }
 
-  #recall(flow: FlowIndex, packet: Packet): void {
+  /** `side`: how the request that a packet of no known flow answers was seen at the port at hand. */
+  #recall(flow: FlowIndex, packet: Packet, side: keyof AnsweredRequest): void {
     recallFlow(this.#parts.flows, flow, packet);
-    if (flow === NO_FLOW) packet.isReply = this.#tools.asReply;
+    const { request } = this.#tools;
+    if (flow !== NO_FLOW || request === undefined) return;
+    packet.isReply = true;
+    const seen = request[side];
+    if (seen === undefined) return;
+    packet.isKnown = true;
+    packet.beyondMac = 0;
+    copyIdentity(packet.key, packet.beyond);
+    turnRound(seen, packet.beyond);
   }
 
   /** What would be remembered for the flow is looked at and given back. */
@@ -331,6 +356,14 @@ export class TraceWalk {
     const leaves = answers.end === answers.at ? undefined : ([answers.at, answers.end] as const);
     return { kind: 'answer', service: known[0], leaves };
   }
+}
+
+/** Writes into `answer` the ends of what answers a request. */
+function turnRound(request: RequestEnds, answer: FlowKey): void {
+  [answer.src0, answer.src1, answer.src2, answer.src3] = request.destination;
+  [answer.dst0, answer.dst1, answer.dst2, answer.dst3] = request.source;
+  answer.srcPort = request.destinationPort ?? answer.srcPort;
+  answer.dstPort = request.sourcePort ?? answer.dstPort;
 }
 
 function dropped(drop: Drop): WalkEnd {

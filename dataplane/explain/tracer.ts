@@ -14,14 +14,14 @@ import { newPacket } from '../engine/packet.ts';
 import { newResolution } from '../engine/pipeline.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import { Answers } from '../switch/answers.ts';
-import { type Entrance, type TracerParts, TraceWalk } from './trace-walk.ts';
+import { type AnsweredRequest, type Entrance, type TracerParts, TraceWalk } from './trace-walk.ts';
 import { TraceWords } from './trace-words.ts';
 
 export interface TraceOptions {
   /** The frame's offloads; none by default. */
   readonly vnet?: vnetHeader.VnetHeader;
-  /** A packet of no known flow is judged as the answer to one. */
-  readonly asReply?: boolean;
+  /** A packet of no known flow is judged as the answer to this. */
+  readonly answers?: AnsweredRequest;
 }
 
 /** What became of a frame. */
@@ -68,7 +68,7 @@ export class Tracer {
     vnetHeader.emit(options.vnet ?? vnetHeader.NO_OFFLOAD, view, frame.vnetAt);
     answers.clear();
     this.#log.clear();
-    const tools = { ...this.#reused, answers, asReply: options.asReply === true };
+    const tools = { ...this.#reused, answers, request: options.answers };
     const walk = new TraceWalk(this.#parts, entrance, frame, tools);
     const end = walk.run();
     const left = end.leaves && new Uint8Array(view.buffer).slice(...end.leaves);

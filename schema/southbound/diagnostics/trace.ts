@@ -42,8 +42,31 @@ export const PacketSpec = Type.Object(
 );
 export type PacketSpec = Type.Static<typeof PacketSpec>;
 
-/** Where the switch knows no flow that the packet belongs to: judge it as the answer to one that has been opened. */
-const asReply = Type.Optional(Type.Boolean());
+/** Of a packet; ports of TCP and UDP. */
+export const PacketEnds = Type.Object(
+  {
+    source: Type.String({ maxLength: 64 }),
+    sourcePort: Type.Optional(Port),
+    destination: Type.String({ maxLength: 64 }),
+    destinationPort: Type.Optional(Port),
+  },
+  { additionalProperties: false },
+);
+export type PacketEnds = Type.Static<typeof PacketEnds>;
+
+/** What the packet answers, where the switch knows no flow that it belongs to: it is judged as though this had opened one. */
+export const TracedRequest = Type.Object(
+  {
+    /** As the VM that asks has sent it. Absent: it has come from outside. */
+    sent: Type.Optional(PacketEnds),
+    /** As it has come to the layers of the port that answers. */
+    came: Type.Optional(PacketEnds),
+  },
+  { additionalProperties: false },
+);
+export type TracedRequest = Type.Static<typeof TracedRequest>;
+
+const answers = Type.Optional(TracedRequest);
 
 export const TraceQuestion = Type.Union([
   /** From a port. */
@@ -51,7 +74,7 @@ export const TraceQuestion = Type.Union([
     {
       portId: Type.String({ maxLength: 128 }),
       packet: PacketSpec,
-      asReply,
+      answers,
     },
     { additionalProperties: false },
   ),
@@ -61,7 +84,7 @@ export const TraceQuestion = Type.Union([
       tunnel: Type.Object({ source: Type.String(), vni: Type.Integer() }),
       /** Base64. */
       frame: Type.String({ maxLength: Math.ceil((TRACE_FRAME_BYTES_MAX * 4) / 3) + 4 }),
-      asReply,
+      answers,
     },
     { additionalProperties: false },
   ),
@@ -70,7 +93,7 @@ export const TraceQuestion = Type.Union([
     {
       tunnel: Type.Object({ source: Type.String(), vni: Type.Integer() }),
       packet: PacketSpec,
-      asReply,
+      answers,
     },
     { additionalProperties: false },
   ),

@@ -1,7 +1,7 @@
 /** A trace that begins outside: who is asked what, in which order, and what the answers make together. */
 import test from 'ava';
 import type { Explained } from '../../../../controller/diagnostics/hosts.ts';
-import { traceFromOutside } from '../../../../controller/diagnostics/trace.ts';
+import { traceFromOutside, traceReply } from '../../../../controller/diagnostics/trace.ts';
 import { outsideLink } from '../../../../controller/diagnostics/trace-routers.ts';
 import type { Resource } from '../../../../controller/model/desired-state.ts';
 
@@ -85,6 +85,68 @@ test('a host that nobody knows is said to be unknown', async (t) => {
     PACKET,
   );
   t.is(verdict.kind, 'unknown');
+});
+
+test('the answer to what a mux has brought: by the backend’s host straight to an edge, judged as the answer to what came', async (t) => {
+  const mux = resource('mux', '/loadBalancerMuxes/mux1', { providerAddress: '198.51.100.3' });
+  const asked: unknown[] = [];
+  const came = { ...PACKET, destination: '203.0.113.9' };
+  const atBackend = { ...came, destination: '10.1.1.4', destinationPort: 8080 };
+  const answer = {
+    ...{ source: '10.1.1.4', sourcePort: 8080 },
+    ...{ destination: PACKET.source, destinationPort: PACKET.sourcePort },
+  };
+  const left = { ...answer, source: came.destination, sourcePort: came.destinationPort };
+  const edgeSays = [
+    { ...came, link: 'uplink0', nextHop: '198.51.100.3' },
+    { ...left, link: 'outside0' },
+  ];
+  const hostSays = [
+    {
+      ...{ packet: came, leaves: atBackend },
+      verdict: { kind: 'deliver', portId: 'web1', resourceRef: '/networkInterfaces/web1' },
+    },
+    {
+      ...{ packet: answer, leaves: left, frame: 'AA==' },
+      verdict: { kind: 'tunnel', from: 'f', to: 't', vni: 5001, edge: EDGE.ref },
+    },
+  ];
+  const context = {
+    desired: {
+      list: (type: string) => new Map(type === 'servers' ? [[HOST.ref, HOST]] : [[mux.ref, mux]]),
+      byRef: () => EDGE,
+    },
+    askEdge: async () => ({ steps: [], verdict: 'forwarded', leaves: edgeSays.shift() }),
+    askMux: async () => ({
+      ...{ verdict: 'forwarded', via: 'current table', row: 1, backend: '10.1.1.4' },
+      ...{ host: '198.51.100.10', vni: 5001, mac: '00:1d:d8:00:00:02' },
+    }),
+    ask: async (_host: string, _method: string, question: object) => {
+      asked.push(question);
+      return { steps: [], ...hostSays.shift() };
+    },
+  } as unknown as Explained;
+  const trace = await traceFromOutside(context, EDGE, came);
+  const reply = await traceReply(context, trace, came);
+  const ends = ({ protocol: _, ...rest }: typeof came) => rest;
+  t.deepEqual(asked[1], {
+    portId: 'web1',
+    packet: { ...answer, protocol: 6, tcpFlags: 0x12 },
+    answers: { came: ends(came) },
+  });
+  t.like(reply?.verdict, { kind: 'outside', link: 'outside0', by: EDGE.ref });
+  t.deepEqual(
+    reply?.routers.map(({ resourceRef }) => resourceRef),
+    [EDGE.ref],
+  );
+});
+
+test('where a shared address has not chosen a port yet, no answer is foretold', async (t) => {
+  const { sourcePort: _, ...leaves } = { ...PACKET, source: '203.0.113.240', link: 'outside0' };
+  const context = world({ steps: [], verdict: 'forwarded', leaves }, []);
+  const trace = await traceFromOutside(context, EDGE, PACKET);
+  t.is(trace.verdict.kind, 'outside');
+  t.is(await traceReply(context, trace, PACKET), undefined);
 });
 
 test('it comes by the interface whose prefix its source has, else by the first', (t) => {

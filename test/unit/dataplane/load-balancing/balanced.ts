@@ -16,6 +16,7 @@ import type {
   HealthState,
   LoadBalancingRule,
   Resource,
+  SnatLease,
   VirtualIp,
 } from '../../../../schema/southbound/messages.ts';
 import {
@@ -129,6 +130,31 @@ export function health(states: Readonly<Record<string, HealthState>>, id = 'heal
         address: octets(address),
         state,
       })),
+    },
+  };
+}
+
+/** Ports 1024 to 1031 of the public address for 10.0.0.4. */
+export function lease(changes: Partial<SnatLease> = {}): Resource {
+  const address = '10.0.0.4';
+  return {
+    key: `snat/vip/${address}`,
+    version: 1,
+    snatLease: {
+      vipId: 'vip',
+      resourceRef: '/loadBalancers/lb/outboundNatRules/out',
+      publicAddress: octets(PUBLIC),
+      vnetId: BLUE.name,
+      address: octets(address),
+      vni: BLUE.webVni,
+      mac: macOf(BLUE, address),
+      providerAddress: octets(HOST_ADDRESS),
+      portId: portId(BLUE, address),
+      protocol: 0,
+      ports: [{ from: 1024, to: 1031 }],
+      idleTimeoutSec: 240,
+      tcpReset: false,
+      ...changes,
     },
   };
 }

@@ -2,16 +2,8 @@
 import test from 'ava';
 import { millis } from '../../../../base/units.ts';
 import { Flag } from '../../../../packet/tcp.ts';
-import type { Resource, SnatLease } from '../../../../schema/southbound/messages.ts';
-import {
-  BLUE,
-  HOST_ADDRESS,
-  macOf,
-  octets,
-  portId,
-  type TenantRig,
-  tenantRig,
-} from '../switch/tenants.ts';
+import type { SnatLease } from '../../../../schema/southbound/messages.ts';
+import { BLUE, macOf, octets, type TenantRig, tenantRig } from '../switch/tenants.ts';
 import {
   apply,
   balancedHost,
@@ -20,6 +12,7 @@ import {
   type Ends,
   fromMux,
   fromVm,
+  lease,
   MUX,
   PUBLIC,
   read,
@@ -29,30 +22,6 @@ import {
 const VM = '10.0.0.4';
 const SERVER = '198.18.0.9';
 const SYN_ACK = Flag.SYN | Flag.ACK;
-
-function lease(changes: Partial<SnatLease> = {}): Resource {
-  const address = '10.0.0.4';
-  return {
-    key: `snat/vip/${address}`,
-    version: 1,
-    snatLease: {
-      vipId: 'vip',
-      resourceRef: '/loadBalancers/lb/outboundNatRules/out',
-      publicAddress: octets(PUBLIC),
-      vnetId: BLUE.name,
-      address: octets(address),
-      vni: BLUE.webVni,
-      mac: macOf(BLUE, address),
-      providerAddress: octets(HOST_ADDRESS),
-      portId: portId(BLUE, address),
-      protocol: 0,
-      ports: [{ from: 1024, to: 1031 }],
-      idleTimeoutSec: 240,
-      tcpReset: false,
-      ...changes,
-    },
-  };
-}
 
 function world(changes: Partial<SnatLease> = {}): TenantRig {
   const net = tenantRig();
