@@ -5,7 +5,7 @@
  *   weft-F-net: br0 ── edge ═══ uplink0 :weft-F-edge: outside0 ═══ eth0 :weft-F-outside
  *               198.51.100.0/24    .2                     .2  192.0.2.0/24  .1
  *
- * Addresses are of documentation space (RFC 5737). Called by deploy.ts, main.ts and the test kit.
+ * Addresses are of documentation space (RFC 5737, RFC 3849). Called by deploy.ts, main.ts and the test kit.
  */
 import { run } from './command.ts';
 import { ipBatch, joinProviderNetwork } from './links.ts';
@@ -21,22 +21,31 @@ export interface EdgeNetwork {
   /** Of the edge in the provider network. */
   readonly providerAddress: string;
   readonly outside: {
-    readonly prefix: string;
-    /** With their prefix lengths, of each family one. */
+    /** Here and below, of each family one, IPv4 first. */
+    readonly prefixes: readonly string[];
+    /** With their prefix lengths. */
     readonly edgeAddresses: readonly string[];
     readonly clientAddresses: readonly string[];
-    /** Of the edge and of the client, without length; IPv4 first. */
+    /** Of the edge and of the client, without length. */
     readonly edge: readonly string[];
     readonly client: readonly string[];
   };
-  readonly publicPrefix: string;
-  /** For public addresses and load balancers. */
-  readonly vipPool: { readonly first: string; readonly last: string };
+  /** Of each family one, IPv4 first. */
+  readonly publicNetworks: readonly [PublicNetwork, PublicNetwork];
   /** The load balancer manager's own. */
   readonly managerAddress: string;
   /** Shared by everybody who has no public address. */
   readonly natPool: { readonly first: string; readonly last: string };
   readonly asNumber: string;
+}
+
+/** Addresses that the outside reaches by the edge alone. */
+export interface PublicNetwork {
+  /** Of its subnet in PUBLIC_LOGICAL_NETWORK. */
+  readonly resourceId: string;
+  readonly prefix: string;
+  /** For public addresses and load balancers. */
+  readonly vipPool: { readonly first: string; readonly last: string };
 }
 
 /** `providerAddress`: of the edge, in the provider network. */
@@ -47,13 +56,23 @@ export function edgeNetwork(providerAddress: string): EdgeNetwork {
   return {
     providerAddress,
     outside: {
-      prefix: '192.0.2.0/24',
+      prefixes: ['192.0.2.0/24', '2001:db8:ffff::/64'],
       edgeAddresses: edge.map(withLength),
       clientAddresses: client.map(withLength),
       ...{ edge, client },
     },
-    publicPrefix: '203.0.113.0/24',
-    vipPool: { first: '203.0.113.1', last: '203.0.113.127' },
+    publicNetworks: [
+      {
+        resourceId: 'public',
+        prefix: '203.0.113.0/24',
+        vipPool: { first: '203.0.113.1', last: '203.0.113.127' },
+      },
+      {
+        resourceId: 'public6',
+        prefix: '2001:db8:203::/64',
+        vipPool: { first: '2001:db8:203::1', last: '2001:db8:203::7fff' },
+      },
+    ],
     managerAddress: '203.0.113.127',
     natPool: { first: '203.0.113.240', last: '203.0.113.247' },
     asNumber: '64600',
@@ -83,7 +102,9 @@ export async function createEdgeLinks(options: {
     ...outside.clientAddresses.map(
       (each) => `address add ${each} dev ${CLIENT_INTERFACE} ${once(each)}`,
     ),
-    `route add ${edge.publicPrefix} via ${outside.edge[0]}`,
+    ...edge.publicNetworks.map(
+      ({ prefix }, family) => `route add ${prefix} via ${outside.edge[family]}`,
+    ),
   ]);
 }
 
@@ -101,26 +122,21 @@ export async function setKernelForwarding(namespace: string, on: boolean): Promi
 }
 
 export const PUBLIC_LOGICAL_NETWORK = '/logicalNetworks/public';
+const VIP_POOL = 'vips';
 
 /** What the controller is told of it, in order. */
 export function edgeResources(edge: EdgeNetwork): readonly (readonly [string, object])[] {
-  const { outside, vipPool, natPool } = edge;
-  const ipPool = {
-    resourceId: 'vips',
-    properties: { startIpAddress: vipPool.first, endIpAddress: vipPool.last },
-  };
-  const subnet = {
-    resourceId: 'public',
-    properties: { addressPrefix: edge.publicPrefix, vlanId: 0, isPublic: true, ipPools: [ipPool] },
-  };
+  const { outside, publicNetworks, natPool } = edge;
   return [
-    [PUBLIC_LOGICAL_NETWORK, { subnets: [subnet] }],
+    [PUBLIC_LOGICAL_NETWORK, { subnets: publicNetworks.map(publicSubnet) }],
     [
       '/loadBalancerManager/config',
       {
         loadBalancerManagerIPAddress: edge.managerAddress,
         outboundNatIPExemptions: [`${edge.managerAddress}/32`],
-        vipIpPools: [{ resourceRef: `${PUBLIC_LOGICAL_NETWORK}/subnets/public/ipPools/vips` }],
+        vipIpPools: publicNetworks.map(({ resourceId }) => ({
+          resourceRef: `${PUBLIC_LOGICAL_NETWORK}/subnets/${resourceId}/ipPools/${VIP_POOL}`,
+        })),
       },
     ],
     [
@@ -154,4 +170,16 @@ export function edgeResources(edge: EdgeNetwork): readonly (readonly [string, ob
       },
     ],
   ];
+}
+
+function publicSubnet({ resourceId, prefix, vipPool }: PublicNetwork): object {
+  const { first, last } = vipPool;
+  const ipPool = {
+    resourceId: VIP_POOL,
+    properties: { startIpAddress: first, endIpAddress: last },
+  };
+  return {
+    resourceId,
+    properties: { addressPrefix: prefix, vlanId: 0, isPublic: true, ipPools: [ipPool] },
+  };
 }

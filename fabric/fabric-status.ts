@@ -22,7 +22,7 @@ export interface RoleStatus {
 
 export interface ExposedStatus {
   /** What the machine reaches, by which interface of its own. */
-  readonly publicPrefix: string;
+  readonly publicPrefixes: readonly string[];
   readonly interface: string;
   /** Of the pool; the first public address is given this one. */
   readonly firstAddress: string;
@@ -30,7 +30,8 @@ export interface ExposedStatus {
 
 /** One line for people. */
 export function describeExposed(exposed: ExposedStatus): string {
-  return `http://${exposed.firstAddress} and the rest of ${exposed.publicPrefix}, by ${exposed.interface}`;
+  const rest = exposed.publicPrefixes.join(' and ');
+  return `http://${exposed.firstAddress} and the rest of ${rest}, by ${exposed.interface}`;
 }
 
 export interface FabricStatus {

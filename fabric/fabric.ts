@@ -155,9 +155,9 @@ async function statusOf(parts: {
     northbound: record.northbound,
     ...(exposure && {
       exposed: {
-        publicPrefix: exposure.publicPrefix,
+        publicPrefixes: exposure.map(({ publicPrefix }) => publicPrefix),
         interface: machineInterface(name),
-        firstAddress: exposure.firstAddress,
+        firstAddress: exposure[0]?.firstAddress ?? '',
       },
     }),
     roles,

@@ -44,7 +44,10 @@ export function muxResources(
 ): readonly (readonly [string, object])[] {
   if (muxes.length === 0) return [];
   const importMap = `/edgeRouters/${EDGE}/policyMaps/${IMPORT_MAP}`;
-  const isOneAddress = { property: 'MatchPrefix', value: [`${edge.publicPrefix} ge 32`] };
+  const ranges = edge.publicNetworks.map(({ prefix }) => {
+    return `${prefix} ge ${prefix.includes(':') ? 128 : 32}`;
+  });
+  const isOneAddress = { property: 'MatchPrefix', value: ranges };
   const entry = { policyName: IMPORT_MAP, action: 'Allow', matchCriteria: [isOneAddress] };
   return [
     [importMap, { policyMapEntryList: [entry] }],
@@ -56,6 +59,7 @@ export function muxResources(
           extAsNumber: MUX_AS,
           policyMapIn: { resourceRef: importMap },
           isBfdEnabled: true,
+          addressFamilies: ['IPv4', 'IPv6'],
         },
       ] as const,
       [`/virtualServers/${name}`, { connections: [{ managementAddresses: [name] }] }] as const,

@@ -14,7 +14,7 @@ import {
   parseIpPrefix,
 } from '../base/ip.ts';
 import { type EdgeNetwork, edgeNetwork } from './edge-network.ts';
-import { type Exposure, exposure } from './expose.ts';
+import { type Exposure, exposure, machineHasIpv6 } from './expose.ts';
 import { HOSTS_MAX, MUXES_MAX } from './limits.ts';
 import type { MuxNetwork } from './mux-network.ts';
 
@@ -94,8 +94,8 @@ export function fabricSettings(
 function edgeBeside({ prefix }: ProviderNetwork): EdgeNetwork {
   const own = parseIpPrefix(prefix);
   const edge = edgeNetwork(own === undefined ? '' : formatIp(own.first + EDGE_OFFSET));
-  for (const text of [edge.outside.prefix, edge.publicPrefix])
-    refuseOverlap(prefix, text, 'leave the edge out with --no-edge');
+  const outside = [...edge.outside.prefixes, ...edge.publicNetworks.map((one) => one.prefix)];
+  for (const text of outside) refuseOverlap(prefix, text, 'leave the edge out with --no-edge');
   return edge;
 }
 
@@ -127,8 +127,8 @@ function exposureOf(edge: EdgeNetwork | undefined, { prefix }: ProviderNetwork):
       'without an edge router there are no public addresses to expose',
       { remedy: 'leave out --expose or --no-edge' },
     );
-  const wanted = exposure(edge);
-  refuseOverlap(prefix, wanted.linkPrefix, 'leave out --expose');
+  const wanted = exposure(edge, machineHasIpv6());
+  for (const { linkPrefix } of wanted) refuseOverlap(prefix, linkPrefix, 'leave out --expose');
   return wanted;
 }
 

@@ -50,7 +50,9 @@ async function machine(t: Test): Promise<Machine> {
     ...{ state, name, does, weft },
     async belongings() {
       const links = await run(['ip', '-n', namespace, '-brief', 'link', 'show', 'type', 'veth']);
-      return links + (await run(['ip', '-n', namespace, '-4', 'route', 'show']));
+      const routes = await run(['ip', '-n', namespace, '-4', 'route', 'show']);
+      const routes6 = await run(['ip', '-n', namespace, '-6', 'route', 'show', 'proto', 'boot']);
+      return links + routes + routes6;
     },
   };
 }
@@ -59,12 +61,18 @@ test('the machine reaches a VM by its public address, and after down nothing is 
   const { name, does, weft, belongings } = await machine(t);
   const up = await weft('up', '--detach', '--expose', '--port', '19043');
   t.equal(up.code, 0, up.stderr);
-  t.match(up.stdout, `From this machine: http://${ADDRESS} and the rest of 203.0.113.0/24`);
+  t.match(
+    up.stdout,
+    `From this machine: http://${ADDRESS} and the rest of 203.0.113.0/24 and 2001`,
+  );
   t.match((await weft('status')).stdout, `from this machine: http://${ADDRESS}`);
   t.match(await belongings(), `203.0.113.0/24 via 100.64.255.253 dev weft-${name}`);
+  t.match(await belongings(), `2001:db8:203::/64 via fd57:4546:5401::1 dev weft-${name}`);
 
   const ping = await does('busybox', 'ping', '-c', '3', '-W', '2', ADDRESS);
   t.equal(ping.code, 0, ping.stdout + ping.stderr);
+  const nobody = await does('ping', '-6', '-c', '1', '-W', '5', '2001:db8:203::99');
+  t.match(nobody.stdout, /From 2001:db8:ffff::2 .*unreachable/i, 'the edge knows no such address');
   const folder = await mkdtemp(join(tmpdir(), 'weft-page-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   await run(['sh', '-c', `echo 'a page of blue-web3' > ${folder}/index.html`]);
@@ -112,7 +120,7 @@ test('a machine that has such a route is refused, and nothing is made', async (t
   await does('ip', 'link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1');
   for (const end of ['lan0', 'lan1']) await does('ip', 'link', 'set', end, 'up');
   await does('ip', 'route', 'add', 'default', 'dev', 'lan0');
-  for (const route of ['203.0.113.64/26', '203.0.112.0/20', '100.64.0.0/10']) {
+  for (const route of ['203.0.113.64/26', '100.64.0.0/10', '2001:db8:200::/40']) {
     await does('ip', 'route', 'add', route, 'dev', 'lan0');
     const before = await belongings();
     const up = await weft('up', '--detach', '--no-sample', '--expose', '--port', '19243');

@@ -6,6 +6,7 @@ import type { RunningTopology } from '../kit/topology.ts';
 
 /** In the public pool of a topology with an edge, beyond what is given out in order. */
 export const VIP = '203.0.113.100';
+export const VIP6 = '2001:db8:203::100';
 export const POOL = 'backends';
 
 export interface BalancerSpec {
@@ -34,11 +35,18 @@ export async function putBalancer(
 ): Promise<void> {
   const { address, subnet, backends } = spec;
   if (subnet === undefined) {
-    const properties = { publicIPAllocationMethod: 'Static', ipAddress: address };
+    const publicIPAddressVersion = familyOf(address);
+    const publicIPAllocationMethod = 'Static';
+    const properties = { publicIPAllocationMethod, publicIPAddressVersion, ipAddress: address };
     await client.put(`/publicIPAddresses/${name}`, { resourceId: name, properties });
   }
   await writeBalancer(client, name, spec);
-  for (const backend of backends) await join(client, name, backend);
+  const configuration = familyOf(address) === 'IPv6' ? 'ipv6' : 'primary';
+  for (const backend of backends) await join(client, name, backend, configuration);
+}
+
+function familyOf(address: string): 'IPv4' | 'IPv6' {
+  return address.includes(':') ? 'IPv6' : 'IPv4';
 }
 
 async function writeBalancer(
@@ -108,25 +116,32 @@ export async function join(
   client: RunningTopology['client'],
   name: string,
   backend: string,
+  configuration = 'primary',
 ): Promise<void> {
-  await changePools(client, backend, (pools) => [...pools, poolRef(name)]);
+  const path = configurationPath(backend, configuration);
+  await changePools(client, path, (pools) => [...pools, poolRef(name)]);
+}
+
+function configurationPath(backend: string, configuration: string): string {
+  return `/networkInterfaces/${backend}/ipConfigurations/${configuration}`;
 }
 
 export async function leave(
   client: RunningTopology['client'],
   name: string,
   backend: string,
+  configuration = 'primary',
 ): Promise<void> {
   const isOther = (pool: string) => pool.toLowerCase() !== poolRef(name).toLowerCase();
-  await changePools(client, backend, (pools) => pools.filter(isOther));
+  const path = configurationPath(backend, configuration);
+  await changePools(client, path, (pools) => pools.filter(isOther));
 }
 
 async function changePools(
   client: RunningTopology['client'],
-  backend: string,
+  path: string,
   changed: (pools: readonly string[]) => readonly string[],
 ): Promise<void> {
-  const path = `/networkInterfaces/${backend}/ipConfigurations/primary`;
   const found: Configuration = await client.get(path);
   const { loadBalancerBackendAddressPools: pools = [], ...rest } = found.properties;
   const wanted = changed(pools.map(({ resourceRef }) => resourceRef)).map(reference);

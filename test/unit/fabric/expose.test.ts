@@ -28,6 +28,16 @@ test('default routes, also as two halves, and strangers are none', (t) => {
   t.is(conflictingRoute('', WANTED), undefined, 'ip prints nothing where there is none');
 });
 
+test('IPv6: what overlaps is a conflict, everything and all that is public is none', (t) => {
+  const wanted = ['2001:db8:203::/64', 'fd57:4546:5401::/126'];
+  const foundIn = (...destinations: readonly string[]) =>
+    conflictingRoute(JSON.stringify(destinations.map((dst) => ({ dst }))), wanted)?.route;
+  for (const dst of ['2001:db8:203::9', '2001:db8::/32', 'fd57::/16', '2001:db8:203::/64']) {
+    t.is(foundIn('default', 'fe80::/64', 'ff00::/8', dst), dst);
+  }
+  t.is(foundIn('default', '::/0', '2000::/3', '::/1', 'fe80::/64', '2001:db8:204::1'), undefined);
+});
+
 test('a route without a device is named by its destination', (t) => {
   const routes = JSON.stringify([{ type: 'blackhole', dst: '203.0.113.0/24' }]);
   t.deepEqual(conflictingRoute(routes, WANTED), {
@@ -38,7 +48,7 @@ test('a route without a device is named by its destination', (t) => {
 
 test('only a fabric with an edge can be exposed, and only beside its provider network', (t) => {
   t.is(fabricSettings({ edge: true }).exposure, undefined);
-  t.is(fabricSettings({ edge: true, expose: true }).exposure?.publicPrefix, '203.0.113.0/24');
+  t.is(fabricSettings({ edge: true, expose: true }).exposure?.[0]?.publicPrefix, '203.0.113.0/24');
   const refused = { code: 'SDN_SETTING_INVALID' };
   t.throws(() => fabricSettings({ expose: true }), refused);
   const overlapping = { edge: true, expose: true, providerPrefix: '100.64.255.0/24' };
