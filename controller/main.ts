@@ -2,7 +2,9 @@
  * The network controller — one process: northbound (MS-NCNBI over HTTPS), store (LevelDB), compiler and southbound (gRPC over mTLS).
  *
  *   node controller/main.js --state DIR --ca F --cert F --key F (--listen HOST:PORT | --listen-fd N)
- *        --southbound (unix:PATH | HOST:PORT) [--listen-unix PATH] [--tokens F]
+ *        --southbound (unix:PATH | HOST:PORT) [--listen-unix PATH] [--tokens F] [--hasten N]
+ *
+ * --hasten is for tests: what load balancers say of time, in minutes and seconds, is divided by N.
  *
  * Start: open the store, mirror it, compile it, serve targets, then serve clients; the line `{"event":"ready",…}` on standard output
  * says when. SIGTERM or SIGINT: stop accepting, answer what is in flight, close the store. Whatever else goes wrong ends the process,
@@ -17,6 +19,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { messageOf, SdnError } from '../base/errors.ts';
 import { type Logger, roleLogger } from '../base/log.ts';
 import { systemRng } from '../base/rng.ts';
+import { DEFAULT_SETTINGS } from './compiler/node.ts';
 import { type DesiredStateFeed, followDesired } from './model/desired-state-feed.ts';
 import { parseTokenFile } from './northbound/authentication.ts';
 import { createHttpServer, type HttpServer, type ListenTarget } from './northbound/http-server.ts';
@@ -44,6 +47,7 @@ interface Settings {
   readonly listenUnix: string | undefined;
   readonly southbound: string;
   readonly tokens: string | undefined;
+  readonly hasten: number;
 }
 
 function readSettings(argv: readonly string[]): Settings {
@@ -60,6 +64,7 @@ function readSettings(argv: readonly string[]): Settings {
       'listen-unix': text,
       southbound: text,
       tokens: text,
+      hasten: { type: 'string', default: '1' },
     },
   });
   return {
@@ -69,6 +74,7 @@ function readSettings(argv: readonly string[]): Settings {
     key: required('--key', values.key),
     southbound: required('--southbound', values.southbound),
     tokens: values.tokens,
+    hasten: divisor(values.hasten),
     listenUnix: values['listen-unix'],
     listen: listenTarget(values.listen, values['listen-fd']),
   };
@@ -77,6 +83,11 @@ function readSettings(argv: readonly string[]): Settings {
 function required(name: string, value: string | undefined): string {
   if (value === undefined) throw new SdnError('SDN_COMMAND_LINE', `${name} is required`);
   return value;
+}
+
+function divisor(hasten: string): number {
+  if (/^[1-9][0-9]{0,2}$/.test(hasten)) return Number(hasten);
+  throw new SdnError('SDN_COMMAND_LINE', `--hasten '${hasten}' is no number from 1 to 999`);
 }
 
 function listenTarget(listen: string | undefined, fd: string | undefined): ListenTarget {
@@ -126,6 +137,7 @@ async function start(settings: Settings, clock: Clock, log: Logger): Promise<Run
     clock,
     log,
     registry: metrics,
+    settings: { ...DEFAULT_SETTINGS, hasten: settings.hasten },
   });
   const { realised, ask, askEdge, askMux, whatIf, resetEgress } = southbound;
   const northbound = await startNorthbound({

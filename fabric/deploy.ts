@@ -159,9 +159,10 @@ async function namespaces(deployment: Deployment): Promise<string> {
 }
 
 async function controller(deployment: Deployment): Promise<string> {
-  const { name, state, supervisor, listen } = deployment;
+  const { name, settings, state, supervisor, listen } = deployment;
   const namespace = namespaceName(name, CONTROLLER);
-  await supervisor.start(controllerRole({ state, namespace, listenFd: listen.fd }));
+  const { hasten } = settings;
+  await supervisor.start(controllerRole({ state, namespace, listenFd: listen.fd, hasten }));
   return northboundUrl(listen.port);
 }
 

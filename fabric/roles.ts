@@ -29,8 +29,9 @@ export function controllerRole(options: {
   readonly state: StateDirectory;
   readonly namespace: string;
   readonly listenFd: number;
+  readonly hasten: number;
 }): RoleSpec {
-  const { state, namespace, listenFd } = options;
+  const { state, namespace, listenFd, hasten } = options;
   const command: Argv = [
     process.execPath,
     programPath('controller/main.js'),
@@ -38,6 +39,7 @@ export function controllerRole(options: {
     ...credentials(state, CONTROLLER),
     ...['--listen-fd', String(LISTEN_FD), '--listen-unix', state.northboundSocket],
     ...['--southbound', `unix:${state.southboundSocket}`],
+    ...(hasten === 1 ? [] : ['--hasten', String(hasten)]),
   ];
   const log = state.role(CONTROLLER).log;
   return { role: CONTROLLER, name: CONTROLLER, namespace, command, log, inheritFd: listenFd };

@@ -31,6 +31,8 @@ export interface FabricSettings {
   readonly port: number;
   /** Super-frames on the hosts' ports. */
   readonly offload: boolean;
+  /** What load balancers say of time is divided by this: for tests; else 1. */
+  readonly hasten: number;
 }
 
 export interface ProviderNetwork {
@@ -69,6 +71,7 @@ export function fabricSettings(
     /** Default none. */
     readonly muxes?: number;
     readonly expose?: boolean;
+    readonly hasten?: number;
   } = {},
 ): FabricSettings {
   const count = options.hosts ?? DEFAULT_HOST_COUNT;
@@ -87,6 +90,7 @@ export function fabricSettings(
     exposure: options.expose === true ? exposureOf(edge, provider) : undefined,
     port: options.port ?? DEFAULT_PORT,
     offload: options.offload ?? true,
+    hasten: options.hasten ?? 1,
   };
 }
 

@@ -21,6 +21,21 @@ export interface BalancerSpec {
   readonly rule?: object;
   readonly probe?: object;
   readonly outbound?: object;
+  /** Beside the rule of `port`, to the same backends. */
+  readonly more?: readonly RuleSpec[];
+  /** To one backend each: see `leadTo`. */
+  readonly inbound?: readonly RuleSpec[];
+}
+
+export interface RuleSpec {
+  readonly name: string;
+  readonly port: number;
+  /** Default: the port. */
+  readonly backendPort?: number;
+  /** More of it. */
+  readonly rule?: object;
+  /** Of its own, at the port of the backends; default: that of the balancer's `port`. */
+  readonly probe?: object;
 }
 
 const reference = (resourceRef: string) => ({ resourceRef });
@@ -52,8 +67,9 @@ function familyOf(address: string): 'IPv4' | 'IPv6' {
 async function writeBalancer(
   client: RunningTopology['client'],
   name: string,
-  { address, subnet, port, rule, probe, outbound }: BalancerSpec,
+  spec: BalancerSpec,
 ): Promise<void> {
+  const { address, subnet, port, rule, probe = {}, outbound, more = [], inbound = [] } = spec;
   const path = balancerPath(name);
   const frontend =
     subnet === undefined
@@ -63,40 +79,53 @@ async function writeBalancer(
           privateIPAllocationMethod: 'Static',
           privateIPAddress: address,
         };
+  const toFrontend = [reference(`${path}/frontendIPConfigurations/frontend`)];
   const ends = {
-    frontendIPConfigurations: [reference(`${path}/frontendIPConfigurations/frontend`)],
+    frontendIPConfigurations: toFrontend,
     backendAddressPool: reference(poolRef(name)),
   };
+  const rules: readonly RuleSpec[] = [
+    { name: 'rule', port, ...(rule && { rule }), probe },
+    ...more,
+  ];
   await client.put(path, {
     resourceId: name,
     properties: {
       frontendIPConfigurations: [{ resourceId: 'frontend', properties: frontend }],
       backendAddressPools: [{ resourceId: POOL, properties: {} }],
-      probes: [
-        {
-          resourceId: 'probe',
-          properties: { protocol: 'Tcp', port, intervalInSeconds: 5, numberOfProbes: 1, ...probe },
+      probes: rules.flatMap((each) => {
+        if (each.probe === undefined) return [];
+        const usual = { protocol: 'Tcp', port: toPort(each), ...{ intervalInSeconds: 5 } };
+        const properties = { ...usual, numberOfProbes: 1, ...each.probe };
+        return [{ resourceId: each.name, properties }];
+      }),
+      loadBalancingRules: rules.map((each) => ({
+        resourceId: each.name,
+        properties: {
+          ...ends,
+          ...portsOf(each),
+          probe: reference(`${path}/probes/${each.probe === undefined ? 'rule' : each.name}`),
+          ...each.rule,
         },
-      ],
-      loadBalancingRules: [
-        {
-          resourceId: 'rule',
-          properties: {
-            ...ends,
-            protocol: 'Tcp',
-            frontendPort: port,
-            backendPort: port,
-            probe: reference(`${path}/probes/probe`),
-            ...rule,
-          },
-        },
-      ],
+      })),
+      inboundNatRules: inbound.map((each) => ({
+        resourceId: each.name,
+        properties: { frontendIPConfigurations: toFrontend, ...portsOf(each), ...each.rule },
+      })),
       outboundNatRules:
         outbound === undefined
           ? []
           : [{ resourceId: 'outbound', properties: { ...ends, protocol: 'All', ...outbound } }],
     },
   });
+}
+
+function toPort({ port, backendPort = port }: RuleSpec): number {
+  return backendPort;
+}
+
+function portsOf(rule: RuleSpec): object {
+  return { protocol: 'Tcp', frontendPort: rule.port, backendPort: toPort(rule) };
 }
 
 /** Replaces what the load balancer's rule, probe or outbound rule says; its backends stay. */
@@ -108,8 +137,10 @@ export async function changeBalancer(
   await writeBalancer(client, name, spec);
 }
 
+type References = readonly { readonly resourceRef: string }[];
 type Configuration = Resource<{
-  readonly loadBalancerBackendAddressPools?: readonly { readonly resourceRef: string }[];
+  readonly loadBalancerBackendAddressPools?: References;
+  readonly loadBalancerInboundNatRules?: References;
 }>;
 
 export async function join(
@@ -146,6 +177,21 @@ async function changePools(
   const { loadBalancerBackendAddressPools: pools = [], ...rest } = found.properties;
   const wanted = changed(pools.map(({ resourceRef }) => resourceRef)).map(reference);
   const properties = { ...rest, loadBalancerBackendAddressPools: wanted };
+  await client.put(path, { ...found, properties });
+}
+
+/** The inbound rule leads to this backend alone. */
+export async function leadTo(
+  client: RunningTopology['client'],
+  name: string,
+  rule: string,
+  backend: string,
+): Promise<void> {
+  const path = `/networkInterfaces/${backend}/ipConfigurations/primary`;
+  const found: Configuration = await client.get(path);
+  const { loadBalancerInboundNatRules: rules = [], ...rest } = found.properties;
+  const own = reference(`${balancerPath(name)}/inboundNatRules/${rule}`);
+  const properties = { ...rest, loadBalancerInboundNatRules: [...rules, own] };
   await client.put(path, { ...found, properties });
 }
 

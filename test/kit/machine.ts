@@ -43,10 +43,14 @@ export interface Machine {
     server: Machine,
     options: { readonly count: number; readonly payloadBytes: number },
   ): Promise<{ readonly sent: number; readonly answered: number }>;
-  /** iperf3 from this VM to `server`. */
+  /** iperf3 from this VM to `server`; `address`: by which it is reached, default its own. */
   iperf3(
     server: Machine,
-    options?: { readonly durationSec?: number; readonly args?: readonly string[] },
+    options?: {
+      readonly durationSec?: number;
+      readonly args?: readonly string[];
+      readonly address?: string;
+    },
   ): Promise<{ readonly bitsPerSec: number }>;
   /** Sends frames, from the Ethernet header on, as they are: past this VM's own network stack. */
   inject(frames: readonly Uint8Array[]): Promise<void>;
@@ -128,7 +132,7 @@ export function machine(record: VmRecord): Machine {
         },
       );
     },
-    iperf3(server, { durationSec = 1, args = [] } = {}) {
+    iperf3(server, { durationSec = 1, args = [], address = server.address } = {}) {
       const serve: Argv = ['iperf3', '-s', '-1', '--forceflush', '-p', String(IPERF_PORT)];
       return withServer(
         server,
@@ -136,7 +140,7 @@ export function machine(record: VmRecord): Machine {
         async () => {
           const answer = parseJson(
             await run([
-              ...(['iperf3', '-J', '-c', server.address, '-p', String(IPERF_PORT)] as const),
+              ...(['iperf3', '-J', '-c', address, '-p', String(IPERF_PORT)] as const),
               ...['-t', String(durationSec), ...args],
             ]),
           ) as IperfAnswer;

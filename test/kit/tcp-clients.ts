@@ -44,12 +44,12 @@ export async function visit(
   return JSON.parse(stdout) as VisitReport;
 }
 
-/** Short connections all the time, until the function that is returned is called: it tells what became of them. */
+/** Short connections all the time, from the first that succeeds until the function that is returned is called: it tells what became of them. */
 export async function visitMeanwhile(
   from: Machine,
   { address, port }: Target,
 ): Promise<() => Promise<VisitReport>> {
-  const program = await from.start(load('revisit', address, String(port)));
+  const program = await from.start(load('revisit', address, String(port)), 'visited');
   return async () => {
     const code = await program.end();
     if (code !== 0) throw new Error(`visits of ${from.name}: ${program.stderr()}`);

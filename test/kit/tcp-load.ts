@@ -3,7 +3,8 @@
  *
  *   node tcp-load.js serve NAME PORT                          says NAME to each connection, then answers with whatever comes
  *   node tcp-load.js visit ADDRESS PORT COUNT [FIRST_PORT]    COUNT short connections, from FIRST_PORT on where one is given; prints VisitReport
- *   node tcp-load.js revisit ADDRESS PORT                     short connections until its standard input ends; prints VisitReport
+ *   node tcp-load.js revisit ADDRESS PORT                     short connections until its standard input ends; prints VisitReport. Both
+ *                                                             say `visited` on standard error when the first one has succeeded
  *   node tcp-load.js hold ADDRESS PORT COUNT [FIRST_PORT]     opens COUNT connections and talks on each all the time; once all are open, and for
  *                                                             each line on standard input, prints HoldReport: as soon as every open one has
  *                                                             answered what was said after the line, or ANSWER_PATIENCE later
@@ -15,6 +16,7 @@ import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { sleep, systemClock } from '../../base/clock.ts';
 import { millis } from '../../base/units.ts';
+import { visitOnce } from './tcp-visit.ts';
 
 /** Connections by the name of the server that answered, and failures by their reason. */
 export interface VisitReport {
@@ -37,8 +39,6 @@ export interface HoldReport {
 
 /** At once, of one process. */
 const WINDOW = 64;
-/** A short connection that has not heard its server's name by then has failed: a SYN is repeated after one second (RFC 6298 §2). */
-const VISIT_TIMEOUT = millis(5000);
 /** For a repetition that waited for seconds: TCP doubles its wait each time (RFC 6298 §5.5). */
 const ANSWER_PATIENCE = millis(20_000);
 /** Between two messages on a connection. */
@@ -63,21 +63,6 @@ function reasonOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }
 
-/** The name that the server says. */
-function visitOnce(host: string, port: number, localPort: number | undefined): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host, port, ...(localPort !== undefined && { localPort }) });
-    socket.setTimeout(VISIT_TIMEOUT, () => socket.destroy(new Error('no answer')));
-    socket.once('error', reject);
-    socket.once('end', () => socket.destroy(new Error('ended without a word')));
-    socket.once('data', (data) => {
-      // A reset leaves no TIME-WAIT behind: the port can be used again at once.
-      socket.resetAndDestroy();
-      resolve(data.toString().trim());
-    });
-  });
-}
-
 async function visit(
   options: { readonly host: string; readonly port: number; readonly firstPort?: number },
   more: (visited: number) => boolean,
@@ -91,8 +76,10 @@ async function visit(
   const worker = async (): Promise<void> => {
     for (let number = next++; more(number); number = next++) {
       try {
-        const localPort = firstPort === undefined ? undefined : firstPort + number;
-        count(byServer, await visitOnce(host, port, localPort));
+        const own = firstPort === undefined ? {} : { localPort: firstPort + number };
+        const server = await visitOnce({ host, port, ...own });
+        if (Object.keys(byServer).length === 0) process.stderr.write('visited\n');
+        count(byServer, server);
         const now = systemClock.now();
         longestGapMs = Math.max(longestGapMs, now - lastSuccess);
         lastSuccess = now;

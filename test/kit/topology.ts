@@ -41,6 +41,8 @@ export interface TopologySpec {
   readonly edge?: boolean;
   /** Muxes of load balancers beside the edge router; named mux1, mux2, … Default 0. */
   readonly muxes?: number;
+  /** Idle times and intervals of load balancers' probes are divided by this, to whole seconds: 60 makes seconds of minutes. Default 1. */
+  readonly hasten?: number;
 }
 
 export interface VnetSpec {
@@ -115,12 +117,14 @@ async function start(spec: TopologySpec): Promise<RunningTopology> {
     unregister(name);
     await rm(directory, { recursive: true, force: true });
   };
-  const { hosts = 2, offload = true, muxes = 0, edge = muxes > 0, providerPrefix } = spec;
+  const { hosts = 2, offload = true, muxes = 0, edge = muxes > 0 } = spec;
+  const { providerPrefix, hasten = 1 } = spec;
   const settings = fabricSettings({
     hosts,
     offload,
     edge,
     muxes,
+    hasten,
     port: 0,
     ...(providerPrefix !== undefined && { providerPrefix }),
   });

@@ -175,7 +175,20 @@ function health(backend: Json): string {
 function probeWords(probe: Json): string {
   const took = textAt(probe, 'lastTookMs');
   const time = took === '' ? '' : ` in ${Number(took).toFixed(1)} ms`;
-  return `${textAt(probe, 'reason') || textAt(probe, 'state')}${time}`;
+  return `${textAt(probe, 'reason') || textAt(probe, 'state')}${time}${turnWords(probe)}`;
+}
+
+/** Where the last answers contradict what is believed: how many more it takes to believe them. */
+function turnWords(probe: Json): string {
+  const [streak, needed] = [textAt(probe, 'streak'), textAt(probe, 'streakNeeded')].map(Number);
+  if (!streak || !needed || streak >= needed) return '';
+  const left = needed - streak;
+  const [state, noun] =
+    textAt(probe, 'state') === 'down'
+      ? ['up', left === 1 ? 'success' : 'successes']
+      : ['down', left === 1 ? 'failure' : 'failures'];
+  const why = textAt(probe, 'isFlapping') === 'true' ? ', since it flaps' : '';
+  return `; ${state} after ${left} more ${noun}${why}`;
 }
 
 function percent(share: string): string {

@@ -9,7 +9,7 @@ import { balancerId, membersOf, targetsMovedBy } from '../balancing.ts';
 import type { Ref } from '../document.ts';
 import type { LoadBalancer } from '../load-balancer-document.ts';
 import type { ModelView } from '../model.ts';
-import { type CompilerNode, hostScope } from '../node.ts';
+import { type CompilerNode, hastened, hostScope } from '../node.ts';
 
 export const healthProbes: CompilerNode = {
   name: 'health-probes',
@@ -20,7 +20,7 @@ export const healthProbes: CompilerNode = {
     return new Set([...targetsMovedBy(change, model)].flatMap((ref) => probesAt(ref, model)));
   },
   units: (model) => [...model.loadBalancers.values()].flatMap(probesOf),
-  compile(ref, model) {
+  compile(ref, model, settings) {
     const balancer = model.loadBalancers.get(balancerId(ref));
     const probe = balancer?.probes.find((each) => each.ref === ref);
     if (balancer === undefined || probe === undefined) return NO_OUTPUT;
@@ -43,7 +43,8 @@ export const healthProbes: CompilerNode = {
       }
     }
     const { instanceId: id, resourceRef, protocol, port, requestPath } = probe;
-    const { intervalSec, failuresMax } = probe;
+    const { failuresMax } = probe;
+    const intervalSec = hastened(probe.intervalSec, settings);
     const published = [...byServer].map(([serverId, backends]) => ({
       scope: hostScope(serverId),
       content: resourceContent({

@@ -10,7 +10,14 @@ import { addressOf, balancerId, isMuxServing, targetsMovedBy } from '../balancin
 import { publicAddressRef } from '../edges.ts';
 import type { Frontend, LoadBalancer } from '../load-balancer-document.ts';
 import type { ModelView } from '../model.ts';
-import { type CompilerNode, hostScope, muxTarget, snatScope } from '../node.ts';
+import {
+  type CompilerNode,
+  type CompilerSettings,
+  hastened,
+  hostScope,
+  muxTarget,
+  snatScope,
+} from '../node.ts';
 import { type Leaseholder, leaseholders } from '../snat.ts';
 
 export const snatLeases: CompilerNode = {
@@ -35,22 +42,26 @@ export const snatLeases: CompilerNode = {
     }
   },
   units: ({ balancing }) => balancing.leasedIds(),
-  compile(vipId, model) {
+  compile(vipId, model, settings) {
     const leased = model.balancing.leasesOf(vipId);
     const balancer = model.byInstanceId(vipId);
     if (leased.size === 0 || balancer?.kind !== 'load-balancer') return NO_OUTPUT;
     const frontend = balancer.frontends.find(({ instanceId }) => instanceId === vipId);
     if (frontend === undefined) return NO_OUTPUT;
-    return leaseOutput(frontend, balancer, leased, model);
+    return leaseOutput(frontend, { balancer, leased, model, settings });
   },
 };
 
 function leaseOutput(
   frontend: Frontend,
-  balancer: LoadBalancer,
-  leased: ReadonlyMap<string, SnatLease['ports']>,
-  model: ModelView,
+  parts: {
+    readonly balancer: LoadBalancer;
+    readonly leased: ReadonlyMap<string, SnatLease['ports']>;
+    readonly model: ModelView;
+    readonly settings: CompilerSettings;
+  },
 ): UnitOutput {
+  const { balancer, leased, model, settings } = parts;
   const publicAddress = addressOf(frontend, model);
   if (publicAddress === undefined) return NO_OUTPUT;
   const scope = snatScope(balancer.instanceId);
@@ -58,7 +69,9 @@ function leaseOutput(
     const ports = leased.get(holder.name);
     const { serverId, providerAddress } = holder.member;
     if (ports === undefined || serverId === undefined || providerAddress === undefined) return [];
-    const snatLease = { ...leaseMessage(holder, frontend, ports), publicAddress, providerAddress };
+    const lease = leaseMessage(holder, frontend, ports);
+    const idleTimeoutSec = hastened(lease.idleTimeoutSec, settings);
+    const snatLease = { ...lease, idleTimeoutSec, publicAddress, providerAddress };
     const key = snatLeaseKey(frontend.instanceId, snatLease.address);
     const content = resourceContent({ key, snatLease });
     return [scope, hostScope(serverId)].map((each) => ({ scope: each, content }));

@@ -21,7 +21,13 @@ import type { Ref } from '../document.ts';
 import { isServing, publicAddressRef } from '../edges.ts';
 import type { Frontend, InboundRule, LoadBalancer } from '../load-balancer-document.ts';
 import type { ModelChange, ModelView } from '../model.ts';
-import { type CompilerNode, edgeTarget, muxTarget, virtualNetworkScope } from '../node.ts';
+import {
+  type CompilerNode,
+  edgeTarget,
+  hastened,
+  muxTarget,
+  virtualNetworkScope,
+} from '../node.ts';
 
 export const virtualIps: CompilerNode = {
   name: 'virtual-ips',
@@ -49,7 +55,7 @@ export const virtualIps: CompilerNode = {
     }
   },
   units: (model) => model.loadBalancers.keys(),
-  compile(id, model) {
+  compile(id, model, settings) {
     const balancer = model.loadBalancers.get(id);
     const side = balancer && sideOf(balancer, model);
     if (balancer === undefined || side === undefined) return NO_OUTPUT;
@@ -60,7 +66,12 @@ export const virtualIps: CompilerNode = {
       if (virtualIp === undefined) return [];
       const vnetId = network?.instanceId ?? virtualIp.vnetId;
       const key = virtualIpKey(frontend.instanceId);
-      return [{ scope, content: resourceContent({ key, virtualIp: { ...virtualIp, vnetId } }) }];
+      const rules = virtualIp.rules.map((rule) => ({
+        ...rule,
+        idleTimeoutSec: hastened(rule.idleTimeoutSec, settings),
+      }));
+      const content = resourceContent({ key, virtualIp: { ...virtualIp, vnetId, rules } });
+      return [{ scope, content }];
     });
     if (side.kind === 'internal') return { published, subscriptions: [] };
     const networks = network === undefined ? [] : [virtualNetworkScope(network.instanceId)];

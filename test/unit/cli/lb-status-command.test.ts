@@ -38,6 +38,21 @@ test('flows are those of all muxes; each backend has what its probe last said', 
   t.regex(out, /^tcp-80 +web1 +10\.1\.1\.4 +up +100\.0 % +4 +HTTP 200 in 1\.3 ms$/m);
 });
 
+test('what the last probe contradicts says how often it has to say it again', async (t) => {
+  const last = async (probe: object) => {
+    const probes = [{ ...PROBE, reason: 'connected', ...probe }];
+    const rest = { address: VIP, muxes: [mux('mux1', 1)], leases: [], missing: [] };
+    return (await shown(t, { ...rest, probes })).out;
+  };
+  const down = { state: 'down', streak: 1, streakNeeded: 2, isFlapping: false };
+  t.regex(await last(down), /connected in 1\.3 ms; up after 1 more success$/m);
+  const flapping = { ...down, streakNeeded: 4, isFlapping: true };
+  t.regex(await last(flapping), /; up after 3 more successes, since it flaps$/m);
+  const up = { state: 'up', reason: 'HTTP 503', streak: 1, streakNeeded: 3 };
+  t.regex(await last(up), /HTTP 503 in 1\.3 ms; down after 2 more failures$/m);
+  t.regex(await last({ state: 'up', streak: 0, streakNeeded: 2 }), /connected in 1\.3 ms$/m);
+});
+
 test('without a backend that may be chosen, or a mux that announces it, the exit code is 1', async (t) => {
   const rest = { address: VIP, probes: [], leases: [], missing: [] };
   t.is((await shown(t, { ...rest, muxes: [mux('mux1', 0)] })).code, 1);
