@@ -111,6 +111,22 @@ export function reverseKey(key: FlowKey, into: FlowKey): void {
   }
 }
 
+/** Are addresses and ports of one those of the other, exchanged? */
+export function isTurnedRound(key: FlowKey, other: FlowKey): boolean {
+  return (
+    key.src3 === other.dst3 &&
+    key.dst3 === other.src3 &&
+    key.srcPort === other.dstPort &&
+    key.dstPort === other.srcPort &&
+    key.src0 === other.dst0 &&
+    key.src1 === other.dst1 &&
+    key.src2 === other.dst2 &&
+    key.dst0 === other.src0 &&
+    key.dst1 === other.src1 &&
+    key.dst2 === other.src2
+  );
+}
+
 const NO_QUERY = -1;
 
 /** ICMP type that answers the query in `dstPort` (type · 256 + code), or NO_QUERY. */

@@ -19,6 +19,7 @@ import {
   inboundScope,
   isQuotingError,
   isTrackable,
+  isTurnedRound,
   reverseKey,
 } from '../../../dataplane/engine/flow-id.ts';
 import type { FlowTable } from '../../../dataplane/engine/flow-table.ts';
@@ -333,10 +334,14 @@ export class Router {
     return flow;
   }
 
-  /** Is what the reply becomes, turned round, what its pair's initiator sends? */
+  /**
+   * Is what the reply becomes, turned round, what its pair's initiator sends? What is not translated is, whichever way it goes on: to a load
+   * balancer's address by a mux, while what it answers comes from a host.
+   */
   #isAnswered(reply: FlowIndex, scope: FlowScope): boolean {
     const flows = this.#flows;
     const reverse = this.#reverse;
+    if (isTurnedRound(this.#key, reverse)) return true;
     return flows.find(flows.hash(scope, reverse), scope, reverse) === (reply ^ 1);
   }
 

@@ -70,6 +70,32 @@ test('a backend answers as from it, untranslated; another network may not', (t) 
   t.is(edge.drops(0)['InnerSourceImplausible'], 1);
 });
 
+test('requests go to a mux and answers come from a host: both are one flow, decided once', (t) => {
+  const edge = world();
+  const request = () =>
+    edge.fromOutside({ src: CLIENT, dst: VIP, srcPort: 5000, dstPort: 80, protocol: 6 });
+  const frame = frameOf({ ...answer, protocol: 6 }, { dst: EDGE_MAC, src: ROUTER_MAC });
+  const reply = () => edge.fromTunnel(BLUE_VNI, frame);
+  request();
+  edge.says(edge.provider, MUX, MUX_MAC);
+  for (const pass of [request, reply, request]) t.is(pass().length, 1);
+  const { slowPackets } = edge.core;
+  for (const pass of [reply, request, reply, reply, request]) t.is(pass().length, 1);
+  t.is(edge.core.slowPackets, slowPackets);
+  // Whoever opens it.
+  const opened = frameOf(
+    { ...answer, protocol: 6, srcPort: 1024 },
+    { dst: EDGE_MAC, src: ROUTER_MAC },
+  );
+  const out = () => edge.fromTunnel(BLUE_VNI, opened);
+  const back = () =>
+    edge.fromOutside({ src: CLIENT, dst: VIP, srcPort: 5000, dstPort: 1024, protocol: 6 });
+  for (const pass of [out, back]) t.is(pass().length, 1);
+  const before = edge.core.slowPackets;
+  for (const pass of [out, back, out, back]) t.is(pass().length, 1);
+  t.is(edge.core.slowPackets, before);
+});
+
 test('from outside nobody may have it as source', (t) => {
   const edge = world();
   t.deepEqual(edge.fromOutside({ src: VIP, dst: '203.0.113.250' }), []);
