@@ -12,8 +12,8 @@ import type { Mac } from '../../base/mac.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { HealthState } from '../../schema/southbound/messages.ts';
-import { type Distribution, rowOf, SHARED_SEED } from '../../slb/hashing/distribution.ts';
-import { maglevTable } from '../../slb/hashing/maglev.ts';
+import { type Distribution, rowOf } from '../../slb/hashing/distribution.ts';
+import { maglevTable, TABLE_SEED } from '../../slb/hashing/maglev.ts';
 import { isOpening } from '../engine/flow-state.ts';
 import type { Backend, Health, Pool } from './pools.ts';
 
@@ -46,8 +46,8 @@ export class Selection {
   choose(key: FlowKey, distribution: Distribution): Backend | undefined {
     const { candidates } = this;
     if (candidates.length < 2) return candidates[0];
-    this.#rows ??= maglevTable(candidates, SHARED_SEED);
-    return candidates[this.#rows[rowOf(key, distribution, SHARED_SEED)] ?? 0];
+    this.#rows ??= maglevTable(candidates, TABLE_SEED);
+    return candidates[this.#rows[rowOf(key, distribution, TABLE_SEED)] ?? 0];
   }
 
   /** May a packet of a flow that goes to `backend` still go there? */

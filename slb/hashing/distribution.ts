@@ -5,17 +5,14 @@
  *   SourceIPProtocol   both addresses and protocol: what a client sends by one protocol goes to one backend
  *   SourceIP           both addresses: all that a client sends goes to one backend
  *
- * Every mux has the same seed, so it does not matter which of them a packet comes to. Called by the mux for every packet whose flow it
- * does not remember; allocates nothing.
+ * Every mux has the same seed (TABLE_SEED), so it does not matter which of them a packet comes to. Called by the mux for every packet whose flow it
+ * does not remember, by hosts for the first packet of a flow to an internal address; allocates nothing.
  */
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { MAGLEV_ROWS } from './maglev.ts';
 
 export const Distribution = { FIVE_TUPLE: 0, SOURCE_IP_PROTOCOL: 1, SOURCE_IP: 2 } as const;
 export type Distribution = (typeof Distribution)[keyof typeof Distribution];
-
-/** The seed of all tables and rows of this version: muxes and hosts, which never ask each other, must choose alike. */
-export const SHARED_SEED = 0x6d61_676c;
 
 /** 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
