@@ -168,7 +168,7 @@ export class TraceWalk {
     const frame = this.#frame;
     const entrance = this.#entrance;
     if (this.port === NO_PORT) return dropped(Drop.PortUnknown);
-    if (entrance.kind === 'tunnel' && !tables.peers.group.hasRuleFor(...entrance.source)) {
+    if (entrance.kind === 'tunnel' && !tables.believedHosts.hasRuleFor(...entrance.source)) {
       return dropped(Drop.OuterSourceUnknown);
     }
     const parsed = parseFlow(frame.view, frame.at, frame.end, key);

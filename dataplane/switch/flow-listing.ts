@@ -7,7 +7,7 @@ import type { FlowTable } from '../engine/flow-table.ts';
 import type { FlowView } from '../engine/flow-view.ts';
 import { NO_PORT } from '../engine/header-action.ts';
 import { NO_TRANSPOSITION, type Transpositions } from '../engine/transposition.ts';
-import type { Peers } from './peers.ts';
+import type { TunnelPeers } from '../port/tunnel-peers.ts';
 import type { PortRegistry } from './port-registry.ts';
 import type { FlowEntry } from './switch-handle.ts';
 
@@ -20,7 +20,7 @@ export interface ListingParts {
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
   readonly ports: PortRegistry;
-  readonly peers: Peers;
+  readonly peers: TunnelPeers;
   readonly nowSec: number;
 }
 

@@ -128,7 +128,7 @@ export class Forwarder {
     this.#fragments = parts.fragments;
     this.#probes = parts.probes;
     this.#resets = parts.resets;
-    this.#knownHosts = new KnownHosts(parts.tables.peers.group);
+    this.#knownHosts = new KnownHosts(parts.tables.believedHosts);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#slowPath = new SlowPath(parts, this.#frame, this.#key);
   }

@@ -10,6 +10,7 @@ import type { Mapping } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
 import { destinationRule } from '../layers/tunnel.ts';
 import { mappingRule, type Place } from '../layers/vnet.ts';
+import type { TunnelPeers } from '../port/tunnel-peers.ts';
 import * as parse from './goal-parser.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import {
@@ -21,11 +22,10 @@ import {
   type PortRecord,
   type Subnet,
 } from './network-state.ts';
-import type { Peers } from './peers.ts';
 
 export interface MappingsParts {
   readonly epochs: Epochs;
-  readonly peers: Peers;
+  readonly peers: TunnelPeers;
   readonly learned: Pick<LearnedAddresses, 'lose'>;
   /** Undefined until the host's own settings have arrived. */
   readonly host: () => HostState | undefined;

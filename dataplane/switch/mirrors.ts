@@ -18,8 +18,8 @@ import { mirrorGroups, NO_MIRROR } from '../layers/mirror.ts';
 import type { PortMirror } from '../layers/port-policy.ts';
 import { peerGroup, peerRule } from '../layers/tunnel.ts';
 import { MIRRORS_MAX, PEERS_MAX } from '../limits.ts';
+import type { TunnelPeers } from '../port/tunnel-peers.ts';
 import type { HostState, PortRecord } from './network-state.ts';
-import type { Peers } from './peers.ts';
 import type { PortRegistry } from './port-registry.ts';
 
 /** The collector is not at another host. */
@@ -33,7 +33,7 @@ const HAS_PORTS: readonly number[] = [IpProtocol.TCP, IpProtocol.UDP];
 export interface MirrorsParts {
   readonly epochs: Epochs;
   readonly ports: PortRegistry;
-  readonly peers: Peers;
+  readonly peers: TunnelPeers;
   readonly touch: (key: string) => void;
 }
 

@@ -24,6 +24,7 @@ import type { Group } from '../engine/group.ts';
 import { type Edge, Internet } from '../layers/internet.ts';
 import { meterGroup } from '../layers/metering.ts';
 import { VirtualAddresses } from '../load-balancing/virtual-addresses.ts';
+import type { TunnelPeers } from '../port/tunnel-peers.ts';
 import { tagsOf } from './access-list-compiler.ts';
 import { AccessLists } from './access-lists.ts';
 import { balancedDestinations } from './balanced-destinations.ts';
@@ -41,7 +42,6 @@ import {
   type PortRecord,
   type Subnet,
 } from './network-state.ts';
-import type { Peers } from './peers.ts';
 import { plausibleSources } from './plausible-sources.ts';
 import type { PortRegistry } from './port-registry.ts';
 import { ReplaceableRoutes, Routing } from './routing.ts';
@@ -52,7 +52,7 @@ export type Reason = string | undefined;
 export interface RealiserParts {
   readonly epochs: Epochs;
   readonly ports: PortRegistry;
-  readonly peers: Peers;
+  readonly peers: TunnelPeers;
   /** By VNI: what a tunnel may bring, for the tunnel layer. */
   readonly destinations: Map<number, Group>;
   /** By VNI: who may send that, for the tunnel layer. */

@@ -10,16 +10,18 @@
 import type { IpWords } from '../../base/ip-words.ts';
 import type { Resource, ResourceError } from '../../schema/southbound/messages.ts';
 import type { Epochs } from '../engine/epochs.ts';
-import type { Group } from '../engine/group.ts';
+import type { Group, PrefixGroup } from '../engine/group.ts';
 import type { Pipeline } from '../engine/pipeline.ts';
 import type { Internet } from '../layers/internet.ts';
 import { proberPipeline, uplinkPipeline } from '../layers/order.ts';
+import { peerGroup, peerRule } from '../layers/tunnel.ts';
+import { PEERS_MAX } from '../limits.ts';
 import type { NamedLease } from '../load-balancing/leases.ts';
+import { type SetPeer, TunnelPeers } from '../port/tunnel-peers.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
 import type { Mirrors } from './mirrors.ts';
 import type { PortRecord } from './network-state.ts';
-import { Peers, type SetPeer } from './peers.ts';
 import { PortRegistry } from './port-registry.ts';
 import { Realiser, type Reason } from './realiser.ts';
 
@@ -53,7 +55,10 @@ type Kind = (typeof KINDS)[number];
 
 export class SwitchTables {
   readonly ports: PortRegistry;
-  readonly peers: Peers;
+  /** Hosts that this one has tunnels to. */
+  readonly peers: TunnelPeers;
+  /** Of the same hosts: by outer source address, whose tunnels are believed. */
+  readonly believedHosts: PrefixGroup = peerGroup();
   /** Layers of the uplink. */
   readonly uplink: Pipeline;
   /** Layers of health probes. */
@@ -80,8 +85,14 @@ export class SwitchTables {
     const sources = new Map<number, Group>();
     this.#epochs = epochs;
     this.ports = new PortRegistry(epochs, parts.onPortRemoved);
-    this.peers = new Peers(parts.setPeer);
-    this.uplink = uplinkPipeline({ peers: this.peers.group, subnets: destinations, sources });
+    const { believedHosts } = this;
+    this.peers = new TunnelPeers({
+      peersMax: PEERS_MAX,
+      setPeer: parts.setPeer,
+      onAdded: (words) => believedHosts.set({ words, len: 128 }, peerRule(words)),
+      onRemoved: (words) => believedHosts.remove({ words, len: 128 }),
+    });
+    this.uplink = uplinkPipeline({ peers: believedHosts, subnets: destinations, sources });
     this.prober = proberPipeline({ subnets: destinations });
     this.#realiser = new Realiser({
       epochs,

@@ -17,6 +17,7 @@ import {
 } from '../../../base/ip-words.ts';
 import { Lpm, NONE } from '../../../base/lpm.ts';
 import type { EpochCell, Epochs } from '../../../dataplane/engine/epochs.ts';
+import type { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 import type {
   Mapping,
   PublicAddress,
@@ -24,7 +25,6 @@ import type {
   VirtualNetwork,
   VirtualSubnet,
 } from '../../../schema/southbound/messages.ts';
-import type { EdgePeers } from './peers.ts';
 import { type VirtualAddress, VirtualAddresses } from './virtual-addresses.ts';
 
 /** Routing domain of plain IP. */
@@ -83,11 +83,11 @@ export class EdgeNetworks {
   readonly #freeLocations: number[] = [];
   readonly #freeOneToOnes: number[] = [];
   readonly #epochs: Epochs;
-  readonly #peers: EdgePeers;
+  readonly #peers: TunnelPeers;
   /** Bumped when a public address comes, goes or changes hands: any flow may be concerned. */
   readonly #publicCell: EpochCell;
 
-  constructor(epochs: Epochs, peers: EdgePeers, publicCell: EpochCell) {
+  constructor(epochs: Epochs, peers: TunnelPeers, publicCell: EpochCell) {
     this.#epochs = epochs;
     this.#peers = peers;
     this.#publicCell = publicCell;

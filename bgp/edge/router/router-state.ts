@@ -17,6 +17,7 @@ import { NONE } from '../../../base/lpm.ts';
 import type { Rng } from '../../../base/rng.ts';
 import type { EpochCell } from '../../../dataplane/engine/epochs.ts';
 import { Epochs } from '../../../dataplane/engine/epochs.ts';
+import { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import type {
   NatPool,
@@ -25,15 +26,20 @@ import type {
   ResourceError,
 } from '../../../schema/southbound/messages.ts';
 import type { LearnedRoute } from '../../control/learned-route.ts';
-import { NAT_MAPPINGS_MAX, NAT_POOL_ADDRESSES_MAX, NAT_PORTS_PER_BLOCK_MAX } from '../limits.ts';
+import {
+  EDGE_PEERS_MAX,
+  NAT_MAPPINGS_MAX,
+  NAT_POOL_ADDRESSES_MAX,
+  NAT_PORTS_PER_BLOCK_MAX,
+} from '../limits.ts';
 import type { MappingIndex, NatTimeouts } from '../nat44/mapping-table.ts';
 import { Nat44 } from '../nat44/nat44.ts';
 import type { PortLease } from '../nat44/port-lease.ts';
+import { BelievedHosts } from './believed-hosts.ts';
 import { Fib, type NextHop, RouteSource } from './fib.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { type NeighbourEvents, Neighbours } from './neighbours.ts';
 import { EdgeNetworks, PLAIN_DOMAIN } from './networks.ts';
-import { EdgePeers } from './peers.ts';
 
 export interface RouterSettings {
   /** Inner source of what goes into virtual networks, and inner destination of what comes from them. */
@@ -61,7 +67,8 @@ export class RouterState {
   /** Bumped by changes that may concern any flow. */
   readonly configCell: EpochCell = this.epochs.allocate();
   readonly fib: Fib = new Fib(this.epochs);
-  readonly peers: EdgePeers;
+  readonly peers: TunnelPeers;
+  readonly believedHosts: BelievedHosts = new BelievedHosts();
   readonly networks: EdgeNetworks;
   readonly nat: Nat44;
   readonly neighbours: Neighbours;
@@ -87,7 +94,12 @@ export class RouterState {
     onPortLease?(lease: PortLease): void;
   }) {
     const { natMappingsMax = NAT_MAPPINGS_MAX } = options;
-    this.peers = new EdgePeers((...peer) => options.setPeer(...peer));
+    this.peers = new TunnelPeers({
+      peersMax: EDGE_PEERS_MAX,
+      setPeer: (...peer) => options.setPeer(...peer),
+      onAdded: (words) => this.believedHosts.add(words),
+      onRemoved: (words) => this.believedHosts.remove(words),
+    });
     this.networks = new EdgeNetworks(this.epochs, this.peers, this.configCell);
     this.neighbours = new Neighbours(this.epochs, options.neighbourEvents);
     this.#mappingCells = this.epochs.reserve(natMappingsMax);

@@ -181,7 +181,7 @@ export class Router {
     const frame = this.#frame;
     const drop = vxlan.check(frame.view, frame.at, frame.end);
     if (drop !== Drop.None) return drop;
-    if (!this.#state.peers.isKnown(this.#io.rx, rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
+    if (!this.#state.believedHosts.has(this.#io.rx, rx + Rx.SOURCE)) return Drop.OuterSourceUnknown;
     const vni = vxlan.vni(frame.view, frame.at);
     frame.at += vxlan.HEADER_LEN;
     return this.#passTunnelled(vni);

@@ -5,14 +5,15 @@
 import { defined } from '../../../base/assert.ts';
 import { NONE } from '../../../base/lpm.ts';
 import { Transpositions } from '../../../dataplane/engine/transposition.ts';
+import { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 import {
   FLOWS_PER_ADDRESS_MAX,
+  MUX_HOSTS_MAX,
   RULES_MAX,
   TARGETS_MAX,
   VIRTUAL_ADDRESSES_MAX,
 } from '../../limits.ts';
 import { Group } from './groups.ts';
-import { Hosts } from './hosts.ts';
 import type { LeaseGoal, TableChange, TableFault } from './table-change.ts';
 import { type Target, Targets } from './targets.ts';
 import { VirtualAddresses } from './virtual-addresses.ts';
@@ -37,7 +38,8 @@ interface Lease {
 }
 
 export class MuxTables {
-  readonly hosts: Hosts;
+  /** Hosts that targets are at. */
+  readonly hosts: TunnelPeers;
   readonly transpositions: Transpositions;
   readonly targets: Targets;
   readonly addresses: VirtualAddresses;
@@ -62,7 +64,10 @@ export class MuxTables {
     this.#onAddressGone = (number) => events.onAddressGone(number);
     this.flowsPerAddressMax = limits.flowsPerAddressMax;
     this.#flows = new Int32Array(limits.addressesMax);
-    this.hosts = new Hosts((...peer) => events.setPeer(...peer));
+    this.hosts = new TunnelPeers({
+      peersMax: MUX_HOSTS_MAX,
+      setPeer: (...peer) => events.setPeer(...peer),
+    });
     // A target that is led elsewhere has two for a moment.
     this.transpositions = new Transpositions(limits.targetsMax + 1);
     this.targets = new Targets(this.hosts, this.transpositions, limits.targetsMax);

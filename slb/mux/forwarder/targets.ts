@@ -16,7 +16,7 @@ import {
   type TranspositionId,
   type Transpositions,
 } from '../../../dataplane/engine/transposition.ts';
-import type { Hosts } from './hosts.ts';
+import type { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 
 /** Index of a slot; NONE: no target. */
 export type Target = number;
@@ -33,8 +33,11 @@ interface Slot {
   readonly peer: number;
 }
 
+/** Peer of what is attached nowhere, which no packet is sent to. */
+const NOWHERE = NONE;
+
 export class Targets {
-  readonly #hosts: Hosts;
+  readonly #hosts: TunnelPeers;
   readonly #transpositions: Transpositions;
   readonly #capacity: number;
   readonly #slots: (Slot | undefined)[] = [];
@@ -50,7 +53,7 @@ export class Targets {
   #srcMac = 0;
   #mtu = 0;
 
-  constructor(hosts: Hosts, transpositions: Transpositions, capacity: number) {
+  constructor(hosts: TunnelPeers, transpositions: Transpositions, capacity: number) {
     this.#hosts = hosts;
     this.#transpositions = transpositions;
     this.#capacity = capacity;
@@ -81,7 +84,7 @@ export class Targets {
   acquire(way: Way): Target {
     const target = this.#free.pop() ?? this.#slots.length;
     if (target >= this.#capacity) return NONE;
-    const peer = this.#hosts.acquire(way.host);
+    const peer = this.#acquireHost(way);
     if (peer === undefined) {
       if (target < this.#slots.length) this.#free.push(target);
       return NONE;
@@ -102,9 +105,9 @@ export class Targets {
     const before = this.#slots[target];
     assert(before !== undefined, 'a target in use');
     if (isSameWay(before.way, way)) return true;
-    const peer = this.#hosts.acquire(way.host);
+    const peer = this.#acquireHost(way);
     if (peer === undefined) return false;
-    this.#hosts.release(before.way.host);
+    this.#releaseHost(before.way);
     const slot = { way, peer };
     this.#slots[target] = slot;
     this.#lead(target, slot);
@@ -115,7 +118,7 @@ export class Targets {
   release(target: Target): void {
     const slot = this.#slots[target];
     assert(slot !== undefined, 'a target in use');
-    this.#hosts.release(slot.way.host);
+    this.#releaseHost(slot.way);
     const id = this.#transposition[target] ?? NO_TRANSPOSITION;
     if (id !== NO_TRANSPOSITION) this.#transpositions.release(id);
     this.#transposition[target] = NO_TRANSPOSITION;
@@ -174,6 +177,15 @@ export class Targets {
   /** References that the slots hold. For tests. */
   get references(): number {
     return this.#transposition.reduce((sum, id) => sum + (id === NO_TRANSPOSITION ? 0 : 1), 0);
+  }
+
+  /** Where a target is attached nowhere, nothing is sent. */
+  #acquireHost({ host }: Way): number | undefined {
+    return host.length === 0 ? NOWHERE : this.#hosts.acquire(host);
+  }
+
+  #releaseHost({ host }: Way): void {
+    if (host.length > 0) this.#hosts.release(host);
   }
 
   #lead(target: Target, { way, peer }: Slot): void {
