@@ -13,7 +13,8 @@ import { eventually } from '../kit/eventually.ts';
 import type { FlowReport } from '../kit/flow-probe.ts';
 import { FLOW_UNANSWERED_MAX } from '../kit/limits.ts';
 import type { Program } from '../kit/program.ts';
-import { bytesOf, EdgeLab, FAR, labGoal, VM1 } from './edge-lab.ts';
+import { EdgeLab, FAR, labGoal, VM1 } from './edge-lab.ts';
+import { bytesOf } from './role-lab.ts';
 
 const ANYCAST = '198.19.0.9';
 const PREFIX = '198.19.0.0/24';

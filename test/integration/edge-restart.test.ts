@@ -14,7 +14,8 @@ import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from '../interop/frr.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
-import { bytesOf, EdgeLab, FAR, labGoal } from './edge-lab.ts';
+import { EdgeLab, FAR, labGoal } from './edge-lab.ts';
+import { bytesOf } from './role-lab.ts';
 
 const EDGE_AS = 64_600;
 const FRR_AS = 65_010;
@@ -126,7 +127,7 @@ test('graceful restart of an edge', async (t) => {
     programs.push(server);
     const ping = await lab.start('vm1', ['ping', '-n', '-i', '0.01', FAR], 'bytes from');
     const transfer = lab.attempt('vm1', ['iperf3', '-c', FAR, '-t', '4', '-b', '20M', '-J']);
-    await lab.edge.stop('SIGKILL');
+    await lab.role.stop('SIGKILL');
     t.notOk(await isRunning(before.pid));
     t.ok(await isRunning(before.routerPid), 'the router is another process');
     await eventually('FRR knows that the edge is gone, and keeps its routes', async () => {
@@ -139,7 +140,7 @@ test('graceful restart of an edge', async (t) => {
       'address-family ipv4',
       `no network ${PASSING}`,
     );
-    await lab.startEdge();
+    await lab.startRole();
     await eventually('the session is up again', async () => (await status()).bgpEstablished === 1);
     await eventually('it has decided anew', async () => !(await status()).bgpRestarting);
     await eventually('FRR has heard everything again', async () => {
@@ -161,12 +162,12 @@ test('graceful restart of an edge', async (t) => {
   });
 
   await t.test('goal state that changed while nobody was there is in force after', async (t) => {
-    await lab.edge.stop('SIGKILL');
+    await lab.role.stop('SIGKILL');
     lab.southbound.set(
       'edge1',
       goal().filter(({ key }) => key !== 'natpool/p'),
     );
-    await lab.startEdge();
+    await lab.startRole();
     await eventually('there is no pool any more', async () => {
       const { nat } = await lab.ask<{ nat: { blocksTotal: number } }>('/counters');
       return nat.blocksTotal === 0;
@@ -178,8 +179,8 @@ test('graceful restart of an edge', async (t) => {
   await t.test('a router that dies ends its agent; the next one starts anew', async (t) => {
     const { routerPid } = await status();
     await lab.attempt('edge', ['kill', '-9', String(routerPid)]);
-    t.not(await lab.edge.end(), 0, 'it has ended by itself');
-    await lab.startEdge();
+    t.not(await lab.role.end(), 0, 'it has ended by itself');
+    await lab.startRole();
     t.not((await status()).routerPid, routerPid);
     await eventually('packets pass', async () => {
       return (await lab.attempt('vm1', ['ping', '-c', '1', '-W', '1', FAR])).code === 0;
@@ -188,7 +189,7 @@ test('graceful restart of an edge', async (t) => {
 
   await t.test('told to end, it leaves no router behind, and no routes', async () => {
     const { routerPid } = await status();
-    await lab.edge.stop();
+    await lab.role.stop();
     await eventually('the router ends', async () => !(await isRunning(routerPid)));
     await eventually('FRR uses its routes no more', async () => (await routesOfFrr()).length === 0);
   });

@@ -138,8 +138,8 @@ test('what would happen to a packet: the edge says so', async (t) => {
 });
 
 test('without a controller a restarted edge forwards by its saved goal state', async (t) => {
-  await lab.edge.stop('SIGKILL');
-  await lab.startEdge();
+  await lab.role.stop('SIGKILL');
+  await lab.startRole();
   await eventually('it forwards', async () => (await ping('far', PUBLIC)).code === 0);
   t.pass();
 });

@@ -8,27 +8,11 @@
  *
  * Called by slb-mux.test.ts.
  */
-
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../base/assert.ts';
-import { systemClock } from '../../base/clock.ts';
-import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { formatMac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
-import { type Argv, attempt, run } from '../../fabric/command.ts';
-import { exchangeJson } from '../../fabric/json-http.ts';
-import {
-  createNamespace,
-  inNamespace,
-  namespaceName,
-  sweepNamespaces,
-} from '../../fabric/namespaces.ts';
-import { programPath } from '../../fabric/roles.ts';
-import {
-  type Credentials,
-  openCertificateAuthority,
-} from '../../identity/certificate-authority.ts';
+import { type Argv, attempt } from '../../fabric/command.ts';
 import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import {
   HealthState,
@@ -38,10 +22,7 @@ import {
   type Resource,
 } from '../../schema/southbound/messages.ts';
 import { type DaemonPlace, daemonPlace } from '../interop/bgp-lab.ts';
-import { eventually } from '../kit/eventually.ts';
-import { type Program, startProgram } from '../kit/program.ts';
-import { register, sweepStaleTopologies, uniqueFabricName, unregister } from '../kit/stale.ts';
-import { type ScriptedSouthbound, scriptedSouthbound } from './scripted-southbound.ts';
+import { bytesOf, RoleLab } from './role-lab.ts';
 
 export const BIRD = '/usr/sbin/bird';
 export const BIRDC = '/usr/sbin/birdc';
@@ -102,55 +83,26 @@ const call = () => new Promise((resolve) => {
   console.log(JSON.stringify(names));
 })();`;
 
-export class MuxLab {
-  readonly fabric: string = uniqueFabricName();
-  #directory = '';
-  #credentials = new Map<string, Credentials>();
-  #southbound: ScriptedSouthbound | undefined;
-  #mux: Program | undefined;
+export class MuxLab extends RoleLab {
   #place: DaemonPlace | undefined;
-  readonly #programs: Program[] = [];
 
-  ns(member: string): string {
-    return namespaceName(this.fabric, member);
-  }
-
-  run(member: string, argv: Argv): Promise<string> {
-    return run(inNamespace(this.ns(member), argv));
-  }
-
-  async start(member: string, argv: Argv, ready?: string | RegExp): Promise<Program> {
-    const program = await startProgram(this.ns(member), argv, ready);
-    this.#programs.push(program);
-    return program;
-  }
-
-  get mux(): Program {
-    return defined(this.#mux, 'a running mux');
-  }
-
-  get southbound(): ScriptedSouthbound {
-    return defined(this.#southbound, 'a southbound');
+  constructor() {
+    super({ kind: 'mux', id: MUX, program: 'slb/main.js' });
   }
 
   /** Namespaces, links, servers and BIRD; no mux yet. */
   async build(): Promise<void> {
-    await sweepStaleTopologies();
-    this.#directory = await mkdtemp(join(tmpdir(), 'weft-mux-'));
-    register(this.fabric, this.#directory);
-    for (const member of ['net', 'edge', 'client', 'mux', 'vm1', 'vm2']) {
-      await createNamespace(this.ns(member));
-    }
+    await this.members('net', 'edge', 'client', 'mux', 'vm1', 'vm2');
     await this.run('net', ['ip', 'link', 'add', 'br0', 'type', 'bridge']);
     await this.run('net', ['ip', 'link', 'set', 'br0', 'up']);
     for (const member of ['edge', 'mux', 'vm1', 'vm2']) {
-      await this.#veth(member, 'uplink0', 'net', member);
+      await this.veth(member, 'uplink0', 'net', member);
       await this.run('net', ['ip', 'link', 'set', member, 'master', 'br0']);
     }
-    await this.#veth('edge', 'client0', 'client', 'eth0');
-    await this.#address('edge', 'uplink0', `${EDGE_ADDRESS}/24`);
-    await this.#address('edge', 'client0', '192.0.2.2/24');
-    await this.#address('client', 'eth0', `${CLIENT}/24`);
+    await this.veth('edge', 'client0', 'client', 'eth0');
+    await this.address('edge', 'uplink0', `${EDGE_ADDRESS}/24`);
+    await this.address('edge', 'client0', '192.0.2.2/24');
+    await this.address('client', 'eth0', `${CLIENT}/24`);
     await this.run('client', ['ip', 'route', 'add', 'default', 'via', '192.0.2.2']);
     for (const name of ['ip_forward', 'conf/all/rp_filter', 'conf/default/rp_filter']) {
       const value = name === 'ip_forward' ? 1 : 0;
@@ -160,58 +112,9 @@ export class MuxLab {
     await this.#bird();
   }
 
-  /** The southbound, and a mux that has this goal state in force. */
-  async serve(resources: readonly Resource[]): Promise<void> {
-    const authority = await openCertificateAuthority({
-      directory: join(this.#directory, 'pki'),
-      clock: systemClock,
-    });
-    for (const [name, kind] of [
-      ['controller', 'controller'],
-      [MUX, 'mux'],
-    ] as const) {
-      this.#credentials.set(name, await authority.ensure({ name, kind }));
-    }
-    const controller = defined(this.#credentials.get('controller'), 'credentials');
-    this.#southbound = await scriptedSouthbound(this.#socket, controller);
-    this.southbound.set(MUX, resources);
-    await this.startMux();
-    await eventually('the mux acknowledges', () => this.southbound.ack(MUX) !== undefined);
-  }
-
-  /** New goal state, whole; resolves when the mux has acknowledged it. */
-  async set(resources: readonly Resource[]): Promise<void> {
-    const before = this.southbound.ack(MUX)?.revision ?? 0;
-    this.southbound.set(MUX, resources);
-    await eventually('the mux acknowledges', () => {
-      return (this.southbound.ack(MUX)?.revision ?? 0) > before;
-    });
-  }
-
-  async startMux(): Promise<void> {
-    const { ca, cert, key } = defined(this.#credentials.get(MUX), 'credentials');
-    const argv: Argv = [
-      process.execPath,
-      programPath('slb/main.js'),
-      ...['--id', MUX, '--state', join(this.#directory, MUX)],
-      ...['--controller', `unix:${this.#socket}`, '--ca', ca, '--cert', cert, '--key', key],
-      ...['--uplink', 'uplink0'],
-    ];
-    this.#mux = await startProgram(this.ns('mux'), argv, '"event":"ready"');
-  }
-
-  /** GET of the mux's control socket. */
-  async ask<T>(path: string): Promise<T> {
-    const socketPath = join(this.#directory, MUX, 'control.sock');
-    const target = { kind: 'unix', socketPath } as const;
-    const { status, body } = await exchangeJson(target, { method: 'GET', path });
-    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
-    return body as T;
-  }
-
   /** Does the edge have the route from the mux? */
   async hasRoute(prefix: string): Promise<boolean> {
-    const socket = join(this.#directory, 'bird.ctl');
+    const socket = join(this.directory, 'bird.ctl');
     const text = await defined(this.#place, 'BIRD').ask([BIRDC, '-s', socket, 'show', 'route']);
     return text.includes(prefix);
   }
@@ -224,35 +127,12 @@ export class MuxLab {
 
   /** Bytes that the mux's process has in memory. */
   async memoryBytes(): Promise<number> {
-    const text = await readFile(`/proc/${this.mux.pid}/statm`, 'utf8');
+    const text = await readFile(`/proc/${this.role.pid}/statm`, 'utf8');
     return Number(text.split(' ')[1]) * 4096;
   }
 
-  async close(): Promise<void> {
-    await this.#mux?.stop('SIGKILL');
-    await Promise.all(this.#programs.map((program) => program.stop('SIGKILL')));
-    this.#southbound?.close();
-    await sweepNamespaces(this.fabric);
-    unregister(this.fabric);
-    await rm(this.#directory, { recursive: true, force: true });
-  }
-
-  get #socket(): string {
-    return join(this.#directory, 'southbound.sock');
-  }
-
-  async #veth(a: string, aName: string, b: string, bName: string): Promise<void> {
-    const end = ['type', 'veth', 'peer', 'name', bName, 'netns', this.ns(b)] as const;
-    await run(['ip', '-n', this.ns(a), 'link', 'add', aName, ...end]);
-    await this.run(a, ['ip', 'link', 'set', aName, 'up']);
-    await this.run(b, ['ip', 'link', 'set', bName, 'up']);
-  }
-
-  async #address(member: string, name: string, ...addresses: string[]): Promise<void> {
-    for (const address of addresses) {
-      const once = address.includes(':') ? ['nodad'] : [];
-      await this.run(member, ['ip', 'address', 'add', address, 'dev', name, ...once]);
-    }
+  override close(): Promise<void> {
+    return super.close('SIGKILL');
   }
 
   /** A kernel that takes what the mux tunnels and answers by the provider network, as from the virtual address. */
@@ -260,12 +140,12 @@ export class MuxLab {
     for (const which of ['all', 'default']) {
       await this.run(name, ['sysctl', '-qw', `net.ipv4.conf.${which}.rp_filter=0`]);
     }
-    await this.#address(name, 'uplink0', `${host}/24`);
+    await this.address(name, 'uplink0', `${host}/24`);
     await this.run(name, ['ip', 'route', 'add', 'default', 'via', EDGE_ADDRESS]);
     await this.run(name, ['ip', 'link', 'set', 'lo', 'up']);
     // Whoever a flood says it comes from gets no answer.
     await this.run(name, ['ip', 'route', 'add', 'blackhole', FLOOD_SOURCES]);
-    await this.#address(name, 'lo', `${VIP}/32`, `${OTHER_VIP}/32`);
+    await this.address(name, 'lo', `${VIP}/32`, `${OTHER_VIP}/32`);
     const device = ['ip', 'link', 'add', 'vx0', 'address', formatMac(mac), 'mtu', '1450'] as const;
     const tunnel = ['type', 'vxlan', 'id', String(VNI), 'local', host, 'dstport', '4789'] as const;
     await this.run(name, [...device, ...tunnel, 'nolearning']);
@@ -275,8 +155,9 @@ export class MuxLab {
   }
 
   async #bird(): Promise<void> {
-    const onStart = (program: Program) => this.#programs.push(program);
-    const place = await daemonPlace(this.ns('edge'), this.#directory, onStart);
+    const place = await daemonPlace(this.ns('edge'), this.directory, (program) =>
+      this.started(program),
+    );
     const config = await place.write(
       'bird.conf',
       `router id ${EDGE_ADDRESS};
@@ -293,7 +174,7 @@ protocol bgp mux1 {
 }
 `,
     );
-    await place.start([BIRD, '-f', '-c', config, '-s', join(this.#directory, 'bird.ctl')]);
+    await place.start([BIRD, '-f', '-c', config, '-s', join(this.directory, 'bird.ctl')]);
     this.#place = place;
   }
 }
@@ -301,10 +182,6 @@ protocol bgp mux1 {
 /** Whether a program is on this machine. */
 export async function isThere(program: string): Promise<boolean> {
   return (await attempt(['test', '-x', program])).code === 0;
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return ipAddressBytes(defined(parseIpWords(text), text));
 }
 
 /** Settings and BGP. */

@@ -126,9 +126,9 @@ test('a mux between a router, a client and two backends', async (t) => {
   await t.test(
     'it is killed and comes back: nothing before it is in sync, then as before',
     async (t) => {
-      await lab.mux.stop('SIGKILL');
+      await lab.role.stop('SIGKILL');
       await eventually('the route is gone', async () => !(await lab.hasRoute(`${VIP}/32`)));
-      await lab.startMux();
+      await lab.startRole();
       const [address] = (await lab.ask<MuxStatus>('/addresses')).addresses;
       t.equal(address?.address, VIP, 'the saved goal state is in force at once');
       t.equal(address?.announced, false);
@@ -138,10 +138,10 @@ test('a mux between a router, a client and two backends', async (t) => {
   );
 
   await t.test('SIGTERM: the route goes before the mux does', async (t) => {
-    const ended = lab.mux.stop('SIGTERM');
+    const ended = lab.role.stop('SIGTERM');
     await eventually('the route is gone', async () => !(await lab.hasRoute(`${VIP}/32`)));
     await ended;
-    t.match(lab.mux.stderr(), 'routes withdrawn, draining');
+    t.match(lab.role.stderr(), 'routes withdrawn, draining');
   });
 });
 
