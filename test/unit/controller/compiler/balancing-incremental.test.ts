@@ -1,14 +1,7 @@
-/**
- * Load balancing, incremental = recompute: whatever load balancers, muxes, backends and observations come in whatever order, the goal states
- * are those that a compiler has which sees only the end, and the changes it names are the changes made.
- */
+/** Incremental = recompute (recomputation.ts) of load balancing: load balancers, muxes, backends and observations, in whatever order. */
 import test from 'ava';
 import fc from 'fast-check';
 import { admissionId } from '../../../../controller/compiler/balancing.ts';
-import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
-import type { SliceChanges } from '../../../../controller/goal-state/goal-states.ts';
-import type { JsonObject } from '../../../../controller/store/store.ts';
-import { resourceCodec } from '../../../../schema/southbound/codec.ts';
 import { HealthState } from '../../../../schema/southbound/messages.ts';
 import {
   networkInterfaceDocument,
@@ -21,6 +14,7 @@ import {
   loadBalancerDocument,
   loadBalancerMuxDocument,
 } from '../../../fixtures/load-balancer-documents.ts';
+import { assertRecomputed, type Change, document, generation, some } from './recomputation.ts';
 
 const NETWORKS = ['blue', 'red'];
 const BALANCERS = ['one', 'two'];
@@ -28,10 +22,6 @@ const NICS = ['n1', 'n2', 'n3'];
 const HOSTS = ['h1', 'h2'];
 const MUXES = ['m1', 'm2'];
 const POOLS = ['p', 'q'];
-/** Two generations, so that things are made again under the same name. */
-const generation = fc.constantFrom('', '-again');
-const some = <N extends string, V>(name: N, value: V | undefined): { [K in N]?: V } =>
-  Object.fromEntries(value === undefined ? [] : [[name, value]]) as { [K in N]?: V };
 
 const poolRefs = BALANCERS.flatMap((id) =>
   POOLS.map((pool) => `/loadBalancers/${id}/backendAddressPools/${pool}`),
@@ -263,7 +253,7 @@ const lease = fc
     leased: new Map(holders.map((holder) => [holder, [{ from, to: from + 7 }]])),
   }));
 
-const GROUND: Omit<CompilerInput, 'revision'> = {
+const GROUND: Change = {
   documents: [
     ...HOSTS.map((id, at) =>
       document(`servers/${id}`, serverDocument({ id, providerAddress: `192.0.2.1${at + 1}` })),
@@ -356,104 +346,5 @@ const inputs = fc.array(
 );
 
 test('incremental = recompute: after any sequence of changes, and the changes named are the changes made', (t) => {
-  fc.assert(
-    fc.property(inputs, fc.boolean(), (changes, fromGround) => {
-      const sequence = fromGround ? [GROUND, ...changes] : changes;
-      const incremental = new Compiler();
-      const final = new Final();
-      let before = contents(incremental);
-      sequence.forEach((input, at) => {
-        const made = incremental.apply({ revision: at + 1, ...input });
-        incremental.checkInvariants();
-        final.take(input);
-        const after = contents(incremental);
-        t.deepEqual(named(made), difference(before, after));
-        before = after;
-      });
-      const whole = new Compiler();
-      whole.apply({ revision: sequence.length, ...final.input() });
-      t.deepEqual(difference(before, contents(whole)), {}, JSON.stringify(sequence));
-      t.is(incremental.recompute().size, 0);
-      t.deepEqual(contents(incremental), before);
-    }),
-    { numRuns: 400 },
-  );
+  assertRecomputed(t, inputs, GROUND);
 });
-
-/** What a sequence of inputs comes to. */
-class Final {
-  readonly #documents = new Map<string, JsonObject | undefined>();
-  readonly #placements = new Map<string, string | undefined>();
-  readonly #last = new Map<string, object>();
-
-  take(input: Omit<CompilerInput, 'revision'>): void {
-    for (const { key, value } of input.documents) this.#documents.set(key, value);
-    for (const { interfaceInstanceId, serverId } of input.placements) {
-      this.#placements.set(interfaceInstanceId, serverId);
-    }
-    for (const each of input.health ?? []) {
-      this.#last.set(`health ${each.probeId} ${each.address}`, each);
-    }
-    for (const each of input.announcements ?? []) this.#last.set(`announce ${each.vipId}`, each);
-    for (const each of input.retirements ?? []) this.#last.set(`retire ${each.vipId}`, each);
-    for (const each of input.leases ?? []) this.#last.set(`lease ${each.vipId}`, each);
-  }
-
-  input(): Omit<CompilerInput, 'revision'> {
-    const of = <T>(kind: string) =>
-      [...this.#last].filter(([key]) => key.startsWith(`${kind} `)).map(([, value]) => value as T);
-    return {
-      documents: [...this.#documents].map(([key, value]) => ({ key, value })),
-      placements: [...this.#placements].map(([interfaceInstanceId, serverId]) => ({
-        interfaceInstanceId,
-        serverId,
-      })),
-      health: of('health'),
-      announcements: of('announce'),
-      retirements: of('retire'),
-      leases: of('lease'),
-    };
-  }
-}
-
-type Contents = Record<string, Record<string, unknown>>;
-
-function contents(compiler: Compiler): Contents {
-  return Object.fromEntries(
-    [...compiler.targets()].sort().map((target) => [
-      target,
-      Object.fromEntries(
-        [...(compiler.slice(target)?.resources ?? [])]
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([key, { bytes }]) => {
-            const { version: _, ...content } = resourceCodec.decode(new Uint8Array(bytes));
-            return [key, content];
-          }),
-      ),
-    ]),
-  );
-}
-
-function named(changes: SliceChanges): Record<string, string[]> {
-  return Object.fromEntries(
-    [...changes]
-      .map(([target, keys]): [string, string[]] => [target, [...keys.keys()].sort()])
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  );
-}
-
-function difference(before: Contents, after: Contents): Record<string, string[]> {
-  const targets = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return Object.fromEntries(
-    targets.flatMap((target): [string, string[]][] => {
-      const [was, will] = [before[target] ?? {}, after[target] ?? {}];
-      const keys = [...new Set([...Object.keys(was), ...Object.keys(will)])].sort();
-      const changed = keys.filter((key) => JSON.stringify(was[key]) !== JSON.stringify(will[key]));
-      return changed.length === 0 ? [] : [[target, changed]];
-    }),
-  );
-}
-
-function document(key: string, value: JsonObject | undefined) {
-  return { key, value };
-}

@@ -1,18 +1,9 @@
-/**
- * Incremental = recompute: whatever changes come in whatever order, the goal states are those that a compiler has which sees only the
- * end, and the changes it names are the changes made.
- */
+/** Incremental = recompute (recomputation.ts), of everything but load balancing; and previews. */
 import test from 'ava';
 import fc from 'fast-check';
 import { formatIpv4 } from '../../../../base/ipv4.ts';
 import type { CompiledState } from '../../../../controller/compiler/compiled-state.ts';
-import {
-  Compiler,
-  type CompilerInput,
-  type HolderInput,
-} from '../../../../controller/compiler/compiler.ts';
-import type { SliceChanges } from '../../../../controller/goal-state/goal-states.ts';
-import type { JsonObject } from '../../../../controller/store/store.ts';
+import { Compiler } from '../../../../controller/compiler/compiler.ts';
 import { resourceCodec } from '../../../../schema/southbound/codec.ts';
 import {
   accessControlListDocument,
@@ -25,7 +16,17 @@ import {
   virtualNetworkDocument,
 } from '../../../fixtures/desired-documents.ts';
 import { edgeRouterDocument, publicIpAddressDocument } from '../../../fixtures/edge-documents.ts';
+import {
+  assertRecomputed,
+  type Change,
+  type Contents,
+  contents,
+  document,
+  generation,
+  some,
+} from './recomputation.ts';
 
+/** Few names, so that changes meet. */
 const HOSTS = ['h1', 'h2', 'h3'];
 const NETWORKS = ['blue', 'red', 'green'];
 const SUBNETS = ['web', 'db'];
@@ -42,16 +43,11 @@ const publicRef = fc.constantFrom(
 );
 const mirrorRef = fc.constantFrom(undefined, '/serviceInsertions/tap');
 const tagRefs = fc.subarray(TAGS.map((id) => `/securityTags/${id}`));
-/** An optional property that is absent rather than undefined. */
-const some = <N extends string, V>(name: N, value: V | undefined): { [K in N]?: V } =>
-  Object.fromEntries(value === undefined ? [] : [[name, value]]) as { [K in N]?: V };
 const address = fc.oneof(
   fc.integer({ min: 0x0a000004, max: 0x0a000007 }).map(formatIpv4),
   fc.constantFrom('2001:db8::4', '2001:db8::5'),
 );
 const PROVIDER_ADDRESSES = ['', '192.0.2.1', '192.0.2.2', '2001:db8:ffff::3'] as const;
-/** Few names, so that changes meet; two generations, so that things are made again under the same name. */
-const generation = fc.constantFrom('', '-again');
 
 const serverChange = fc
   .record({ id: fc.constantFrom(...HOSTS), host: fc.nat(3), present: fc.boolean(), generation })
@@ -317,7 +313,7 @@ const holderChange = fc.record({
   interfaceInstanceId: fc.constantFrom(undefined, ...NICS.map((id) => `nic-${id}`)),
 });
 /** Where each sequence begins: networks connected with each other, interfaces at hosts, policy in use. */
-const GROUND = {
+const GROUND: Change = {
   documents: [
     document('logicalnetworks/hnvpa', logicalNetworkDocument()),
     ...HOSTS.map((id, at) =>
@@ -433,43 +429,7 @@ const inputs = fc.array(
 );
 
 test('incremental = recompute: after any sequence of changes, and the changes named are the changes made', (t) => {
-  fc.assert(
-    fc.property(inputs, fc.boolean(), (changes, fromGround) => {
-      const sequence = fromGround ? [GROUND, ...changes] : changes;
-      const incremental = new Compiler();
-      const documents = new Map<string, JsonObject | undefined>();
-      const placements = new Map<string, string | undefined>();
-      const holders = new Map<string, HolderInput>();
-      let before = contents(incremental);
-      sequence.forEach((input, at) => {
-        const made = incremental.apply({ revision: at + 1, ...input });
-        incremental.checkInvariants();
-        for (const { key, value } of input.documents) documents.set(key, value);
-        for (const placed of input.placements)
-          placements.set(placed.interfaceInstanceId, placed.serverId);
-        for (const holder of input.holders) {
-          holders.set(`${holder.vnetId} ${holder.address}`, holder);
-        }
-        const after = contents(incremental);
-        t.deepEqual(named(made), difference(before, after));
-        before = after;
-      });
-      const whole = new Compiler();
-      whole.apply({
-        revision: sequence.length,
-        documents: [...documents].map(([key, value]) => ({ key, value })),
-        placements: [...placements].map(([interfaceInstanceId, serverId]) => ({
-          interfaceInstanceId,
-          serverId,
-        })),
-        holders: [...holders.values()],
-      });
-      t.deepEqual(before, contents(whole));
-      t.is(incremental.recompute().size, 0);
-      t.deepEqual(contents(incremental), before);
-    }),
-    { numRuns: 400 },
-  );
+  assertRecomputed(t, inputs, GROUND);
 });
 
 test('a preview changes nothing, and is what applying the same documents then tells', (t) => {
@@ -507,10 +467,7 @@ test('a preview changes nothing, and is what applying the same documents then te
 });
 
 /** The slices with the previewed resource in place of each they hold. Of two interfaces with one address, goal-states chooses one. */
-function onlyKnown(
-  slices: Record<string, Record<string, unknown>>,
-  previewed: ReadonlyMap<string, object>,
-): Record<string, Record<string, unknown>> {
+function onlyKnown(slices: Contents, previewed: ReadonlyMap<string, object>): Contents {
   return Object.fromEntries(
     Object.entries(slices).map(([target, slice]) => [
       target,
@@ -524,46 +481,4 @@ function onlyKnown(
       ),
     ]),
   );
-}
-
-function named(changes: SliceChanges): Record<string, string[]> {
-  return Object.fromEntries(
-    [...changes].map(([target, changed]) => [target, [...changed.keys()].sort()]),
-  );
-}
-
-function difference(
-  before: Record<string, Record<string, unknown>>,
-  after: Record<string, Record<string, unknown>>,
-): Record<string, string[]> {
-  const result: Record<string, string[]> = {};
-  for (const target of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const old = before[target] ?? {};
-    const now = after[target] ?? {};
-    const changed = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter(
-      (key) => JSON.stringify(old[key]) !== JSON.stringify(now[key]),
-    );
-    if (changed.length > 0) result[target] = changed.sort();
-  }
-  return result;
-}
-
-/** Everything that is told to everybody, without versions. */
-function contents(compiler: Compiler): Record<string, Record<string, unknown>> {
-  return Object.fromEntries(
-    [...compiler.targets()]
-      .sort()
-      .map((target) => [
-        target,
-        Object.fromEntries(
-          [...(compiler.slice(target)?.resources ?? [])]
-            .sort(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, { bytes }]) => [key, { ...resourceCodec.decode(bytes), version: 0 }]),
-        ),
-      ]),
-  );
-}
-
-function document(key: string, value?: JsonObject): CompilerInput['documents'][number] {
-  return { key, value };
 }
