@@ -9,6 +9,8 @@ export const RETRY_INTERVAL: Millis = millis(20);
 export const PROGRAM_READY_TIMEOUT: Millis = seconds(30);
 /** What a program that holds connections says about them: it may be busy with them. */
 export const REPORT_PATIENCE: Millis = seconds(30);
+/** What tens of thousands of connections have come to, on a very busy machine. */
+export const CROWD_PATIENCE: Millis = seconds(120);
 /** After the last frame was seen until a capture is read: tcpdump's own delay. */
 export const CAPTURE_SETTLE: Millis = millis(150);
 /** What one capture or program may print. */
