@@ -11,13 +11,10 @@
  */
 import type { IpWords } from '../../base/ip-words.ts';
 import { isIpv4Words } from '../../base/ip-words.ts';
-import { type Mac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import { Op } from '../engine/header-action.ts';
-import { REWRITE_WORDS, RewriteWord, rewrite } from '../engine/header-rewrite.ts';
 import type { Frame } from '../engine/transposition.ts';
 import type { PortAddress, PortPolicy } from '../layers/port-policy.ts';
 import { PROBE_SOURCES } from '../layers/services.ts';
@@ -30,15 +27,13 @@ import {
   slotAddress,
   slotAt,
 } from '../platform/service-addresses.ts';
+import { AddressTranslation, PortBudget } from './relay-parts.ts';
 
-const REWRITTEN = Op.SRC_IP | Op.DST_IP;
 const [PLATFORM_IPV4, PLATFORM_IPV6] = PROBE_SOURCES;
 
 export class ProbeRelay {
-  readonly #words = new Uint32Array(REWRITE_WORDS);
-  /** Answers of each port within the second at hand. */
-  readonly #packets = new Uint16Array(PORTS_MAX);
-  #sec = 0;
+  readonly #addresses = new AddressTranslation();
+  readonly #budget = new PortBudget(PROBE_PACKETS_PER_PORT_PER_SEC_MAX);
 
   /** Number of the port that a probe of the host's is for; -1: the frame is none. */
   portFor(key: FlowKey): number {
@@ -58,7 +53,7 @@ export class ProbeRelay {
     const own = addressesOf(policy, isIpv4)[which];
     const platform = isIpv4 ? PLATFORM_IPV4 : PLATFORM_IPV6;
     if (own === undefined || platform === undefined) return -1;
-    this.#translate(frame, key, { src: platform, dst: own.address, mac: policy.mac });
+    this.#addresses.translate(frame, key, platform, own.address, policy.mac);
     return own.segment;
   }
 
@@ -69,34 +64,11 @@ export class ProbeRelay {
     if (which < 0 || which >= SLOT_ADDRESSES || key.fragment !== Fragment.NONE) {
       return Drop.ServiceUnsupported;
     }
-    if (!this.#mayPass(port, nowSec)) return Drop.RateLimited;
+    if (!this.#budget.take(port, nowSec)) return Drop.RateLimited;
     const src = slotAddress(isIpv4, port, which);
     const dst = isIpv4 ? PROBER_ADDRESS : PROBER_IPV6_ADDRESS;
-    this.#translate(frame, key, { src, dst, mac: SERVICE_MAC });
+    this.#addresses.translate(frame, key, src, dst, SERVICE_MAC);
     return Drop.None;
-  }
-
-  #translate(
-    frame: Frame,
-    key: FlowKey,
-    to: { readonly src: IpWords; readonly dst: IpWords; readonly mac: Mac },
-  ): void {
-    this.#words.set(to.src, RewriteWord.SRC_IP);
-    this.#words.set(to.dst, RewriteWord.DST_IP);
-    rewrite(frame, key, REWRITTEN, this.#words, 0);
-    ethernet.setSrc(frame.view, frame.at, VIRTUAL_ROUTER_MAC);
-    ethernet.setDst(frame.view, frame.at, to.mac);
-  }
-
-  #mayPass(port: number, nowSec: number): boolean {
-    if (nowSec !== this.#sec) {
-      this.#sec = nowSec;
-      this.#packets.fill(0);
-    }
-    const passed = this.#packets[port] ?? 0;
-    if (passed >= PROBE_PACKETS_PER_PORT_PER_SEC_MAX) return false;
-    this.#packets[port] = passed + 1;
-    return true;
   }
 }
 

@@ -11,14 +11,10 @@
  *
  * What passes is what the platform offers and nothing else, a bounded number of packets per port and second. Called by forwarder.
  */
-import type { Mac } from '../../base/mac.ts';
-import { VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';
 import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import { Op } from '../engine/header-action.ts';
-import { REWRITE_WORDS, RewriteWord, rewrite } from '../engine/header-rewrite.ts';
 import type { Frame } from '../engine/transposition.ts';
 import { METADATA_ADDRESS, PLATFORM_ADDRESS } from '../layers/services.ts';
 import { PORTS_MAX, SERVICE_PACKETS_PER_PORT_PER_SEC_MAX } from '../limits.ts';
@@ -29,16 +25,14 @@ import {
   SLOTS_ADDRESS,
 } from '../platform/service-addresses.ts';
 import type { ServicePort } from './network-state.ts';
+import { AddressTranslation, PortBudget } from './relay-parts.ts';
 
 const DNS_PORT = 53;
 const METADATA_PORT = 80;
-const REWRITTEN = Op.SRC_IP | Op.DST_IP;
 
 export class ServiceRelay {
-  readonly #words = new Uint32Array(REWRITE_WORDS);
-  /** Packets of each port within the second at hand. */
-  readonly #packets = new Uint16Array(PORTS_MAX);
-  #sec = 0;
+  readonly #addresses = new AddressTranslation();
+  readonly #budget = new PortBudget(SERVICE_PACKETS_PER_PORT_PER_SEC_MAX);
 
   /** Turns a VM's frame into one for the servers. Drop.None: send it to the service port. */
   toServers(frame: Frame, key: FlowKey, port: number, service: ServicePort, nowSec: number): Drop {
@@ -46,9 +40,9 @@ export class ServiceRelay {
     if (which < 0 || which >= SLOT_ADDRESSES || key.fragment !== Fragment.NONE) {
       return Drop.ServiceUnsupported;
     }
-    if (!this.#mayPass(port, nowSec)) return Drop.RateLimited;
+    if (!this.#budget.take(port, nowSec)) return Drop.RateLimited;
     const src = SLOTS_ADDRESS + port * SLOT_ADDRESSES + which;
-    this.#translate(frame, key, { src, dst: SERVER_ADDRESS, mac: SERVICE_MAC });
+    this.#addresses.translateIpv4(frame, key, src, SERVER_ADDRESS, SERVICE_MAC);
     return Drop.None;
   }
 
@@ -69,31 +63,8 @@ export class ServiceRelay {
     const settings = service.ipv4;
     const dst = settings?.addresses[(key.dst3 - SLOTS_ADDRESS) % SLOT_ADDRESSES];
     if (settings === undefined || dst === undefined) return Drop.DestinationNotLocal;
-    this.#translate(frame, key, { src: platformAddress(key), dst, mac: settings.mac });
+    this.#addresses.translateIpv4(frame, key, platformAddress(key), dst, settings.mac);
     return Drop.None;
-  }
-
-  #translate(
-    frame: Frame,
-    key: FlowKey,
-    to: { readonly src: number; readonly dst: number; readonly mac: Mac },
-  ): void {
-    this.#words[RewriteWord.SRC_IP + 3] = to.src;
-    this.#words[RewriteWord.DST_IP + 3] = to.dst;
-    rewrite(frame, key, REWRITTEN, this.#words, 0);
-    ethernet.setSrc(frame.view, frame.at, VIRTUAL_ROUTER_MAC);
-    ethernet.setDst(frame.view, frame.at, to.mac);
-  }
-
-  #mayPass(port: number, nowSec: number): boolean {
-    if (nowSec !== this.#sec) {
-      this.#sec = nowSec;
-      this.#packets.fill(0);
-    }
-    const passed = this.#packets[port] ?? 0;
-    if (passed >= SERVICE_PACKETS_PER_PORT_PER_SEC_MAX) return false;
-    this.#packets[port] = passed + 1;
-    return true;
   }
 }
 

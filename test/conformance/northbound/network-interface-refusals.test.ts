@@ -1,7 +1,7 @@
 /** MS-NCNBI §3.1.5.35: what network interfaces and their addresses refuse, and with which code. */
 import test from 'ava';
 import { expectCreated, layGround, nicProperties, startController } from './controller-fixture.ts';
-import { testRefusals } from './refusals-fixture.ts';
+import { type Refusal, testRefusals } from './refusals-fixture.ts';
 
 const BLUE = '/virtualNetworks/blue';
 const WEB = `${BLUE}/subnets/web`;
@@ -17,204 +17,127 @@ const withMac = (privateMacAddress?: string): object => ({
   privateMacAddress,
 });
 const inBlue = { subnet: { resourceRef: WEB } };
+/** An interface with these IP configurations, named a, b, … */
+const withConfigurations = (...configurations: object[]): object => ({
+  privateMacAllocationMethod: 'Dynamic',
+  ipConfigurations: configurations.map((properties, index) => ({
+    resourceId: 'abc'.charAt(index),
+    properties,
+  })),
+});
+const inSubnet = (resourceRef: string): object => ({ subnet: { resourceRef } });
+const staticAt = (privateIPAddress: string): object => ({
+  ...{ ...inBlue, privateIPAllocationMethod: 'Static' },
+  privateIPAddress,
+});
 
-testRefusals([
-  {
-    what: 'an unmanaged address',
-    request: ['PUT', NIC, nicProperties({ privateIPAllocationMethod: 'Unmanaged' })],
-    code: 'UnmanagedAllocationMethodNotSupported',
-  },
-  {
-    what: 'an interface without a subnet',
-    request: [
-      'PUT',
-      NIC,
+/** What is written as an interface, after what is given. */
+const rows: readonly (readonly [
+  what: string,
+  properties: object,
+  code: string,
+  ...given: NonNullable<Refusal['given']>,
+])[] = [
+  [
+    'an unmanaged address',
+    nicProperties({ privateIPAllocationMethod: 'Unmanaged' }),
+    'UnmanagedAllocationMethodNotSupported',
+  ],
+  ['an interface without a subnet', withConfigurations({}), 'SubnetIsRequired'],
+  [
+    'a static address that is not given',
+    nicProperties({ privateIPAllocationMethod: 'Static' }),
+    'PrivateIPAddressMissing',
+  ],
+  ['a malformed address', withAddress('10.1.1.256'), 'InvalidPrivateIPAddressFormat'],
+  ['an address outside the subnet', withAddress('10.1.2.4'), 'PrivateIPAddressNotInSubnet'],
+  ['the gateway’s address', withAddress('10.1.1.1'), 'PrivateIPAddressInReservedRange'],
+  ['the platform’s reserved address', withAddress('10.1.1.3'), 'PrivateIPAddressInReservedRange'],
+  ['the broadcast address', withAddress('10.1.1.255'), 'PrivateIPAddressInReservedRange'],
+  [
+    'an address that another has',
+    withAddress('10.1.1.4'),
+    'PrivateIPAddressInUse',
+    ['/networkInterfaces/other', withAddress('10.1.1.4')],
+  ],
+  [
+    'one address twice on one interface',
+    withConfigurations(staticAt('10.1.1.9'), staticAt('10.1.1.9')),
+    'PrivateIPAddressInUse',
+  ],
+  [
+    'a change of the allocation method',
+    withAddress('10.1.1.9'),
+    'PrivateIpAllocationMethodCannotBeUpdated',
+    [NIC, nicProperties()],
+  ],
+  [
+    'two virtual networks on one interface',
+    withConfigurations(inBlue, inSubnet('/virtualNetworks/red/subnets/s')),
+    'VirtualNetworkMismatch',
+    [
+      '/virtualNetworks/red',
       {
-        privateMacAllocationMethod: 'Dynamic',
-        ipConfigurations: [{ resourceId: 'a', properties: {} }],
+        ...withSpace('10.0.0.0/8'),
+        subnets: [{ resourceId: 's', properties: { addressPrefix: '10.0.0.0/24' } }],
       },
     ],
-    code: 'SubnetIsRequired',
-  },
-  {
-    what: 'a static address that is not given',
-    request: ['PUT', NIC, nicProperties({ privateIPAllocationMethod: 'Static' })],
-    code: 'PrivateIPAddressMissing',
-  },
-  {
-    what: 'a malformed address',
-    request: ['PUT', NIC, withAddress('10.1.1.256')],
-    code: 'InvalidPrivateIPAddressFormat',
-  },
-  {
-    what: 'an address outside the subnet',
-    request: ['PUT', NIC, withAddress('10.1.2.4')],
-    code: 'PrivateIPAddressNotInSubnet',
-  },
-  {
-    what: 'the gateway’s address',
-    request: ['PUT', NIC, withAddress('10.1.1.1')],
-    code: 'PrivateIPAddressInReservedRange',
-  },
-  {
-    what: 'the platform’s reserved address',
-    request: ['PUT', NIC, withAddress('10.1.1.3')],
-    code: 'PrivateIPAddressInReservedRange',
-  },
-  {
-    what: 'the broadcast address',
-    request: ['PUT', NIC, withAddress('10.1.1.255')],
-    code: 'PrivateIPAddressInReservedRange',
-  },
-  {
-    what: 'an address that another has',
-    given: [['/networkInterfaces/other', withAddress('10.1.1.4')]],
-    request: ['PUT', NIC, withAddress('10.1.1.4')],
-    code: 'PrivateIPAddressInUse',
-  },
-  {
-    what: 'one address twice on one interface',
-    request: [
-      'PUT',
-      NIC,
-      {
-        privateMacAllocationMethod: 'Dynamic',
-        ipConfigurations: ['a', 'b'].map((resourceId) => ({
-          resourceId,
-          properties: {
-            ...inBlue,
-            privateIPAllocationMethod: 'Static',
-            privateIPAddress: '10.1.1.9',
-          },
-        })),
-      },
-    ],
-    code: 'PrivateIPAddressInUse',
-  },
-  {
-    what: 'a change of the allocation method',
-    given: [[NIC, nicProperties()]],
-    request: ['PUT', NIC, withAddress('10.1.1.9')],
-    code: 'PrivateIpAllocationMethodCannotBeUpdated',
-  },
-  {
-    what: 'two virtual networks on one interface',
-    given: [
-      [
-        '/virtualNetworks/red',
-        {
-          ...withSpace('10.0.0.0/8'),
-          subnets: [{ resourceId: 's', properties: { addressPrefix: '10.0.0.0/24' } }],
-        },
-      ],
-    ],
-    request: [
-      'PUT',
-      NIC,
-      {
-        privateMacAllocationMethod: 'Dynamic',
-        ipConfigurations: [
-          { resourceId: 'a', properties: inBlue },
-          {
-            resourceId: 'b',
-            properties: { subnet: { resourceRef: '/virtualNetworks/red/subnets/s' } },
-          },
-        ],
-      },
-    ],
-    code: 'VirtualNetworkMismatch',
-  },
-  {
-    what: 'a virtual and a logical network on one interface',
-    request: [
-      'PUT',
-      NIC,
-      {
-        privateMacAllocationMethod: 'Dynamic',
-        ipConfigurations: [
-          { resourceId: 'a', properties: inBlue },
-          {
-            resourceId: 'b',
-            properties: { subnet: { resourceRef: '/logicalNetworks/provider/subnets/hosts' } },
-          },
-        ],
-      },
-    ],
-    code: 'NetworkMismatch',
-  },
-  {
-    what: 'two primary addresses',
-    request: [
-      'PUT',
-      NIC,
-      {
-        privateMacAllocationMethod: 'Dynamic',
-        ipConfigurations: ['a', 'b'].map((resourceId) => ({
-          resourceId,
-          properties: { ...inBlue, isPrimary: true },
-        })),
-      },
-    ],
-    code: 'InvalidParameterValue',
-  },
-  {
-    what: 'a host’s interface in a virtual network',
-    request: ['PUT', NIC, { ...nicProperties(), isHostVirtualNetworkInterface: true }],
-    code: 'HostVirtualNetworkInterfaceCannotConnectToVirtualNetwork',
-  },
-  {
-    what: 'a static MAC address that is not given',
-    request: ['PUT', NIC, withMac()],
-    code: 'PrivateMacAddressMissing',
-  },
-  {
-    what: 'a malformed MAC address',
-    request: ['PUT', NIC, withMac('00-11-22')],
-    code: 'InvalidPrivateMacAddress',
-  },
-  {
-    what: 'a group MAC address',
-    request: ['PUT', NIC, withMac('01-00-5E-00-00-01')],
-    code: 'InvalidPrivateMacAddress',
-  },
-  {
-    what: 'the virtual router’s MAC address',
-    request: ['PUT', NIC, withMac('12-34-56-78-9A-BC')],
-    code: 'InvalidPrivateMacAddress',
-  },
-  {
-    what: 'a MAC address that another has',
-    given: [['/networkInterfaces/other', withMac('02-00-00-00-00-01')]],
-    request: ['PUT', NIC, withMac('02-00-00-00-00-01')],
-    code: 'InvalidPrivateMacAddress',
-  },
-  {
-    what: 'a change of the MAC allocation method',
-    given: [[NIC, nicProperties()]],
-    request: ['PUT', NIC, { ...nicProperties(), ...withMac('02-00-00-00-00-01') }],
-    code: 'PrivateMacAllocationMethodCannotBeUpdated',
-  },
-  {
-    what: 'a change of isPrimary',
-    given: [[NIC, nicProperties()]],
-    request: ['PUT', NIC, { ...nicProperties(), isPrimary: false }],
-    code: 'PrimaryNicPropertyCannotBeUpdated',
-  },
-  {
-    what: 'DNS settings of a secondary interface',
-    request: [
-      'PUT',
-      NIC,
-      { ...nicProperties(), isPrimary: false, dnsSettings: { dnsServers: ['10.1.1.9'] } },
-    ],
-    code: 'OnlyPrimaryNetworkInterfaceCanHaveDnsSettings',
-  },
-  {
-    what: 'a name that is no DNS label',
-    request: ['PUT', NIC, { ...nicProperties(), internalDnsNameLabel: 'a.b' }],
-    code: 'InvalidDomainNameLabel',
-  },
-]);
+  ],
+  [
+    'a virtual and a logical network on one interface',
+    withConfigurations(inBlue, inSubnet('/logicalNetworks/provider/subnets/hosts')),
+    'NetworkMismatch',
+  ],
+  [
+    'two primary addresses',
+    withConfigurations({ ...inBlue, isPrimary: true }, { ...inBlue, isPrimary: true }),
+    'InvalidParameterValue',
+  ],
+  [
+    'a host’s interface in a virtual network',
+    { ...nicProperties(), isHostVirtualNetworkInterface: true },
+    'HostVirtualNetworkInterfaceCannotConnectToVirtualNetwork',
+  ],
+  ['a static MAC address that is not given', withMac(), 'PrivateMacAddressMissing'],
+  ['a malformed MAC address', withMac('00-11-22'), 'InvalidPrivateMacAddress'],
+  ['a group MAC address', withMac('01-00-5E-00-00-01'), 'InvalidPrivateMacAddress'],
+  ['the virtual router’s MAC address', withMac('12-34-56-78-9A-BC'), 'InvalidPrivateMacAddress'],
+  [
+    'a MAC address that another has',
+    withMac('02-00-00-00-00-01'),
+    'InvalidPrivateMacAddress',
+    ['/networkInterfaces/other', withMac('02-00-00-00-00-01')],
+  ],
+  [
+    'a change of the MAC allocation method',
+    { ...nicProperties(), ...withMac('02-00-00-00-00-01') },
+    'PrivateMacAllocationMethodCannotBeUpdated',
+    [NIC, nicProperties()],
+  ],
+  [
+    'a change of isPrimary',
+    { ...nicProperties(), isPrimary: false },
+    'PrimaryNicPropertyCannotBeUpdated',
+    [NIC, nicProperties()],
+  ],
+  [
+    'DNS settings of a secondary interface',
+    { ...nicProperties(), isPrimary: false, dnsSettings: { dnsServers: ['10.1.1.9'] } },
+    'OnlyPrimaryNetworkInterfaceCanHaveDnsSettings',
+  ],
+  [
+    'a name that is no DNS label',
+    { ...nicProperties(), internalDnsNameLabel: 'a.b' },
+    'InvalidDomainNameLabel',
+  ],
+];
+
+testRefusals(
+  rows.map(([what, properties, code, ...given]) => ({
+    ...{ what, code, given },
+    request: ['PUT', NIC, properties],
+  })),
+);
 
 test('a subnet that is full says so, and has room again after a deletion', async (t) => {
   const { client } = await startController(t);

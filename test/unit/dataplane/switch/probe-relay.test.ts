@@ -2,19 +2,15 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { formatIpWords } from '../../../../base/ip-words.ts';
-import { formatIpv4 } from '../../../../base/ipv4.ts';
 import {
   PROBER_ADDRESS,
   SERVICE_MAC,
   slotAddress,
 } from '../../../../dataplane/platform/service-addresses.ts';
 import { SERVICE_PORT } from '../../../../dataplane/switch/port-registry.ts';
-import { pseudoIpv4 } from '../../../../packet/checksum.ts';
-import * as ethernet from '../../../../packet/ethernet.ts';
-import * as ipv4 from '../../../../packet/ipv4.ts';
 import * as tcp from '../../../../packet/tcp.ts';
-import { viewOf } from '../../packet/frames.ts';
 import { aclResource, asAppliance, withList } from './policies.ts';
+import { read, type ServiceRig, serviceRig } from './relayed.ts';
 import {
   BLUE,
   between,
@@ -27,9 +23,7 @@ import {
   RED,
   ROUTER_MAC,
   type Tenant,
-  type TenantRig,
   tcpFrame,
-  tenantRig,
   tunnelled,
   udpFrame,
 } from './tenants.ts';
@@ -41,18 +35,14 @@ const { SYN, ACK, RST, FIN } = tcp.Flag;
 const PORTS = { srcPort: 40_000, dstPort: 8080 } as const;
 const BACK = { srcPort: 8080, dstPort: 40_000 } as const;
 
-interface ProberRig extends TenantRig {
-  readonly services: number;
+interface ProberRig extends ServiceRig {
   slot(tenant: Tenant, text: string, which?: number): string;
 }
 
 function proberRig(): ProberRig {
-  const net = tenantRig();
-  const services = net.io.attach('ethernet');
-  net.core.setServices(services);
+  const net = serviceRig();
   return {
     ...net,
-    services,
     slot: (tenant, text, which = 0) =>
       formatIpWords(slotAddress(true, net.core.portIndex(portId(tenant, text)) ?? 0, which)),
   };
@@ -67,20 +57,6 @@ function probe(dst: string, flags: number, segment: Partial<tcp.Repr> = {}): Uin
 function answer(tenant: Tenant, flags: number, segment: Partial<tcp.Repr> = {}): Uint8Array {
   const addressing = { ...between(tenant, OWN, PLATFORM), dstMac: ROUTER_MAC };
   return tcpFrame(addressing, { ...BACK, flags, ...segment });
-}
-
-/** Addresses and soundness of an IPv4 frame with TCP. */
-function read(bytes: Uint8Array | undefined) {
-  const view = viewOf(bytes ?? new Uint8Array(100));
-  const end = 14 + ipv4.totalLength(view, 14);
-  const pseudo = pseudoIpv4(view, 14, ipv4.protocol(view, 14), end - 34);
-  return {
-    src: formatIpv4(ipv4.src(view, 14)),
-    dst: formatIpv4(ipv4.dst(view, 14)),
-    srcMac: ethernet.src(view, 0),
-    dstMac: ethernet.dst(view, 0),
-    isSound: ipv4.hasValidChecksum(view, 14) && tcp.hasValidChecksum(view, 34, end, pseudo),
-  };
 }
 
 test('a probe reaches its backend as from 168.63.129.16, its answers reach the prober, two tenants’ apart', (t) => {

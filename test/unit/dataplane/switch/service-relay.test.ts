@@ -6,12 +6,10 @@ import { seconds } from '../../../../base/units.ts';
 import { portNumberAt, SERVICE_MAC } from '../../../../dataplane/platform/service-addresses.ts';
 import { SERVICE_PORT } from '../../../../dataplane/switch/port-registry.ts';
 import { pseudoIpv4 } from '../../../../packet/checksum.ts';
-import * as ethernet from '../../../../packet/ethernet.ts';
 import { IpProtocol } from '../../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../../packet/ipv4.ts';
-import * as tcp from '../../../../packet/tcp.ts';
-import * as udp from '../../../../packet/udp.ts';
 import { viewOf } from '../../packet/frames.ts';
+import { read, serviceRig } from './relayed.ts';
 import {
   address,
   BLUE,
@@ -22,7 +20,6 @@ import {
   RED,
   ROUTER_MAC,
   type Tenant,
-  type TenantRig,
   tcpFrame,
   tenantRig,
   udpFrame,
@@ -33,37 +30,11 @@ const DNS = '168.63.129.16';
 const METADATA = '169.254.169.254';
 const SERVER = '169.254.128.1';
 
-function rigWithServices(): TenantRig & { readonly services: number } {
-  const net = tenantRig();
-  const services = net.io.attach('ethernet');
-  net.core.setServices(services);
-  return { ...net, services };
-}
-
 function to(tenant: Tenant, dst: string, src = OWN) {
   return { ...between(tenant, src, dst), dstMac: ROUTER_MAC };
 }
 
 const query = (tenant: Tenant, src = OWN) => udpFrame(to(tenant, DNS, src), { src: 4000, dst: 53 });
-
-/** Addresses and soundness of an IPv4 frame. */
-function read(bytes: Uint8Array | undefined) {
-  const view = viewOf(bytes ?? new Uint8Array(100));
-  const isUdp = ipv4.protocol(view, 14) === IpProtocol.UDP;
-  const end = 14 + ipv4.totalLength(view, 14);
-  const pseudo = pseudoIpv4(view, 14, ipv4.protocol(view, 14), end - 34);
-  return {
-    src: formatIpv4(ipv4.src(view, 14)),
-    dst: formatIpv4(ipv4.dst(view, 14)),
-    srcMac: ethernet.src(view, 0),
-    dstMac: ethernet.dst(view, 0),
-    isSound:
-      ipv4.hasValidChecksum(view, 14) &&
-      (isUdp
-        ? udp.hasValidChecksum(view, 34, pseudo)
-        : tcp.hasValidChecksum(view, 34, end, pseudo)),
-  };
-}
 
 /** What a server answers to a frame as it has received it. */
 function answerTo(bytes: Uint8Array | undefined): Uint8Array {
@@ -73,7 +44,7 @@ function answerTo(bytes: Uint8Array | undefined): Uint8Array {
 }
 
 test('DNS and metadata reach the servers, with who asks as source address and sound checksums', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const frames = [
     query(BLUE),
     tcpFrame(to(BLUE, DNS), { srcPort: 4001, dstPort: 53 }),
@@ -92,7 +63,7 @@ test('DNS and metadata reach the servers, with who asks as source address and so
 });
 
 test('two tenants’ VMs with the same address each get their own answer, from the platform’s address', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const answers = [BLUE, RED].map((tenant) => {
     const [asked] = net.pass(net.device(tenant, OWN), [query(tenant)]);
     return answerTo(asked?.bytes);
@@ -114,7 +85,7 @@ test('two tenants’ VMs with the same address each get their own answer, from t
 });
 
 test('each address of a port gets its own answers, the first eight have a way', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const more = Array.from({ length: 9 }, (_one, index) => `10.0.0.${100 + index}`);
   t.deepEqual(
     net.core.applyGoal({ upserts: [portResource(BLUE, OWN, { more })], removes: [] }),
@@ -133,7 +104,7 @@ test('each address of a port gets its own answers, the first eight have a way', 
 });
 
 test('partial checksums stay what their sender still has to complete', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const frame = tcpFrame(to(BLUE, METADATA), { srcPort: 4002, dstPort: 80 });
   const view = viewOf(frame);
   const bytes = frame.length - 34;
@@ -145,7 +116,7 @@ test('partial checksums stay what their sender still has to complete', (t) => {
 });
 
 test('what is no service of the platform does not reach the host', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const later = query(BLUE);
   viewOf(later).setUint16(14 + 6, 0x2000);
   ipv4.fillChecksum(viewOf(later), 14);
@@ -161,7 +132,7 @@ test('what is no service of the platform does not reach the host', (t) => {
 });
 
 test('what the host sends of its own accord reaches no VM', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const [asked] = net.pass(net.device(BLUE, OWN), [query(BLUE)]);
   const slot = read(asked?.bytes).src;
   const base = { srcMac: SERVICE_MAC, dstMac: SERVICE_MAC, src: SERVER, dst: slot };
@@ -179,7 +150,7 @@ test('what the host sends of its own accord reaches no VM', (t) => {
 });
 
 test('packets to the services are limited per port and second', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   const device = net.device(BLUE, OWN);
   const burst = Array.from({ length: 2100 }, () => query(BLUE));
   t.is(net.pass(device, burst).length, 2000);
@@ -196,7 +167,7 @@ test('without the service port nothing is offered', (t) => {
 });
 
 test('any frame of the host is dropped or delivered, never a fault', (t) => {
-  const net = rigWithServices();
+  const net = serviceRig();
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
       t.true(net.pass(net.services, [bytes]).length <= 1);
