@@ -32,6 +32,12 @@ export const FRAGMENTED_DATAGRAMS_MAX = 16_384;
 export const FRAGMENTED_PER_PORT_MAX = 256;
 /** Fragments that come later than this after the first are dropped (as long as Linux waits for the rest of a datagram). */
 export const FRAGMENT_SEC_MAX = 30;
+/** Fragments that wait for the first of their datagram at a mux, or at an edge router: 256 KB. More push out the oldest. */
+export const FRAGMENTS_HELD_MAX = 128;
+/** Of one of them, Ethernet header included; a longer one does not wait. */
+export const FRAGMENT_HELD_BYTES_MAX = 2038;
+/** How long it waits, and a second at most: what a network delivers out of order is milliseconds apart. */
+export const FRAGMENT_HELD_SEC_MAX = 1;
 /** Packets of one port, out of 64 in a burst, that walk the layers only to be denied; further ones that would walk are dropped unseen. */
 export const DENIALS_PER_PORT_PER_BURST_MAX = 16;
 /** Decisions noted of one walk: two pipelines, twice as many groups as any has. */

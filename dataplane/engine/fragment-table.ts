@@ -4,7 +4,8 @@
  * its flow.
  *
  * A later fragment that comes before its first one, or more than FRAGMENT_SEC_MAX after it, is dropped as FragmentWithoutFirst: what it
- * belongs to is not known, and holding it would be memory for whoever sends them. Senders send the first one first.
+ * belongs to is not known. Senders send the first one first; where a network lies between that may change their order, they wait for a moment
+ * (fragment-hold.ts).
  *
  * Bounded without lists: a datagram lies in one of WAYS places of a set, and the sets of one scope are a window of the table, so that a port
  * that floods pushes out its own. The oldest place of a full set is taken. Nothing is allocated. Called by forwarder.

@@ -215,7 +215,8 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     remedy: 'Find out what is refused: the other drops of the port.',
   },
   FragmentWithoutFirst: {
-    meaning: "a fragment whose datagram's first fragment has not come, or more than 30 seconds ago",
+    meaning:
+      "a fragment whose datagram's first fragment has not come, or more than 30 seconds ago; edge routers and muxes wait for it for a second",
     remedy:
       'Nothing for a moment after loss; if it goes on, a lower MTU in the guest avoids fragments.',
   },

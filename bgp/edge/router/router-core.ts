@@ -116,6 +116,11 @@ export class RouterCore {
     return this.#router.slowPackets;
   }
 
+  /** Fragments that wait for the first one of their datagram. For tests. */
+  get heldFragments(): number {
+    return this.#router.heldFragments;
+  }
+
   /** Settings and links from now on; `overlay` is the frame I/O's number of the tunnels' port, or NONE. */
   configure(change: {
     readonly settings: RouterSettings;

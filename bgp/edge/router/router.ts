@@ -23,6 +23,7 @@ import {
   reverseKey,
 } from '../../../dataplane/engine/flow-id.ts';
 import type { FlowTable } from '../../../dataplane/engine/flow-table.ts';
+import { Arrival, FragmentHold } from '../../../dataplane/engine/fragment-hold.ts';
 import type { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
 import { checkOffload, isPlain } from '../../../dataplane/engine/frame-checks.ts';
 import {
@@ -78,7 +79,7 @@ export class Router {
   readonly #state: RouterState;
   readonly #flows: FlowTable;
   readonly #transpositions: Transpositions;
-  readonly #fragments: FragmentTable;
+  readonly #held: FragmentHold;
   readonly #counters: LinkCounters;
   readonly #slowPath: SlowPath;
   readonly #scratch: Scratch;
@@ -93,6 +94,7 @@ export class Router {
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
   readonly #reverse: FlowKey = newFlowKey();
+  readonly #waiting = { owner: 0, tag: 0 };
   #nowSec = 0;
   #slowPackets = 0;
 
@@ -101,7 +103,9 @@ export class Router {
     this.#state = parts.state;
     this.#flows = parts.flows;
     this.#transpositions = parts.transpositions;
-    this.#fragments = parts.fragments;
+    this.#held = new FragmentHold(parts.fragments, parts.io.bytes, (link) =>
+      parts.counters.dropped(link, Drop.FragmentWithoutFirst),
+    );
     this.#counters = parts.counters;
     this.#slowPath = new SlowPath(parts.state);
     this.#scratch = new Scratch(parts.io);
@@ -120,6 +124,11 @@ export class Router {
   /** Packets that took the slow path so far. */
   get slowPackets(): number {
     return this.#slowPackets;
+  }
+
+  /** Fragments that wait for the first one of their datagram. */
+  get heldFragments(): number {
+    return this.#held.count;
   }
 
   /** Which of the frame I/O's ports are which links; `overlay` is the tunnels', or NONE. */
@@ -151,7 +160,9 @@ export class Router {
     this.#nowSec = nowSec;
     this.#departure.begin(nowSec);
     this.#scratch.clear();
+    this.#held.expire(nowSec);
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    this.#resumeFragments();
     this.#resume();
     this.#exchange.sendRequests();
     return this.#queue.count;
@@ -222,9 +233,9 @@ export class Router {
     const offload = checkOffload(frame, key);
     if (offload !== Drop.None) return offload;
     if (key.fragment !== Fragment.NONE) {
-      if (key.fragment === Fragment.FIRST) this.#fragments.note(scope, key, this.#nowSec);
-      else if (!this.#fragments.complete(scope, key, this.#nowSec))
-        return Drop.FragmentWithoutFirst;
+      const arrival = this.#held.arrive(frame, key, scope, linkNumber, vni, this.#nowSec);
+      if (arrival === Arrival.HELD) return Drop.None;
+      if (arrival === Arrival.LOST) return Drop.FragmentWithoutFirst;
     }
     if (!isTrackable(key) || !isPlain(frame, key)) {
       if (isQuotingError(key)) return this.#passError(scope, linkNumber, vni);
@@ -401,24 +412,41 @@ export class Router {
     return isHeld ? Drop.None : Drop.NeighborQueueFull;
   }
 
+  /** Takes up the fragments whose first one has come. */
+  #resumeFragments(): void {
+    const held = this.#held;
+    for (let length = held.dueBytes; length >= 0; length = held.dueBytes) {
+      const room = this.#scratch.take(length);
+      if (room === NO_ROOM) return;
+      held.take(room, this.#waiting);
+      const { owner, tag } = this.#waiting;
+      this.#again(this.#queue.deviceOf(owner), tag, room, room + length);
+    }
+  }
+
   /** Takes up the frames that have waited; those whose neighbour has failed so learn of it. */
   #resume(): void {
     for (const { device, vni, bytes } of this.#exchange.takeWaiting()) {
       const room = this.#scratch.take(bytes.length);
       if (room === NO_ROOM) return;
-      const frame = this.#frame;
       this.#io.bytes.set(bytes, vnetAtOf(room));
-      frame.vnetAt = vnetAtOf(room);
-      frame.at = room;
-      frame.end = room + bytes.length - vnetHeader.VNET_HEADER_LEN;
-      const link = this.#links[device];
-      if (device === this.#overlayDevice) {
-        const drop = this.#passTunnelled(vni);
-        if (drop !== Drop.None) this.#counters.dropped(OVERLAY_LINK, drop);
-      } else if (link !== undefined) {
-        const drop = this.#fromLink(link);
-        if (drop !== Drop.None) this.#counters.dropped(link.number, drop);
-      }
+      this.#again(device, vni, room, room + bytes.length - vnetHeader.VNET_HEADER_LEN);
+    }
+  }
+
+  /** A frame that has waited, in scratch now, as if it had just come. */
+  #again(device: number, vni: number, at: number, end: number): void {
+    const frame = this.#frame;
+    frame.vnetAt = vnetAtOf(at);
+    frame.at = at;
+    frame.end = end;
+    const link = this.#links[device];
+    if (device === this.#overlayDevice) {
+      const drop = this.#passTunnelled(vni);
+      if (drop !== Drop.None) this.#counters.dropped(OVERLAY_LINK, drop);
+    } else if (link !== undefined) {
+      const drop = this.#fromLink(link);
+      if (drop !== Drop.None) this.#counters.dropped(link.number, drop);
     }
   }
 }

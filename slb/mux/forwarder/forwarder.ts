@@ -13,11 +13,12 @@
  *                 that began before the last change, for PREVIOUS_TABLE_SEC after that, if its backend is still a member; from then on what
  *                 began after it
  *
- * Fragments go where their first one went. ICMP errors go to the backend whose packet they quote. Echo requests to a virtual address that has a live
+ * Fragments go where their first one went, and wait for it for a moment. ICMP errors go to the backend whose packet they quote. Echo requests to a virtual address that has a live
  * backend are answered here, in its name. Per packet nothing is allocated. Called by mux-core.ts.
  */
 import { NONE } from '../../../base/lpm.ts';
 import { isQuotingError } from '../../../dataplane/engine/flow-id.ts';
+import { Arrival, FragmentHold } from '../../../dataplane/engine/fragment-hold.ts';
 import { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
 import {
   completeChecksum,
@@ -37,7 +38,7 @@ import {
   type TranspositionId,
 } from '../../../dataplane/engine/transposition.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
-import { NO_ROOM, Scratch } from '../../../dataplane/port/scratch.ts';
+import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
@@ -90,7 +91,7 @@ export class Forwarder {
   readonly #memory: FlowMemory;
   readonly #counters: Counters;
   readonly #addressCounters: Counters;
-  readonly #fragments: FragmentTable;
+  readonly #held: FragmentHold;
   readonly #scratch: Scratch;
   readonly #queue: TransmitQueue;
   readonly #reporter: Reporter;
@@ -100,7 +101,10 @@ export class Forwarder {
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
   readonly #binding = { target: 0, targetGeneration: 0, rule: 0, ruleGeneration: 0 };
+  readonly #waiting = { owner: 0, tag: 0 };
   #via: Via = Via.NOTHING;
+  /** The frame at hand waits for the first fragment of its datagram. */
+  #isHeld = false;
   #uplink = NONE;
   #overlay = NONE;
   #mac = 0;
@@ -112,7 +116,10 @@ export class Forwarder {
     this.#memory = parts.memory;
     this.#counters = parts.counters;
     this.#addressCounters = parts.addressCounters;
-    this.#fragments = new FragmentTable(parts.fragmentSeed);
+    const fragments = new FragmentTable(parts.fragmentSeed);
+    this.#held = new FragmentHold(fragments, parts.io.bytes, (address) =>
+      parts.addressCounters.dropped(address, Drop.FragmentWithoutFirst),
+    );
     this.#scratch = new Scratch(parts.io);
     this.#queue = new TransmitQueue(parts.io, parts.counters);
     this.#reporter = new Reporter(this.#scratch, this.#queue);
@@ -129,12 +136,19 @@ export class Forwarder {
     this.#reporter.bind(identity);
   }
 
+  /** Fragments that wait for the first one of their datagram. For tests. */
+  get heldFragments(): number {
+    return this.#held.count;
+  }
+
   /** Deals with the frames that an exchange has received; returns how many transmit descriptors it has written. */
   forward(received: number, nowSec: number): number {
     this.#queue.clear();
     this.#scratch.clear();
     this.#nowSec = nowSec;
+    this.#held.expire(nowSec);
     for (let index = 0; index < received; index += 1) this.#receive(index * RX_STRIDE);
+    this.#resume();
     return this.#queue.count;
   }
 
@@ -188,12 +202,36 @@ export class Forwarder {
     if (ethernet.dst(view, at) !== this.#mac) return Drop.NotForUs;
     const address = this.#tables.addresses.findDestination(key);
     if (address === NONE) return Drop.NotForUs;
-    const bytes = end - at;
-    this.#addressCounters.received(address, bytes);
+    this.#addressCounters.received(address, end - at);
+    this.#settle(address);
+    return Drop.None;
+  }
+
+  /** What has become of a packet to the address is counted there. */
+  #settle(address: number): void {
+    const bytes = this.#frame.end - this.#frame.at;
+    this.#isHeld = false;
     const drop = this.#toAddress(address);
+    if (this.#isHeld) return;
     if (drop === Drop.None) this.#addressCounters.sent(address, bytes);
     else this.#addressCounters.dropped(address, drop);
-    return Drop.None;
+  }
+
+  /** Takes up the fragments whose first one has come; the address may have gone meanwhile. */
+  #resume(): void {
+    const held = this.#held;
+    for (let length = held.dueBytes; length >= 0; length = held.dueBytes) {
+      const room = this.#scratch.take(length);
+      if (room === NO_ROOM) return;
+      const frame = this.#frame;
+      held.take(room, this.#waiting);
+      frame.vnetAt = vnetAtOf(room);
+      frame.at = room;
+      frame.end = room + length;
+      parseFlow(frame.view, frame.at, frame.end, this.#key);
+      const address = this.#tables.addresses.findDestination(this.#key);
+      if (address !== NONE) this.#settle(address);
+    }
   }
 
   #toAddress(address: number): Drop {
@@ -204,10 +242,9 @@ export class Forwarder {
     if (isMartianSource(key)) return Drop.MartianSource;
     if (key.fragment !== Fragment.NONE) {
       const scope = address * FRAGMENT_SCOPES + (key.src3 & (FRAGMENT_SCOPES - 1));
-      if (key.fragment === Fragment.FIRST) this.#fragments.note(scope, key, this.#nowSec);
-      else if (!this.#fragments.complete(scope, key, this.#nowSec)) {
-        return Drop.FragmentWithoutFirst;
-      }
+      const arrival = this.#held.arrive(frame, key, scope, address, 0, this.#nowSec);
+      this.#isHeld = arrival === Arrival.HELD;
+      if (arrival !== Arrival.KNOWN) return Drop.FragmentWithoutFirst;
     }
     if (key.protocol === IpProtocol.TCP || key.protocol === IpProtocol.UDP) {
       return this.#balance(address);

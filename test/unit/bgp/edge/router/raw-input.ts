@@ -2,8 +2,10 @@
  * Raw bytes at the edge router's links and out of a tunnel, and what must hold of whatever leaves for them. The world has a tenant with shared
  * ports, one with a public address, a port forward and infrastructure behind NAT, all of which have talked already.
  */
+
 import { defined } from '../../../../../base/assert.ts';
 import { formatIpWords, ipv4Words } from '../../../../../base/ip-words.ts';
+import { FRAGMENT_HELD_SEC_MAX } from '../../../../../dataplane/limits.ts';
 import * as arp from '../../../../../packet/arp.ts';
 import { isValid, pseudoIpv4, pseudoIpv6 } from '../../../../../packet/checksum.ts';
 import { Drop } from '../../../../../packet/drop.ts';
@@ -251,6 +253,8 @@ export function faultsOf({ edge }: RawWorld, entrance: Entrance, bytes: Uint8Arr
     entrance === 'tunnel'
       ? playTunnel(edge, bytes)
       : edge.fromLink(entrance === 'outside' ? edge.outside : edge.provider, bytes);
+  // A fragment that has come before its first one: until it is given up.
+  if (edge.core.heldFragments > 0) edge.wait(FRAGMENT_HELD_SEC_MAX + 1);
   const after = edge.core.counters.read(link);
   const drops = sum(after.drops) - sum(before.drops);
   const isHeld = edge.core.state.neighbours.pendingBytes > pendingBefore;

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { defined } from '../../../../../base/assert.ts';
 import * as ethernet from '../../../../../packet/ethernet.ts';
+import { Fragment } from '../../../../../packet/flow-key.ts';
 import * as icmp from '../../../../../packet/icmp.ts';
 import { IpProtocol } from '../../../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../../../packet/ipv4.ts';
@@ -342,10 +343,26 @@ test('fragments follow their first one through translation', (t) => {
   );
   t.is(first.src, '203.0.113.250');
   t.is(later.src, '203.0.113.250');
+});
+
+test('a fragment that comes before its first one waits for it, but not for long', (t) => {
+  const edge = world();
+  const later = { dst: FAR, size: 100, fragment: { id: 10, offset: 1008, more: false } };
+  t.deepEqual(edge.fromVm('blue4', later), []);
+  const first = { id: 10, offset: 0, more: true };
+  const spec = { dst: FAR, srcPort: 5000, size: 1000, fragment: first };
+  const sent = edge.fromVm('blue4', spec);
   t.deepEqual(
-    edge.fromVm('blue4', { dst: FAR, size: 100, fragment: { id: 10, offset: 8, more: false } }),
-    [],
+    sent.map(({ src, key }) => [src, key.fragment]),
+    [
+      ['203.0.113.250', Fragment.FIRST],
+      ['203.0.113.250', Fragment.LATER],
+    ],
   );
+  t.is(edge.drops(0)['FragmentWithoutFirst'], undefined);
+  t.deepEqual(edge.fromVm('blue4', later).length, 1, 'it is known now');
+  t.deepEqual(edge.fromVm('blue4', { ...later, fragment: { id: 11, offset: 8, more: false } }), []);
+  edge.wait(3);
   t.is(edge.drops(0)['FragmentWithoutFirst'], 1);
 });
 

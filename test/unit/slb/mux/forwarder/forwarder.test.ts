@@ -1,5 +1,6 @@
 /** The mux as a whole, over memory: where packets to virtual addresses go, and what is told to whom about those that cannot. */
 import test from 'ava';
+import { Fragment } from '../../../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../../../packet/ip-protocol.ts';
 import * as tcp from '../../../../../packet/tcp.ts';
 import { LoadDistribution } from '../../../../../schema/southbound/messages.ts';
@@ -256,7 +257,7 @@ test('RST and FIN shorten what is remembered', async (t) => {
   t.is(world.core.memory.confirmed, 0);
 });
 
-test('fragments go where their first one went; one without is dropped', async (t) => {
+test('fragments go where their first one went; one that comes before it waits, but not for long', async (t) => {
   const world = await web();
   const first = { id: 77, offset: 0, more: true };
   const spec = udpPacket({ size: 64, fragment: first });
@@ -265,6 +266,20 @@ test('fragments go where their first one went; one without is dropped', async (t
   t.is(only(world.send(last)).backend, to);
   const stray = udpPacket({ size: 64, fragment: { id: 78, offset: 72, more: false } });
   t.deepEqual(world.send(stray), []);
+  t.is(world.drops()['FragmentWithoutFirst'], undefined);
+  const itsFirst = udpPacket({ size: 64, fragment: { id: 78, offset: 0, more: true } });
+  const both = world.send(itsFirst);
+  t.deepEqual(
+    both.map(({ backend: each, key }) => [each, key.fragment]),
+    [
+      [to, Fragment.FIRST],
+      [to, Fragment.LATER],
+    ],
+  );
+  const lost = udpPacket({ size: 64, fragment: { id: 79, offset: 72, more: false } });
+  t.deepEqual(world.send(lost), []);
+  world.advance(3);
+  world.send();
   t.is(world.drops()['FragmentWithoutFirst'], 1);
 });
 
