@@ -5,7 +5,7 @@
  *   | flags   | reserved         | VNI                  | reserved | inner Ethernet frame …
  *
  * Only flag I (0x08) is defined; reserved bits are ignored on receipt and sent as zero, as the RFC asks. Group-policy and GPE
- * extensions are not supported. Called by dataplane/port (uplink), dataplane/layers, slb/mux.
+ * extensions are not supported. Called by dataplane/port (uplink), dataplane/layers, slb/mux, bgp/edge.
  */
 import { Drop } from './drop.ts';
 
@@ -13,6 +13,9 @@ export const HEADER_LEN = 8;
 /** RFC 7348 §8. */
 export const UDP_PORT = 4789;
 export const VNI_MAX = 0xff_ffff;
+/** Bytes that a tunnel puts around an inner IP packet: inner Ethernet, VXLAN, UDP and the outer IP header (RFC 7348 §5). */
+export const OVERHEAD_IPV4: number = 14 + HEADER_LEN + 8 + 20;
+export const OVERHEAD_IPV6: number = 14 + HEADER_LEN + 8 + 40;
 const FLAG_VNI_VALID = 0x08;
 const VNI = 4;
 

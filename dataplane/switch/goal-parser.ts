@@ -11,7 +11,7 @@ import {
   prefixHasWords,
 } from '../../base/ip-words.ts';
 import { isMulticastMac, type Mac } from '../../base/mac.ts';
-import { VNI_MAX } from '../../packet/vxlan.ts';
+import * as vxlan from '../../packet/vxlan.ts';
 import type {
   HostSettings,
   IpConfiguration,
@@ -29,9 +29,6 @@ import { LEARNED_ADDRESSES_PER_PORT_MAX, ROUTES_PER_TABLE_MAX } from '../limits.
 import { learningOf } from './learned-addresses.ts';
 import type { HostState, MappingState, Network, PeeringState, Subnet } from './network-state.ts';
 
-/** Bytes VXLAN puts around an inner IP packet: outer IP, UDP, VXLAN, inner Ethernet (RFC 7348 §5). */
-const OVERHEAD_IPV4 = 20 + 8 + 8 + 14;
-const OVERHEAD_IPV6 = 40 + 8 + 8 + 14;
 /** Smallest MTU every IPv4 host must take (RFC 791). */
 const INNER_MTU_MIN = 576;
 
@@ -70,7 +67,7 @@ export function hostState(settings: HostSettings): HostState | string {
   const { providerAddress, vxlanPort, providerMtu } = settings;
   if (ipWordsFromBytes(providerAddress) === undefined) return 'provider address is malformed';
   if (vxlanPort < 1 || vxlanPort > 0xffff) return `VXLAN port ${vxlanPort} is no UDP port`;
-  const overhead = providerAddress.length === 4 ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
+  const overhead = providerAddress.length === 4 ? vxlan.OVERHEAD_IPV4 : vxlan.OVERHEAD_IPV6;
   const innerMtu = providerMtu - overhead;
   if (innerMtu < INNER_MTU_MIN) return `provider MTU ${providerMtu} is too small for VXLAN`;
   const { metering: hasMetering, flowLog } = settings;
@@ -147,8 +144,8 @@ export function subnetShape(
   settings: VirtualSubnet,
 ): Pick<Subnet, 'vni' | 'prefix' | 'gateway'> | string {
   const { vni } = settings;
-  if (!Number.isInteger(vni) || vni < 1 || vni > VNI_MAX) {
-    return `network identifier ${vni} is none of 1 … ${VNI_MAX}`;
+  if (!Number.isInteger(vni) || vni < 1 || vni > vxlan.VNI_MAX) {
+    return `network identifier ${vni} is none of 1 … ${vxlan.VNI_MAX}`;
   }
   const { address = new Uint8Array(), len = 0 } = settings.prefix ?? {};
   const prefix = ipPrefixFromBytes(address, len);

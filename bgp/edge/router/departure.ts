@@ -21,12 +21,12 @@ import {
 } from '../../../dataplane/engine/transposition.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
 import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
+import type { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import { Drop } from '../../../packet/drop.ts';
 import type { FlowKey } from '../../../packet/flow-key.ts';
 import { Refused, UNREACHABLE_CODES, type Verdict } from './decision.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import type { RouterState } from './router-state.ts';
-import type { TransmitQueue } from './transmit-queue.ts';
 
 interface DepartureParts {
   readonly io: FrameIo;
@@ -47,7 +47,6 @@ export class Departure {
   readonly #errors: ErrorReporter;
   readonly #frame: Frame;
   readonly #key: FlowKey;
-  readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   #nowSec = 0;
 
   constructor(parts: DepartureParts) {
@@ -80,13 +79,11 @@ export class Departure {
   }
 
   #emit(id: TranspositionId, hash: number, at: number, end: number, vnetAt: number): Drop {
-    const port = this.#transpositions.port(id);
+    const transpositions = this.#transpositions;
+    const port = transpositions.port(id);
     if (port !== NO_PORT) return this.#queue.emit(port, at, end, vnetAt);
-    const tunnel = this.#tunnel;
-    tunnel.peer = this.#transpositions.peer(id);
-    tunnel.vni = this.#transpositions.vni(id);
-    tunnel.hash = hash;
-    return this.#queue.emitTunnel(tunnel, at, end, vnetAt);
+    const peer = transpositions.peer(id);
+    return this.#queue.emitTunnel(peer, transpositions.vni(id), hash, at, end, vnetAt);
   }
 
   /** The packet is too old, or too big: its sender is told, or it is cut. */

@@ -11,15 +11,15 @@ import {
 } from '../../../dataplane/engine/icmp-error.ts';
 import type { Frame } from '../../../dataplane/engine/transposition.ts';
 import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
+import type { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import type { FlowKey } from '../../../packet/flow-key.ts';
 import {
   EDGE_ICMP_ERRORS_PER_SEC_MAX,
   EDGE_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX,
 } from '../limits.ts';
-import { type Link, OVERLAY_LINK, ownAddress } from './links.ts';
+import { type Link, ownAddress } from './links.ts';
 import type { RouterState } from './router-state.ts';
-import type { TransmitQueue } from './transmit-queue.ts';
 
 /** Descriptors of a round that are left to the packets themselves. */
 const TX_RESERVE = 64;
@@ -57,7 +57,7 @@ export class ErrorReporter {
     if (to === NO_ROOM) return;
     if (own !== undefined) {
       const addressing = { dstMac: ethernet.src(view, at), srcMac: own.mac, from: source };
-      this.#queue.sendOwn(own.number, to, emitError(view, key, fault, addressing, to));
+      this.#queue.emitOwn(own.number, to, emitError(view, key, fault, addressing, to));
       return;
     }
     const { networks, settings } = this.#state;
@@ -68,8 +68,7 @@ export class ErrorReporter {
     if (sender === undefined || segment === undefined) return;
     const addressing = { dstMac: sender.mac, srcMac: settings.mac, from: source };
     const end = emitError(view, key, fault, addressing, to);
-    const tunnel = { peer: sender.peer, vni: segment.vni, hash: 0 };
-    this.#queue.sendOwn(OVERLAY_LINK, to, end, tunnel);
+    this.#queue.emitOwnTunnel(sender.peer, segment.vni, to, end);
   }
 
   /** The router's address: of the link the packet came by, else of the outside, else any of the family. */

@@ -6,12 +6,12 @@
 import { type IpWords, isIpv4Words, networkOf, prefixHasWords } from '../../../base/ip-words.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
 import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
+import type { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import { Drop } from '../../../packet/drop.ts';
 import { type Link, ownAddress } from './links.ts';
 import { emitAnswer, emitRequest, type Heard, MESSAGE_BYTES_MAX } from './neighbour-messages.ts';
 import type { PendingFrame } from './neighbours.ts';
 import type { RouterState } from './router-state.ts';
-import type { TransmitQueue } from './transmit-queue.ts';
 
 const NO_FRAMES: readonly PendingFrame[] = [];
 
@@ -62,7 +62,7 @@ export class NeighbourExchange {
     const to = this.#scratch.take(MESSAGE_BYTES_MAX);
     if (to === NO_ROOM) return Drop.RateLimited;
     const { view } = this.#io;
-    this.#queue.sendOwn(link.number, to, emitAnswer(view, link.mac, target, sender, to));
+    this.#queue.emitOwn(link.number, to, emitAnswer(view, link.mac, target, sender, to));
     return Drop.None;
   }
 
@@ -85,7 +85,7 @@ export class NeighbourExchange {
       const to = this.#scratch.take(MESSAGE_BYTES_MAX);
       if (link === undefined || own === undefined || to === NO_ROOM) continue;
       const asker = { mac: link.mac, words: own };
-      this.#queue.sendOwn(number, to, emitRequest(this.#io.view, asker, words, mac, to));
+      this.#queue.emitOwn(number, to, emitRequest(this.#io.view, asker, words, mac, to));
     }
   }
 

@@ -12,14 +12,16 @@ import type { Rng } from '../../../base/rng.ts';
 import { FlowTable } from '../../../dataplane/engine/flow-table.ts';
 import { FragmentTable } from '../../../dataplane/engine/fragment-table.ts';
 import { Transpositions } from '../../../dataplane/engine/transposition.ts';
+import { DeviceLosses, type DeviceOfLink } from '../../../dataplane/port/device-losses.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
-import { Drop } from '../../../packet/drop.ts';
+import { LinkCounters } from '../../../dataplane/port/link-counters.ts';
 import type { Resource, ResourceError } from '../../../schema/southbound/messages.ts';
 import type { LearnedRoute } from '../../control/learned-route.ts';
 import {
   EDGE_FLOW_ACCOUNTS,
   EDGE_FLOWS_MAX,
   EDGE_FLOWS_PER_DOMAIN_MAX,
+  EDGE_LINKS_MAX,
   NAT_EXPIRY_BURST,
   NAT_ICMP_IDLE_SEC,
   NAT_TCP_ESTABLISHED_IDLE_SEC,
@@ -28,7 +30,6 @@ import {
 } from '../limits.ts';
 import type { NatTimeouts } from '../nat44/mapping-table.ts';
 import type { PortLease } from '../nat44/port-lease.ts';
-import { LinkCounters } from './link-counters.ts';
 import type { Link } from './links.ts';
 import { Router } from './router.ts';
 import { type RouterSettings, RouterState, type StaticGateway } from './router-state.ts';
@@ -53,22 +54,21 @@ export interface RouterCoreParts {
 }
 
 export class RouterCore {
-  readonly counters: LinkCounters = new LinkCounters();
+  /** Of the tunnels and of every interface. */
+  readonly counters: LinkCounters = new LinkCounters(EDGE_LINKS_MAX + 1);
   readonly state: RouterState;
   readonly flows: FlowTable;
   readonly transpositions: Transpositions;
   readonly #router: Router;
   readonly #clock: Clock;
-  readonly #io: FrameIo;
   readonly #room = new Uint32Array(NAT_EXPIRY_BURST);
   #tickSec: number;
-  /** Losses of each device that are counted already: in transmission (three kinds) and reception. */
-  readonly #losses = new Map<number, readonly number[]>();
-  #devices: readonly (readonly [link: number, device: number])[] = [];
+  readonly #losses: DeviceLosses;
+  #devices: readonly DeviceOfLink[] = [];
 
   constructor(parts: RouterCoreParts) {
     const { io, clock, rng, flowsMax = EDGE_FLOWS_MAX } = parts;
-    this.#io = io;
+    this.#losses = new DeviceLosses(io, this.counters);
     this.#clock = clock;
     const startSec = this.nowSec;
     this.#tickSec = startSec;
@@ -179,24 +179,6 @@ export class RouterCore {
   #tick(nowSec: number): void {
     this.#tickSec = nowSec;
     this.state.neighbours.tick(nowSec);
-    for (const [link, device] of this.#devices) this.#collectLosses(link, device);
-  }
-
-  #collectLosses(link: number, device: number): void {
-    const [full, failed, invalid] = this.#io.transmitDrops(device);
-    const now = [full, failed, invalid, this.#io.receiveDrops(device)];
-    const before = this.#losses.get(device) ?? [0, 0, 0, 0];
-    for (const [index, drop] of LOSSES.entries()) {
-      const count = (now[index] ?? 0) - (before[index] ?? 0);
-      if (count > 0) this.counters.dropped(link, drop, count);
-    }
-    this.#losses.set(device, now);
+    this.#losses.collect(this.#devices);
   }
 }
-
-const LOSSES = [
-  Drop.TransmitQueueFull,
-  Drop.TransmitFailed,
-  Drop.OffloadInvalid,
-  Drop.ReceiveQueueFull,
-] as const;

@@ -15,10 +15,12 @@ import {
 } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { Rng } from '../../../base/rng.ts';
+import { BelievedHosts } from '../../../dataplane/engine/believed-hosts.ts';
 import type { EpochCell } from '../../../dataplane/engine/epochs.ts';
 import { Epochs } from '../../../dataplane/engine/epochs.ts';
 import { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
+import * as vxlan from '../../../packet/vxlan.ts';
 import type {
   NatPool,
   PortForward,
@@ -35,7 +37,6 @@ import {
 import type { MappingIndex, NatTimeouts } from '../nat44/mapping-table.ts';
 import { Nat44 } from '../nat44/nat44.ts';
 import type { PortLease } from '../nat44/port-lease.ts';
-import { BelievedHosts } from './believed-hosts.ts';
 import { Fib, type NextHop, RouteSource } from './fib.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { type NeighbourEvents, Neighbours } from './neighbours.ts';
@@ -57,9 +58,6 @@ export interface StaticGateway {
   readonly gateway: IpWords;
 }
 
-/** IPv4: Ethernet 14, VXLAN 8, UDP 8, IPv4 20; IPv6 20 more (RFC 7348 §5). */
-const OVERHEAD_IPV4 = 50;
-const OVERHEAD_IPV6 = 70;
 const FAULT_CODE = 'PolicyConfigurationFailure';
 
 export class RouterState {
@@ -76,7 +74,7 @@ export class RouterState {
   readonly #mappingCells: EpochCell;
   #settings: RouterSettings = {
     mac: 0,
-    vxlanPort: 4789,
+    vxlanPort: vxlan.UDP_PORT,
     providerMtu: 1500,
     providerAddress: undefined,
     natExemptions: [],
@@ -134,7 +132,7 @@ export class RouterState {
   get overlayMtu(): number {
     const { providerAddress, providerMtu } = this.#settings;
     const isIpv4 = providerAddress === undefined || isIpv4Words(providerAddress);
-    return providerMtu - (isIpv4 ? OVERHEAD_IPV4 : OVERHEAD_IPV6);
+    return providerMtu - (isIpv4 ? vxlan.OVERHEAD_IPV4 : vxlan.OVERHEAD_IPV6);
   }
 
   /** Cell of what was resolved with a mapping. */

@@ -38,7 +38,9 @@ import {
   type Transpositions,
 } from '../../../dataplane/engine/transposition.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
+import type { LinkCounters } from '../../../dataplane/port/link-counters.ts';
 import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
+import { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
@@ -56,14 +58,12 @@ import {
   type Verdict,
 } from './decision.ts';
 import { Departure } from './departure.ts';
-import type { LinkCounters } from './link-counters.ts';
 import { type Link, OVERLAY_LINK } from './links.ts';
 import { NeighbourExchange } from './neighbour-exchange.ts';
 import { hearArp, hearNdp, isNeighbourMessage } from './neighbour-messages.ts';
 import type { Neighbour, PendingFrame } from './neighbours.ts';
 import type { RouterState } from './router-state.ts';
 import { SlowPath } from './slow-path.ts';
-import { TransmitQueue } from './transmit-queue.ts';
 
 export interface RouterParts {
   readonly io: FrameIo;
@@ -109,7 +109,7 @@ export class Router {
     this.#counters = parts.counters;
     this.#slowPath = new SlowPath(parts.state);
     this.#scratch = new Scratch(parts.io);
-    this.#queue = new TransmitQueue(parts.io, parts.counters);
+    this.#queue = new TransmitQueue(parts.io, parts.counters, OVERLAY_LINK);
     this.#exchange = new NeighbourExchange(parts.io, parts.state, this.#scratch, this.#queue);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#departure = new Departure({

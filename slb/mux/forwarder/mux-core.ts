@@ -11,8 +11,9 @@ import type { IpWords } from '../../../base/ip-words.ts';
 import { isIpv4Words } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { Rng } from '../../../base/rng.ts';
+import { DeviceLosses, type DeviceOfLink } from '../../../dataplane/port/device-losses.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
-import { Drop } from '../../../packet/drop.ts';
+import * as vxlan from '../../../packet/vxlan.ts';
 import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX, SWEEP_SEC } from '../../limits.ts';
 import { Counters, LINK_NAMES, OVERLAY, UPLINK } from './counters.ts';
 import { FlowMemory, type FlowMemoryLimits } from './flow-memory.ts';
@@ -46,9 +47,6 @@ const FLOWS: FlowMemoryLimits = {
   confirmedMax: FLOWS_CONFIRMED_MAX,
   unconfirmedMax: FLOWS_UNCONFIRMED_MAX,
 };
-/** IPv4: Ethernet 14, VXLAN 8, UDP 8, IPv4 20; IPv6 20 more (RFC 7348 §5). */
-const OVERHEAD_IPV4 = 50;
-const OVERHEAD_IPV6 = 70;
 
 export class MuxCore {
   readonly tables: MuxTables;
@@ -62,14 +60,14 @@ export class MuxCore {
   readonly #onOverload: (overload: Overload) => void;
   readonly #gone: Uint8Array;
   #isAddressGone = false;
-  #devices: readonly (readonly [row: number, device: number])[] = [];
-  /** Losses of each device that are counted already: in transmission (three kinds) and reception. */
-  readonly #losses = new Map<number, readonly number[]>();
+  #devices: readonly DeviceOfLink[] = [];
+  readonly #losses: DeviceLosses;
   #tickSec: number;
 
   constructor(parts: MuxCoreParts) {
     const { io, clock, rng, limits = TABLE_LIMITS, flows = FLOWS } = parts;
     this.#io = io;
+    this.#losses = new DeviceLosses(io, this.counters);
     this.#clock = clock;
     this.#tickSec = this.nowSec;
     this.#gone = new Uint8Array(limits.addressesMax);
@@ -106,7 +104,7 @@ export class MuxCore {
   /** Settings from now on; `uplink` and `overlay` are the frame I/O's numbers of the mux's ports. */
   configure(configuration: MuxConfiguration, uplink: number, overlay: number): void {
     const { providerAddress, providerMtu, vxlanPort, mac } = configuration;
-    const overhead = isIpv4Words(providerAddress) ? OVERHEAD_IPV4 : OVERHEAD_IPV6;
+    const overhead = isIpv4Words(providerAddress) ? vxlan.OVERHEAD_IPV4 : vxlan.OVERHEAD_IPV6;
     this.tables.hosts.setUdpPort(vxlanPort);
     this.tables.targets.configure(mac, providerMtu - overhead);
     this.forwarder.bind(uplink, overlay, {
@@ -145,7 +143,7 @@ export class MuxCore {
     const seconds = Math.min(SWEEP_SEC, Math.max(1, nowSec - this.#tickSec));
     this.#tickSec = nowSec;
     this.memory.sweep(nowSec, Math.ceil((this.memory.capacity / SWEEP_SEC) * seconds));
-    for (const [row, device] of this.#devices) this.#collectLosses(row, device);
+    this.#losses.collect(this.#devices);
     const overload = this.#watch.look({
       lost: this.#lostInReception(),
       received: this.counters.frames(UPLINK),
@@ -164,23 +162,4 @@ export class MuxCore {
     const [uplink] = this.#devices;
     return uplink === undefined || uplink[1] === NONE ? 0 : this.#io.receiveDrops(uplink[1]);
   }
-
-  #collectLosses(row: number, device: number): void {
-    if (device === NONE) return;
-    const [full, failed, invalid] = this.#io.transmitDrops(device);
-    const now = [full, failed, invalid, this.#io.receiveDrops(device)];
-    const before = this.#losses.get(device) ?? [0, 0, 0, 0];
-    for (const [index, drop] of LOSSES.entries()) {
-      const count = (now[index] ?? 0) - (before[index] ?? 0);
-      if (count > 0) this.counters.dropped(row, drop, count);
-    }
-    this.#losses.set(device, now);
-  }
 }
-
-const LOSSES = [
-  Drop.TransmitQueueFull,
-  Drop.TransmitFailed,
-  Drop.OffloadInvalid,
-  Drop.ReceiveQueueFull,
-] as const;

@@ -1,7 +1,10 @@
-/** Hosts whose tunnels are believed: those that the router has tunnels to. Called by router-state.ts, and by router.ts for every tunnelled frame. */
-import type { IpWords } from '../../../base/ip-words.ts';
-import { Lpm, NONE } from '../../../base/lpm.ts';
-import { KnownHosts } from '../../../dataplane/engine/known-hosts.ts';
+/**
+ * Hosts whose tunnels are believed: those that a router has tunnels to (port/tunnel-peers.ts tells which). Called by bgp/edge/router, for every tunnelled
+ * frame; allocates nothing then. The switch has a group of its uplink's pipeline for it, so that a trace can tell.
+ */
+import type { IpWords } from '../../base/ip-words.ts';
+import { Lpm, NONE } from '../../base/lpm.ts';
+import { KnownHosts } from './known-hosts.ts';
 
 const BELIEVED = 0;
 
@@ -20,7 +23,7 @@ export class BelievedHosts {
     this.#known.forget();
   }
 
-  /** Is the address in `words` from `at` on a host's? */
+  /** Is the address in `words` from `at` on a host's? IPv4 in its mapped form. */
   has(words: Uint32Array, at: number): boolean {
     return this.#known.has(words, at);
   }
