@@ -33,6 +33,8 @@ export interface IperfEnd {
     readonly packets?: number;
     readonly lost_packets?: number;
   };
+  /** Processor time of the programs, in percent of the run's. */
+  readonly cpu_utilization_percent: { readonly host_total: number; readonly remote_total: number };
 }
 
 /** iperf3 from client to server, for `durationSec` beside what `args` leave out. */

@@ -48,6 +48,9 @@ case $suite in
   nat)
     ensure_peers ip:iproute2 iperf3:iperf3 ethtool:ethtool nft:nftables
     ;;
+  slb)
+    ensure_peers ip:iproute2 iperf3:iperf3 ethtool:ethtool nft:nftables haproxy:haproxy
+    ;;
   recovery)
     ensure_peers ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client
     ;;

@@ -1,0 +1,160 @@
+/**
+ * `npm run bench -- slb`: the mux beside HAProxy, which a user would take instead, and the kernel's DNAT by nftables, which is its limit. New
+ * connections and throughput are also measured with nobody between, which is the limit of client and backends.
+ *
+ *   --rounds N        rounds, at least 3 for figures to be published (3)
+ *   --duration SEC    of each measurement (2)
+ *   --only A,B        of throughput, connections, datagrams, latency (all)
+ *
+ * All are set up before the first round and take turns. Exits with 1 when ours could not be measured.
+ */
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { messageOf } from '../../base/errors.ts';
+import { attempt } from '../../fabric/command.ts';
+import {
+  buildReport,
+  formatFigure,
+  formatReport,
+  type Goal,
+  type Sample,
+  writeReport,
+} from '../report.ts';
+import { treeVersion } from '../tree-version.ts';
+import { sweepLabs } from './balancer-lab.ts';
+import { CONTESTANTS, type Contestant, HAPROXY, NOBODY, WEFT } from './contestants.ts';
+import { EXERCISES, type Exercise, MEASURES } from './exercises.ts';
+import { buildPrograms } from './programs.ts';
+
+const THROUGHPUT = 'TCP through a virtual address';
+const CONNECTIONS = 'new connections, request, response, close';
+const LATENCY = '64 bytes there and back, nothing else going on';
+
+const GOALS: readonly Goal[] = [
+  { scene: THROUGHPUT, measure: 'upload', peer: HAPROXY, min: 2 },
+  { scene: THROUGHPUT, measure: 'download', peer: HAPROXY, min: 2 },
+  { scene: CONNECTIONS, measure: 'balancerRate', peer: HAPROXY, min: 3 },
+  { scene: LATENCY, measure: 'p99', max: 300 },
+];
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '3' },
+      duration: { type: 'string', default: '2' },
+      only: { type: 'string', default: '' },
+    },
+  });
+  const [rounds, sec] = [Number(values.rounds), Number(values.duration)];
+  const only = values.only === '' ? undefined : values.only.split(',');
+  const exercises = EXERCISES.filter(({ id }) => only === undefined || only.includes(id));
+  const [loadBefore = 0] = loadavg();
+  await sweepLabs();
+  await buildPrograms();
+  const missing: Record<string, string> = {};
+  const contestants: Contestant[] = [];
+  const samples: Sample[] = [];
+  const close = async () => {
+    for (const each of contestants.splice(0)) await each.close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(1)));
+  }
+  try {
+    for (const [name, start] of Object.entries(CONTESTANTS)) {
+      try {
+        contestants.push(await start());
+      } catch (thrown) {
+        missing[name] = messageOf(thrown).slice(0, 300);
+        console.log(`${name}: ${missing[name]}`);
+      }
+    }
+    // Not measured: what runs for the first time runs slowly.
+    for (const each of contestants) {
+      for (const exercise of exercises)
+        await play({ exercise, contestant: each, round: 0, sec: 1 }, missing);
+    }
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const exercise of exercises) {
+        const turns: Sample[] = [];
+        for (const contestant of contestants) {
+          turns.push(...(await play({ exercise, contestant, round, sec }, missing)));
+        }
+        samples.push(...turns, ...balancersPart(turns));
+      }
+    }
+  } finally {
+    await close();
+  }
+  const report = buildReport({
+    suite: 'slb',
+    ours: WEFT,
+    conditions: {
+      'seconds of a measurement': sec,
+      'load of the machine before': loadBefore.toFixed(2),
+      ...(await versions()),
+    },
+    measures: MEASURES,
+    samples,
+    goals: GOALS.filter(({ scene }) => exercises.some((exercise) => exercise.scene === scene)),
+    missing,
+  });
+  console.log(`\n${formatReport(report)}`);
+  console.log(writeReport(report));
+  return missing[WEFT] === undefined ? 0 : 1;
+}
+
+interface Turn {
+  readonly exercise: Exercise;
+  readonly contestant: Contestant;
+  /** 0: not measured. */
+  readonly round: number;
+  readonly sec: number;
+}
+
+async function play(
+  { exercise, contestant, round, sec }: Turn,
+  missing: Record<string, string>,
+): Promise<Sample[]> {
+  if (!exercise.takesPart(contestant)) return [];
+  const { name } = contestant;
+  try {
+    const values = Object.entries(await exercise.run(contestant, sec));
+    if (round === 0) return [];
+    const figures = values.map(([id, value]) => `${id} ${formatFigure(value)}`).join(', ');
+    console.log(`round ${round}, ${exercise.scene}, ${name}: ${figures}`);
+    return values.map(([measure, value]) => ({
+      ...{ scene: exercise.scene, measure, contestant: name, round, value },
+    }));
+  } catch (thrown) {
+    const key = `${name}, ${exercise.scene}, round ${round}`;
+    missing[key] = messageOf(thrown).slice(0, 300);
+    console.log(`${key}: ${missing[key]}`);
+    return [];
+  }
+}
+
+/** Of the time that a connection takes on all processors, what it takes less with nobody between. */
+function balancersPart(turns: readonly Sample[]): Sample[] {
+  const times = turns.filter(({ measure }) => measure === 'connectTime');
+  const ends = times.find(({ contestant }) => contestant === NOBODY)?.value;
+  if (ends === undefined) return [];
+  return times.flatMap((time) => {
+    const own = time.value - ends;
+    // In a run that others disturb it may be anything.
+    if (time.contestant === NOBODY || own <= 0) return [];
+    return [
+      { ...time, measure: 'balancerTime', value: own },
+      { ...time, measure: 'balancerRate', value: 1000 / own },
+    ];
+  });
+}
+
+async function versions(): Promise<Record<string, string>> {
+  const { stdout } = await attempt(['haproxy', '-v']);
+  const [line = ''] = stdout.split('\n');
+  const [, version = 'unknown'] = /version ([^ ]+)/.exec(line) ?? [];
+  return { [WEFT]: await treeVersion(), [HAPROXY]: version };
+}
+
+process.exitCode = await main();
