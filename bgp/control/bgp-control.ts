@@ -6,53 +6,34 @@
  * One router per role is supported; a second one is refused. Originated networks are announced as they stand in goal state, and beside them what the
  * role itself wants announced. Next hops are reachable where they are on a link of the role's. Called by the agents of edge and mux.
  */
-import type { Clock, Timer } from '../../base/clock.ts';
+import type { Clock } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';
 import {
   formatIpPrefixWords,
   formatIpWords,
   type IpPrefixWords,
-  type IpWords,
   ipPrefixFromBytes,
   ipWordsFromBytes,
   isIpv4Words,
-  networkOf,
-  parseIpPrefixWords,
-  parseIpWords,
-  prefixHasWords,
 } from '../../base/ip-words.ts';
 import type { Logger } from '../../base/log.ts';
-import { seconds } from '../../base/units.ts';
-import {
-  type BgpPeer,
-  type BgpRouter,
-  PeerFamily,
-  type PolicyMap,
-  type Resource,
-  type ResourceError,
+import type {
+  BgpPeer,
+  BgpRouter,
+  PolicyMap,
+  Resource,
+  ResourceError,
 } from '../../schema/southbound/messages.ts';
 import type { MonitorOptions } from '../bmp/monitor.ts';
-import type { Policy } from '../policy/policy.ts';
-import { type PolicyMapEntry, policyOfMap } from '../policy/policy-map.ts';
 import type { Speaker, SpeakerOptions } from '../speaker/contract.ts';
-import type { FamilyName, PeerOptions } from '../speaker/options.ts';
-import type { LearnedRoute } from './learned-route.ts';
-import {
-  BFD_INTERVAL_MS,
-  BFD_MULTIPLIER,
-  RESTART_CHECK_INTERVAL,
-  ROUTES_COLLECTED_MS,
-  ROUTES_PER_CHANGE_MAX,
-} from './limits.ts';
+import type { PeerOptions } from '../speaker/options.ts';
+import { ConnectedLinks } from './connected-links.ts';
 import { MrtFiles } from './mrt-files.ts';
+import { peerOptionsOf, rangeOf, refused } from './peer-options.ts';
+import { type Forwarding, RouteFeed } from './route-feed.ts';
 
-export interface BgpControlOptions {
+export interface BgpControlOptions extends Forwarding {
   createSpeaker(options: SpeakerOptions): Speaker;
-  /** Brings routes into force; absent: nobody here forwards by them. */
-  learn?(routes: readonly LearnedRoute[]): Promise<void>;
-  /** Whoever forwards has done so before this process, by routes that it keeps until it is told to forget those that were not told again. */
-  readonly isRestarting?: boolean;
-  forget?(): Promise<number>;
   /**
    * Announce IPv6 prefixes with the IPv4-mapped form of an IPv4 address as next hop, on links without an IPv6 address; for peers that take that. Default:
    * such prefixes are not announced there.
@@ -84,20 +65,10 @@ export class BgpControl {
   readonly #applied = new Map<string, { readonly address: string; readonly told: string }>();
   readonly #announced = new Set<string>();
   #dynamic = '[]';
-  #connected: readonly (readonly IpPrefixWords[])[] = [];
+  readonly #links = new ConnectedLinks();
   /** What the role announces beside the router's networks. */
   #own: ReadonlySet<string> = new Set();
-  /** Prefixes that have changed and that the router has not been told. */
-  readonly #changed = new Set<string>();
-  readonly #installed = new Set<string>();
-  #flush: Timer | undefined;
-  /**
-   * RFC 4724 §4.1, after an own restart: routes of before are in force (stale) until the speaker, which hears everybody first (deferring), has
-   * decided anew, and neighbours that it need not wait for, since they have restarted themselves, have told everything too.
-   */
-  #restart: 'stale' | 'deferring' | 'decided' | 'over';
-  /** When routes of before go at the latest, by the clock. */
-  #forgetAt = 0;
+  readonly #feed: RouteFeed;
   readonly #mrt: MrtFiles | undefined;
   /** What the speaker was told of its stations. */
   #monitoring = '';
@@ -109,12 +80,12 @@ export class BgpControl {
       const tableDump = () => this.#speaker?.tableDump() ?? [];
       this.#mrt = new MrtFiles({ directory: exports.mrtDirectory, tableDump, clock, log });
     }
-    this.#restart = options.isRestarting === true ? 'stale' : 'over';
+    this.#feed = new RouteFeed({ ...options, speaker: () => this.#speaker });
   }
 
   /** Are routes of before the process' start still in force? */
   get isRestarting(): boolean {
-    return this.#restart !== 'over';
+    return this.#feed.isRestarting;
   }
 
   /** Files that are being written. */
@@ -147,10 +118,9 @@ export class BgpControl {
 
   /** The router's links have other addresses: next hops may be reachable that were not, or no more. */
   linksChanged(links: readonly (readonly IpPrefixWords[])[]): void {
-    this.#connected = links;
-    for (const prefix of this.#installed) this.#changed.add(prefix);
+    this.#links.set(links);
     this.#speaker?.nextHopsChanged();
-    this.#collect();
+    this.#feed.allChanged();
   }
 
   async apply(upserts: readonly Resource[], removes: readonly string[]): Promise<ResourceError[]> {
@@ -182,7 +152,7 @@ export class BgpControl {
       updates: router?.[1].mrtUpdates === true,
       dumpMinutes: router?.[1].mrtDumpMinutes ?? 0,
     });
-    if (router === undefined) this.#restartOver();
+    if (router === undefined) this.#feed.decided();
     else {
       errors.push(...this.#export(router[0], router[1]));
       this.#announce(router[1]);
@@ -200,7 +170,7 @@ export class BgpControl {
 
   /** Neighbours hear `reason`. */
   async close(reason: string): Promise<void> {
-    this.#flush?.cancel();
+    this.#feed.close();
     await this.#speaker?.stop(reason);
     await this.#mrt?.close();
     this.#speaker = undefined;
@@ -208,7 +178,7 @@ export class BgpControl {
 
   async #ensureSpeaker(router: BgpRouter | undefined): Promise<void> {
     const id = router === undefined ? undefined : ipWordsFromBytes(router.routerId);
-    const addresses = this.#listenAddresses();
+    const addresses = this.#links.listenAddresses;
     const identity =
       router === undefined || id === undefined
         ? ''
@@ -222,21 +192,18 @@ export class BgpControl {
       });
     }
     const { clock, log } = this.#options;
-    const restartSec = this.#restart === 'stale' ? this.#patienceSec(router.id) : 0;
+    const restartSec = this.#feed.isStale ? this.#patienceSec(router.id) : 0;
     const speaker = this.#options.createSpeaker({
       clock,
       isRestarting: restartSec > 0,
       selectionDeferralSec: restartSec,
-      onRestarted: () => this.#restartOver(),
+      onRestarted: () => this.#feed.decided(),
       asn: router.asNumber,
       routerId: formatIpWords(id),
       listen: { addresses },
       multipath: { external: MULTIPATH, internal: MULTIPATH },
-      nextHopCost: (nextHop) => this.#costOf(nextHop),
-      onRoutes: (prefixes) => {
-        for (const prefix of prefixes) this.#changed.add(prefix);
-        this.#collect();
-      },
+      nextHopCost: (nextHop) => this.#links.costOf(nextHop),
+      onRoutes: (prefixes) => this.#feed.changed(prefixes),
       onNeighbour: (address) => log.info({ address }, 'BGP neighbour has changed'),
       ...(this.#mrt !== undefined && {
         updateLog: this.#mrt.updateLog,
@@ -247,9 +214,7 @@ export class BgpControl {
     await speaker.start();
     this.#speaker = speaker;
     this.#identity = identity;
-    this.#forgetAt = clock.now() + seconds(restartSec);
-    if (restartSec > 0) this.#restart = 'deferring';
-    else this.#restartOver();
+    this.#feed.speakerStarted(restartSec);
     log.info({ asn: router.asNumber, routerId: formatIpWords(id) }, 'BGP speaks');
   }
 
@@ -281,14 +246,6 @@ export class BgpControl {
     }
   }
 
-  /** All of IPv4, and every IPv6 address of the links: the kernel binds a port for both families at once only where nobody has it in one. */
-  #listenAddresses(): string[] {
-    const ipv6 = this.#connected.flatMap((link) =>
-      link.filter(({ words }) => !isIpv4Words(words)).map(({ words }) => formatIpWords(words)),
-    );
-    return ['0.0.0.0', ...ipv6.sort()];
-  }
-
   /**
    * How long neighbours are waited for after a restart: as long as the most patient of them was told to wait for this router, which none
    * has asked to without gracefulRestartSec. Then nobody counts on routes of before.
@@ -298,15 +255,8 @@ export class BgpControl {
     return own.reduce((most, { gracefulRestartSec }) => Math.max(most, gracefulRestartSec), 0);
   }
 
-  /** The first decisions have been made, or there is nothing to decide. */
-  #restartOver(): void {
-    if (this.#restart === 'over') return;
-    this.#restart = 'decided';
-    this.#collect();
-  }
-
   async #stopSpeaker(): Promise<void> {
-    if (this.#restart === 'deferring') this.#restartOver();
+    this.#feed.speakerStops();
     const speaker = this.#speaker;
     this.#speaker = undefined;
     this.#identity = '';
@@ -314,8 +264,7 @@ export class BgpControl {
     this.#announced.clear();
     this.#dynamic = '[]';
     await speaker?.stop('the router has another configuration');
-    for (const prefix of this.#installed) this.#changed.add(prefix);
-    this.#collect();
+    this.#feed.allChanged();
   }
 
   #announce(router: BgpRouter): void {
@@ -350,8 +299,8 @@ export class BgpControl {
     for (const [key, peer] of this.#peers) {
       if (peer.routerId !== routerId) continue;
       try {
-        const options = this.#optionsOf(peer);
-        const range = peer.range === undefined ? undefined : rangeOf(peer);
+        const options = peerOptionsOf(peer, this.#maps);
+        const range = rangeOf(peer);
         if (range !== undefined) ranges.push({ key, prefix: range, options });
         else {
           wanted.add(key);
@@ -388,141 +337,8 @@ export class BgpControl {
     if (before !== undefined && before.address !== address) {
       this.#speaker?.removeNeighbour(before.address);
     }
-    this.#speaker?.setNeighbour({ address, ...options, ...this.#nextHopsToward(words) });
+    const nextHops = this.#links.nextHopsToward(words, this.#options.hasMappedNextHops === true);
+    this.#speaker?.setNeighbour({ address, ...options, ...nextHops });
     this.#applied.set(key, { address, told });
   }
-
-  #optionsOf(peer: BgpPeer): PeerOptions {
-    const importPolicy = this.#policy(peer.importMapId, peer.acceptAllIn);
-    const exportPolicy = this.#policy(peer.exportMapId, peer.acceptAllOut);
-    const families = peer.families.map((family) => FAMILY_NAMES[family]);
-    return {
-      ...(peer.asNumber !== 0 && { asn: peer.asNumber }),
-      ...(peer.holdTimeSec !== 0 && { holdTimeSec: peer.holdTimeSec }),
-      ...(peer.passive && { isPassive: true }),
-      ...(families.length > 0 && { families }),
-      ...(importPolicy !== undefined && { importPolicy }),
-      ...(exportPolicy !== undefined && { exportPolicy }),
-      ...(peer.prefixesMax !== 0 && { prefixesMax: peer.prefixesMax }),
-      ...(peer.prefixRestartSec !== 0 && { prefixRestartSec: peer.prefixRestartSec }),
-      ...(peer.gracefulRestartSec !== 0 && { gracefulRestartSec: peer.gracefulRestartSec }),
-      ...(peer.md5Key !== '' && { md5Key: peer.md5Key }),
-      ...(peer.ttlSecurityHops !== 0 && { ttlSecurityHops: peer.ttlSecurityHops }),
-      ...(peer.bfd && {
-        bfd: {
-          intervalMs: peer.bfdIntervalMs || BFD_INTERVAL_MS,
-          multiplier: peer.bfdMultiplier || BFD_MULTIPLIER,
-        },
-      }),
-      // Inside nobody knows the way to next hops outside but by this router.
-      nextHopSelf: true,
-      description: peer.resourceRef,
-    };
-  }
-
-  #policy(mapId: string, acceptsAll: boolean): Policy | 'accept-all' | undefined {
-    if (mapId === '') return acceptsAll ? 'accept-all' : undefined;
-    const map = this.#maps.get(`policymap/${mapId}`);
-    if (map === undefined) throw refused(`the policy map ${mapId} is not here`);
-    const entries: unknown = JSON.parse(new TextDecoder().decode(map.entries));
-    if (!Array.isArray(entries)) throw refused(`the policy map ${map.resourceRef} is no list`);
-    // Its shape was checked by the controller; names and values are checked by policyOfMap.
-    return policyOfMap(map.resourceRef, entries as readonly PolicyMapEntry[]);
-  }
-
-  /** Own addresses of the link that the peer is on, for routes of the other family than its session. */
-  #nextHopsToward(peer: IpWords): { nextHopIpv4?: string; nextHopIpv6?: string } {
-    const link = this.#connected.find((addresses) =>
-      addresses.some((address) => prefixHasWords(networkOf(address), peer)),
-    );
-    const own = (isIpv4: boolean) =>
-      link?.find(({ words }) => isIpv4Words(words) === isIpv4)?.words;
-    const ipv4 = own(true);
-    // Where there is none, a peer of Weft's takes the IPv4 address, mapped, as the way for IPv6, too.
-    const mapped = this.#options.hasMappedNextHops === true ? ipv4 : undefined;
-    const ipv6 = own(false) ?? mapped;
-    return {
-      ...(ipv4 !== undefined && { nextHopIpv4: formatIpWords(ipv4) }),
-      ...(ipv6 !== undefined && { nextHopIpv6: formatIpWords(ipv6) }),
-    };
-  }
-
-  #costOf(nextHop: Uint8Array): number | undefined {
-    const words = ipWordsFromBytes(nextHop);
-    if (words === undefined) return undefined;
-    const isOnLink = this.#connected.some((addresses) =>
-      addresses.some((address) => prefixHasWords(networkOf(address), words)),
-    );
-    return isOnLink ? 0 : undefined;
-  }
-
-  #collect(): void {
-    if (this.#flush !== undefined) return;
-    if (this.#changed.size === 0 && this.#restart !== 'decided') return;
-    const isOnlyWaiting = this.#changed.size === 0 && !this.#mayForget();
-    const delay = isOnlyWaiting ? RESTART_CHECK_INTERVAL : ROUTES_COLLECTED_MS;
-    this.#flush = this.#options.clock.after(delay, () => {
-      void this.#tell();
-    });
-  }
-
-  #mayForget(): boolean {
-    if (this.#options.clock.now() >= this.#forgetAt) return true;
-    const neighbours = this.#speaker?.neighbours() ?? [];
-    return neighbours.every(
-      ({ state, families }) =>
-        state !== 'Established' || families.every(({ isComplete }) => isComplete),
-    );
-  }
-
-  /** Tells the router some of the changed routes; the rest in the next turn. */
-  async #tell(): Promise<void> {
-    const routes: LearnedRoute[] = [];
-    for (const text of this.#changed) {
-      if (routes.length >= ROUTES_PER_CHANGE_MAX) break;
-      this.#changed.delete(text);
-      const prefix = parseIpPrefixWords(text);
-      if (prefix === undefined) continue;
-      const nextHops = this.#nextHopsOf(text);
-      if (nextHops.length > 0) this.#installed.add(text);
-      else this.#installed.delete(text);
-      routes.push({ prefix, nextHops });
-    }
-    const { learn, forget, log } = this.#options;
-    try {
-      if (routes.length > 0) await learn?.(routes);
-      if (this.#changed.size === 0 && this.#restart === 'decided' && this.#mayForget()) {
-        this.#restart = 'over';
-        const gone = await forget?.();
-        log.info({ gone }, 'BGP has decided anew after the restart');
-      }
-    } catch (fault) {
-      // Whoever forwards has died, which is reported by itself and ends the process.
-      log.debug({ err: fault }, 'routes not told');
-    }
-    this.#flush = undefined;
-    this.#collect();
-  }
-
-  #nextHopsOf(prefix: string): readonly IpWords[] {
-    const route = this.#speaker?.route(prefix);
-    if (route === undefined || route.neighbour === undefined) return [];
-    return route.nextHops.map(parseIpWords).filter((words) => words !== undefined);
-  }
-}
-
-const FAMILY_NAMES: Readonly<Record<PeerFamily, FamilyName>> = {
-  [PeerFamily.PEER_IPV4_UNICAST]: 'ipv4-unicast',
-  [PeerFamily.PEER_IPV6_UNICAST]: 'ipv6-unicast',
-};
-
-function rangeOf({ range }: BgpPeer): string {
-  const prefix: IpPrefixWords | undefined =
-    range === undefined ? undefined : ipPrefixFromBytes(range.address, range.len);
-  if (prefix === undefined) throw refused('the range of peers is no prefix');
-  return formatIpPrefixWords(prefix);
-}
-
-function refused(message: string): SdnError {
-  return new SdnError('SDN_BGP_CONFIG', message);
 }

@@ -2,7 +2,7 @@
  * Adj-RIBs-Out of all neighbours that are told the same — RFC 4271 §3.2, §9.2: same export policy, same capabilities, same next hop. What
  * goes out for a prefix is worked out once per group, and messages are encoded once for all members that are equally far.
  *
- * A change is an entry of the group's log; each member is a place in it. A prefix that changes again before a slow member has read on moves
+ * A change is an entry of the group's log (change-log.ts); each member is a place in it. A prefix that changes again before a slow member has read on moves
  * to the end of the log, so a member that never reads costs one entry per prefix at most, and when it reads again it hears the latest only.
  * A new member, or one that asks for a refresh, walks the whole table first. A bit per prefix and member remembers what the member has been
  * told, so it is not told to forget what it never heard, and hears nothing back of its own.
@@ -12,9 +12,9 @@
  *
  * Called by the speaker. Invariant: what a member has been told, plus the log from its place on, is what the group says.
  */
-import { assert } from '../../base/assert.ts';
-import { ATTRIBUTE_BYTES_PER_BATCH, PREFIXES_PER_BATCH } from '../limits.ts';
 import type { AttributeTable } from './attribute-table.ts';
+import { BatchRoom } from './batch-room.ts';
+import { ChangeLog } from './change-log.ts';
 import { isTold, type Member, tell, toldCount } from './group-member.ts';
 import { type PackedRoutes, type Packing, UpdatePacker } from './packing.ts';
 import { PathNlri } from './path-nlri.ts';
@@ -55,7 +55,6 @@ const UNKNOWN = -2;
 const NO_PATHS: readonly number[] = [];
 /** Prefixes looked at in one turn of a walk, announced or not. */
 const WALK_STEP = 16_384;
-const LOG_SLACK = 4_096;
 
 export class UpdateGroup {
   readonly #options: UpdateGroupOptions;
@@ -65,10 +64,7 @@ export class UpdateGroup {
   readonly members: Set<Member> = new Set();
   #out = new Int32Array(0);
   #source = new Int32Array(0);
-  /** Where in the log the latest entry of a place is. */
-  #loggedAt = new Float64Array(0);
-  #log: number[] = [];
-  #logStart = 0;
+  readonly #log = new ChangeLog();
   readonly #recent: { walk: Batch | undefined; log: Batch | undefined } = {
     walk: undefined,
     log: undefined,
@@ -84,14 +80,14 @@ export class UpdateGroup {
 
   /** `told`: what the peer knows from the group that it was in before. */
   add(peer: number, told: Uint8Array = new Uint8Array(0)): Member {
-    const member: Member = { peer, walkAt: 0, logAt: this.#logEnd, told };
+    const member: Member = { peer, walkAt: 0, logAt: this.#log.end, told };
     this.members.add(member);
     return member;
   }
 
   remove(member: Member): void {
     this.members.delete(member);
-    this.#trim();
+    this.#log.trim(this.members);
   }
 
   /** Releases every attribute set: the group is not to be used any more. */
@@ -103,7 +99,7 @@ export class UpdateGroup {
   }
 
   hasWork(member: Member): boolean {
-    return member.walkAt !== NONE || member.logAt < this.#logEnd;
+    return member.walkAt !== NONE || member.logAt < this.#log.end;
   }
 
   /** The table has decided a prefix anew. True when members have something to hear. */
@@ -120,9 +116,7 @@ export class UpdateGroup {
 
   #changedPlace(place: number, path: number): boolean {
     if (!this.#resolve(place, path)) return false;
-    this.#loggedAt[place] = this.#logEnd;
-    this.#log.push(place);
-    if (this.#log.length > 2 * this.#placeEnd + LOG_SLACK) this.#compact();
+    this.#log.add(place, this.members, this.#placeEnd);
     return true;
   }
 
@@ -133,7 +127,7 @@ export class UpdateGroup {
     if (batch === undefined) return { packed: undefined, isWalkOver: false };
     member.logAt = batch.to;
     const packed = this.#packedFor(member, batch);
-    this.#trim();
+    this.#log.trim(this.members);
     return { packed, isWalkOver: false };
   }
 
@@ -147,12 +141,12 @@ export class UpdateGroup {
     }
     this.#out.fill(UNKNOWN, first, end);
     this.#source.fill(NONE, first, end);
-    this.#loggedAt.fill(NONE, first, end);
+    this.#log.forget(first, end);
     return true;
   }
 
   get isIdle(): boolean {
-    return this.#log.length === 0 && [...this.members].every((each) => !this.hasWork(each));
+    return this.#log.isEmpty && [...this.members].every((each) => !this.hasWork(each));
   }
 
   /** Prefixes, or paths of them, that a member has been told. */
@@ -191,10 +185,6 @@ export class UpdateGroup {
   /** Places are below this. */
   get #placeEnd(): number {
     return this.#options.table.prefixes.idEnd * this.#places;
-  }
-
-  get #logEnd(): number {
-    return this.#logStart + this.#log.length;
   }
 
   /** Works out anew what is said for the place; false when it is what was said before. */
@@ -256,11 +246,11 @@ export class UpdateGroup {
     const ids: number[] = [];
     const room = new BatchRoom(this.#options.attributes);
     let to = from;
-    for (; to < this.#logEnd && room.isLeft; to++) {
-      const prefix = this.#log[to - this.#logStart] ?? NONE;
-      if (this.#loggedAt[prefix] !== to) continue;
-      ids.push(prefix);
-      room.take(this.#out[prefix] ?? NONE);
+    for (; to < this.#log.end && room.isLeft; to++) {
+      const place = this.#log.placeAt(to);
+      if (place === NONE) continue;
+      ids.push(place);
+      room.take(this.#out[place] ?? NONE);
     }
     if (to === from) return undefined;
     return this.#remember('log', this.#batch({ isWalk: false, from, to }, ids));
@@ -283,7 +273,7 @@ export class UpdateGroup {
     }
     return {
       ...range,
-      madeAt: this.#logEnd,
+      madeAt: this.#log.end,
       announced,
       withdrawn,
       sources,
@@ -338,42 +328,6 @@ export class UpdateGroup {
     return { announced, withdrawn };
   }
 
-  /** Entries that every member has read go. */
-  #trim(): void {
-    let least = this.#logEnd;
-    for (const member of this.members) least = Math.min(least, member.logAt);
-    const read = least - this.#logStart;
-    if (read < this.#log.length && read < LOG_SLACK) return;
-    this.#log = read === this.#log.length ? [] : this.#log.slice(read);
-    this.#logStart = least;
-  }
-
-  /** Leaves only the latest entry of each prefix; members move with their place. */
-  #compact(): void {
-    const places = [...this.members].sort((a, b) => a.logAt - b.logAt);
-    const kept: number[] = [];
-    let nextMember = 0;
-    const end = this.#logEnd;
-    // Places only grow: entries move to the end of the numbering, so a remembered batch is never taken for another.
-    for (let at = this.#logStart; at < end; at++) {
-      for (; places[nextMember]?.logAt === at; nextMember++) {
-        const member = places[nextMember];
-        if (member !== undefined) member.logAt = end + kept.length;
-      }
-      const prefix = this.#log[at - this.#logStart] ?? NONE;
-      if (this.#loggedAt[prefix] !== at) continue;
-      this.#loggedAt[prefix] = end + kept.length;
-      kept.push(prefix);
-    }
-    for (; nextMember < places.length; nextMember++) {
-      const member = places[nextMember];
-      if (member !== undefined) member.logAt = end + kept.length;
-    }
-    this.#log = kept;
-    this.#logStart = end;
-    assert(kept.length <= this.#placeEnd, 'one entry per place is left');
-  }
-
   #grow(): void {
     const capacity = this.#options.table.prefixes.capacity * this.#places;
     if (capacity <= this.#out.length) return;
@@ -383,32 +337,6 @@ export class UpdateGroup {
     const source = new Int32Array(capacity).fill(NONE);
     source.set(this.#source);
     this.#source = source;
-    const loggedAt = new Float64Array(capacity).fill(NONE);
-    loggedAt.set(this.#loggedAt);
-    this.#loggedAt = loggedAt;
-  }
-}
-
-/** How much one encoding may hold. */
-class BatchRoom {
-  readonly #attributes: AttributeTable;
-  #prefixes = PREFIXES_PER_BATCH;
-  #bytes = ATTRIBUTE_BYTES_PER_BATCH;
-  #last = NONE;
-
-  constructor(attributes: AttributeTable) {
-    this.#attributes = attributes;
-  }
-
-  get isLeft(): boolean {
-    return this.#prefixes > 0 && this.#bytes > 0;
-  }
-
-  /** A prefix with this set; negative: with none. Those of one set mostly come one after the other. */
-  take(set: number): void {
-    this.#prefixes -= 1;
-    if (set < 0 || set === this.#last) return;
-    this.#last = set;
-    this.#bytes -= this.#attributes.encodedLen(set, true);
+    this.#log.grow(capacity);
   }
 }

@@ -4,12 +4,7 @@
 import { defined } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
-import {
-  formatIpPrefixWords,
-  formatIpWords,
-  ipAddressBytes,
-  ipWordsFromBytes,
-} from '../../base/ip-words.ts';
+import { formatIpPrefixWords, formatIpWords, ipAddressBytes } from '../../base/ip-words.ts';
 import { systemRng } from '../../base/rng.ts';
 import { seconds } from '../../base/units.ts';
 import { Bfd } from '../bfd/bfd.ts';
@@ -36,6 +31,7 @@ import type { PeerSecurity } from '../session/peer-security.ts';
 import { tcpTransport } from '../session/tcp-transport.ts';
 import type { Transport } from '../session/transport.ts';
 import { WorkQueue } from '../session/work-queue.ts';
+import { ChosenRoutes } from './chosen-routes.ts';
 import type { ExplainedRoute, LocalRoute, Route, Speaker, SpeakerOptions } from './contract.ts';
 import { SelectionDeferral } from './deferral.ts';
 import { LocalRoutes, locate } from './local-routes.ts';
@@ -82,6 +78,7 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
   readonly #options: SpeakerOptions;
   readonly #ribs: readonly FamilyRib[];
   readonly #neighbours: NeighbourSet;
+  readonly #chosen: ChosenRoutes;
   readonly #views: RouteViews;
   readonly #localRoutes: LocalRoutes;
   readonly #policyNumbers = new WeakMap<object, number>();
@@ -132,6 +129,11 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
         }),
     );
     this.#localRoutes = new LocalRoutes(this.attributes, (afi) => this.rib(afi));
+    this.#chosen = new ChosenRoutes({
+      attributes: this.attributes,
+      ribs: this.#ribs,
+      addressAt: (peer) => this.#neighbours.addressAt(peer),
+    });
     this.#views = new RouteViews({
       attributes: this.attributes,
       ribs: this.#ribs,
@@ -244,29 +246,16 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
   route(prefixText: string): Route | undefined {
     const { rib, prefix } = locate((afi) => this.rib(afi), prefixText, false);
-    return prefix === NONE ? undefined : this.#route(rib, prefix);
+    return prefix === NONE ? undefined : this.#chosen.route(rib, prefix);
   }
 
-  *routes(): Iterable<Route> {
-    for (const rib of this.#ribs) {
-      for (let prefix = 0; prefix < rib.table.prefixes.idEnd; prefix++) {
-        const route = this.#route(rib, prefix);
-        if (route !== undefined) yield route;
-      }
-    }
+  routes(): Iterable<Route> {
+    return this.#chosen.all();
   }
 
   explain(prefixText: string): readonly ExplainedRoute[] {
-    const { table, prefix } = locate((afi) => this.rib(afi), prefixText, false);
-    if (prefix === NONE) return [];
-    return table.explain(prefix).map(({ path, peer, ...verdict }) => {
-      const set = table.acceptedOf(path);
-      return {
-        ...verdict,
-        neighbour: this.#neighbours.addressAt(peer),
-        attributes: set === NONE ? undefined : this.attributes.get(set).attributes,
-      };
-    });
+    const { rib, prefix } = locate((afi) => this.rib(afi), prefixText, false);
+    return prefix === NONE ? [] : this.#chosen.explain(rib, prefix);
   }
 
   tableDump(): Iterable<Uint8Array> {
@@ -428,22 +417,6 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
     return found?.neighbour;
   }
 
-  #route(rib: FamilyRib, prefix: number): Route | undefined {
-    const { table } = rib;
-    const [best, ...beside] = table.used(prefix);
-    const set = best === undefined ? NONE : table.acceptedOf(best);
-    if (best === undefined || set === NONE) return undefined;
-    const nextHops = [best, ...beside].map((path) =>
-      formatNextHop(this.attributes.get(table.acceptedOf(path)).nextHop),
-    );
-    return {
-      prefix: formatIpPrefixWords(table.prefixes.prefix(prefix)),
-      nextHops: [...new Set(nextHops)],
-      attributes: this.attributes.get(set).attributes,
-      neighbour: this.#neighbours.addressAt(table.peerOf(best)),
-    };
-  }
-
   #tell(afi: number, prefixes: readonly number[]): void {
     const { onRoutes } = this.#options;
     if (onRoutes === undefined) return;
@@ -454,9 +427,4 @@ export class RunningSpeaker implements Speaker, NeighbourHost {
 
 function cease(subcode: number, data?: Uint8Array): NotificationFault {
   return notificationFault(NotificationCode.Cease, subcode, data);
-}
-
-function formatNextHop(bytes: Uint8Array): string {
-  const words = ipWordsFromBytes(bytes.length === 32 ? bytes.slice(0, 16) : bytes);
-  return words === undefined ? '' : formatIpWords(words);
 }
