@@ -52,7 +52,7 @@ interface FaultReport {
 
 function describe(thrown: unknown): FaultReport {
   if (thrown instanceof NorthboundFault) {
-    const remedy = thrown.remedy ?? remedyFor(thrown.northboundCode);
+    const remedy = thrown.remedy ?? remedyFor(thrown.northboundCode, thrown.message);
     return {
       code: thrown.northboundCode,
       message: thrown.message,

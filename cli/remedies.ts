@@ -122,8 +122,40 @@ export const NORTHBOUND_REMEDIES: Readonly<Record<string, string>> = {
   VnetInUse: 'Delete the network interfaces in its subnets first: weft nic list.',
 };
 
-export function remedyFor(northboundCode: string): string | undefined {
+/** `message`: what else the controller has said. */
+export function remedyFor(northboundCode: string, message: string): string | undefined {
+  const missing = /there is no (\/\S+)/.exec(message)?.[1];
+  if (missing !== undefined) {
+    if (northboundCode === 'NotFound') return `List what exists: ${listingOf(missing)}.`;
+    if (northboundCode === 'InvalidResourceReference')
+      return `Create it first, or name another: ${listingOf(missing)}.`;
+  }
   return Object.hasOwn(NORTHBOUND_REMEDIES, northboundCode)
     ? NORTHBOUND_REMEDIES[northboundCode]
     : undefined;
 }
+
+/** The command that lists the collection of a resourceRef. */
+function listingOf(ref: string): string {
+  const [, top = '', parent = '', child] = ref.split('/');
+  const key = (child === undefined ? top : `${top}/${child}`).toLowerCase();
+  const known = LISTINGS[key];
+  if (known !== undefined) return known;
+  return child === undefined ? `weft get /${top}` : `weft get /${top}/${parent}`;
+}
+
+/** By collections, in lower case. */
+const LISTINGS: Readonly<Record<string, string>> = {
+  accesscontrollists: 'weft acl list',
+  'accesscontrollists/aclrules': 'weft acl list, weft acl show NAME',
+  edgerouters: 'weft edge list',
+  loadbalancers: 'weft lb list',
+  networkinterfaces: 'weft nic list',
+  'networkinterfaces/ipconfigurations': 'weft nic list',
+  publicipaddresses: 'weft public-ip list',
+  routetables: 'weft route-table list',
+  securitytags: 'weft security-tag list',
+  virtualnetworks: 'weft vnet list',
+  'virtualnetworks/subnets': 'weft subnet list',
+  'virtualnetworks/virtualnetworkpeerings': 'weft peering list',
+};

@@ -86,8 +86,13 @@ export function formatResource(
     ['instance', resource.instanceId],
     ['etag', resource.etag],
   ]);
-  const reasons = configurationReasons(resource);
-  return reasons.length === 0 ? text : `${text}\n${formatTable(REASON_COLUMNS, reasons)}`;
+  const reasons = formatReasons(configurationReasons(resource));
+  return reasons === '' ? text : `${text}\n${reasons}`;
+}
+
+/** Nothing while all is well. */
+export function formatReasons(reasons: readonly Reason[]): string {
+  return reasons.length === 0 ? '' : formatTable(REASON_COLUMNS, reasons);
 }
 
 const REASON_COLUMNS: readonly Column<Reason>[] = [

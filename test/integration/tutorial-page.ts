@@ -13,8 +13,8 @@ import { isInstalled } from '../../fabric/requirements.ts';
 import { programPath } from '../../fabric/roles.ts';
 import { eventually } from '../kit/eventually.ts';
 
-/** Pages are run in one shell; a test gives this as its `timeout`. */
-export const PAGE_TIMEOUT_MS = 170_000;
+/** Pages are run in one shell, on a machine that may be busy; a test gives this as its `timeout`. */
+export const PAGE_TIMEOUT_MS = 380_000;
 
 /** What the output of a command must hold, beside the exit code. Each entry is about one command of the page at least. */
 export type MustSay = readonly (readonly [command: RegExp, output: RegExp])[];
@@ -55,7 +55,7 @@ function stepsOf(page: string): readonly Step[] {
 const CONTINUED = '\r';
 
 /** What takes the time it takes: a reader would look again. */
-const LOOKED_AT_AGAIN = /^weft (status|bgp .*|inside outside -- vtysh .*)$/;
+const LOOKED_AT_AGAIN = /^weft (status|lb status .*|bgp .*|inside outside -- vtysh .*)$/;
 
 interface Outcome {
   readonly code: number;

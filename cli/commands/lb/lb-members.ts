@@ -36,10 +36,11 @@ export function addMemberCommands(lb: Command, session: Session): void {
     .action((name: string, nic: string, options: { readonly undo?: boolean }) =>
       drain(session, name, nic, options.undo !== true),
     );
-  lb.command('weight <name> <nic> <weight>')
+  lb.command('weight <name> <nic>')
     .description('share of new connections, 1 to 100, relative to the others’ (default: 10)')
-    .action((name: string, nic: string, weight: string) =>
-      setSettings(session, name, nic, { weight: countOption(weight) }, `has weight ${weight}`),
+    .argument('<weight>', '1 to 100', countOption)
+    .action((name: string, nic: string, weight: number) =>
+      setSettings(session, name, nic, { weight }, `has weight ${weight}`),
     );
 }
 

@@ -2,6 +2,7 @@
 import type { Resource } from '../../../fabric/northbound-client.ts';
 import { UsageFault } from '../../fault-report.ts';
 import { isObject, type Json, lastName, listAt, nameIn, textAt } from '../../fields.ts';
+import { configuration } from '../../resources.ts';
 import type { Session } from '../../session.ts';
 
 export const COLLECTION = '/loadBalancers';
@@ -19,6 +20,8 @@ export interface Frontend {
   readonly isInternal: boolean;
   /** Name of its publicIPAddress. */
   readonly publicIp: string;
+  /** What hosts, muxes and edges have made of it. */
+  readonly configuration: string;
 }
 
 /** `shop-a`, or `shop-a/second` of one that has several addresses. */
@@ -68,6 +71,7 @@ export function frontends(balancer: Resource, publicIps: readonly Resource[]): r
         textAt(holder, 'properties', 'ipAddress') || textAt(each, 'properties', 'privateIPAddress'),
       isInternal: publicIp === '' && nameIn(subnet, 'virtualNetworks') !== '',
       publicIp,
+      configuration: configuration(each),
     };
   });
 }
@@ -81,6 +85,7 @@ export function same(one: string, other: string): boolean {
 export function ruleLine(rule: unknown): string {
   const property = (name: string): string => textAt(rule, 'properties', name);
   const [front, back] = [property('frontendPort'), property('backendPort')];
+  if (front === '') return 'goes out';
   const protocol = property('protocol').toLowerCase();
   if (front === '0' || protocol === 'all') return 'all ports';
   return back === '' || back === front ? `${protocol} ${front}` : `${protocol} ${front} → ${back}`;

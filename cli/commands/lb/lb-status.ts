@@ -36,6 +36,11 @@ async function status(session: Session, wanted: string): Promise<void> {
 /** Of a load balancer: its first frontend's. */
 async function addressOf(session: Session, wanted: string): Promise<string> {
   if (parseIpWords(wanted) !== undefined) return wanted;
+  if (/^[0-9.]+$|:/.test(wanted))
+    throw new UsageFault(
+      `'${wanted}' is no IP address`,
+      'Name one, or a load balancer: weft lb list',
+    );
   const client = session.northbound();
   const balancer = await client.get(balancerPath(wanted));
   const [first] = frontends(balancer, await client.list('/publicIPAddresses'));

@@ -2,9 +2,16 @@
 import type { Command } from 'commander';
 import type { Resource } from '../../../fabric/northbound-client.ts';
 import { lastName, listAt, textAt } from '../../fields.ts';
-import { formatResource, STATE_COLUMNS } from '../../resources.ts';
+import {
+  configuration,
+  configurationReasons,
+  formatReasons,
+  formatResource,
+  provisioning,
+} from '../../resources.ts';
 import type { Session } from '../../session.ts';
 import { type Column, formatTable } from '../../table.ts';
+import { DISTRIBUTIONS } from './lb-body.ts';
 import { addCreateCommand, addDeleteCommand } from './lb-create.ts';
 import { addMemberCommands, nicOf, settingsWords } from './lb-members.ts';
 import {
@@ -54,7 +61,8 @@ async function list(session: Session): Promise<void> {
             },
             { heading: 'RULES', value: rules },
             { heading: 'BACKENDS', value: (each) => backendRefs(each).map(nicOf).join(', ') },
-            ...STATE_COLUMNS,
+            { heading: 'PROVISIONING', value: provisioning },
+            { heading: 'CONFIGURATION', value: configurations },
           ],
           all,
         ),
@@ -69,15 +77,22 @@ function rules(balancer: Resource): string {
   ].join(', ');
 }
 
+/** What hosts, muxes and edges have made of its frontends: one word where that is the same of all. */
+function configurations(balancer: Resource): string {
+  const all = children(balancer, 'frontendIPConfigurations').map((each) => configuration(each));
+  return [...new Set(all)].join(', ');
+}
+
 const FRONTEND_COLUMNS: readonly Column<Frontend>[] = [
   { heading: 'FRONTEND', value: ({ name }) => name },
   { heading: 'ADDRESS', value: ({ address }) => address },
   { heading: 'KIND', value: ({ isInternal }) => (isInternal ? 'internal' : 'public') },
+  { heading: 'CONFIGURATION', value: (each) => each.configuration },
 ];
 
 const RULE_COLUMNS: readonly Column<unknown>[] = [
   { heading: 'RULE', value: (rule) => textAt(rule, 'resourceId') },
-  { heading: 'DOES', value: ruleLine },
+  { heading: 'DOES', value: (rule) => ruleLine(rule) },
   {
     heading: 'POOL',
     value: (rule) => lastName(textAt(rule, 'properties', 'backendAddressPool', 'resourceRef')),
@@ -86,7 +101,7 @@ const RULE_COLUMNS: readonly Column<unknown>[] = [
     heading: 'PROBE',
     value: (rule) => lastName(textAt(rule, 'properties', 'probe', 'resourceRef')),
   },
-  { heading: 'DISTRIBUTION', value: (rule) => textAt(rule, 'properties', 'loadDistribution') },
+  { heading: 'DISTRIBUTION', value: distribution },
   {
     heading: 'IDLE',
     value: (rule) => {
@@ -96,6 +111,12 @@ const RULE_COLUMNS: readonly Column<unknown>[] = [
     },
   },
 ];
+
+/** In the words of `create`. */
+function distribution(rule: unknown): string {
+  const mode = textAt(rule, 'properties', 'loadDistribution');
+  return Object.entries(DISTRIBUTIONS).find(([, each]) => each === mode)?.[0] ?? mode;
+}
 
 const PROBE_COLUMNS: readonly Column<unknown>[] = [
   { heading: 'PROBE', value: (probe) => textAt(probe, 'resourceId') },
@@ -131,9 +152,11 @@ async function show(session: Session, name: string): Promise<void> {
     [
       formatResource(found, [['name', found.resourceId]]),
       formatTable(FRONTEND_COLUMNS, frontends(found, publicIps)),
+      formatReasons(children(found, 'frontendIPConfigurations').flatMap(configurationReasons)),
       section(RULE_COLUMNS, [
         ...children(found, 'loadBalancingRules'),
         ...children(found, 'inboundNatRules'),
+        ...children(found, 'outboundNatRules'),
       ]),
       section(PROBE_COLUMNS, children(found, 'probes')),
       section(BACKEND_COLUMNS, backends),
