@@ -103,6 +103,7 @@ export const Drop = {
   VirtualPortUnknown: 115,
   NoLiveBackend: 116,
   BackendUnattached: 117,
+  BackendSearchDeferred: 118,
 } as const;
 export type Drop = (typeof Drop)[keyof typeof Drop];
 /** Of a reason; `None` is none. */

@@ -30,10 +30,20 @@ export const TCP_RESET_SEC = 10;
 /** All entries of the flow memory are looked at within so many seconds, a part each second: until then one that has ended still counts. */
 export const SWEEP_SEC = 30;
 /**
- * After a change of a pool's table the one before it counts for TCP flows that the mux does not know, for so long: from then on more of them have
- * begun after the change than before it.
+ * After a change of a pool's table the one before it is kept for so long: who looks for a connection that the mux does not know asks the backend that it names before
+ * those that no table names.
  */
 export const PREVIOUS_TABLE_SEC = 60;
+/**
+ * Backends that no table names and that are asked for connections that the mux does not know, in one second, of all virtual addresses and of one.
+ * Further packets are BackendSearchDeferred.
+ */
+export const SEARCHES_PER_SEC_MAX = 100_000;
+export const SEARCHES_PER_ADDRESS_PER_SEC_MAX = 50_000;
+/** Within this time of a change of its pool nobody is taken to be the last who could know a connection. */
+export const SEARCH_SETTLE_SEC = 2;
+/** A remembered connection whose client has been silent for so long may have ended and begun anew by another mux: its backend is asked. */
+export const FLOW_QUIET_SEC = 10;
 /** Echo requests to virtual addresses that a mux answers in one second; further ones are RateLimited. */
 export const ECHO_ANSWERS_PER_SEC_MAX = 1_000;
 /** ICMP errors of a mux's own in one second (RFC 1812 §4.3.2.8). */

@@ -1,6 +1,6 @@
 /**
- * Hosts whose tunnels are believed: those that a router has tunnels to (port/tunnel-peers.ts tells which). Called by bgp/edge/router, for every tunnelled
- * frame; allocates nothing then. The switch has a group of its uplink's pipeline for it, so that a trace can tell.
+ * Hosts whose tunnels are believed: those that a router or mux has tunnels to (port/tunnel-peers.ts tells which). Called by bgp/edge/router and
+ * slb/mux/forwarder, for every tunnelled frame; allocates nothing then. The switch has a group of its uplink's pipeline for it, so that a trace can tell.
  */
 import type { IpWords } from '../../base/ip-words.ts';
 import { Lpm, NONE } from '../../base/lpm.ts';

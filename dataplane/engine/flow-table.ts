@@ -180,6 +180,11 @@ export class FlowTable {
     return isOpening(key.tcpFlags) && hasEnded(this.#pairs.state(flow >> 1));
   }
 
+  /** Is the connection over? Its addresses and ports may be another's by now. */
+  hasEnded(flow: FlowIndex): boolean {
+    return hasEnded(this.#pairs.state(flow >> 1));
+  }
+
   /** The entry whose answers have the key `reverse` in this scope, wherever its own packets have come by so far. */
   findAnswered(scope: FlowScope, reverse: FlowKey): FlowIndex {
     const answer = this.find(this.hash(scope, reverse), scope, reverse);

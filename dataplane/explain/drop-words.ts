@@ -338,6 +338,12 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
     meaning: 'a packet of a known connection whose backend is attached to no host now',
     remedy: 'Start the VM, or take it out of the pool.',
   },
+  BackendSearchDeferred: {
+    meaning:
+      'of a connection that this mux does not know, and whose backend cannot be looked for now: too many are, or its pool has just changed',
+    remedy:
+      'Nothing: its sender tries again. If it goes on, somebody floods the virtual address with packets of no connection.',
+  },
   FragmentsLimited: {
     meaning:
       'a packet to be cut for the provider network, and no room in this burst for its fragments',

@@ -33,6 +33,7 @@ import {
 } from './backend-ports.ts';
 import { type BalancingRule, type Frontend, NetworkFrontends, ruleKey } from './frontends.ts';
 import { Leases, type NamedLease, type NetworkLeases } from './leases.ts';
+import { Muxes } from './muxes.ts';
 import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
 import { Selection } from './selection.ts';
 
@@ -66,7 +67,8 @@ export class VirtualAddresses {
   readonly #selections = new Map<string, Selection>();
   readonly #ports: BackendPorts;
   readonly #leases: Leases;
-  #muxes: readonly IpWords[] = [];
+  /** Who brings what comes from outside to virtual addresses. */
+  readonly muxes: Muxes = new Muxes();
 
   constructor(parts: VirtualAddressesParts) {
     this.#parts = parts;
@@ -102,15 +104,6 @@ export class VirtualAddresses {
 
   removeLease(key: string): void {
     this.#leases.remove(key);
-  }
-
-  /** Provider addresses of those who bring what comes from outside to virtual addresses. */
-  setMuxes(addresses: readonly IpWords[]): void {
-    this.#muxes = addresses;
-  }
-
-  isMux(address: IpWords): boolean {
-    return this.#muxes.some((own) => equalIpWords(own, address));
   }
 
   /** What the port may answer as, if it is sent what is for virtual addresses; undefined: it is not. */

@@ -16,7 +16,9 @@ const RX_BYTES = 1;
 const TX_PACKETS = 2;
 const TX_BYTES = 3;
 const EGRESS = 4;
-const DROPS = 8;
+/** Of the uplink alone: packets given back to muxes, see load-balancing/second-chance. */
+const GIVEN_BACK = 8;
+const DROPS = 9;
 const TX_DROPS = DROPS + DROP_COUNT;
 const STRIDE = TX_DROPS + DROP_COUNT;
 /** After those of all ports: their flows. */
@@ -52,6 +54,11 @@ export class Counters {
     const at = port * STRIDE + EGRESS + (isBilled ? 0 : 2);
     this.#add(at, 1);
     this.#add(at + 1, bytes);
+  }
+
+  /** To the mux that it came from. */
+  gaveBack(port: number): void {
+    this.#add(port * STRIDE + GIVEN_BACK, 1);
   }
 
   dropped(port: number, drop: Drop): void {
@@ -111,6 +118,7 @@ export class Counters {
       txDrops: byReason(TX_DROPS),
       flows: this.flows.read(port),
       ...(isMetered && { egress }),
+      ...(value(GIVEN_BACK) > 0 && { givenBack: value(GIVEN_BACK) }),
     };
   }
 

@@ -49,6 +49,7 @@ import {
   PROBES_PER_BURST_MAX,
 } from '../limits.ts';
 import type { IdleResets } from '../load-balancing/idle-resets.ts';
+import { SecondChance } from '../load-balancing/second-chance.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../port/frame-io.ts';
 import type { Probes } from '../probe/probes.ts';
 import { Answers, NO_ROOM } from './answers.ts';
@@ -92,6 +93,7 @@ export class Forwarder {
   readonly #probes: Probes;
   readonly #resets: IdleResets;
   readonly #copies: MirrorCopies;
+  readonly #secondChance: SecondChance;
   readonly #tunnel = { peer: 0, vni: 0, hash: 0 };
   readonly #relay = new ServiceRelay();
   readonly #probeRelay = new ProbeRelay();
@@ -128,6 +130,7 @@ export class Forwarder {
     this.#fragments = parts.fragments;
     this.#probes = parts.probes;
     this.#resets = parts.resets;
+    this.#secondChance = new SecondChance(parts.tables.muxes, parts.flows);
     this.#knownHosts = new KnownHosts(parts.tables.believedHosts);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
     this.#slowPath = new SlowPath(parts, this.#frame, this.#key);
@@ -304,6 +307,7 @@ export class Forwarder {
         : mirrors.isSource(vni, words, source);
     if (!isKnown) return Drop.OuterSourceUnknown;
     frame.at += vxlan.HEADER_LEN;
+    this.#secondChance.begin(frame, words, source);
     if (collector !== NO_MIRROR_SEGMENT) return this.#deliverCopy(collector);
     return this.#pass(UPLINK_PORT, tunnelScope(this.#tables, frame, vni), vni, rx);
   }
@@ -342,6 +346,9 @@ export class Forwarder {
     const hash = this.#flows.hash(scope, key);
     const flow = this.#flows.findFor(hash, scope, key);
     const flows = this.#flows;
+    if (port === UPLINK_PORT && this.#secondChance.isUnknown(flow, key)) {
+      return this.#giveBack(vni, hash);
+    }
     if (this.#resets.isActive && flow !== NO_FLOW && !isForeign(port)) this.#reset(port, flow);
     if (flow !== NO_FLOW && flows.isCurrent(flow, frame) && !flows.isReopened(flow, key)) {
       return this.#send(port, flow, hash);
@@ -362,6 +369,9 @@ export class Forwarder {
     const flows = this.#flows;
     const hash = flows.hash(scope, about);
     let flow = flows.find(hash, scope, about);
+    if (port === UPLINK_PORT && this.#secondChance.isUnknown(flow, about)) {
+      return this.#giveBack(vni, hash);
+    }
     if (flow === NO_FLOW || !isPlain(frame, key)) return Drop.IcmpErrorUnrelated;
     if (!isForeign(port) && !isFromFlow(key, about) && !this.#forwards(port)) {
       return key.etherType === ethernet.EtherType.IPV6 ? Drop.SpoofedIpv6 : Drop.SpoofedIpv4;
@@ -375,6 +385,19 @@ export class Forwarder {
     }
     // It neither keeps the flow alive nor establishes it.
     return this.#transmit(port, flows.transposition(flow), hash);
+  }
+
+  /** To the mux that has asked: the packet's connection is not here. */
+  #giveBack(vni: number, hash: number): Drop {
+    const frame = this.#frame;
+    this.#secondChance.restore(frame);
+    const tunnel = this.#tunnel;
+    tunnel.peer = this.#secondChance.peer;
+    tunnel.vni = vni;
+    tunnel.hash = hash;
+    const drop = this.#queue.emitTunnel(tunnel, frame.at, frame.end, frame.vnetAt);
+    if (drop === Drop.None) this.#counters.gaveBack(UPLINK_PORT);
+    return drop;
   }
 
   /** By the layers; who refuses the frame is in #refusing. */

@@ -23,6 +23,7 @@ import type { Epochs } from '../engine/epochs.ts';
 import type { Group } from '../engine/group.ts';
 import { type Edge, Internet } from '../layers/internet.ts';
 import { meterGroup } from '../layers/metering.ts';
+import type { Mux } from '../load-balancing/muxes.ts';
 import { VirtualAddresses } from '../load-balancing/virtual-addresses.ts';
 import type { TunnelPeers } from '../port/tunnel-peers.ts';
 import { tagsOf } from './access-list-compiler.ts';
@@ -132,10 +133,18 @@ export class Realiser {
     const addresses = parse.muxes(settings);
     if (typeof addresses === 'string') return addresses;
     const { peers } = this.#parts;
-    const taken = addresses.filter((address) => peers.acquire(address) !== undefined);
+    const taken: Uint8Array[] = [];
+    const muxes: Mux[] = [];
+    for (const address of addresses) {
+      const peer = peers.acquire(address);
+      const words = ipWordsFromBytes(address);
+      if (peer === undefined || words === undefined) break;
+      taken.push(address);
+      muxes.push({ words, peer });
+    }
     for (const address of this.#muxes) peers.release(address);
     this.#muxes = taken;
-    this.virtualAddresses.setMuxes(parse.addresses(taken));
+    this.virtualAddresses.muxes.set(muxes);
     return taken.length < addresses.length ? 'the switch has no room for another host' : undefined;
   }
 
@@ -191,7 +200,7 @@ export class Realiser {
     const network = newNetwork(id, this.#networksEver, {
       own: virtualAddresses.hold(id),
       leases: virtualAddresses.leasesOf(id),
-      isMux: (address) => virtualAddresses.isMux(address),
+      isMux: (address) => virtualAddresses.muxes.has(address),
     });
     this.#networks.set(id, network);
     this.#touchPeersOf(id);

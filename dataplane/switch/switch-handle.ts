@@ -43,6 +43,8 @@ export interface PortCounters {
   readonly txBytes: number;
   /** What it sent and the switch forwarded, where metering is on and something has been counted. */
   readonly egress?: EgressCounters;
+  /** Of the uplink: packets of connections that are not here, given back to the mux; absent while there are none. */
+  readonly givenBack?: number;
   /** By reason name (packet/drop.ts); reasons that never occurred are absent. */
   readonly drops: Readonly<Record<string, number>>;
   /** Of these, what was on its way to the port's owner. */

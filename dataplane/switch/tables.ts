@@ -17,6 +17,7 @@ import { proberPipeline, uplinkPipeline } from '../layers/order.ts';
 import { peerGroup, peerRule } from '../layers/tunnel.ts';
 import { PEERS_MAX } from '../limits.ts';
 import type { NamedLease } from '../load-balancing/leases.ts';
+import type { Muxes } from '../load-balancing/muxes.ts';
 import { type SetPeer, TunnelPeers } from '../port/tunnel-peers.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
@@ -119,6 +120,10 @@ export class SwitchTables {
   }
 
   /** Mirrors, and where their copies go. */
+  get muxes(): Muxes {
+    return this.#realiser.virtualAddresses.muxes;
+  }
+
   get mirrors(): Mirrors {
     return this.#realiser.mirrors;
   }

@@ -33,7 +33,7 @@ import {
 import { MAGLEV_ROWS } from '../../hashing/maglev.ts';
 import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX } from '../../limits.ts';
 import type { AddressReading, MemberReading, MuxAnswer as Reading } from '../forwarder/answers.ts';
-import { Via } from '../forwarder/forwarder.ts';
+import { Via } from '../forwarder/balancer.ts';
 import type { ForwarderHandle } from '../forwarder/start-forwarder.ts';
 import type { Announcements } from './announcements.ts';
 import { groupKeyOf, type MuxGoal } from './mux-goal.ts';
@@ -213,7 +213,7 @@ const VIA_WORDS: Readonly<Record<Via, string>> = {
   [Via.LEASE]: 'leased port',
   [Via.MEMORY]: 'remembered',
   [Via.CURRENT_TABLE]: 'current table',
-  [Via.PREVIOUS_TABLE]: 'previous table',
+  [Via.SEARCH]: 'asked in turn',
 };
 
 const HEALTH_NAMES: Readonly<Record<HealthState, string>> = {

@@ -8,8 +8,8 @@ import { EtherType } from '../../../packet/ethernet.ts';
 import { newFlowKey } from '../../../packet/flow-key.ts';
 import { rowOf } from '../../hashing/distribution.ts';
 import { TABLE_SEED } from '../../hashing/maglev.ts';
+import { Via } from './balancer.ts';
 import { type Counts, LINK_NAMES } from './counters.ts';
-import { Via } from './forwarder.ts';
 import type { MuxCore } from './mux-core.ts';
 
 export interface TracedPacket {
@@ -47,7 +47,9 @@ export interface MemberReading {
 }
 
 export interface CountersReading {
-  readonly links: readonly (Omit<Counts, 'syns'> & { readonly name: string })[];
+  readonly links: readonly (Omit<Counts, 'syns' | 'returned' | 'unclaimed'> & {
+    readonly name: string;
+  })[];
   readonly memory: {
     readonly confirmed: number;
     readonly unconfirmed: number;
@@ -155,7 +157,7 @@ function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
   key.srcPort = packet.sourcePort;
   key.dstPort = packet.destinationPort;
   key.tcpFlags = packet.flags;
-  const { target, via, rule } = core.forwarder.explain(number, key, core.nowSec);
+  const { target, via, rule } = core.balancer.explain(number, key, core.nowSec);
   const address = addresses.keyOf(number);
   const ruleId = rule === NONE ? '' : addresses.ruleId(rule);
   if (target === NONE) return { address, ...nothing, ruleId };

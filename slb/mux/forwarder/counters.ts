@@ -14,7 +14,11 @@ const TX_FRAMES = 2;
 const TX_BYTES = 3;
 /** Of a virtual address alone: TCP segments that begin a connection. */
 const SYNS = 4;
-const DROPS = 5;
+/** Of a virtual address alone: packets that a host has returned, since their connection is not there. */
+const RETURNED = 5;
+/** Of a virtual address alone: connections that no backend knows, and that go by the table. */
+const UNCLAIMED = 6;
+const DROPS = 7;
 const STRIDE = DROPS + DROP_COUNT;
 
 export interface Counts {
@@ -23,6 +27,8 @@ export interface Counts {
   readonly txFrames: number;
   readonly txBytes: number;
   readonly syns: number;
+  readonly returned: number;
+  readonly unclaimed: number;
   /** By name (packet/drop.ts); those that are zero are left out. */
   readonly drops: Readonly<Record<string, number>>;
 }
@@ -46,6 +52,14 @@ export class Counters {
 
   syn(row: number): void {
     this.#add(row * STRIDE + SYNS, 1);
+  }
+
+  returned(row: number): void {
+    this.#add(row * STRIDE + RETURNED, 1);
+  }
+
+  unclaimed(row: number): void {
+    this.#add(row * STRIDE + UNCLAIMED, 1);
   }
 
   dropped(row: number, drop: number, count = 1): void {
@@ -79,6 +93,8 @@ export class Counters {
       txFrames: words[at + TX_FRAMES] ?? 0,
       txBytes: words[at + TX_BYTES] ?? 0,
       syns: words[at + SYNS] ?? 0,
+      returned: words[at + RETURNED] ?? 0,
+      unclaimed: words[at + UNCLAIMED] ?? 0,
       drops,
     };
   }

@@ -31,7 +31,7 @@ const RULE_GENERATION = 9;
 const DEADLINE = 10;
 const STATE = 11;
 
-/** State: the client has sent FIN. */
+/** Bit of the state: the client has sent FIN. The others are backend-search.ts's. */
 export const CLOSING = 1;
 
 /** 2^32 / golden ratio. */
@@ -189,10 +189,28 @@ export class FlowMemory {
     if (isCounted) this.#count(place, 1);
   }
 
+  /** The flow goes to another target by the rule that it has. */
+  redirect(place: FlowPlace, target: number, generation: number): void {
+    const isCounted = this.isConfirmed(place);
+    if (isCounted) this.#count(place, -1);
+    this.#words[place * STRIDE + TARGET] = target;
+    this.#words[place * STRIDE + TARGET_GENERATION] = generation;
+    if (isCounted) this.#count(place, 1);
+  }
+
   touch(place: FlowPlace, deadlineSec: number, state: number): void {
     const at = place * STRIDE;
     this.#words[at + DEADLINE] = deadlineSec;
     this.#words[at + STATE] = state;
+  }
+
+  setState(place: FlowPlace, state: number): void {
+    this.#words[place * STRIDE + STATE] = state;
+  }
+
+  /** Second from which on the entry is void. */
+  deadlineSec(place: FlowPlace): number {
+    return this.#words[place * STRIDE + DEADLINE] ?? 0;
   }
 
   forget(place: FlowPlace): void {

@@ -3,15 +3,13 @@
  *
  *   parse → which virtual address → leased port? else flow memory → TTL, MAC addresses → tunnel to the backend's host
  *
- * A flow that is remembered costs one lookup. One that is not goes by its rule's tables: a row by distribution mode, then the backend of the row,
+ * A flow that is remembered costs one lookup. One that is not goes by its rule's table: a row by distribution mode, then the backend of the row,
  * and is remembered. The packet itself is left as it is: its host translates it, and the answer never passes here.
  *
- * What flows survive (docs/design/0023):
- *   remembered    every change of tables, health and weights, as long as the backend is a member of the pool and the rule leads to that pool by that
- *                 probe. A UDP flow moves when its backend is down, and so does a TCP connection that begins anew (SYN).
- *   not           (it was another mux's, or there was no room) every change that leaves the backend of its row as it is. Of a row that has changed: TCP
- *                 that began before the last change, for PREVIOUS_TABLE_SEC after that, if its backend is still a member; from then on what
- *                 began after it
+ * What flows survive (docs/design/0023, 0027):
+ *   TCP    every change of tables, health and weights, and every loss, restart and addition of muxes, as long as the backend is a member of the pool
+ *          that the rule leads to: what has begun at another mux is looked for (backend-search.ts). One that begins anew (SYN) goes where new ones go
+ *   UDP    remembered: as TCP, but it moves when its backend is down. Not: every change that leaves the backend of its row as it is
  *
  * Fragments go where their first one went, and wait for it for a moment. ICMP errors go to the backend whose packet they quote. Echo requests to a virtual address that has a live
  * backend are answered here, in its name. Per packet nothing is allocated. Called by mux-core.ts.
@@ -39,37 +37,22 @@ import {
 } from '../../../dataplane/engine/transposition.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
 import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
+import * as askMark from '../../../packet/ask-mark.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import { type FlowKey, Fragment, newFlowKey, parseFlow } from '../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
-import * as tcp from '../../../packet/tcp.ts';
-import { rowOf } from '../../hashing/distribution.ts';
-import { TABLE_SEED } from '../../hashing/maglev.ts';
-import {
-  TCP_CLOSING_SEC,
-  TCP_RESET_SEC,
-  UDP_FLOW_IDLE_SEC,
-  UNCONFIRMED_IDLE_SEC,
-} from '../../limits.ts';
+import * as ipv4 from '../../../packet/ipv4.ts';
+import * as ipv6 from '../../../packet/ipv6.ts';
+import * as vxlan from '../../../packet/vxlan.ts';
+import type { Balancer } from './balancer.ts';
 import { type Counters, OVERLAY, UPLINK } from './counters.ts';
 import { EchoResponder, isEchoRequest } from './echo-responder.ts';
-import { CLOSING, type FlowMemory, type FlowPlace, NO_FLOW } from './flow-memory.ts';
+import { NO_STEP } from './groups.ts';
 import type { MuxTables } from './mux-tables.ts';
 import { type Identity, Reporter } from './reporter.ts';
 import type { Target } from './targets.ts';
 import { TransmitQueue } from './transmit-queue.ts';
-import type { Rule } from './virtual-addresses.ts';
-
-/** How a target was found. */
-export const Via = {
-  NOTHING: 0,
-  LEASE: 1,
-  MEMORY: 2,
-  CURRENT_TABLE: 3,
-  PREVIOUS_TABLE: 4,
-} as const;
-export type Via = (typeof Via)[keyof typeof Via];
 
 /** Scopes of fragments per virtual address: its clients share so many windows of the fragment table. */
 const FRAGMENT_SCOPES = 64;
@@ -77,7 +60,7 @@ const FRAGMENT_SCOPES = 64;
 export interface ForwarderParts {
   readonly io: FrameIo;
   readonly tables: MuxTables;
-  readonly memory: FlowMemory;
+  readonly balancer: Balancer;
   /** Of links. */
   readonly counters: Counters;
   /** Of virtual addresses. */
@@ -88,9 +71,10 @@ export interface ForwarderParts {
 export class Forwarder {
   readonly #io: FrameIo;
   readonly #tables: MuxTables;
-  readonly #memory: FlowMemory;
+  readonly #balancer: Balancer;
   readonly #counters: Counters;
   readonly #addressCounters: Counters;
+  readonly #fragments: FragmentTable;
   readonly #held: FragmentHold;
   readonly #scratch: Scratch;
   readonly #queue: TransmitQueue;
@@ -100,9 +84,7 @@ export class Forwarder {
   readonly #frame: Frame;
   readonly #key: FlowKey = newFlowKey();
   readonly #about: FlowKey = newFlowKey();
-  readonly #binding = { target: 0, targetGeneration: 0, rule: 0, ruleGeneration: 0 };
   readonly #waiting = { owner: 0, tag: 0 };
-  #via: Via = Via.NOTHING;
   /** The frame at hand waits for the first fragment of its datagram. */
   #isHeld = false;
   #uplink = NONE;
@@ -113,11 +95,11 @@ export class Forwarder {
   constructor(parts: ForwarderParts) {
     this.#io = parts.io;
     this.#tables = parts.tables;
-    this.#memory = parts.memory;
+    this.#balancer = parts.balancer;
     this.#counters = parts.counters;
     this.#addressCounters = parts.addressCounters;
-    const fragments = new FragmentTable(parts.fragmentSeed);
-    this.#held = new FragmentHold(fragments, parts.io.bytes, (address) =>
+    this.#fragments = new FragmentTable(parts.fragmentSeed);
+    this.#held = new FragmentHold(this.#fragments, parts.io.bytes, (address) =>
       parts.addressCounters.dropped(address, Drop.FragmentWithoutFirst),
     );
     this.#scratch = new Scratch(parts.io);
@@ -152,21 +134,6 @@ export class Forwarder {
     return this.#queue.count;
   }
 
-  /** Where a packet with this key, of a virtual address, would go now; changes nothing. */
-  explain(address: number, key: FlowKey, nowSec: number): { target: Target; via: Via; rule: Rule } {
-    this.#nowSec = nowSec;
-    const leaseholder = this.#tables.addresses.leaseholder(address, key.protocol, key.dstPort);
-    if (leaseholder !== NONE) return { target: leaseholder, via: Via.LEASE, rule: NONE };
-    const place = this.#memory.find(this.#memory.hash(address, key), address, key, nowSec);
-    const rule = this.#tables.addresses.rule(address, key.protocol, key.dstPort);
-    if (place !== NO_FLOW && this.#isInForce(place, key)) {
-      return { target: this.#memory.target(place), via: Via.MEMORY, rule };
-    }
-    if (rule === NONE) return { target: NONE, via: Via.NOTHING, rule };
-    const target = this.#choose(rule, key);
-    return { target, via: this.#via, rule };
-  }
-
   #receive(rx: number): void {
     const words = this.#io.rx;
     const device = words[rx + Rx.PORT] ?? 0;
@@ -176,9 +143,9 @@ export class Forwarder {
     frame.vnetAt = words[rx + Rx.VNET] ?? 0;
     const bytes = frame.end - frame.at;
     if (device === this.#overlay) {
-      // Nobody tunnels to a mux: what backends answer goes to the edge.
       this.#counters.received(OVERLAY, bytes);
-      this.#counters.dropped(OVERLAY, Drop.OuterSourceUnknown);
+      const drop = this.#fromOverlay(rx);
+      if (drop !== Drop.None) this.#counters.dropped(OVERLAY, drop);
       return;
     }
     if (device !== this.#uplink) return;
@@ -234,6 +201,26 @@ export class Forwarder {
     }
   }
 
+  /** Hosts return what they have been asked about; nobody else tunnels to a mux: what backends answer goes to the edge. As #fromUplink. */
+  #fromOverlay(rx: number): Drop {
+    const frame = this.#frame;
+    const tunnelled = vxlan.check(frame.view, frame.at, frame.end);
+    if (tunnelled !== Drop.None) return tunnelled;
+    if (!this.#tables.believedHosts.has(this.#io.rx, rx + Rx.SOURCE))
+      return Drop.OuterSourceUnknown;
+    frame.at += vxlan.HEADER_LEN;
+    const key = this.#key;
+    const parsed = parseFlow(frame.view, frame.at, frame.end, key);
+    if (parsed !== Drop.None) return parsed;
+    if (!askMark.isMarked(frame.view, frame.at, frame.end)) return Drop.NotForUs;
+    const address = this.#tables.addresses.findDestination(key);
+    if (address === NONE) return Drop.NotForUs;
+    this.#addressCounters.returned(address);
+    const drop = this.#goFurther(address, askMark.step(frame.view, frame.at));
+    if (drop !== Drop.None) this.#addressCounters.dropped(address, drop);
+    return Drop.None;
+  }
+
   #toAddress(address: number): Drop {
     const frame = this.#frame;
     const key = this.#key;
@@ -241,108 +228,36 @@ export class Forwarder {
     if (offload !== Drop.None) return offload;
     if (isMartianSource(key)) return Drop.MartianSource;
     if (key.fragment !== Fragment.NONE) {
-      const scope = address * FRAGMENT_SCOPES + (key.src3 & (FRAGMENT_SCOPES - 1));
+      const scope = fragmentScope(address, key);
       const arrival = this.#held.arrive(frame, key, scope, address, 0, this.#nowSec);
       this.#isHeld = arrival === Arrival.HELD;
       if (arrival !== Arrival.KNOWN) return Drop.FragmentWithoutFirst;
     }
     if (key.protocol === IpProtocol.TCP || key.protocol === IpProtocol.UDP) {
-      return this.#balance(address);
+      return this.#sendOn(this.#balancer.balance(address, key, this.#nowSec));
     }
-    if (isQuotingError(key)) return this.#passError(address);
+    if (isQuotingError(key)) return this.#passError(address, NO_STEP);
     if (isEchoRequest(key)) return this.#answerEcho(address);
     return Drop.VirtualPortUnknown;
   }
 
-  #balance(address: number): Drop {
+  /** A host has returned a packet: its connection, or the one that it tells an error of, is not there. */
+  #goFurther(address: number, step: number): Drop {
     const key = this.#key;
-    const { addresses, targets } = this.#tables;
-    const isSyn = isOpening(key);
-    if (isSyn) this.#addressCounters.syn(address);
-    const memory = this.#memory;
-    const hash = memory.hash(address, key);
-    const leaseholder = addresses.leaseholder(address, key.protocol, key.dstPort);
-    if (leaseholder !== NONE) return this.#send(leaseholder, hash);
-    let place = memory.find(hash, address, key, this.#nowSec);
-    if (place !== NO_FLOW && this.#isInForce(place, key)) {
-      if (!isSyn && !memory.isConfirmed(place)) {
-        const isShared = this.#mayConfirm(address);
-        if (isShared) place = memory.confirm(place, this.#nowSec);
-      }
-      this.#touch(place, isSyn);
-      return this.#send(memory.target(place), hash);
+    const offload = checkOffload(this.#frame, key);
+    if (offload !== Drop.None) return offload;
+    if (key.fragment === Fragment.LATER) {
+      const isKnown = this.#fragments.complete(fragmentScope(address, key), key, this.#nowSec);
+      if (!isKnown) return Drop.FragmentWithoutFirst;
     }
-    const rule = addresses.rule(address, key.protocol, key.dstPort);
-    if (rule === NONE) return Drop.VirtualPortUnknown;
-    const target = this.#choose(rule, key);
-    if (target === NONE) return Drop.NoLiveBackend;
-    const binding = this.#binding;
-    binding.target = target;
-    binding.targetGeneration = targets.generation(target);
-    binding.rule = rule;
-    binding.ruleGeneration = addresses.generation(rule);
-    if (place === NO_FLOW) {
-      const deadlineSec = this.#nowSec + UNCONFIRMED_IDLE_SEC;
-      memory.note(hash, address, key, binding, this.#nowSec, deadlineSec);
-    } else {
-      memory.rebind(place, binding);
-      this.#touch(place, isSyn);
-    }
-    return this.#send(target, hash);
+    // It has gone nowhere.
+    liftTtl(this.#frame.view, key);
+    if (isQuotingError(key)) return this.#passError(address, step);
+    return this.#sendOn(this.#balancer.goFurther(address, key, step, this.#nowSec));
   }
 
-  /** Does the flow go on as it was? */
-  #isInForce(place: FlowPlace, key: FlowKey): boolean {
-    const memory = this.#memory;
-    const { addresses, targets } = this.#tables;
-    const target = memory.target(place);
-    if (targets.generation(target) !== memory.targetGeneration(place)) return false;
-    if (addresses.generation(memory.rule(place)) !== memory.ruleGeneration(place)) return false;
-    // A connection that begins anew goes where new ones go; datagrams leave a backend that is down.
-    if (key.protocol === IpProtocol.UDP) return !targets.isDown(target);
-    return !isOpening(key) || targets.isOpen(target);
-  }
-
-  /** The backend of the flow's row; NONE: there is no live one. */
-  #choose(rule: Rule, key: FlowKey): Target {
-    const { addresses } = this.#tables;
-    const group = addresses.group(rule);
-    if (group === undefined) return NONE;
-    const row = rowOf(key, addresses.distribution(rule), TABLE_SEED);
-    if (key.protocol === IpProtocol.TCP && !isOpening(key)) {
-      const target = group.previous(row, this.#nowSec);
-      if (target !== NONE) {
-        this.#via = Via.PREVIOUS_TABLE;
-        return target;
-      }
-    }
-    this.#via = Via.CURRENT_TABLE;
-    return group.current(row);
-  }
-
-  #mayConfirm(address: number): boolean {
-    return this.#tables.flowsOf(address) < this.#tables.flowsPerAddressMax;
-  }
-
-  #touch(place: FlowPlace, isSyn: boolean): void {
-    const key = this.#key;
-    const memory = this.#memory;
-    let idleSec = UNCONFIRMED_IDLE_SEC;
-    let state = isSyn ? 0 : memory.state(place);
-    if (memory.isConfirmed(place)) {
-      if (key.protocol === IpProtocol.UDP) idleSec = UDP_FLOW_IDLE_SEC;
-      else if ((key.tcpFlags & tcp.Flag.RST) !== 0) idleSec = TCP_RESET_SEC;
-      else {
-        if ((key.tcpFlags & tcp.Flag.FIN) !== 0) state = CLOSING;
-        idleSec =
-          state === CLOSING ? TCP_CLOSING_SEC : this.#tables.addresses.idleSec(memory.rule(place));
-      }
-    }
-    memory.touch(place, this.#nowSec + idleSec, state);
-  }
-
-  /** An ICMP error: goes where the flow goes whose answer it quotes. */
-  #passError(address: number): Drop {
+  /** An ICMP error: goes where the flow goes whose answer it quotes. `returned`: the step of a host that knows no such flow, or NO_STEP. */
+  #passError(address: number, returned: number): Drop {
     const frame = this.#frame;
     const key = this.#key;
     const about = this.#about;
@@ -353,9 +268,7 @@ export class Forwarder {
       return Drop.IcmpErrorUnrelated;
     }
     about.tcpFlags = 0;
-    const { target } = this.explain(address, about, this.#nowSec);
-    if (target === NONE) return Drop.IcmpErrorUnrelated;
-    return this.#send(target, this.#memory.hash(address, about));
+    return this.#sendOn(this.#balancer.passError(address, about, returned, this.#nowSec));
   }
 
   #answerEcho(address: number): Drop {
@@ -364,17 +277,26 @@ export class Forwarder {
     return this.#echo.answer(this.#frame, this.#key, this.#nowSec);
   }
 
-  #send(target: Target, hash: number): Drop {
+  /** As the balancer has decided, if it has let the packet go on. */
+  #sendOn(drop: Drop): Drop {
+    if (drop !== Drop.None) return drop;
+    const { target, hash, step } = this.#balancer;
+    return this.#send(target, hash, step);
+  }
+
+  /** `step`: what its mark says; NO_STEP: it has none. */
+  #send(target: Target, hash: number, step: number): Drop {
     const frame = this.#frame;
     const { targets, transpositions } = this.#tables;
     const id = targets.transposition(target);
     if (id === NO_TRANSPOSITION) return Drop.BackendUnattached;
     const bytes = frame.end - frame.at;
     const applied = transpositions.apply(id, frame, this.#key);
+    if (applied === Applied.DONE && step !== NO_STEP) askMark.write(frame.view, frame.at, step);
     const drop =
       applied === Applied.DONE
         ? this.#emit(id, hash, frame.at, frame.end, frame.vnetAt)
-        : this.#cannotGoOn(applied, id, hash);
+        : this.#cannotGoOn(applied, id, hash, step);
     if (drop === Drop.None) targets.sent(target, bytes);
     return drop;
   }
@@ -386,7 +308,7 @@ export class Forwarder {
   }
 
   /** The packet is too old, or too big: its sender is told, or it is cut. */
-  #cannotGoOn(applied: Applied, id: TranspositionId, hash: number): Drop {
+  #cannotGoOn(applied: Applied, id: TranspositionId, hash: number, step: number): Drop {
     const frame = this.#frame;
     const key = this.#key;
     if (applied === Applied.TTL_EXPIRED) {
@@ -404,6 +326,7 @@ export class Forwarder {
       this.#reporter.report(frame, key, { kind: 'expired' }, this.#nowSec);
       return Drop.TtlExpired;
     }
+    if (step !== NO_STEP) askMark.write(frame.view, frame.at, step);
     const count = fragmentCount(frame.view, key, mtu);
     if (count === 0) return Drop.FrameTooBig;
     if (!this.#queue.hasRoomFor(count)) return Drop.FragmentsLimited;
@@ -420,10 +343,13 @@ export class Forwarder {
   }
 }
 
-/** Does a TCP connection begin with it? */
-function isOpening(key: FlowKey): boolean {
-  return (
-    key.protocol === IpProtocol.TCP &&
-    (key.tcpFlags & (tcp.Flag.SYN | tcp.Flag.ACK)) === tcp.Flag.SYN
-  );
+/** Undoes what a way that has led nowhere has cost the packet. */
+function liftTtl(view: DataView, key: FlowKey): void {
+  key.ttl += 1;
+  if (key.etherType === ethernet.EtherType.IPV4) ipv4.setTtl(view, key.l3At, key.ttl);
+  else ipv6.setHopLimit(view, key.l3At, key.ttl);
+}
+
+function fragmentScope(address: number, key: FlowKey): number {
+  return address * FRAGMENT_SCOPES + (key.src3 & (FRAGMENT_SCOPES - 1));
 }

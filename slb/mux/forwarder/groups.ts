@@ -1,10 +1,15 @@
 /**
  * Groups: a pool as one probe sees it, with two tables (hashing/maglev.ts) that say which backend a row goes to, the current and the one before.
  *
- * A flow that the mux does not know goes by them. One that begins (TCP SYN, UDP) goes by the current table. One that has begun earlier, at another
- * mux or before this one forgot it, was placed by the table of its time: for PREVIOUS_TABLE_SEC after a change that is taken to be the previous
- * one, if the backend that it names is still a member, whatever its probe says. Called by mux-tables.ts, and by forwarder.ts for flows that it
- * does not know.
+ * What begins (TCP SYN, UDP) goes by the current table. A TCP connection that has begun elsewhere may be at any member, whatever its probe says, since tables
+ * have changed: the group knows in which order they are asked (backend-search.ts).
+ *
+ *   step 0   home: where the search begins
+ *        1   the backend of the row in the current table
+ *        2   the one in the table before, for PREVIOUS_TABLE_SEC after the change
+ *        3 … all members
+ *
+ * Called by mux-tables.ts, and by forwarder.ts and backend-search.ts for flows that the mux does not know.
  */
 import { NONE } from '../../../base/lpm.ts';
 import { NO_BACKEND } from '../../hashing/maglev.ts';
@@ -26,6 +31,13 @@ const EMPTY: Table = {
   generations: new Uint32Array(0),
 };
 
+/** Everybody has been asked. */
+export const NO_STEP = -1;
+const CURRENT_STEP = 1;
+const PREVIOUS_STEP = 2;
+/** From here on members are asked that no table speaks for. */
+export const MEMBERS_STEP = 3;
+
 export interface MemberView {
   readonly name: string;
   readonly target: Target;
@@ -38,6 +50,9 @@ export class Group {
   readonly key: string;
   readonly #targets: Targets;
   #members = new Map<string, Target>();
+  /** The members', in the pool's order. */
+  #targetsInOrder = new Int32Array(0);
+  #changedSec = Number.NEGATIVE_INFINITY;
   #goal: GroupGoal | undefined;
   #current = EMPTY;
   #previous = EMPTY;
@@ -76,6 +91,8 @@ export class Group {
     }
     for (const target of gone.values()) this.#targets.release(target);
     this.#members = members;
+    this.#targetsInOrder = Int32Array.from(members.values());
+    this.#changedSec = nowSec;
     this.#goal = goal;
     return refused;
   }
@@ -83,6 +100,7 @@ export class Group {
   close(): void {
     for (const target of this.#members.values()) this.#targets.release(target);
     this.#members.clear();
+    this.#targetsInOrder = new Int32Array(0);
     this.#current = EMPTY;
     this.#previous = EMPTY;
   }
@@ -94,8 +112,39 @@ export class Group {
     return position === NO_BACKEND ? NONE : (targets[position] ?? NONE);
   }
 
+  /** The step after `step` at which somebody is asked who has not been; NO_STEP: there is none. */
+  stepAfter(step: number, row: number, home: Target, nowSec: number): number {
+    const current = this.current(row);
+    const previous = this.#previousOf(row, nowSec);
+    const end = MEMBERS_STEP + this.#targetsInOrder.length;
+    for (let next = step + 1; next < end; next += 1) {
+      const target = this.askedAt(next, row, home, nowSec);
+      if (target === NONE || target === home || !this.#targets.isAttached(target)) continue;
+      if (next > CURRENT_STEP && target === current) continue;
+      if (next > PREVIOUS_STEP && target === previous) continue;
+      return next;
+    }
+    return NO_STEP;
+  }
+
+  /** Who is asked at a step; NONE: nobody. */
+  askedAt(step: number, row: number, home: Target, nowSec: number): Target {
+    if (step >= MEMBERS_STEP) return this.#targetsInOrder[step - MEMBERS_STEP] ?? NONE;
+    if (step === PREVIOUS_STEP) return this.#previousOf(row, nowSec);
+    return step === CURRENT_STEP ? this.current(row) : home;
+  }
+
+  hasMember(target: Target): boolean {
+    return target !== NONE && this.#targetsInOrder.includes(target);
+  }
+
+  /** Has it been told of its members within so many seconds? */
+  hasChangedWithin(seconds: number, nowSec: number): boolean {
+    return nowSec - this.#changedSec < seconds;
+  }
+
   /** Of a flow that has begun under the table before; NONE: that counts no more, or named a backend that is no member now. */
-  previous(row: number, nowSec: number): Target {
+  #previousOf(row: number, nowSec: number): Target {
     if (nowSec >= this.#previousUntilSec) {
       if (this.#previous !== EMPTY) this.#previous = EMPTY;
       return NONE;

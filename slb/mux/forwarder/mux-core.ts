@@ -15,6 +15,7 @@ import { DeviceLosses, type DeviceOfLink } from '../../../dataplane/port/device-
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX, SWEEP_SEC } from '../../limits.ts';
+import { Balancer } from './balancer.ts';
 import { Counters, LINK_NAMES, OVERLAY, UPLINK } from './counters.ts';
 import { FlowMemory, type FlowMemoryLimits } from './flow-memory.ts';
 import { Forwarder } from './forwarder.ts';
@@ -53,6 +54,7 @@ export class MuxCore {
   readonly memory: FlowMemory;
   readonly counters: Counters = new Counters(LINK_NAMES.length);
   readonly addressCounters: Counters;
+  readonly balancer: Balancer;
   readonly forwarder: Forwarder;
   readonly #io: FrameIo;
   readonly #clock: Clock;
@@ -86,12 +88,11 @@ export class MuxCore {
     this.addressCounters = new Counters(limits.addressesMax);
     this.#watch = new OverloadWatch(limits.addressesMax);
     this.#onOverload = parts.onOverload ?? (() => undefined);
+    const { tables, memory, counters, addressCounters } = this;
+    this.balancer = new Balancer({ tables, memory, addressCounters, limits });
     this.forwarder = new Forwarder({
-      io,
-      tables: this.tables,
-      memory: this.memory,
-      counters: this.counters,
-      addressCounters: this.addressCounters,
+      ...{ io, tables, counters, addressCounters },
+      balancer: this.balancer,
       fragmentSeed: rng.uint32(),
     });
   }

@@ -4,6 +4,7 @@
  */
 import { defined } from '../../../base/assert.ts';
 import { NONE } from '../../../base/lpm.ts';
+import { BelievedHosts } from '../../../dataplane/engine/believed-hosts.ts';
 import { Transpositions } from '../../../dataplane/engine/transposition.ts';
 import { TunnelPeers } from '../../../dataplane/port/tunnel-peers.ts';
 import {
@@ -40,6 +41,8 @@ interface Lease {
 export class MuxTables {
   /** Hosts that targets are at. */
   readonly hosts: TunnelPeers;
+  /** The same, by provider address: they may return packets. */
+  readonly believedHosts: BelievedHosts = new BelievedHosts();
   readonly transpositions: Transpositions;
   readonly targets: Targets;
   readonly addresses: VirtualAddresses;
@@ -67,6 +70,8 @@ export class MuxTables {
     this.hosts = new TunnelPeers({
       peersMax: MUX_HOSTS_MAX,
       setPeer: (...peer) => events.setPeer(...peer),
+      onAdded: (words) => this.believedHosts.add(words),
+      onRemoved: (words) => this.believedHosts.remove(words),
     });
     // A target that is led elsewhere has two for a moment.
     this.transpositions = new Transpositions(limits.targetsMax + 1);

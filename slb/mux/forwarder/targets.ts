@@ -137,6 +137,10 @@ export class Targets {
     return this.#transposition[target] ?? NO_TRANSPOSITION;
   }
 
+  isAttached(target: Target): boolean {
+    return this.transposition(target) !== NO_TRANSPOSITION;
+  }
+
   generation(target: Target): number {
     return this.#generation[target] ?? 0;
   }

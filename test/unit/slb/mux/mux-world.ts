@@ -13,6 +13,7 @@ import {
   memoryFrameIo,
   type SentFrame,
 } from '../../../../dataplane/port/memory-frame-io.ts';
+import * as askMark from '../../../../packet/ask-mark.ts';
 import { type FlowKey, newFlowKey, parseFlow } from '../../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../../packet/ip-protocol.ts';
 import * as tcp from '../../../../packet/tcp.ts';
@@ -49,6 +50,8 @@ export interface Sent {
   /** Host that it is tunnelled to; '' of what goes back. */
   readonly host: string;
   readonly vni: number;
+  /** What its mark tells; undefined: it has none, whoever gets it keeps it. */
+  readonly step: number | undefined;
   readonly key: FlowKey;
   readonly view: DataView;
   readonly frame: SentFrame;
@@ -119,6 +122,24 @@ export class MuxWorld {
     return this.turn();
   }
 
+  /** A host returns what it has been sent. */
+  giveBack({ frame, host }: Sent): Sent[] {
+    this.io.deliver(this.#overlay, frame.bytes, { source: bytesOf(host) });
+    return this.turn();
+  }
+
+  /** Sends a packet that only `keeper` keeps, as long as it is asked about: everybody who has got it, in turn. */
+  askedAbout(spec: Partial<PacketSpec>, keeper: string): string[] {
+    const asked: string[] = [];
+    let [sent] = this.send(tcpPacket(spec));
+    while (sent !== undefined) {
+      asked.push(sent.backend);
+      if (sent.step === undefined || sent.backend === keeper) break;
+      [sent] = this.giveBack(sent);
+    }
+    return asked;
+  }
+
   turn(): Sent[] {
     const sent: Sent[] = [];
     do {
@@ -162,6 +183,7 @@ export class MuxWorld {
       backend: isTunnelled ? `10.0.0.${mac - BACKEND_MAC}` : '',
       host: address === undefined ? '' : textOf(address),
       vni: frame.uplink?.vni ?? 0,
+      step: askMark.isMarked(view, at, view.byteLength) ? askMark.step(view, at) : undefined,
       ...{ key, view, frame, at },
     };
   }
