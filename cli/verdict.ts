@@ -1,4 +1,6 @@
 /** What became of a packet, in words and colours: shared by the commands that trace one and that send one (trace, check). */
+import { type DropWords, dropWords } from '../dataplane/explain/drop-words.ts';
+import { Drop } from '../packet/drop.ts';
 import { textAt } from './fields.ts';
 import type { Session } from './session.ts';
 import { printable } from './table.ts';
@@ -21,4 +23,12 @@ export function dropLines(verdict: unknown, paint: Paint, subject = '', host = '
   const where = host === '' ? '' : ` at ${printable(host)}`;
   const head = paint('bad', `${subject}dropped${where}${by}: ${text('reason')}`);
   return `${head}\n  ${text('meaning')}\n  ${text('remedy')}\n`;
+}
+
+const CODES: ReadonlyMap<string, Drop> = new Map(Object.entries(Drop));
+
+/** Of a drop by its name; empty for one that this version does not know. */
+export function reasonWords(reason: string): DropWords {
+  const code = CODES.get(reason);
+  return code === undefined ? { meaning: '', remedy: '' } : dropWords(code);
 }

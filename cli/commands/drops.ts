@@ -3,11 +3,10 @@
  * do about it. Without a name: of every port and uplink of all hosts. Hosts that do not answer are named.
  */
 import type { Command } from 'commander';
-import { dropWords } from '../../dataplane/explain/drop-words.ts';
-import { Drop } from '../../packet/drop.ts';
 import { at, isObject, lastName, listAt, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatTable, printable } from '../table.ts';
+import { reasonWords } from '../verdict.ts';
 
 export function addDropsCommand(program: Command, session: Session): void {
   program
@@ -47,16 +46,9 @@ function rowsOf(counters: unknown): Row[] {
   return Object.entries(found)
     .map(([reason, packets]) => ({
       ...{ host, port, reason, packets: Number(packets) },
-      ...wordsOf(reason),
+      ...reasonWords(reason),
     }))
     .sort((a, b) => b.packets - a.packets);
-}
-
-const CODES: ReadonlyMap<string, Drop> = new Map(Object.entries(Drop));
-
-function wordsOf(reason: string): Pick<Row, 'meaning' | 'remedy'> {
-  const code = CODES.get(reason);
-  return code === undefined ? { meaning: '', remedy: '' } : dropWords(code);
 }
 
 const COLUMNS: readonly Column<Row>[] = [

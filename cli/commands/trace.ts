@@ -11,7 +11,7 @@ import { ExitCode, UsageFault } from '../fault-report.ts';
 import { at, isObject, type Json, lastName, listAt, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
 import { formatTable, printable } from '../table.ts';
-import { dropLines, type Paint, painter } from '../verdict.ts';
+import { dropLines, type Paint, painter, reasonWords } from '../verdict.ts';
 import { edgeName } from './bgp.ts';
 
 export function addTraceCommand(program: Command, session: Session): void {
@@ -216,8 +216,11 @@ function verdictLines(trace: unknown, paint: Paint): string {
       return dropLines(verdict, paint);
     case 'outside':
       return `${paint('good', `sent on by ${text('by')} on ${text('link')}`)}\n`;
-    case 'refused':
-      return `${paint('bad', `dropped by ${text('by')}: ${text('reason')}`)}\n`;
+    case 'refused': {
+      const { meaning, remedy } = reasonWords(text('reason'));
+      const head = paint('bad', `dropped by ${text('by')}: ${text('reason')}`);
+      return meaning === '' ? `${head}\n` : `${head}\n  ${meaning}\n  ${remedy}\n`;
+    }
     default:
       return `${paint('bad', `not followed to its end: ${text('reason')}`)}\n`;
   }

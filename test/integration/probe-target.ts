@@ -11,7 +11,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../base/clock.ts';
-import { seconds } from '../../base/units.ts';
+import { millis, seconds } from '../../base/units.ts';
 import { TARGET_PORTS } from './target-ports.ts';
 
 const [keyFile = '', certFile = ''] = process.argv.slice(2);
@@ -36,6 +36,21 @@ function drip(response: ServerResponse): void {
   next();
 }
 
+/** A status line and headers a byte at a time, without end. */
+function trickle(): Server {
+  return createServer((socket) => {
+    const text = 'HTTP/1.1 200 OK\r\nx: ';
+    let at = 0;
+    const next = () => {
+      if (socket.destroyed) return;
+      socket.write(text[at] ?? 'x');
+      at += 1;
+      systemClock.after(millis(50), next);
+    };
+    next();
+  });
+}
+
 const servers: Readonly<Record<number, Server>> = {
   [TARGET_PORTS.accepts]: createServer(),
   [TARGET_PORTS.hangs]: createServer(),
@@ -46,6 +61,7 @@ const servers: Readonly<Record<number, Server>> = {
     { key: readFileSync(keyFile), cert: readFileSync(certFile) },
     (_request, response) => response.end('ok'),
   ),
+  [TARGET_PORTS.trickles]: trickle(),
   [TARGET_PORTS.switchable]: http((response) => response.writeHead(isUp ? 200 : 503).end()),
 };
 

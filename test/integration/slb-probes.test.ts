@@ -271,6 +271,8 @@ test('health probes of a host', async (t) => {
     probe('drips', PROBE_HTTP, ports.drips, own(A)),
     probe('tls', PROBE_HTTPS, ports.tls, own(A)),
     probe('no-tls', PROBE_HTTPS, ports.switchable, own(A)),
+    probe('trickles', PROBE_HTTP, ports.trickles, own(A)),
+    probe('mute-tls', PROBE_HTTPS, ports.hangs, own(A)),
     probe('switchable', PROBE_HTTP, ports.switchable, own(A), [A, IPV6]),
   ];
 
@@ -284,6 +286,8 @@ test('health probes of a host', async (t) => {
     t.match(await result('drips', isUp), { reason: 'HTTP 200' });
     t.match(await result('tls', isUp), { reason: 'HTTP 200' });
     t.match(await result('no-tls', isDown), { reason: /^TLS handshake failed/ });
+    t.match(await result('trickles', isDown), { reason: 'no HTTP answer within 1 s' });
+    t.match(await result('mute-tls', isDown), { reason: /within 1 s$/ });
     t.match(await result('switchable', isUp), { reason: 'HTTP 200' });
     t.match(await result('switchable', isUp, [A, IPV6]), { reason: 'HTTP 200' });
     t.same(southbound.ack(HOST.id)?.errors, []);

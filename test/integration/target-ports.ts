@@ -8,4 +8,5 @@ export const TARGET_PORTS = {
   drips: 8006,
   tls: 8007,
   switchable: 8008,
+  trickles: 8009,
 } as const;

@@ -39,6 +39,17 @@ test('a denied packet names rule, resource and remedy, and exits 3', async (t) =
   });
 });
 
+test('what a mux or an edge drops has its meaning and remedy too', async (t) => {
+  const verdict = { kind: 'refused', reason: 'NoLiveBackend', by: '/loadBalancerMuxes/mux1' };
+  const controller = await scriptedController({ [ROUTE]: { body: { hops: [], verdict } } });
+  t.teardown(() => controller.close());
+  const line = 'trace --from web1 --to 203.0.113.9 --protocol tcp --port 80';
+  const { code, out } = await controller.weft(...line.split(' '));
+  t.is(code, 3);
+  t.regex(out, /^dropped by \/loadBalancerMuxes\/mux1: NoLiveBackend\n {2}a new connection/m);
+  t.regex(out, /\n {2}Look at the backends and the last result of their probe\.\n$/);
+});
+
 test('a packet that arrives exits 0; TCP without a port is a mistake in the command line', async (t) => {
   const verdict = { kind: 'deliver', portId: 'x', resourceRef: '/networkInterfaces/db1' };
   const body = { hops: [{ host: 'host1', packet: PACKET, steps: [] }], verdict };
