@@ -8,8 +8,7 @@
  * Invariants: at most one timer; no event is handled inside another (actions may cause events: they queue).
  */
 import { assertNever } from '../../base/assert.ts';
-import type { Clock, Timer } from '../../base/clock.ts';
-import { type Millis, millis } from '../../base/units.ts';
+import type { Clock } from '../../base/clock.ts';
 import { INPUT_BYTES_PER_TURN, SEND_PENDING_BYTES_MAX } from '../limits.ts';
 import {
   EXTENDED_MESSAGE_BYTES_MAX,
@@ -23,6 +22,7 @@ import * as notification from '../message/notification.ts';
 import * as open from '../message/open.ts';
 import * as routeRefresh from '../message/route-refresh.ts';
 import * as update from '../message/update.ts';
+import { DeadlineTimer } from './deadline-timer.ts';
 import type { SessionFailure } from './failure.ts';
 import { nextDeadline, step } from './fsm.ts';
 import { InputBuffer } from './input-buffer.ts';
@@ -56,9 +56,6 @@ export interface MachineOwner {
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
-/** A timer that runs this late was held up by our own process: what the peer sent meanwhile is read before it is judged silent. */
-const STALLED_MS = 100;
-const READ_FIRST: Millis = millis(2);
 
 export class Machine {
   readonly #owner: MachineOwner;
@@ -66,8 +63,7 @@ export class Machine {
   #connection: Connection | undefined;
   #isInitiator = false;
   #negotiated: Negotiated | undefined;
-  #timer: Timer | undefined;
-  #timerAt: Millis | undefined;
+  readonly #timer: DeadlineTimer;
   readonly #input = new InputBuffer();
   /** The UPDATE that the machine is about to deliver. */
   #received: update.UpdateRepr | undefined;
@@ -80,6 +76,7 @@ export class Machine {
   constructor(owner: MachineOwner, session: SessionState) {
     this.#owner = owner;
     this.#session = session;
+    this.#timer = new DeadlineTimer(owner.clock, () => this.#timersDue());
   }
 
   get state(): SessionState['state'] {
@@ -140,7 +137,7 @@ export class Machine {
     } finally {
       this.#isHandling = false;
     }
-    this.#schedule();
+    this.#timer.set(nextDeadline(this.#session));
   }
 
   /** The form in which the peer understands a reason (RFC 8538 §3.1): one that goes on with routes through a NOTIFICATION must not after some. */
@@ -181,9 +178,7 @@ export class Machine {
 
   /** Ends timers and connection for good. */
   dispose(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#timerAt = undefined;
+    this.#timer.cancel();
     this.#dropConnection();
   }
 
@@ -400,30 +395,9 @@ export class Machine {
     this.send(MessageType.Notification, body);
   }
 
-  /** One timer for the machine. One that is early looks again and waits on, which costs less than moving it with every UPDATE. */
-  #schedule(): void {
-    const at = nextDeadline(this.#session);
-    if (at === this.#timerAt) return;
-    if (at !== undefined && this.#timerAt !== undefined && this.#timerAt <= at) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#timerAt = at;
-    if (at === undefined) return;
-    const { clock } = this.#owner;
-    this.#timer = clock.after(millis(Math.max(0, at - clock.now())), () => this.#timerRan(at));
-  }
-
-  #timerRan(at: Millis, isSecondLook = false): void {
-    this.#timer = undefined;
-    this.#timerAt = undefined;
-    const { clock, work } = this.#owner;
-    if (!isSecondLook && clock.now() - at > STALLED_MS) {
-      this.#timerAt = at;
-      this.#timer = clock.after(READ_FIRST, () => this.#timerRan(at, true));
-      return;
-    }
+  #timersDue(): void {
     // Input that waits for its turn counts as heard: some of it is dealt with before silence is judged.
-    if (work.has(this.#worker)) this.#takeTurn();
+    if (this.#owner.work.has(this.#worker)) this.#takeTurn();
     // Where nothing waits to be sent, the peer is not slow.
     if (this.#connection?.pendingBytes === 0) this.handle({ kind: 'SendProgress' });
     this.handle({ kind: 'TimersDue' });

@@ -14,7 +14,7 @@ import { EDGE, OUTSIDE } from '../../fabric/edge-network.ts';
 import { namespaceName } from '../../fabric/namespaces.ts';
 import { programPath } from '../../fabric/roles.ts';
 import type { BgpAnswer } from '../../schema/southbound/diagnostics/bgp.ts';
-import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
+import { type DaemonPlace, daemonPlace, hasPrograms, missing } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS, startBfdd, startBgpd, startFrr, vtysh } from '../interop/frr.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
@@ -189,11 +189,7 @@ async function placeFor(t: Test, outside: string): Promise<DaemonPlace> {
 }
 
 test('a fabric peers with a stock FRR', async (t) => {
-  const absent = await missing([...FRR_PROGRAMS, '/usr/lib/frr/bfdd']);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
-    return;
-  }
+  if (!(await hasPrograms(t, [...FRR_PROGRAMS, '/usr/lib/frr/bfdd'], 'frr'))) return;
   const network = await startNetwork(t);
   const outside = namespaceName(network.fabric.name, OUTSIDE);
   const place = await placeFor(t, outside);

@@ -10,7 +10,7 @@ import { test } from 'tap';
 import { defined } from '../../base/assert.ts';
 import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
-import { type DaemonPlace, daemonPlace, missing } from '../interop/bgp-lab.ts';
+import { type DaemonPlace, daemonPlace, hasPrograms } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from '../interop/frr.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
@@ -97,11 +97,7 @@ const isRunning = async (pid: number) => {
 };
 
 test('graceful restart of an edge', async (t) => {
-  const absent = await missing(FRR_PROGRAMS);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
-    return;
-  }
+  if (!(await hasPrograms(t, FRR_PROGRAMS, 'frr'))) return;
   t.teardown(async () => {
     await Promise.all(programs.map((program) => program.stop('SIGKILL')));
     await lab.close();

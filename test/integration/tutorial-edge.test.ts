@@ -1,6 +1,6 @@
 /** docs/tutorial-edge.md is true: see tutorial-page.ts. */
 import { test } from 'tap';
-import { missing } from '../interop/bgp-lab.ts';
+import { hasPrograms } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS } from '../interop/frr.ts';
 import { followPage, type MustSay, PAGE_TIMEOUT_MS } from './tutorial-page.ts';
 
@@ -11,10 +11,6 @@ const MUST_SAY: MustSay = [
 ];
 
 test('a stock FRR', { timeout: PAGE_TIMEOUT_MS }, async (t) => {
-  const absent = await missing(FRR_PROGRAMS);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
-    return;
-  }
+  if (!(await hasPrograms(t, FRR_PROGRAMS, 'frr'))) return;
   await followPage(t, 'tutorial-edge.md', MUST_SAY);
 });

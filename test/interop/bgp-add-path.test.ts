@@ -4,7 +4,7 @@ import { test } from 'tap';
 import { seconds } from '../../base/units.ts';
 import { run } from '../../fabric/command.ts';
 import { eventually } from '../kit/eventually.ts';
-import { missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
+import { labWith, OURS, THEIRS } from './bgp-lab.ts';
 
 const PREFIX = '198.51.100.0/24';
 const PATIENCE = seconds(40);
@@ -35,13 +35,8 @@ ${session('listener', LISTENER)} ipv4 { table heard; add paths rx; import all; e
 const PROGRAMS = ['/usr/sbin/bird', '/usr/sbin/birdc'];
 
 test('a neighbour is told several paths of a prefix', async (t) => {
-  const absent = await missing(PROGRAMS);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: 'bird2 is not installed: apt-get install bird2' });
-    return;
-  }
-  const lab = await startBgpLab();
-  t.teardown(() => lab.stop());
+  const lab = await labWith(t, PROGRAMS, 'bird2');
+  if (lab === undefined) return;
   const policies = { importPolicy: 'accept-all', exportPolicy: 'accept-all', holdTimeSec: 3 };
   for (const { ours, theirs, asn } of [...SOURCES, LISTENER]) {
     await run(['ip', '-n', lab.ourNamespace, 'addr', 'add', `${ours}/24`, 'dev', 'eth0']);

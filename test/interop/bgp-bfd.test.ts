@@ -8,7 +8,7 @@ import { systemClock } from '../../base/clock.ts';
 import { seconds } from '../../base/units.ts';
 import { run } from '../../fabric/command.ts';
 import { eventually } from '../kit/eventually.ts';
-import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
+import { type BgpLab, labWith, OURS, THEIRS } from './bgp-lab.ts';
 import { FRR_PROGRAMS, startBfdd, startFrr, vtysh } from './frr.ts';
 
 const PATIENCE = seconds(40);
@@ -65,19 +65,8 @@ async function cut(t: Test, lab: BgpLab): Promise<void> {
   t.pass('it heals');
 }
 
-async function withLab(t: Test, programs: readonly string[], what: string) {
-  const absent = await missing(programs);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: `${what} is not installed: apt-get install ${what}` });
-    return undefined;
-  }
-  const lab = await startBgpLab();
-  t.teardown(() => lab.stop());
-  return lab;
-}
-
 test('BFD with FRR', async (t) => {
-  const lab = await withLab(t, [...FRR_PROGRAMS, '/usr/lib/frr/bfdd'], 'frr');
+  const lab = await labWith(t, [...FRR_PROGRAMS, '/usr/lib/frr/bfdd'], 'frr');
   if (lab === undefined) return;
   const timers = `receive-interval ${INTERVAL_MS}\n  transmit-interval ${INTERVAL_MS}`;
   await lab.call('setNeighbour', NEIGHBOUR);
@@ -97,7 +86,7 @@ test('BFD with FRR', async (t) => {
 });
 
 test('BFD with BIRD 2', async (t) => {
-  const lab = await withLab(t, ['/usr/sbin/bird', '/usr/sbin/birdc'], 'bird2');
+  const lab = await labWith(t, ['/usr/sbin/bird', '/usr/sbin/birdc'], 'bird2');
   if (lab === undefined) return;
   const config = await lab.write(
     'bird.conf',

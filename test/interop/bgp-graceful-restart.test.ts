@@ -7,7 +7,7 @@ import { type Test, test } from 'tap';
 import { seconds } from '../../base/units.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
-import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
+import { type BgpLab, labWith, OURS, THEIRS } from './bgp-lab.ts';
 import { FRR_PROGRAMS, startBgpd, startFrr, vtysh } from './frr.ts';
 
 const PATIENCE = seconds(40);
@@ -80,19 +80,8 @@ async function bothRoles(t: Test, lab: BgpLab, peer: Peer): Promise<void> {
   t.pass('they may restart');
 }
 
-async function withLab(t: Test, programs: readonly string[], what: string) {
-  const absent = await missing(programs);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: `${what} is not installed: apt-get install ${what}` });
-    return undefined;
-  }
-  const lab = await startBgpLab();
-  t.teardown(() => lab.stop());
-  return lab;
-}
-
 test('graceful restart with FRR', async (t) => {
-  const lab = await withLab(t, FRR_PROGRAMS, 'frr');
+  const lab = await labWith(t, FRR_PROGRAMS, 'frr');
   if (lab === undefined) return;
   const config = (isRestart: boolean): string => `router bgp ${THEIRS.asn}
  bgp router-id ${THEIRS.ipv4}
@@ -122,7 +111,7 @@ test('graceful restart with FRR', async (t) => {
 });
 
 test('graceful restart with BIRD 2', async (t) => {
-  const lab = await withLab(t, ['/usr/sbin/bird', '/usr/sbin/birdc'], 'bird2');
+  const lab = await labWith(t, ['/usr/sbin/bird', '/usr/sbin/birdc'], 'bird2');
   if (lab === undefined) return;
   const config = (isRestart: boolean): string => `router id ${THEIRS.ipv4};
 graceful restart wait 20;

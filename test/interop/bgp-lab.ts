@@ -5,6 +5,7 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Test } from 'tap';
 import type { Route, Speaker, SpeakerOptions } from '../../bgp/speaker/contract.ts';
 import type { NeighbourStatus } from '../../bgp/speaker/status.ts';
 import { attempt, run } from '../../fabric/command.ts';
@@ -54,6 +55,30 @@ export async function missing(programs: readonly string[]): Promise<string | und
     if ((await attempt(['test', '-x', program])).code !== 0) return program;
   }
   return undefined;
+}
+
+/** Whether all of these programs, of one package of the distribution, are installed; where not, the test is skipped and says so. */
+export async function hasPrograms(
+  t: Test,
+  programs: readonly string[],
+  debian: string,
+): Promise<boolean> {
+  const absent = await missing(programs);
+  if (absent === undefined) return true;
+  t.pass(`${absent} exists`, { skip: `${debian} is not installed: apt-get install ${debian}` });
+  return false;
+}
+
+/** A lab for a test with these programs; undefined where they are not installed. */
+export async function labWith(
+  t: Test,
+  programs: readonly string[],
+  debian: string,
+): Promise<BgpLab | undefined> {
+  if (!(await hasPrograms(t, programs, debian))) return undefined;
+  const lab = await startBgpLab();
+  t.teardown(() => lab.stop());
+  return lab;
 }
 
 /** `onStart` gets every program, for whoever stops them. The directory exists. */

@@ -3,7 +3,7 @@ import { test } from 'tap';
 import { seconds } from '../../base/units.ts';
 import type { NeighbourOptions } from '../../bgp/speaker/options.ts';
 import { eventually } from '../kit/eventually.ts';
-import { type BgpLab, missing, OURS, startBgpLab, THEIRS } from './bgp-lab.ts';
+import { type BgpLab, labWith, OURS, THEIRS } from './bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from './frr.ts';
 
 const PATIENCE = seconds(40);
@@ -41,13 +41,8 @@ function configure(lab: BgpLab, line: string): Promise<string> {
 }
 
 test('BGP sessions that prove more than an address', async (t) => {
-  const absent = await missing(FRR_PROGRAMS);
-  if (absent !== undefined) {
-    t.pass(`${absent} exists`, { skip: 'frr is not installed: apt-get install frr' });
-    return;
-  }
-  const lab = await startBgpLab();
-  t.teardown(() => lab.stop());
+  const lab = await labWith(t, FRR_PROGRAMS, 'frr');
+  if (lab === undefined) return;
   await startFrr(lab, CONFIG);
 
   await t.test('the key is the same on both sides', async (t) => {
