@@ -118,3 +118,7 @@ export const ICMP_MESSAGE_BYTES_MAX = 65_535;
 export const SNAT_FLOWS_READ_MAX = 65_536;
 /** Leases told in one answer. */
 export const SNAT_LEASES_LISTED_MAX = 500;
+/** Entries of the flow table read for one question about virtual addresses. */
+export const VIRTUAL_ADDRESS_FLOWS_READ_MAX = 65_536;
+/** Virtual addresses told in one answer. */
+export const VIRTUAL_ADDRESSES_LISTED_MAX = 200;

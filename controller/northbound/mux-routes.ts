@@ -15,20 +15,24 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
     path: 'virtualAddresses/{id}',
     query: '',
     summary:
-      'a load balancer’s address: what each mux says of it (announced or not, backends with health, shares and flows, drops), what hosts’ probes have ' +
+      'a load balancer’s address: what each mux says of it (announced or not, backends with health, shares and flows, drops), of an internal one what each host does; what hosts’ probes have ' +
       'found out about backends, the ports that these go out by, and what the frontend’s configurationState says',
     answer: async (context, { id }) => {
       const ip = parseIp(id);
       if (ip === undefined) throw fault('InvalidParameterValue', `'${id}' is no IP address`, id);
       const address = formatIp(ip);
-      const [muxes, probes, snat] = await Promise.all([
+      const [muxes, hosts, probes, snat] = await Promise.all([
         askMuxes(context, address),
+        askAll(context, 'virtualAddresses', { address }),
         askAll(context, 'probes', {}),
         askAll(context, 'snat', {}),
       ]);
       return {
         address,
         muxes: muxes.answers,
+        hosts: hosts.answers.flatMap(({ host, answer }) =>
+          answer.addresses.map((own) => ({ host, ...own })),
+        ),
         probes: probes.answers.flatMap(({ host, answer }) =>
           answer.backends.map((backend) => ({ host, ...backend })),
         ),

@@ -20,6 +20,7 @@ import type { SwitchMethod } from './switch-method.ts';
 import type { AnsweredRequest, RequestEnds, TracerParts } from './trace-walk.ts';
 import { frameOf, type Sender } from './traced-frame.ts';
 import type { Tracer } from './tracer.ts';
+import { answerVirtualAddresses } from './virtual-address-answers.ts';
 
 export type SwitchAnswers = {
   readonly [M in SwitchMethod]: (question: Question<M>) => Answer<M>;
@@ -39,6 +40,7 @@ export function switchAnswers(parts: TracerParts, tracer: Tracer): SwitchAnswers
     ruleCounters: (question) => answerRuleCounters(tables, question),
     snat: (question) => answerSnat(parts, question),
     trace: (question) => answerTrace(parts, tracer, question),
+    virtualAddresses: (question) => answerVirtualAddresses(parts, question),
   };
 }
 

@@ -6,4 +6,5 @@ export type SwitchMethod =
   | 'nextHop'
   | 'ruleCounters'
   | 'snat'
-  | 'trace';
+  | 'trace'
+  | 'virtualAddresses';

@@ -72,6 +72,7 @@ const ANSWERS: Answers = {
   providerPing: (host, question) => host.providerPing(question),
   snat: (host, question) => host.switchAnswer('snat', question),
   trace: (host, question) => host.switchAnswer('trace', question),
+  virtualAddresses: (host, question) => host.switchAnswer('virtualAddresses', question),
 };
 
 /** Rejects with an SdnError that says what is wrong with the question. */

@@ -35,9 +35,16 @@ export interface BalancingRule {
   readonly distribution: Distribution;
   /** Of TCP connections. */
   readonly idle: IdleLimit;
-  readonly counter: RuleCounter;
+  readonly counters: RuleCounters;
   /** Undefined: its pool, or its backends' health, has not arrived. */
   readonly selection: Selection | undefined;
+}
+
+export interface RuleCounters {
+  /** Flows that have been given a backend. */
+  readonly opened: RuleCounter;
+  /** Packets that found none. */
+  readonly unserved: RuleCounter;
 }
 
 const PORTS = 0x1_0000;

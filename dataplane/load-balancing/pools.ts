@@ -27,6 +27,8 @@ export interface Backend {
   readonly isDraining: boolean;
   /** Its interface is at some host. */
   readonly isAttached: boolean;
+  /** Provider address of that host. */
+  readonly host: IpWords | undefined;
 }
 
 export interface Pool {
@@ -65,6 +67,7 @@ export function poolOf({ resourceRef, backends }: BackendPool): Pool | string {
       weight,
       isDraining: draining,
       isAttached: providerAddress.length > 0,
+      host: ipWordsFromBytes(providerAddress),
     });
   }
   return { resourceRef, backends: [...byName.values()], byName };

@@ -34,6 +34,17 @@ export class Selection {
     this.candidates = up.length > 0 ? up : inState(HealthState.HEALTH_LOST);
   }
 
+  /** All members of the pool. */
+  get backends(): readonly Backend[] {
+    return this.#pool.backends;
+  }
+
+  /** What is known of it; UP where nobody probes. */
+  stateOf({ name }: Backend): HealthState {
+    if (this.#health === undefined) return HealthState.HEALTH_UP;
+    return this.#health.get(name) ?? HealthState.HEALTH_UNKNOWN;
+  }
+
   /** The backend of this name, whatever its state; undefined: it is not in the pool. */
   backend(name: string): Backend | undefined {
     return this.#pool.byName.get(name);
@@ -57,8 +68,9 @@ export class Selection {
     return protocol !== IpProtocol.TCP && this.#stateOf(backend) !== HealthState.HEALTH_DOWN;
   }
 
-  #stateOf({ name }: Backend): HealthState {
-    if (this.#health === undefined) return HealthState.HEALTH_UP;
-    return this.#health.get(name) ?? HealthState.HEALTH_DOWN;
+  /** Nobody is chosen of whom nothing is known. */
+  #stateOf(backend: Backend): HealthState {
+    const state = this.stateOf(backend);
+    return state === HealthState.HEALTH_UNKNOWN ? HealthState.HEALTH_DOWN : state;
   }
 }

@@ -90,7 +90,8 @@ export class Translation {
     const srcPort = this.#freePort(rule, backend, packet);
     if (srcPort === 0) return noPort(rule);
     const why = `chosen of ${rule.selection.candidates.length}`;
-    return this.#toBackend(rule, backend, packet, why, { domain, route, srcPort });
+    const chosen = this.#toBackend(rule, backend, packet, why, { domain, route, srcPort });
+    return { ...chosen, counter: rule.counters.opened };
   }
 
   /** The rule for a packet that the port is sent. */
@@ -110,7 +111,8 @@ export class Translation {
     for (const own of this.#port.addresses) {
       const backend = rule.selection.backend(formatIpWords(own.address));
       if (backend === undefined || own.segment !== packet.vni) continue;
-      return this.#toBackend(rule, backend, packet, 'chosen by a mux');
+      const chosen = this.#toBackend(rule, backend, packet, 'chosen by a mux');
+      return packet.isKnown ? chosen : { ...chosen, counter: rule.counters.opened };
     }
     return refused(frontend, 'no backend of the rule', Drop.VirtualPortUnserved);
   }
@@ -345,7 +347,8 @@ function refused(frontend: Frontend, why: string, drop: Drop): Rule {
 }
 
 function noBackend(rule: BalancingRule): Rule {
-  return decided(rule, 'no backend that is up', deny(Drop.VirtualAddressWithoutBackend));
+  const drop = deny(Drop.VirtualAddressWithoutBackend);
+  return { ...decided(rule, 'no backend that is up', drop), counter: rule.counters.unserved };
 }
 
 function pending(rule: BalancingRule): Rule {
@@ -353,6 +356,6 @@ function pending(rule: BalancingRule): Rule {
 }
 
 function decided(rule: BalancingRule, id: string, action: Rule['action']): Rule {
-  const { frontend, resourceRef, counter } = rule;
-  return { id, resourceRef, priority: 0, predicates: [], action, cell: frontend.cell, counter };
+  const { frontend, resourceRef } = rule;
+  return { id, resourceRef, priority: 0, predicates: [], action, cell: frontend.cell };
 }

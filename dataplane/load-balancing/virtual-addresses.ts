@@ -24,14 +24,19 @@ import { LoadDistribution } from '../../schema/southbound/messages.ts';
 import { Distribution } from '../../slb/hashing/distribution.ts';
 import type { EpochCell, Epochs } from '../engine/epochs.ts';
 import { PAIR_IDLE_SEC_MAX } from '../engine/flow-entries.ts';
-import type { RuleCounter } from '../engine/rule.ts';
 import {
   BackendPorts,
   type FloatingAddress,
   NO_PORTS,
   type PortsFoundByMac,
 } from './backend-ports.ts';
-import { type BalancingRule, type Frontend, NetworkFrontends, ruleKey } from './frontends.ts';
+import {
+  type BalancingRule,
+  type Frontend,
+  NetworkFrontends,
+  type RuleCounters,
+  ruleKey,
+} from './frontends.ts';
 import { Leases, type NamedLease, type NetworkLeases } from './leases.ts';
 import { Muxes } from './muxes.ts';
 import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
@@ -45,12 +50,19 @@ export interface VirtualAddressesParts {
   readonly isPending: (key: string) => boolean;
 }
 
+/** As goal state has it, and as packets meet it. */
+export interface InternalAddress {
+  readonly settings: VirtualIp;
+  readonly frontend: Frontend;
+}
+
 interface VirtualAddress {
   readonly settings: VirtualIp;
   readonly address: IpWords;
   readonly cell: EpochCell;
   /** By rule id. */
-  readonly counters: Map<string, RuleCounter>;
+  readonly counters: ReadonlyMap<string, RuleCounters>;
+  readonly frontend: Frontend;
   /** Backends that are found by their MAC, by port; with what they may answer as. */
   readonly ports: PortsFoundByMac;
 }
@@ -85,6 +97,11 @@ export class VirtualAddresses {
   release(networkId: string): void {
     this.#held.delete(networkId);
     this.#collect(networkId);
+  }
+
+  /** The internal ones. */
+  *internal(): Iterable<InternalAddress> {
+    for (const own of this.#addresses.values()) if (own.settings.internal) yield own;
   }
 
   /** Leases of all ports here. */
@@ -131,17 +148,20 @@ export class VirtualAddresses {
     if (isElsewhere) this.#withdraw(old);
     const cell = old?.cell ?? this.#parts.epochs.allocate();
     const rules = new Map<number, BalancingRule>();
-    const counters = new Map<string, RuleCounter>();
+    const counters = new Map<string, RuleCounters>();
     const isInternal = settings.internal;
     const frontend: Frontend = { id, resourceRef, address, isInternal, cell, rules };
     for (const own of settings.rules) {
-      const counter = old?.counters.get(own.id) ?? { decisions: 0 };
-      counters.set(own.id, counter);
-      rules.set(ruleKey(own.protocol, own.port), this.#ruleOf(own, frontend, counter));
+      const counted = old?.counters.get(own.id) ?? {
+        opened: { decisions: 0 },
+        unserved: { decisions: 0 },
+      };
+      counters.set(own.id, counted);
+      rules.set(ruleKey(own.protocol, own.port), this.#ruleOf(own, frontend, counted));
     }
     if (vnetId !== '') this.#of(vnetId).set(frontend);
     const ports = this.#portsOf(settings, address);
-    this.#addresses.set(id, { settings, address, cell, counters, ports });
+    this.#addresses.set(id, { settings, address, cell, counters, frontend, ports });
     this.#ports.place(`vip/${id}`, old?.ports ?? NO_PORTS, ports);
     this.#parts.epochs.bump(cell);
     return this.#missing(settings.rules);
@@ -200,7 +220,7 @@ export class VirtualAddresses {
     this.#collect(settings.vnetId);
   }
 
-  #ruleOf(own: LoadBalancingRule, frontend: Frontend, counter: RuleCounter): BalancingRule {
+  #ruleOf(own: LoadBalancingRule, frontend: Frontend, counters: RuleCounters): BalancingRule {
     return {
       frontend,
       resourceRef: own.resourceRef,
@@ -210,7 +230,7 @@ export class VirtualAddresses {
       isFloating: own.floatingIp,
       distribution: DISTRIBUTIONS[own.distribution] ?? Distribution.FIVE_TUPLE,
       idle: { sec: own.idleTimeoutSec, reset: own.tcpReset },
-      counter,
+      counters,
       selection: this.#selectionOf(own),
     };
   }

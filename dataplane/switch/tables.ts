@@ -18,6 +18,7 @@ import { peerGroup, peerRule } from '../layers/tunnel.ts';
 import { PEERS_MAX } from '../limits.ts';
 import type { NamedLease } from '../load-balancing/leases.ts';
 import type { Muxes } from '../load-balancing/muxes.ts';
+import type { InternalAddress } from '../load-balancing/virtual-addresses.ts';
 import { type SetPeer, TunnelPeers } from '../port/tunnel-peers.ts';
 import { ForwardingPorts } from './forwarding-ports.ts';
 import type { LearnedAddresses } from './learned-addresses.ts';
@@ -131,6 +132,11 @@ export class SwitchTables {
   /** Ports of public virtual addresses that backends here may leave by. */
   leases(): Iterable<NamedLease> {
     return this.#realiser.virtualAddresses.leases();
+  }
+
+  /** Internal virtual addresses. */
+  internalAddresses(): Iterable<InternalAddress> {
+    return this.#realiser.virtualAddresses.internal();
   }
 
   /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */

@@ -22,20 +22,31 @@ export function addStatusCommand(lb: Command, session: Session): void {
 }
 
 async function status(session: Session, wanted: string): Promise<void> {
-  const address = await addressOf(session, wanted);
+  const { address, balancerRef } = await addressOf(session, wanted);
   const path = `/networking/weft/v1/virtualAddresses/${encodeURIComponent(address)}`;
   const asked = session.northbound().ask('GET', path);
   const body = await session.waiting('asking muxes and hosts', asked);
   const muxes = listAt(body, 'muxes').filter(isObject);
-  session.print(body, () => formatStatus(body, muxes));
-  const isServed =
-    muxes.some(({ announced }) => announced === true) && rulesOf(muxes).every(hasBackend);
+  const hosts = listAt(body, 'hosts')
+    .filter(isObject)
+    .filter((each) => balancerRef === undefined || isPartOf(each, balancerRef));
+  session.print(body, () =>
+    hosts.length === 0 ? formatStatus(body, muxes) : formatInternal(body, hosts),
+  );
+  const isAnnounced = hosts.length > 0 || muxes.some(({ announced }) => announced === true);
+  const isServed = isAnnounced && rulesOf([...muxes, ...hosts]).every(hasBackend);
   if (!isServed) session.exitCode = ExitCode.Refused;
 }
 
+interface Asked {
+  readonly address: string;
+  /** Absent: it was asked by address alone, which may be one of several networks'. */
+  readonly balancerRef?: string;
+}
+
 /** Of a load balancer: its first frontend's. */
-async function addressOf(session: Session, wanted: string): Promise<string> {
-  if (parseIpWords(wanted) !== undefined) return wanted;
+async function addressOf(session: Session, wanted: string): Promise<Asked> {
+  if (parseIpWords(wanted) !== undefined) return { address: wanted };
   if (/^[0-9.]+$|:/.test(wanted))
     throw new UsageFault(
       `'${wanted}' is no IP address`,
@@ -44,7 +55,9 @@ async function addressOf(session: Session, wanted: string): Promise<string> {
   const client = session.northbound();
   const balancer = await client.get(balancerPath(wanted));
   const [first] = frontends(balancer, await client.list('/publicIPAddresses'));
-  if (first !== undefined && first.address !== '') return first.address;
+  if (first !== undefined && first.address !== '') {
+    return { address: first.address, balancerRef: balancer.resourceRef };
+  }
   throw new UsageFault(`${wanted} has no address`, `See weft lb show ${wanted}.`);
 }
 
@@ -58,11 +71,19 @@ const MUX_COLUMNS: readonly Column<Json>[] = [
   { heading: 'DROPPED', value: drops },
 ];
 
+/** Of an internal address: those who choose its backends. */
+const HOST_COLUMNS: readonly Column<Json>[] = [
+  { heading: 'HOST', value: (each) => textAt(each, 'host') },
+  { heading: 'FLOWS', align: 'right', value: (each) => textAt(each, 'flows') },
+  { heading: 'OPENED', align: 'right', value: (each) => textAt(each, 'opened') },
+  { heading: 'WITHOUT BACKEND', align: 'right', value: (each) => textAt(each, 'unserved') },
+];
+
 interface BackendRow {
   readonly rule: Json;
   readonly backend: Json;
   readonly probe: Json | undefined;
-  /** Of all muxes. */
+  /** Of all muxes, or hosts. */
   readonly flows: number;
 }
 
@@ -93,7 +114,7 @@ function formatStatus(body: unknown, muxes: readonly Json[]): string {
   ]);
   if (known === undefined) {
     const reason = muxes.length === 0 ? 'there are no muxes' : 'no mux has this address';
-    return `${head}\n${reason}: an internal one is served by the hosts themselves\n${missingLines(body)}`;
+    return `${head}\n${reason}, and no host serves it as an internal one\n${missingLines(body)}`;
   }
   const backends = backendRows(body, muxes);
   const leases = listAt(body, 'leases').filter(isObject);
@@ -106,6 +127,29 @@ function formatStatus(body: unknown, muxes: readonly Json[]): string {
       (text) => text !== '',
     ),
   ].join('\n');
+}
+
+/** Several networks may have the address. */
+function formatInternal(body: unknown, hosts: readonly Json[]): string {
+  const refs = [...new Set(hosts.map((each) => textAt(each, 'resourceRef')))];
+  const parts = refs.flatMap((ref) => {
+    const own = hosts.filter((each) => textAt(each, 'resourceRef') === ref);
+    const backends = backendRows(body, own);
+    return [
+      formatFields([
+        ['address', `${textAt(body, 'address')} (internal: the host of who asks chooses)`],
+        ['frontend', ref],
+      ]),
+      formatTable(HOST_COLUMNS, own),
+      ...(backends.length === 0 ? [] : [formatTable(BACKEND_COLUMNS, backends)]),
+    ];
+  });
+  const rest = [detailLines(body), missingLines(body)].filter((text) => text !== '');
+  return [...parts, ...rest].join('\n');
+}
+
+function isPartOf(each: Json, balancerRef: string): boolean {
+  return textAt(each, 'resourceRef').toLowerCase().startsWith(`${balancerRef.toLowerCase()}/`);
 }
 
 function missingLines(body: unknown): string {
@@ -141,7 +185,7 @@ function hasBackend(rule: Json): boolean {
   return listAt(rule, 'backends').some((each) => Number(textAt(each, 'share')) > 0);
 }
 
-/** Muxes have the same tables: the rows are the first one's that has the address, and the flows those of all. */
+/** Muxes, and hosts, have the same tables: the rows are the first one's that has the address, and the flows those of all. */
 function backendRows(body: unknown, muxes: readonly Json[]): readonly BackendRow[] {
   const probes = listAt(body, 'probes').filter(isObject);
   const first = muxes.find((mux) => listAt(mux, 'rules').length > 0);
@@ -165,10 +209,10 @@ function flowsOf(muxes: readonly Json[], rule: Json, backend: Json): number {
     .reduce<number>((sum, each) => sum + Number(textAt(each, 'flows')), 0);
 }
 
-/** Of the rule's load balancer; addresses may be others' too. */
+/** Of the rule's own probe; addresses may be others' too. */
 function isProbeOf(probe: Json, rule: Json, backend: Json): boolean {
-  const balancer = textAt(rule, 'resourceRef').split('/').slice(0, 3).join('/');
-  const isOwn = textAt(probe, 'probeRef').toLowerCase().startsWith(`${balancer.toLowerCase()}/`);
+  const isOwn =
+    textAt(rule, 'probeId') !== '' && textAt(probe, 'probeId') === textAt(rule, 'probeId');
   return isOwn && textAt(probe, 'address') === textAt(backend, 'address');
 }
 

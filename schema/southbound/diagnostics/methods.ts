@@ -38,7 +38,14 @@ import {
 } from './routes.ts';
 import { RuleCountersAnswer, RuleCountersQuestion } from './rule-counters.ts';
 import { EffectiveRulesAnswer, EffectiveRulesQuestion } from './rules.ts';
-import { ProbesAnswer, ProbesQuestion, SnatAnswer, SnatQuestion } from './slb.ts';
+import {
+  ProbesAnswer,
+  ProbesQuestion,
+  SnatAnswer,
+  SnatQuestion,
+  VirtualAddressesAnswer,
+  VirtualAddressesQuestion,
+} from './slb.ts';
 import { TraceAnswer, TraceQuestion } from './trace.ts';
 
 export const DIAGNOSTICS = {
@@ -61,6 +68,7 @@ export const DIAGNOSTICS = {
   startCapture: { question: StartCaptureQuestion, answer: StartCaptureAnswer },
   stopCapture: { question: StopCaptureQuestion, answer: StopCaptureAnswer },
   trace: { question: TraceQuestion, answer: TraceAnswer },
+  virtualAddresses: { question: VirtualAddressesQuestion, answer: VirtualAddressesAnswer },
 } as const;
 
 export type Method = keyof typeof DIAGNOSTICS;

@@ -1,6 +1,6 @@
 /**
  * Questions about load balancing. Of a host: `probes`, what its health probes have found out about the backends on it, and `snat`, the ports of
- * public virtual addresses that its backends' outbound connections use. Of a mux, also on its control socket: its virtual addresses with their
+ * public virtual addresses that its backends' outbound connections use, and `virtualAddresses`, the internal ones, whose backends it chooses by itself. Of a mux, also on its control socket: its virtual addresses with their
  * backends, where a packet would go, its counters; about BGP it answers the questions of bgp.ts.
  *
  * Called by the host agent and slb/mux (answer), the controller (asks and joins), cli (shows).
@@ -144,9 +144,50 @@ export const MuxRule = Type.Object({
   distribution: Type.String(),
   /** instanceId of the pool. */
   poolId: Type.String(),
+  /** instanceId of the probe; absent: every backend is taken to be up. */
+  probeId: Type.Optional(Type.String()),
   backends: Type.Array(MuxBackend),
 });
 export type MuxRule = Type.Static<typeof MuxRule>;
+
+export const VirtualAddressesQuestion = Type.Object(
+  {
+    /** Of this virtual address alone. */
+    address: Type.Optional(Address),
+  },
+  { additionalProperties: false },
+);
+
+/** As a mux tells it; flows, packets and bytes are those of open flows that VMs here have begun. */
+export const HostRule = Type.Object({
+  ...MuxRule.properties,
+  /** Flows that VMs here have begun, and packets of theirs that found no backend, since the switch has the rule. */
+  opened: Type.Number(),
+  unserved: Type.Number(),
+});
+export type HostRule = Type.Static<typeof HostRule>;
+
+export const VirtualAddressesAnswer = Type.Object({
+  /** At most 200. Several networks may have the same address. */
+  addresses: Type.Array(
+    Type.Object({
+      vipId: Type.String(),
+      /** Of the frontend. */
+      resourceRef: Type.String(),
+      address: Type.String(),
+      /** Open, of VMs here. */
+      flows: Type.Number(),
+      opened: Type.Number(),
+      unserved: Type.Number(),
+      rules: Type.Array(HostRule),
+    }),
+  ),
+  /** How many there are. */
+  total: Type.Integer(),
+  /** The host has more flows than are read for one question: there are at least these. */
+  isPartial: Type.Boolean(),
+});
+export type VirtualAddressesAnswer = Type.Static<typeof VirtualAddressesAnswer>;
 
 export const MuxAddress = Type.Object({
   address: Type.String(),

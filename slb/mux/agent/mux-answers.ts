@@ -24,12 +24,8 @@ import {
   type MuxQuestion,
   type MuxRule,
 } from '../../../schema/southbound/diagnostics/slb.ts';
-import {
-  HealthState,
-  type LoadBalancingRule,
-  LoadDistribution,
-  type VirtualIp,
-} from '../../../schema/southbound/messages.ts';
+import { HEALTH_NAMES, ruleWords } from '../../../schema/southbound/diagnostics/slb-names.ts';
+import type { LoadBalancingRule, VirtualIp } from '../../../schema/southbound/messages.ts';
 import { MAGLEV_ROWS } from '../../hashing/maglev.ts';
 import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX } from '../../limits.ts';
 import type { AddressReading, MemberReading, MuxAnswer as Reading } from '../forwarder/answers.ts';
@@ -123,11 +119,7 @@ function rulesOf(
     const { poolId, healthId } = rule;
     const members = groups[groupKeyOf(poolId, healthId)] ?? [];
     return {
-      resourceRef: rule.resourceRef,
-      protocol: protocolName(rule),
-      port: rule.port,
-      distribution: DISTRIBUTION_NAMES[rule.distribution],
-      poolId,
+      ...ruleWords(rule),
       backends: backendsOf(goal, rule, members),
     };
   });
@@ -215,24 +207,6 @@ const VIA_WORDS: Readonly<Record<Via, string>> = {
   [Via.CURRENT_TABLE]: 'current table',
   [Via.SEARCH]: 'asked in turn',
 };
-
-const HEALTH_NAMES: Readonly<Record<HealthState, string>> = {
-  [HealthState.HEALTH_UNKNOWN]: 'unknown',
-  [HealthState.HEALTH_UP]: 'up',
-  [HealthState.HEALTH_DOWN]: 'down',
-  [HealthState.HEALTH_LOST]: 'lost',
-};
-
-const DISTRIBUTION_NAMES: Readonly<Record<LoadDistribution, string>> = {
-  [LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE]: 'Default',
-  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP_PROTOCOL]: 'SourceIPProtocol',
-  [LoadDistribution.LOAD_DISTRIBUTION_SOURCE_IP]: 'SourceIP',
-};
-
-function protocolName({ protocol }: LoadBalancingRule): string {
-  if (protocol === 0) return 'all';
-  return protocol === IpProtocol.TCP ? 'tcp' : 'udp';
-}
 
 /** The answer is of the kind that was asked for. */
 function expect<K extends Reading['kind']>(

@@ -13,13 +13,13 @@ function mux(name: string, share: number, change: object = {}) {
     ...{ mux: name, inSync: true, announced: true, state: 'announced', address: VIP },
     ...{ packets: 10, bytes: 900, syns: 2, flows: 2, drops: { NoLiveBackend: 3 } },
     resourceRef: '/loadBalancers/web/frontendIPConfigurations/frontend',
-    rules: [{ resourceRef: RULE, backends: [{ ...backend, share, flows: 2 }] }],
+    rules: [{ resourceRef: RULE, probeId: 'p1', backends: [{ ...backend, share, flows: 2 }] }],
     ...change,
   };
 }
 
 const PROBE = {
-  ...{ host: 'host1', address: '10.1.1.4', probeRef: '/loadBalancers/web/probes/probe' },
+  ...{ host: 'host1', address: '10.1.1.4', probeId: 'p1' },
   ...{ state: 'up', reason: 'HTTP 200', lastTookMs: 1.26 },
 };
 
@@ -73,7 +73,7 @@ test('an address that no mux has, and a mux that does not answer', async (t) => 
   };
   const { code, out } = await shown(t, body);
   t.is(code, 1);
-  t.regex(out, /no mux has this address/);
+  t.regex(out, /no mux has this address, and no host serves it/);
   t.regex(out, /mux2 did not answer: not connected/);
 });
 
@@ -89,4 +89,27 @@ test('packets that found no port, and ports that are lacking, are told in words 
   t.regex(out, /^10\.1\.1\.4 +host1 +1024 +1024 +0 +7$/m);
   t.regex(out, /^SnatPortsExhausted: to the Internet, .* More ports for each backend: /m);
   t.regex(out, /^SnatPortsLacking: 2 of the backends lack 64$/m);
+});
+
+test('an internal address: its hosts, and flows of them all', async (t) => {
+  const frontend = '/loadBalancers/db/frontendIPConfigurations/frontend';
+  const host = (name: string, flows: number) => ({
+    ...{ host: name, resourceRef: frontend, address: VIP, flows, opened: 9, unserved: 1 },
+    rules: mux('', 1).rules.map((rule) => ({
+      ...rule,
+      backends: rule.backends.map((each) => ({ ...each, flows })),
+    })),
+  });
+  const elsewhere = {
+    ...host('host1', 7),
+    resourceRef: '/loadBalancers/red/frontendIPConfigurations/f',
+  };
+  const rest = { address: VIP, muxes: [{ mux: 'mux1', inSync: true }], leases: [], missing: [] };
+  const hosts = [host('host1', 1), elsewhere, host('host2', 2)];
+  const { code, out } = await shown(t, { ...rest, probes: [PROBE], hosts });
+  t.is(code, 0);
+  t.regex(out, /^frontend +\/loadBalancers\/db\//m);
+  t.regex(out, /^host2 +2 +9 +1$/m);
+  t.regex(out, /^tcp-80 +web1 +10\.1\.1\.4 +up +100\.0 % +3 +HTTP 200 in 1\.3 ms$/m);
+  t.regex(out, /^frontend +\/loadBalancers\/red\//m);
 });
