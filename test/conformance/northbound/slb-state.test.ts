@@ -111,4 +111,6 @@ test('§3.1.5.7: a mux that no router knows says so', async (t) => {
   t.is(found.textAt(`${at}.code`), 'RoutePublicationFailure');
   t.regex(found.textAt(`${at}.message`), /100\.64\.0\.2: connection refused/);
   t.is(found.textAt('properties.activityState'), 'Standby');
+  const list = await client.get('/loadBalancerMuxes');
+  t.deepEqual(list.at('value.0.properties'), found.at('properties'), 'the list says the same');
 });
