@@ -11,7 +11,16 @@ const MUX = '/loadBalancerMuxes/mux1';
 
 const ADDRESS = {
   ...{ address: '203.0.113.2', resourceRef: VIP, announced: true, state: 'announced' },
-  ...{ packets: 100, bytes: 6_400, syns: 7, flows: 5, leases: 0, rules: [] },
+  ...{
+    packets: 100,
+    bytes: 6_400,
+    syns: 7,
+    returned: 0,
+    unclaimed: 0,
+    flows: 5,
+    leases: 0,
+    rules: [],
+  },
   drops: { NoLiveBackend: 2, VirtualPortUnknown: 1 },
 };
 
