@@ -17,7 +17,6 @@ import {
   isQuotingError,
   isTrackable,
   outboundScope,
-  reverseKey,
 } from '../engine/flow-id.ts';
 import { recallFlow } from '../engine/flow-memory.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
@@ -43,7 +42,7 @@ import {
 } from '../engine/transposition.ts';
 import { Service } from '../layers/services.ts';
 import type { Answers } from '../switch/answers.ts';
-import { deliveryScope, isAwaited, tunnelScope } from '../switch/flow-tracker.ts';
+import { deliveryScope, isAwaited, receivedBefore, tunnelScope } from '../switch/flow-tracker.ts';
 import { SERVICE_PORT, UPLINK_PORT } from '../switch/port-registry.ts';
 import type { SwitchTables } from '../switch/tables.ts';
 import { viewOf } from './traced-frame.ts';
@@ -277,17 +276,16 @@ export class TraceWalk {
           ? this.#scope()
           : deliveryScope(tables, egress.index, packet.nextSegment);
       let found = flows.peekFor(flows.hash(scope, packet.key), scope, packet.key);
-      if (found === NO_FLOW) found = this.#peekMoved(egress.index, packet.key);
+      if (found === NO_FLOW) found = this.#peekMoved(egress.index, scope, packet);
       const isOwn = found !== NO_FLOW && flows.owner(found) === egress.index;
       this.#recall(isOwn ? found : NO_FLOW, packet, 'sent');
     },
   };
 
-  #peekMoved(egress: number, key: FlowKey): FlowIndex {
+  #peekMoved(egress: number, scope: FlowScope, { key, nextSegment, vni }: Packet): FlowIndex {
     const { flows } = this.#parts;
-    const reverse = newFlowKey();
-    reverseKey(key, reverse);
-    const moved = flows.findAnswered(outboundScope(egress), reverse);
+    const segment = this.#entrance.kind === 'tunnel' ? vni : nextSegment;
+    const moved = receivedBefore(flows, egress, { scope, segment }, key, newFlowKey());
     return moved === NO_FLOW || flows.isSuperseded(moved, key) ? NO_FLOW : moved;
   }
 

@@ -225,8 +225,11 @@ export class Translation {
     const { key, beyond } = packet;
     const isOutbound = direction === Direction.OUTBOUND;
     const isSame = isSameWay(key, beyond);
-    if (isSame && isOutbound && this.#internalAt(dstOf(key)) !== undefined) {
-      return this.#toItself(packet);
+    const itself = isSame && isOutbound ? this.#internalAt(dstOf(key)) : undefined;
+    if (itself !== undefined) {
+      return isBackendOf(itself, key)
+        ? this.#toItself(packet)
+        : refused(itself, 'from no backend of the address', Drop.VirtualPortUnserved);
     }
     const left = isSame || isOutbound ? undefined : this.#leaving.answer(packet);
     if (left !== undefined) return left;
@@ -273,6 +276,17 @@ const BY_ITSELF: Rule = {
   predicates: [],
   action: { kind: 'allow' },
 };
+
+/** Is who sends the packet, from this port, a backend of the address? */
+function isBackendOf({ rules }: Frontend, key: FlowKey): boolean {
+  const name = formatIpWords(srcOf(key));
+  for (const { protocol, backendPort, selection } of rules.values()) {
+    const isServed = protocol === 0 || protocol === key.protocol;
+    const isFrom = backendPort === 0 || backendPort === key.srcPort;
+    if (isServed && isFrom && selection?.backend(name) !== undefined) return true;
+  }
+  return false;
+}
 
 function portOf({ backendPort }: BalancingRule, { key }: Packet): number {
   return backendPort === 0 ? key.dstPort : backendPort;

@@ -122,7 +122,7 @@ export class FlowTracker implements Surroundings {
     const scope =
       this.#tunnelScope ?? deliveryScope(this.#tables, egress.index, packet.nextSegment);
     let found = flows.findFor(flows.hash(scope, packet.key), scope, packet.key);
-    if (found === NO_FLOW) found = this.#findMoved(egress.index, scope, packet.key);
+    if (found === NO_FLOW) found = this.#findMoved(egress.index, scope, packet);
     this.#deliveryScope = scope;
     this.#received = found;
     if (found === NO_FLOW || flows.owner(found) === egress.index) return found;
@@ -132,11 +132,11 @@ export class FlowTracker implements Surroundings {
     return NO_FLOW;
   }
 
-  /** The receiver's entry as it is known by what the port sends: it has begun or ceased to forward for others since. */
-  #findMoved(egress: number, scope: FlowScope, key: FlowKey): FlowIndex {
+  /** The receiver's entry where it was before the port was found otherwise; from now on it is where the packet has come in. */
+  #findMoved(egress: number, scope: FlowScope, { key, nextSegment, vni }: Packet): FlowIndex {
     const flows = this.#flows;
-    reverseKey(key, this.#reverse);
-    const moved = flows.findAnswered(outboundScope(egress), this.#reverse);
+    const segment = this.#tunnelScope === undefined ? nextSegment : vni;
+    const moved = receivedBefore(flows, egress, { scope, segment }, key, this.#reverse);
     if (moved === NO_FLOW) return NO_FLOW;
     flows.moveCounterpart(moved ^ 1, scope, key, this.#nowSec);
     return flows.findFor(flows.hash(scope, key), scope, key);
@@ -215,6 +215,25 @@ export class FlowTracker implements Surroundings {
     }
     return this.#flows.insert({ scope, key, reverseScope: answersAt, reverse, owner, nowSec });
   }
+}
+
+/**
+ * The entry of a packet to a port that has begun or ceased to be found by its MAC address (to forward for others, to be a backend) since the flow was
+ * seen last: under the key that it had, or, of a flow that was forwarded, as it is known by what the port sends. `reverse` is overwritten.
+ */
+export function receivedBefore(
+  flows: FlowTable,
+  port: number,
+  now: { readonly scope: FlowScope; readonly segment: number },
+  key: FlowKey,
+  reverse: FlowKey,
+): FlowIndex {
+  const byMac = forwardedScope(port);
+  const before = now.scope === byMac ? inboundScope(now.segment) : byMac;
+  const moved = flows.find(flows.hash(before, key), before, key);
+  if (moved !== NO_FLOW && flows.owner(moved) === port) return moved;
+  reverseKey(key, reverse);
+  return flows.findAnswered(outboundScope(port), reverse);
 }
 
 /** Does `port` have a flow whose answers, delivered within the segment, have this key? */

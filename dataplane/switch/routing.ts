@@ -81,7 +81,8 @@ export class Routing {
       const remote = networkAt(peering.remoteId);
       if (remote === undefined) continue;
       domains.set(remote.number, remote.groups.mappings);
-      frontends.set(remote.number, remote.groups.own);
+      // Without access its virtual addresses are addresses like others there: not to be reached.
+      if (peering.allowAccess) frontends.set(remote.number, remote.groups.own);
       peeringGroups.set(remote.number, peeringGroup(peering, space));
     }
   }

@@ -46,7 +46,6 @@ export const loadBalancerMuxes: ResourceType = {
   allocate: allocateProviderAddress,
   derive: deriveActivity,
   observe,
-  observeListed,
 };
 
 export const virtualServers: ResourceType = {
@@ -65,20 +64,14 @@ function deriveActivity({ instanceId }: Resource, { realised }: ReadContext): Js
 }
 
 async function observe(mux: Resource, context: ObserveContext): Promise<JsonObject> {
-  const [counters, published] = await Promise.all([
+  const [counters, peers] = await Promise.all([
     context.version === 'v1' ? undefined : muxCounters(context, mux.resourceId),
-    observeListed(mux, context),
+    muxPeers(context, mux.resourceId),
   ]);
   return {
     ...(counters !== undefined && { counters: counters.map((counter) => ({ ...counter })) }),
-    ...published,
+    ...(peers !== undefined && publication(mux, peers, context)),
   };
-}
-
-/** Also in the list of muxes, so that it says the same as each of them. */
-async function observeListed(mux: Resource, context: ObserveContext): Promise<JsonObject> {
-  const peers = await muxPeers(context, mux.resourceId);
-  return peers === undefined ? {} : publication(mux, peers, context);
 }
 
 /** A mux that no router knows attracts nothing, however healthy it is. */

@@ -262,3 +262,26 @@ for (const own of [HERE, THERE]) {
     for (const { rig } of net.hosts) rig.core.checkInvariants();
   });
 }
+
+test('a port that becomes the backend of a public address still knows what it has asked for', (t) => {
+  const net = world([HERE]);
+  t.is(read(sends(net, fromVm(request()))[0]).dst, HERE);
+  apply(net, [
+    virtualIp('203.0.113.10', [ruleOf({ poolId: 'public' })]),
+    pool([backend(CLIENT)], 'public'),
+  ]);
+  const answer = { src: HERE, srcPort: 8080, dst: CLIENT, dstPort: 40_000 };
+  t.like(read(sends(net, fromVm(answer, SYN_ACK), HERE)[0]), { src: INTERNAL, srcPort: 80 });
+  apply(net, [pool([], 'public')]);
+  t.like(read(sends(net, fromVm(answer, Flag.ACK), HERE)[0]), { src: INTERNAL, srcPort: 80 });
+  net.core.checkInvariants();
+});
+
+test('who reaches itself and leaves the pool gets no answer of its own any more', (t) => {
+  const net = world([CLIENT]);
+  t.is(sends(net, fromVm(request())).length, 1);
+  apply(net, [pool([backend(HERE)])]);
+  const answer = { src: CLIENT, srcPort: 8080, dst: INTERNAL, dstPort: 40_000 };
+  t.deepEqual(sends(net, fromVm(answer, SYN_ACK)), []);
+  t.deepEqual(net.drops(), { VirtualPortUnserved: 1 });
+});
