@@ -44,7 +44,7 @@ interface Asked {
   readonly balancerRef?: string;
 }
 
-/** Of a load balancer: its first frontend's. */
+/** Of a load balancer: its first frontend's; the others' are named. */
 async function addressOf(session: Session, wanted: string): Promise<Asked> {
   if (parseIpWords(wanted) !== undefined) return { address: wanted };
   if (/^[0-9.]+$|:/.test(wanted))
@@ -54,10 +54,12 @@ async function addressOf(session: Session, wanted: string): Promise<Asked> {
     );
   const client = session.northbound();
   const balancer = await client.get(balancerPath(wanted));
-  const [first] = frontends(balancer, await client.list('/publicIPAddresses'));
-  if (first !== undefined && first.address !== '') {
-    return { address: first.address, balancerRef: balancer.resourceRef };
-  }
+  const all = frontends(balancer, await client.list('/publicIPAddresses'));
+  const [first, ...others] = [...new Set(all.map(({ address }) => address))].filter(
+    (address) => address !== '',
+  );
+  for (const other of others) session.note(`${wanted} has ${other} too: weft lb status ${other}`);
+  if (first !== undefined) return { address: first, balancerRef: balancer.resourceRef };
   throw new UsageFault(`${wanted} has no address`, `See weft lb show ${wanted}.`);
 }
 

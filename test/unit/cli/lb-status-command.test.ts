@@ -113,3 +113,25 @@ test('an internal address: its hosts, and flows of them all', async (t) => {
   t.regex(out, /^tcp-80 +web1 +10\.1\.1\.4 +up +100\.0 % +3 +HTTP 200 in 1\.3 ms$/m);
   t.regex(out, /^frontend +\/loadBalancers\/red\//m);
 });
+
+test('a load balancer of several addresses shows the first, and says how to see the others', async (t) => {
+  const frontend = (name: string, privateIPAddress: string) => ({
+    ...{ resourceId: name, properties: { privateIPAddress } },
+  });
+  const all = [frontend('one', VIP), frontend('two', '203.0.113.9'), frontend('same', VIP)];
+  const balancer = {
+    ...{ resourceId: 'web', resourceRef: '/loadBalancers/web' },
+    properties: { frontendIPConfigurations: all },
+  };
+  const rest = { address: VIP, probes: [], leases: [], missing: [] };
+  const controller = await scriptedController({
+    'GET /loadBalancers/web': { body: balancer },
+    'GET /publicIPAddresses': { body: { value: [] } },
+    [ROUTE]: { body: { ...rest, muxes: [mux('mux1', 1)] } },
+  });
+  t.teardown(() => controller.close());
+  const { code, out, err } = await controller.weft('lb', 'status', 'web');
+  t.is(code, 0, err);
+  t.regex(out, /^frontend +\/loadBalancers\/web\//m);
+  t.is(err, 'web has 203.0.113.9 too: weft lb status 203.0.113.9\n');
+});
