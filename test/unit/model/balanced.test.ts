@@ -5,7 +5,7 @@ import { BalancedComparison } from '../../model/balanced-comparison.ts';
 import { BALANCED_SCENARIO } from '../../model/balanced-plan.ts';
 
 /** Scenarios: few in the suite, as many as time allows in a soak. */
-const RUNS = Number(process.env['WEFT_FUZZ_RUNS'] ?? 120);
+const RUNS = Number(process.env['WEFT_FUZZ_RUNS'] ?? 60);
 
 test('generated load balancers, requests, answers and changes: switch and model agree on every packet', (t) => {
   const tally = new Map<string, number>();
