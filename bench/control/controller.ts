@@ -18,8 +18,8 @@ export interface BenchController {
   readonly client: NorthboundClient;
   /** For agents. */
   readonly southbound: string;
-  /** Certificates and state of a host. */
-  host(id: string): Promise<HostFiles>;
+  /** Certificates and state of a host, or of another role's process. */
+  host(id: string, kind?: 'host' | 'mux'): Promise<HostFiles>;
   cpuSec(): number;
   residentBytes(): number;
   residentBytesMax(): number;
@@ -51,8 +51,8 @@ export async function startController(): Promise<BenchController> {
   return {
     client,
     southbound,
-    async host(id) {
-      const { ca, cert, key } = await authority.ensure({ name: id, kind: 'host' });
+    async host(id, kind = 'host') {
+      const { ca, cert, key } = await authority.ensure({ name: id, kind });
       return { id, ca, cert, key, savedGoal: join(state, id, 'goal-state.bin') };
     },
     cpuSec: () => cpuSeconds([pid]),

@@ -47,8 +47,8 @@ export async function makeFabric(client: NorthboundClient, hostCount: number): P
       ipPools: [{ resourceId: 'hosts', properties: pool }],
     },
   };
-  await put(client, PROVIDER, { networkVirtualizationEnabled: 'True', subnets: [subnet] });
-  await put(client, '/macPools/default', {
+  await putResource(client, PROVIDER, { networkVirtualizationEnabled: 'True', subnets: [subnet] });
+  await putResource(client, '/macPools/default', {
     startMacAddress: '00-1D-D8-B7-00-00',
     endMacAddress: '00-1D-D8-B7-FF-FF',
   });
@@ -57,7 +57,7 @@ export async function makeFabric(client: NorthboundClient, hostCount: number): P
     properties: { interfaceName: 'uplink0', logicalSubnets: [{ resourceRef: PROVIDER_SUBNET }] },
   };
   for (let at = 0; at < hostCount; at++) {
-    await put(client, `/servers/${hostName(at)}`, {
+    await putResource(client, `/servers/${hostName(at)}`, {
       connections: [{ managementAddresses: [hostName(at)] }],
       networkInterfaces: [uplink],
     });
@@ -66,7 +66,7 @@ export async function makeFabric(client: NorthboundClient, hostCount: number): P
 
 /** instanceId. */
 export async function makeNetwork(client: NorthboundClient, network: number): Promise<string> {
-  return put(client, `/virtualNetworks/net${network}`, {
+  return putResource(client, `/virtualNetworks/net${network}`, {
     addressSpace: { addressPrefixes: ['10.0.0.0/16'] },
     logicalNetwork: { resourceRef: PROVIDER },
     subnets: [{ resourceId: 'vms', properties: { addressPrefix: '10.0.0.0/16' } }],
@@ -78,7 +78,7 @@ export async function writeNic(
   client: NorthboundClient,
   { index, network, offset }: { index: number; network: number; offset: number },
 ): Promise<string> {
-  return put(client, `/networkInterfaces/nic${index}`, {
+  return putResource(client, `/networkInterfaces/nic${index}`, {
     privateMacAllocationMethod: 'Dynamic',
     ipConfigurations: [
       {
@@ -111,7 +111,12 @@ export async function inParallel(
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-async function put(client: NorthboundClient, path: string, properties: object): Promise<string> {
+/** Its instanceId. */
+export async function putResource(
+  client: NorthboundClient,
+  path: string,
+  properties: object,
+): Promise<string> {
   const resourceId = path.slice(path.lastIndexOf('/') + 1);
   const answer = await client.raw('PUT', path, { resourceId, properties });
   if (answer.status !== 200 && answer.status !== 201) {

@@ -37,6 +37,11 @@ const THROW_AWAY = `table netdev sink {
 
 let labs = 0;
 
+/** Of all namespaces of this run. */
+export function labPrefix(): string {
+  return `${PREFIX}${process.pid}`;
+}
+
 export class BalancerLab {
   readonly client: string;
   readonly balancer: string;
@@ -48,7 +53,7 @@ export class BalancerLab {
   readonly #servers: ChildProcess[] = [];
 
   private constructor(number: number) {
-    const name = `${PREFIX}${process.pid}-${number}`;
+    const name = `${labPrefix()}-${number}`;
     this.client = `${name}-client`;
     this.balancer = `${name}-balancer`;
     const numbers = Array.from({ length: BACKENDS }, (_, index) => index + 1);

@@ -27,6 +27,13 @@ export const MEASURES: readonly Measure[] = [
     ...{ unit: 'kpps per core', better: 'higher' },
   },
   { id: 'frameTime', title: 'sender and balancer, of a frame', unit: 'µs', better: 'lower' },
+  { id: 'made', title: 'made anew, main thread', unit: 'ms', better: 'lower' },
+  { id: 'inForce', title: 'brought into force, forwarder', unit: 'ms', better: 'lower' },
+  { id: 'written', title: 'first write to last answer', unit: 's', better: 'lower' },
+  { id: 'programmed', title: 'first write to all acknowledged', unit: 's', better: 'lower' },
+  { id: 'after', title: 'last answer to all acknowledged', unit: 's', better: 'lower' },
+  { id: 'controller', title: 'controller’s processor time', unit: 's', better: 'lower' },
+  { id: 'mux', title: 'of each mux', unit: 's', better: 'lower' },
   { id: 'p50', title: 'added at P50', unit: 'µs', better: 'lower' },
   { id: 'p99', title: 'added at P99', unit: 'µs', better: 'lower' },
 ];

@@ -4,7 +4,7 @@
  *
  *   --rounds N        rounds, at least 3 for figures to be published (3)
  *   --duration SEC    of each measurement (2)
- *   --only A,B        of throughput, connections, datagrams, latency (all)
+ *   --only A,B        of throughput, connections, datagrams, latency, tables, programming (all)
  *
  * All are set up before the first round and take turns. Exits with 1 when ours could not be measured.
  */
@@ -20,21 +20,32 @@ import {
   type Sample,
   writeReport,
 } from '../report.ts';
+import { median } from '../statistics.ts';
 import { treeVersion } from '../tree-version.ts';
 import { sweepLabs } from './balancer-lab.ts';
 import { CONTESTANTS, type Contestant, HAPROXY, NOBODY, WEFT } from './contestants.ts';
 import { EXERCISES, type Exercise, MEASURES } from './exercises.ts';
+import { program } from './programming.ts';
 import { buildPrograms } from './programs.ts';
+import { changeTables } from './tables.ts';
 
 const THROUGHPUT = 'TCP through a virtual address';
 const CONNECTIONS = 'new connections, request, response, close';
 const LATENCY = '64 bytes there and back, nothing else going on';
+
+const TABLES = 'a pool of 1,000 backends changes';
+const PROGRAMMING = '1,000 addresses with 100 backends each';
+const BACKENDS_OF_TABLE = 1_000;
+/** Of the control plane: as many as leave the whole run within three minutes. */
+const PROGRAMMING_ROUNDS_MAX = 2;
 
 const GOALS: readonly Goal[] = [
   { scene: THROUGHPUT, measure: 'upload', peer: HAPROXY, min: 2 },
   { scene: THROUGHPUT, measure: 'download', peer: HAPROXY, min: 2 },
   { scene: CONNECTIONS, measure: 'balancerRate', peer: HAPROXY, min: 3 },
   { scene: LATENCY, measure: 'p99', max: 300 },
+  { scene: TABLES, measure: 'made', max: 20 },
+  { scene: PROGRAMMING, measure: 'programmed', max: 5 },
 ];
 
 async function main(): Promise<number> {
@@ -47,7 +58,8 @@ async function main(): Promise<number> {
   });
   const [rounds, sec] = [Number(values.rounds), Number(values.duration)];
   const only = values.only === '' ? undefined : values.only.split(',');
-  const exercises = EXERCISES.filter(({ id }) => only === undefined || only.includes(id));
+  const isWanted = (id: string) => only === undefined || only.includes(id);
+  const exercises = EXERCISES.filter(({ id }) => isWanted(id));
   const [loadBefore = 0] = loadavg();
   await sweepLabs();
   await buildPrograms();
@@ -61,7 +73,12 @@ async function main(): Promise<number> {
     process.once(signal, () => void close().finally(() => process.exit(1)));
   }
   try {
-    for (const [name, start] of Object.entries(CONTESTANTS)) {
+    if (isWanted('tables')) samples.push(...(await tables()));
+    for (let round = 1; round <= Math.min(rounds, PROGRAMMING_ROUNDS_MAX); round += 1) {
+      if (isWanted('programming')) samples.push(...(await programming(round, missing)));
+    }
+    const wanted = exercises.length === 0 ? [] : Object.entries(CONTESTANTS);
+    for (const [name, start] of wanted) {
       try {
         contestants.push(await start());
       } catch (thrown) {
@@ -96,12 +113,53 @@ async function main(): Promise<number> {
     },
     measures: MEASURES,
     samples,
-    goals: GOALS.filter(({ scene }) => exercises.some((exercise) => exercise.scene === scene)),
+    goals: GOALS.filter(({ scene }) => samples.some((sample) => sample.scene === scene)),
     missing,
   });
   console.log(`\n${formatReport(report)}`);
   console.log(writeReport(report));
   return missing[WEFT] === undefined ? 0 : 1;
+}
+
+async function tables(): Promise<Sample[]> {
+  const changes = await changeTables(BACKENDS_OF_TABLE);
+  const of = { scene: TABLES, contestant: WEFT, round: 1 };
+  const figures: Readonly<Record<string, number>> = {
+    made: median(changes.map(({ madeMs }) => madeMs)),
+    inForce: median(changes.map(({ inForceMs }) => inForceMs)),
+  };
+  return told(of, figures);
+}
+
+async function programming(round: number, missing: Record<string, string>): Promise<Sample[]> {
+  try {
+    const shape = { balancers: 10, addressesOfEach: 100, backendsOfEach: 100 };
+    const { writtenSec, announcedSec, controllerSec, muxSec } = await program(shape);
+    return told(
+      { scene: PROGRAMMING, contestant: WEFT, round },
+      {
+        written: writtenSec,
+        programmed: announcedSec,
+        after: announcedSec - writtenSec,
+        controller: controllerSec,
+        mux: muxSec,
+      },
+    );
+  } catch (thrown) {
+    missing[`${PROGRAMMING}, round ${round}`] = messageOf(thrown).slice(0, 300);
+    return [];
+  }
+}
+
+/** Samples of these values, told on the screen. */
+function told(
+  of: Pick<Sample, 'scene' | 'contestant' | 'round'>,
+  values: Readonly<Record<string, number>>,
+): Sample[] {
+  const all = Object.entries(values);
+  const figures = all.map(([id, value]) => `${id} ${formatFigure(value)}`).join(', ');
+  console.log(`round ${of.round}, ${of.scene}, ${of.contestant}: ${figures}`);
+  return all.map(([measure, value]) => ({ ...of, measure, value }));
 }
 
 interface Turn {
@@ -119,13 +177,8 @@ async function play(
   if (!exercise.takesPart(contestant)) return [];
   const { name } = contestant;
   try {
-    const values = Object.entries(await exercise.run(contestant, sec));
-    if (round === 0) return [];
-    const figures = values.map(([id, value]) => `${id} ${formatFigure(value)}`).join(', ');
-    console.log(`round ${round}, ${exercise.scene}, ${name}: ${figures}`);
-    return values.map(([measure, value]) => ({
-      ...{ scene: exercise.scene, measure, contestant: name, round, value },
-    }));
+    const values = await exercise.run(contestant, sec);
+    return round === 0 ? [] : told({ scene: exercise.scene, contestant: name, round }, values);
   } catch (thrown) {
     const key = `${name}, ${exercise.scene}, round ${round}`;
     missing[key] = messageOf(thrown).slice(0, 300);

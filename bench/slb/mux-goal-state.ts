@@ -1,4 +1,4 @@
-/** What a controller would send a mux about the one virtual address of the benchmark. Called by mux.ts. */
+/** What a controller would send a mux about the one virtual address of the benchmark, or about one with many backends. Called by mux.ts and tables.ts. */
 import { defined } from '../../base/assert.ts';
 import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
@@ -28,20 +28,33 @@ export function muxGoal(): readonly Resource[] {
     rule('iperf', IpProtocol.TCP, IPERF_PORT, 'first'),
     rule('echo', IpProtocol.TCP, ECHO_PORT, 'first'),
   ];
-  const virtualIp = {
-    id: 'web',
-    resourceRef: '/loadBalancers/lb/frontendIPConfigurations/web',
-    address: bytesOf(VIP),
-    vnetId: 'blue',
-    internal: false,
-    subnetId: '',
-    rules,
+  return [pool('all', backends), pool('first', backends.slice(0, 1)), virtualIp(rules)];
+}
+
+/** An address with one rule, to so many backends. */
+export function poolOf(count: number): readonly Resource[] {
+  const backends = Array.from({ length: count }, (_, index) => ({
+    ...backend(1),
+    address: bytesOf(`10.0.${index >> 8}.${index & 0xff}`),
+    mac: backendMac(index),
+  }));
+  return [pool('all', backends), virtualIp([rule('web', IpProtocol.TCP, WEB_PORT, 'all')])];
+}
+
+function virtualIp(rules: LoadBalancingRule[]): Resource {
+  return {
+    key: 'vip/web',
+    version: 1,
+    virtualIp: {
+      id: 'web',
+      resourceRef: '/loadBalancers/lb/frontendIPConfigurations/web',
+      address: bytesOf(VIP),
+      vnetId: 'blue',
+      internal: false,
+      subnetId: '',
+      rules,
+    },
   };
-  return [
-    pool('all', backends),
-    pool('first', backends.slice(0, 1)),
-    { key: 'vip/web', version: 1, virtualIp },
-  ];
 }
 
 function bytesOf(text: string): Uint8Array {

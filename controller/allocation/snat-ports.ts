@@ -190,15 +190,28 @@ class BlockTable {
   result(): PortLeases {
     const leased = new Map<string, PortSpan[]>();
     const resting: RestingPorts[] = [];
-    for (let block = 0; block < BLOCKS; block += 1) {
-      const first = SNAT_PORT_FIRST + block * SNAT_BLOCK_PORTS;
-      const span = { first, last: first + SNAT_BLOCK_PORTS - 1 };
+    for (let block = 0; block < BLOCKS; ) {
       const holder = this.#holders[block];
-      if (holder !== undefined) extend(leased, holder, span);
-      const rest = this.#resting.get(block);
-      if (rest !== undefined) extendRest(resting, { ...span, ...rest });
+      const end = holder === undefined ? block + 1 : this.#runEnd(block, holder);
+      const span = { first: portOf(block), last: portOf(end) - 1 };
+      if (holder !== undefined) {
+        const spans = leased.get(holder);
+        if (spans === undefined) leased.set(holder, [span]);
+        else spans.push(span);
+      } else if (this.#resting.size > 0) {
+        const rest = this.#resting.get(block);
+        if (rest !== undefined) extendRest(resting, { ...span, ...rest });
+      }
+      block = end;
     }
     return { leased, resting };
+  }
+
+  /** One behind the last of the blocks from `block` on that all have this holder. */
+  #runEnd(block: number, holder: string): number {
+    let end = block + 1;
+    while (end < BLOCKS && this.#holders[end] === holder) end += 1;
+    return end;
   }
 
   #firstRun(count: number): number | undefined {
@@ -222,15 +235,6 @@ class BlockTable {
   }
 }
 
-function extend(leased: Map<string, PortSpan[]>, holder: string, span: PortSpan): void {
-  const spans = leased.get(holder);
-  const last = spans?.at(-1);
-  if (spans === undefined) leased.set(holder, [span]);
-  else if (last !== undefined && last.last + 1 === span.first) {
-    spans[spans.length - 1] = { first: last.first, last: span.last };
-  } else spans.push(span);
-}
-
 function extendRest(resting: RestingPorts[], span: RestingPorts): void {
   const last = resting.at(-1);
   const isNext =
@@ -240,6 +244,11 @@ function extendRest(resting: RestingPorts[], span: RestingPorts): void {
     last.untilMs === span.untilMs;
   if (isNext) resting[resting.length - 1] = { ...last, last: span.last };
   else resting.push(span);
+}
+
+/** First one of the block. */
+function portOf(block: number): number {
+  return SNAT_PORT_FIRST + block * SNAT_BLOCK_PORTS;
 }
 
 function blockOf(port: number): number {

@@ -27,7 +27,7 @@ import type { LoadBalancer } from '../compiler/load-balancer-document.ts';
 import type { ModelView } from '../compiler/model.ts';
 import { leaseholders, portsOfRules } from '../compiler/snat.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
-import { SNAT_DELAY } from './limits.ts';
+import { SNAT_DELAY, SNAT_PAUSE_FACTOR } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
 
 export interface SnatLeasesOptions {
@@ -68,6 +68,8 @@ export class SnatLeases {
   /** Load balancers that are to be looked at. */
   readonly #dirty = new Set<string>();
   #soon: Timer | undefined;
+  /** How long it took last time, milliseconds. */
+  #lookedFor = 0;
   #rested: Timer | undefined;
   #closed = false;
 
@@ -102,7 +104,9 @@ export class SnatLeases {
       for (const id of this.#balancersAt(key)) this.#dirty.add(id);
     }
     if (this.#closed || this.#dirty.size === 0) return;
-    this.#soon ??= this.#options.clock.after(SNAT_DELAY, () => this.#look());
+    // While many change, it is looked a part of the time only: most of what is seen in between is overtaken.
+    const delay = Math.max(SNAT_DELAY, this.#lookedFor * SNAT_PAUSE_FACTOR);
+    this.#soon ??= this.#options.clock.after(millis(delay), () => this.#look());
   }
 
   /** Of every rule whose backends lack ports of a frontend. */
@@ -137,6 +141,7 @@ export class SnatLeases {
     this.#soon = undefined;
     if (this.#closed) return;
     const { clock, lease } = this.#options;
+    const startedAt = clock.now();
     const nowMs = clock.wallNow();
     const changed: LeaseInput[] = [];
     for (const id of this.#dirty) changed.push(...this.#lease(id, nowMs));
@@ -144,6 +149,7 @@ export class SnatLeases {
     this.#count();
     this.#armRest(nowMs);
     if (changed.length > 0) lease(changed);
+    this.#lookedFor = clock.now() - startedAt;
   }
 
   #lease(id: string, nowMs: number): LeaseInput[] {
@@ -270,6 +276,7 @@ function portsOf({ leased }: PortLeases): LeasedPorts {
 }
 
 function isSame(a: PortLeases, b: PortLeases): boolean {
+  if (a.leased.size !== b.leased.size || a.resting.length !== b.resting.length) return false;
   return JSON.stringify(asJson(a)) === JSON.stringify(asJson(b));
 }
 
