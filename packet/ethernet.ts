@@ -35,6 +35,21 @@ export function dst(view: DataView, at: number): Mac {
   return readMac(view, at + DST);
 }
 
+/** Is it the destination? In two parts, see macHigh and macLow: for every frame's way, where a Mac is a number on the heap. */
+export function isTo(view: DataView, at: number, high: number, low: number): boolean {
+  return view.getUint16(at + DST) === high && view.getInt32(at + DST + 2) === low;
+}
+
+/** The first two octets. */
+export function macHigh(mac: Mac): number {
+  return Math.floor(mac / HIGH);
+}
+
+/** The last four octets, as a signed number. */
+export function macLow(mac: Mac): number {
+  return (mac % HIGH) | 0;
+}
+
 export function src(view: DataView, at: number): Mac {
   return readMac(view, at + SRC);
 }

@@ -50,7 +50,7 @@ const STREAMS = 4;
 /** Connections that the client has under way at once. */
 const AT_ONCE = 64;
 const FLOWS = 64;
-const ROUND_TRIPS_PER_SEC = 1000;
+const ROUND_TRIPS = 2000;
 const PAUSE_US = 300;
 
 export const EXERCISES: readonly Exercise[] = [
@@ -163,13 +163,10 @@ async function flood(
 }
 
 /** What the balancer adds to the direct path, at each quantile; both ways are asked in turns by one program. */
-async function roundTrip(
-  { lab, address }: Contestant,
-  sec: number,
-): Promise<Readonly<Record<string, number>>> {
+async function roundTrip({ lab, address }: Contestant): Promise<Readonly<Record<string, number>>> {
   const port = `${ECHO_PORT}`;
   const ways = [address, port, directAddress(1), port];
-  const times = [`${sec * ROUND_TRIPS_PER_SEC}`, `${PAUSE_US}`];
+  const times = [`${ROUND_TRIPS}`, `${PAUSE_US}`];
   const argv = [roundTrips(), 'measure', ...ways, ...times] as const;
   const output = await run(inNamespace(lab.client, argv));
   const pairs = output

@@ -3,8 +3,8 @@
  * connections and throughput are also measured with nobody between, which is the limit of client and backends.
  *
  *   --rounds N        rounds, at least 3 for figures to be published (3)
- *   --duration SEC    of each measurement (2)
- *   --only A,B        of throughput, connections, datagrams, latency, tables, programming (all)
+ *   --duration SEC    of each measurement (1)
+ *   --only A,B        of throughput, connections, datagrams, latency, tables, programming, path (all)
  *
  * All are set up before the first round and take turns. Exits with 1 when ours could not be measured.
  */
@@ -28,6 +28,7 @@ import { EXERCISES, type Exercise, MEASURES } from './exercises.ts';
 import { program } from './programming.ts';
 import { buildPrograms } from './programs.ts';
 import { changeTables } from './tables.ts';
+import { buildWholePath } from './whole-path.ts';
 
 const THROUGHPUT = 'TCP through a virtual address';
 const CONNECTIONS = 'new connections, request, response, close';
@@ -35,6 +36,7 @@ const LATENCY = '64 bytes there and back, nothing else going on';
 
 const TABLES = 'a pool of 1,000 backends changes';
 const PROGRAMMING = '1,000 addresses with 100 backends each';
+const WHOLE_PATH = 'the whole path: edge, mux, host, machine';
 const BACKENDS_OF_TABLE = 1_000;
 /** Of the control plane: as many as leave the whole run within three minutes. */
 const PROGRAMMING_ROUNDS_MAX = 2;
@@ -52,7 +54,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '3' },
-      duration: { type: 'string', default: '2' },
+      duration: { type: 'string', default: '1' },
       only: { type: 'string', default: '' },
     },
   });
@@ -77,6 +79,7 @@ async function main(): Promise<number> {
     for (let round = 1; round <= Math.min(rounds, PROGRAMMING_ROUNDS_MAX); round += 1) {
       if (isWanted('programming')) samples.push(...(await programming(round, missing)));
     }
+    if (isWanted('path')) samples.push(...(await wholePath(rounds, sec, missing)));
     const wanted = exercises.length === 0 ? [] : Object.entries(CONTESTANTS);
     for (const [name, start] of wanted) {
       try {
@@ -146,9 +149,37 @@ async function programming(round: number, missing: Record<string, string>): Prom
       },
     );
   } catch (thrown) {
-    missing[`${PROGRAMMING}, round ${round}`] = messageOf(thrown).slice(0, 300);
+    const key = `${PROGRAMMING}, round ${round}`;
+    missing[key] = messageOf(thrown).slice(0, 300);
+    console.log(`${key}: ${missing[key]}`);
     return [];
   }
+}
+
+async function wholePath(
+  rounds: number,
+  sec: number,
+  missing: Record<string, string>,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  try {
+    const path = await buildWholePath();
+    try {
+      for (let round = 1; round <= rounds; round += 1) {
+        const upload = await path.upload(sec);
+        const download = await path.download(sec);
+        const connect = await path.connect(sec);
+        const of = { scene: WHOLE_PATH, contestant: WEFT, round };
+        samples.push(...told(of, { upload, download, connect }));
+      }
+    } finally {
+      await path.close();
+    }
+  } catch (thrown) {
+    missing[WHOLE_PATH] = messageOf(thrown).slice(0, 300);
+    console.log(`${WHOLE_PATH}: ${missing[WHOLE_PATH]}`);
+  }
+  return samples;
 }
 
 /** Samples of these values, told on the screen. */

@@ -35,7 +35,8 @@ export class AddressIndex {
     const words = this.#words;
     const mask = this.#mask;
     for (
-      let place = hashOf(key.dst0, key.dst1, key.dst2, key.dst3) & mask;
+      // Signed, since an unsigned word of an address may need a box, too.
+      let place = hashOf(key.dst0 | 0, key.dst1 | 0, key.dst2 | 0, key.dst3 | 0) & mask;
       ;
       place = (place + 1) & mask
     ) {
@@ -76,5 +77,5 @@ function hashOf(w0: number, w1: number, w2: number, w3: number): number {
   let hash = Math.imul(w3 ^ (w3 >>> 15), GOLDEN) ^ w1;
   hash = Math.imul(hash ^ (hash >>> 13), GOLDEN) ^ w2;
   hash = Math.imul(hash ^ (hash >>> 15), GOLDEN) ^ w0;
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }

@@ -89,7 +89,8 @@ export class Forwarder {
   #isHeld = false;
   #uplink = NONE;
   #overlay = NONE;
-  #mac = 0;
+  #macHigh = 0;
+  #macLow = 0;
   #nowSec = 0;
 
   constructor(parts: ForwarderParts) {
@@ -113,7 +114,8 @@ export class Forwarder {
   bind(uplink: number, overlay: number, identity: Identity): void {
     this.#uplink = uplink;
     this.#overlay = overlay;
-    this.#mac = identity.mac;
+    this.#macHigh = ethernet.macHigh(identity.mac);
+    this.#macLow = ethernet.macLow(identity.mac);
     this.#queue.bind(uplink, overlay);
     this.#reporter.bind(identity);
   }
@@ -166,7 +168,7 @@ export class Forwarder {
     const isIp =
       key.etherType === ethernet.EtherType.IPV4 || key.etherType === ethernet.EtherType.IPV6;
     if (!isIp || key.l3At !== at + ethernet.HEADER_LEN) return Drop.EtherTypeUnsupported;
-    if (ethernet.dst(view, at) !== this.#mac) return Drop.NotForUs;
+    if (!ethernet.isTo(view, at, this.#macHigh, this.#macLow)) return Drop.NotForUs;
     const address = this.#tables.addresses.findDestination(key);
     if (address === NONE) return Drop.NotForUs;
     this.#addressCounters.received(address, end - at);
