@@ -12,6 +12,7 @@ import {
   formatIpPrefixWords,
   formatIpWords,
   type IpPrefixWords,
+  type IpWords,
   ipPrefixFromBytes,
   ipWordsFromBytes,
   isIpv4Words,
@@ -295,28 +296,28 @@ export class BgpControl {
       readonly prefix: string;
       readonly options: PeerOptions;
     }[] = [];
-    const wanted = new Set<string>();
+    const wanted: WantedPeer[] = [];
     for (const [key, peer] of this.#peers) {
       if (peer.routerId !== routerId) continue;
       try {
         const options = peerOptionsOf(peer, this.#maps);
         const range = rangeOf(peer);
-        if (range !== undefined) ranges.push({ key, prefix: range, options });
-        else {
-          wanted.add(key);
-          this.#setPeer(key, peer, options);
-        }
+        if (range === undefined) wanted.push({ key, words: addressOf(peer), options });
+        else ranges.push({ key, prefix: range, options });
       } catch (thrown) {
         if (!(thrown instanceof SdnError)) throw thrown;
-        // What it was told before stays in force.
-        wanted.add(key);
         errors.push({ key, code: FAULT_CODE, message: messageOf(thrown) });
       }
     }
-    for (const [key, { address }] of this.#applied) {
-      if (wanted.has(key)) continue;
-      this.#speaker?.removeNeighbour(address);
-      this.#applied.delete(key);
+    const refusedKeys = new Set(errors.map(({ key }) => key));
+    this.#retire(wanted, refusedKeys);
+    for (const each of wanted) {
+      try {
+        this.#setPeer(each);
+      } catch (thrown) {
+        if (!(thrown instanceof SdnError)) throw thrown;
+        errors.push({ key: each.key, code: FAULT_CODE, message: messageOf(thrown) });
+      }
     }
     const entries = ranges.map(({ prefix, options }) => ({ prefix, ...options }));
     const dynamic = JSON.stringify(entries);
@@ -327,18 +328,41 @@ export class BgpControl {
     return errors;
   }
 
-  #setPeer(key: string, peer: BgpPeer, options: PeerOptions): void {
-    const words = ipWordsFromBytes(peer.address);
-    if (words === undefined) throw refused('the peer has no address');
+  /**
+   * Removes the neighbours that nobody wants any more. A neighbour belongs to its address: where a peer of another name has that now, it goes on as that
+   * one's. What a refused peer was told before stays in force.
+   */
+  #retire(wanted: readonly WantedPeer[], refusedKeys: ReadonlySet<string>): void {
+    const owners = new Map(wanted.map(({ key, words }) => [formatIpWords(words), key]));
+    const told = [...this.#applied];
+    this.#applied.clear();
+    for (const [key, neighbour] of told) {
+      const owner = owners.get(neighbour.address) ?? (refusedKeys.has(key) ? key : undefined);
+      if (owner === undefined) this.#speaker?.removeNeighbour(neighbour.address);
+      else this.#applied.set(owner, neighbour);
+    }
+  }
+
+  #setPeer({ key, words, options }: WantedPeer): void {
     const address = formatIpWords(words);
     const told = JSON.stringify(options);
     const before = this.#applied.get(key);
-    if (before?.address === address && before.told === told) return;
-    if (before !== undefined && before.address !== address) {
-      this.#speaker?.removeNeighbour(before.address);
-    }
+    if (before?.told === told) return;
     const nextHops = this.#links.nextHopsToward(words, this.#options.hasMappedNextHops === true);
     this.#speaker?.setNeighbour({ address, ...options, ...nextHops });
     this.#applied.set(key, { address, told });
   }
+}
+
+/** A peer at an address of its own. */
+interface WantedPeer {
+  readonly key: string;
+  readonly words: IpWords;
+  readonly options: PeerOptions;
+}
+
+function addressOf(peer: BgpPeer): IpWords {
+  const words = ipWordsFromBytes(peer.address);
+  if (words === undefined) throw refused('the peer has no address');
+  return words;
 }
