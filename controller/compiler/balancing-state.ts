@@ -59,6 +59,13 @@ export interface BalancingView {
 const NO_PORTS: LeasedPorts = new Map();
 const NOTHING: ReadonlyMap<string, HealthState> = new Map();
 
+function isSame(a: SnatLease['ports'] | undefined, b: SnatLease['ports']): boolean {
+  return (
+    a?.length === b.length &&
+    a.every(({ from, to }, at) => from === b[at]?.from && to === b[at]?.to)
+  );
+}
+
 export class BalancingState implements BalancingView {
   readonly #health = new Map<string, Map<string, HealthState>>();
   readonly #announced = new Set<string>();
@@ -93,9 +100,14 @@ export class BalancingState implements BalancingView {
     return this.#leases.keys();
   }
 
-  setLeases({ vipId, leased }: LeaseInput): void {
+  /** Returns those who have other ports than before. */
+  setLeases({ vipId, leased }: LeaseInput): readonly string[] {
+    const before = this.leasesOf(vipId);
     if (leased.size === 0) this.#leases.delete(vipId);
     else this.#leases.set(vipId, leased);
+    const moved = [...leased].filter(([holder, ports]) => !isSame(before.get(holder), ports));
+    const gone = [...before.keys()].filter((holder) => !leased.has(holder));
+    return [...moved.map(([holder]) => holder), ...gone];
   }
 
   /** Returns whether that is new. */

@@ -138,17 +138,25 @@ function compareText(a: string, b: string): number {
 
 function addMembers(found: Member[], id: string, target: Ref, model: ModelView): void {
   const networkInterface = model.networkInterfaces.get(id);
-  if (networkInterface === undefined) return;
+  for (const ipConfiguration of networkInterface?.ipConfigurations ?? []) {
+    if (networkInterface === undefined || !ipConfiguration.balancedBy.has(target)) continue;
+    const member = memberOf(networkInterface, ipConfiguration, model);
+    if (member !== undefined) found.push(member);
+  }
+}
+
+/** Undefined while its virtual subnet is not there. */
+export function memberOf(
+  networkInterface: NetworkInterface,
+  ipConfiguration: IpConfiguration,
+  model: ModelView,
+): Member | undefined {
+  const place = model.virtualSubnet(ipConfiguration.subnet);
+  if (place === undefined) return undefined;
   const serverId = model.serverIdOf(networkInterface.instanceId);
   const providerAddress =
     serverId === undefined ? undefined : model.servers.get(serverId)?.providerAddress;
-  for (const ipConfiguration of networkInterface.ipConfigurations) {
-    if (!ipConfiguration.balancedBy.has(target)) continue;
-    const place = model.virtualSubnet(ipConfiguration.subnet);
-    if (place === undefined) continue;
-    const { network, subnet } = place;
-    found.push({ networkInterface, ipConfiguration, network, subnet, providerAddress, serverId });
-  }
+  return { networkInterface, ipConfiguration, ...place, providerAddress, serverId };
 }
 
 /** Network of the backends; of several, for as long as the desired state is inconsistent, always the same. */
@@ -158,7 +166,9 @@ export function backendNetwork(
 ): VirtualNetwork | undefined {
   let first: VirtualNetwork | undefined;
   for (const target of targetsOf(balancer)) {
-    for (const { network } of membersOf(target, model)) {
+    for (const subnet of model.subnetsBalancedBy(target)) {
+      const network = model.virtualSubnet(subnet)?.network;
+      if (network === undefined) continue;
       if (first === undefined || network.instanceId < first.instanceId) first = network;
     }
   }
@@ -224,17 +234,21 @@ export function targetsMovedBy(change: ModelChange, model: ModelView): Iterable<
     });
   }
   const refs = new Set<Ref>();
-  for (const id of interfacesMovedBy(change, model)) {
+  for (const id of backendsMovedBy(change, model)) {
     for (const ref of balancedBy(model.networkInterfaces.get(id))) refs.add(ref);
   }
-  if (change.kind === 'virtual-network') {
-    for (const ref of subnetsRenumbered(change.before, change.after)) {
-      for (const id of model.interfacesInSubnet(ref)) {
-        for (const target of balancedBy(model.networkInterfaces.get(id))) refs.add(target);
-      }
-    }
-  }
   return refs;
+}
+
+/** Ids of interfaces that a backend's host is told otherwise of after the change. */
+export function backendsMovedBy(change: ModelChange, model: ModelView): Iterable<string> {
+  if (change.kind !== 'virtual-network') return interfacesMovedBy(change, model);
+  return new Set([
+    ...interfacesMovedBy(change, model),
+    ...subnetsRenumbered(change.before, change.after).flatMap((ref) => [
+      ...model.interfacesInSubnet(ref),
+    ]),
+  ]);
 }
 
 /** Backends are told with the VNI of their subnet. */

@@ -251,11 +251,14 @@ export class Compiler {
       ...(retirements ?? []).filter((each) => balancing.setRetired(each)),
     ];
     const probes = (health ?? []).filter((each) => balancing.setHealth(each));
-    for (const each of leases) balancing.setLeases(each);
+    const leased = leases.map((each) => ({
+      vipId: each.vipId,
+      holders: balancing.setLeases(each),
+    }));
     return [
       ...probes.map(({ probeId }) => ({ kind: 'health' as const, probeId })),
       ...decided.map(({ vipId }) => ({ kind: 'announcement' as const, vipId })),
-      ...leases.map(({ vipId }) => ({ kind: 'snat' as const, vipId })),
+      ...leased.map((each) => ({ kind: 'snat' as const, ...each })),
     ];
   }
 

@@ -47,6 +47,8 @@ export type ModelChange =
       readonly kind: 'network-interface';
       readonly before?: NetworkInterface;
       readonly after?: NetworkInterface;
+      /** Pools and inboundNatRules that have got their first backend in a virtual subnet, or lost their last one. */
+      readonly respread: readonly Ref[];
     }
   | {
       readonly kind: 'access-control-list';
@@ -89,8 +91,8 @@ export type ModelChange =
   | { readonly kind: 'health'; readonly probeId: string }
   /** A virtual address is announced or is so no more, or is kept although desired state has it no more. */
   | { readonly kind: 'announcement'; readonly vipId: string }
-  /** Ports of a virtual address are leased otherwise. */
-  | { readonly kind: 'snat'; readonly vipId: string };
+  /** Ports of a virtual address are leased otherwise, to or from these (balancing-state.ts, LeasedPorts). */
+  | { readonly kind: 'snat'; readonly vipId: string; readonly holders: readonly string[] };
 
 /** Of what is no document. */
 export type ObservedChange = Extract<
@@ -136,6 +138,8 @@ export interface ModelView {
   interfacesInSubnet(ref: Ref): Iterable<string>;
   /** Ids of interfaces that have an address, as canonical text, in a virtual network, by its Ref. */
   interfacesAt(network: Ref, address: string): Iterable<string>;
+  /** Virtual subnets that backends of a pool or an inboundNatRule are in, whether they exist or not. */
+  subnetsBalancedBy(target: Ref): Iterable<Ref>;
   /** Ids of the documents of a kind that refer to the resource, whether it exists or not. */
   referring(kind: Document['kind'], ref: Ref): Iterable<string>;
   /** Ids of interfaces attached to the server. */
@@ -175,6 +179,8 @@ export class Model implements ModelView {
   readonly #referring = new Map<string, Set<string>>();
   /** By network and address: `/virtualnetworks/blue 10.0.0.4`. */
   readonly #interfacesByAddress = new Map<string, Set<string>>();
+  /** By pool or inboundNatRule: ipConfigurations that are its backends, by virtual subnet. */
+  readonly #spreads = new Map<Ref, Map<Ref, number>>();
   readonly #placements = new Map<string, string>();
   /** By server id: instanceIds of the interfaces placed there. */
   readonly #placedOn = new Map<string, Set<string>>();
@@ -208,6 +214,10 @@ export class Model implements ModelView {
 
   interfacesAt(network: Ref, address: string): Iterable<string> {
     return this.#interfacesByAddress.get(`${network} ${address}`) ?? [];
+  }
+
+  subnetsBalancedBy(target: Ref): Iterable<Ref> {
+    return this.#spreads.get(target)?.keys() ?? [];
   }
 
   referring(kind: Document['kind'], ref: Ref): Iterable<string> {
@@ -397,7 +407,25 @@ export class Model implements ModelView {
       removeFrom(this.#interfacesByAddress, key, before?.id ?? '');
     }
     for (const key of placesOf(after)) addTo(this.#interfacesByAddress, key, after?.id ?? '');
-    return { kind: 'network-interface', ...pair(before, after) };
+    const respread = new Set<Ref>();
+    this.#spread(after, 1, respread);
+    this.#spread(before, -1, respread);
+    return { kind: 'network-interface', ...pair(before, after), respread: [...respread] };
+  }
+
+  /** Counts backends; adds to `respread` the targets that another subnet, or one less, has backends of. */
+  #spread(found: NetworkInterface | undefined, by: 1 | -1, respread: Set<Ref>): void {
+    for (const { subnet, balancedBy } of found?.ipConfigurations ?? []) {
+      for (const target of balancedBy) {
+        const subnets = this.#spreads.get(target) ?? new Map<Ref, number>();
+        const count = (subnets.get(subnet) ?? 0) + by;
+        if (count === 0) subnets.delete(subnet);
+        else subnets.set(subnet, count);
+        if (subnets.size === 0) this.#spreads.delete(target);
+        else this.#spreads.set(target, subnets);
+        if (count === 0 || (count === 1 && by === 1)) respread.add(target);
+      }
+    }
   }
 
   #setAccessControlList(

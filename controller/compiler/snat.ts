@@ -3,8 +3,8 @@
  * frontends; and, as in Azure by default, the backends of a loadBalancingRule whose pool has no outboundNatRule, by the frontends of that rule. An
  * ipConfiguration with a public address of its own uses that one instead. Pure; used by node `snat-leases` and southbound/snat-leases.
  */
-import { addressOf, type Member, membersOf, sideOf } from './balancing.ts';
-import type { Ref } from './document.ts';
+import { addressOf, type Member, memberOf, membersOf, sideOf } from './balancing.ts';
+import type { AddressBytes, IpConfiguration, NetworkInterface, Ref } from './document.ts';
 import type { Frontend, LoadBalancer, OutboundRule } from './load-balancer-document.ts';
 import type { ModelView } from './model.ts';
 
@@ -40,18 +40,50 @@ export function leaseholders(
   if (address === undefined || sideOf(balancer, model)?.kind !== 'public') return [];
   const found = new Map<string, Leaseholder>();
   for (const use of outboundUses(frontend, balancer)) {
-    const members = membersOf(use.pool, model).filter(
-      ({ ipConfiguration }) =>
-        ipConfiguration.publicAddress === undefined &&
-        ipConfiguration.address.length === address.length,
+    const members = membersOf(use.pool, model).filter(({ ipConfiguration }) =>
+      mayGoOut(ipConfiguration, address),
     );
     for (const member of members) {
       const text = member.ipConfiguration.address.join('.');
-      const name = `${member.networkInterface.instanceId} ${text}`;
+      const name = holderName(member.networkInterface, member.ipConfiguration);
       if (!found.has(text)) found.set(text, { name, member, use, poolSize: members.length });
     }
   }
   return [...found.values()];
+}
+
+/** The one of that name, if it goes out by the frontend: found without a look at the others. */
+export function leaseholder(
+  name: string,
+  frontend: Frontend,
+  balancer: LoadBalancer,
+  model: ModelView,
+): Pick<Leaseholder, 'member' | 'use'> | undefined {
+  const address = addressOf(frontend, model);
+  if (address === undefined || sideOf(balancer, model)?.kind !== 'public') return undefined;
+  const found = model.byInstanceId(name.slice(0, name.indexOf(' ')));
+  if (found?.kind !== 'network-interface') return undefined;
+  const named = found.ipConfigurations.filter(
+    (each) => holderName(found, each) === name && mayGoOut(each, address),
+  );
+  for (const use of outboundUses(frontend, balancer)) {
+    for (const ipConfiguration of named) {
+      const isInPool = ipConfiguration.balancedBy.has(use.pool);
+      const member = isInPool ? memberOf(found, ipConfiguration, model) : undefined;
+      if (member !== undefined) return { member, use };
+    }
+  }
+  return undefined;
+}
+
+/** Name of a backend as a leaseholder. */
+export function holderName({ instanceId }: NetworkInterface, { address }: IpConfiguration): string {
+  return `${instanceId} ${address.join('.')}`;
+}
+
+/** What has a public address of its own goes out by that. */
+function mayGoOut({ publicAddress, address }: IpConfiguration, by: AddressBytes): boolean {
+  return publicAddress === undefined && address.length === by.length;
 }
 
 /** Ports by which rules of the frontend lead in; 0: all. */
@@ -59,7 +91,16 @@ export function portsOfRules(frontend: Frontend, { rules }: LoadBalancer): reado
   return rules.filter(({ frontends }) => frontends.includes(frontend.ref)).map(({ port }) => port);
 }
 
+/** Each backend of a frontend asks; a document is never altered, and read anew where it changes. */
+const USES = new WeakMap<Frontend, readonly OutboundUse[]>();
+
 function outboundUses(frontend: Frontend, balancer: LoadBalancer): readonly OutboundUse[] {
+  const known = USES.get(frontend) ?? findUses(frontend, balancer);
+  USES.set(frontend, known);
+  return known;
+}
+
+function findUses(frontend: Frontend, balancer: LoadBalancer): readonly OutboundUse[] {
   const { rules, outboundRules } = balancer;
   const explicit = outboundRules.flatMap(({ pool, frontends, ...rule }) =>
     pool === undefined || !frontends.includes(frontend.ref) ? [] : [useOf(rule, pool)],

@@ -44,7 +44,8 @@ export const virtualIps: CompilerNode = {
         return model.referring('load-balancer', publicAddressRef(id));
       }
       case 'network-interface':
-        return balancersJoinedBy(change);
+        // Backends come and go by the thousand; what a frontend takes of them is their network.
+        return new Set(change.respread.map(balancerId));
       case 'virtual-network':
         return new Set([
           ...balancersTurnedBy(change, model),
@@ -136,19 +137,6 @@ function partId(
   ref: Ref,
 ): string | undefined {
   return parts.find((part) => part.ref === ref)?.instanceId;
-}
-
-/** Load balancers that an interface joins or leaves, or is in while it changes networks. */
-function balancersJoinedBy(
-  change: Extract<ModelChange, { readonly kind: 'network-interface' }>,
-): Iterable<string> {
-  const places = (one: typeof change.before) =>
-    (one?.ipConfigurations ?? []).flatMap(({ subnet, balancedBy: targets }) =>
-      Array.from(targets, (target) => `${subnet} ${target}`),
-    );
-  const [was, will] = [new Set(places(change.before)), new Set(places(change.after))];
-  const moved = [...was, ...will].filter((place) => was.has(place) !== will.has(place));
-  return new Set(moved.map((place) => balancerId(place.slice(place.indexOf(' ') + 1))));
 }
 
 /** Interfaces in subnets of a network that changes. */
