@@ -80,18 +80,10 @@ export function leasePorts(
   const wanted = new Map(wishes.map(({ holder, ports }) => [holder, ports / SNAT_BLOCK_PORTS]));
   const untilMs = nowMs + SNAT_REST;
   for (const rest of before.resting) {
-    if (rest.untilMs > nowMs) table.rest(blocksIn(rest), rest.holder, rest.untilMs);
+    if (rest.untilMs > nowMs) table.keepResting(rest);
   }
   for (const [holder, spans] of before.leased) {
-    const blocks = spans.flatMap(blocksIn);
-    const kept = blocks.filter((block) => !taken.has(block)).slice(0, wanted.get(holder) ?? 0);
-    const keeps = new Set(kept);
-    table.lease(kept, holder);
-    table.rest(
-      blocks.filter((block) => !keeps.has(block)),
-      holder,
-      untilMs,
-    );
+    table.keepLeased(holder, spans, wanted.get(holder) ?? 0, untilMs);
   }
   for (const [holder, count] of wanted) table.takeBack(holder, count - table.countOf(holder));
   share(table, wanted);
@@ -119,18 +111,26 @@ function share(table: BlockTable, wanted: ReadonlyMap<string, number>): void {
   }
 }
 
-/** Who has which block of one address. */
+/** Of a block: nobody's, or no backend's ever. Else it is its holder's number, negative where it rests. */
+const FREE = 0;
+const TAKEN = 0x7fff_ffff;
+
+/** Who has which block of one address. Thousands of blocks, of thousands of addresses: numbers in arrays, and nothing made for each. */
 class BlockTable {
-  /** Undefined: free. */
-  readonly #holders: (string | undefined)[] = new Array(BLOCKS).fill(undefined);
-  readonly #resting = new Map<number, { readonly holder: string; readonly untilMs: number }>();
-  readonly #taken: ReadonlySet<number>;
-  readonly #counts = new Map<string, number>();
+  readonly #blocks = new Int32Array(BLOCKS);
+  /** Of those that rest. */
+  readonly #untilMs = new Float64Array(BLOCKS);
+  /** By number, from 1 on. */
+  readonly #names: string[] = [''];
+  readonly #numbers = new Map<string, number>();
+  /** By number: blocks leased, and blocks that rest. */
+  readonly #leased: number[] = [0];
+  readonly #resting: number[] = [0];
   #free: number;
   #searched = { count: 0, upTo: 0 };
 
   constructor(taken: ReadonlySet<number>) {
-    this.#taken = taken;
+    for (const block of taken) this.#blocks[block] = TAKEN;
     this.#free = BLOCKS - taken.size;
   }
 
@@ -140,77 +140,119 @@ class BlockTable {
   }
 
   countOf(holder: string): number {
-    return this.#counts.get(holder) ?? 0;
+    return this.#leased[this.#numbers.get(holder) ?? 0] ?? 0;
   }
 
-  lease(blocks: readonly number[], holder: string): void {
-    for (const block of blocks) {
-      assert(this.#holders[block] === undefined, 'a block has one holder');
-      if (this.#resting.delete(block)) this.#free += 1;
-      this.#holders[block] = holder;
-      this.#free -= 1;
+  keepResting(rest: RestingPorts): void {
+    const number = this.#numberOf(rest.holder);
+    const end = blockOf(rest.last) + 1;
+    for (let block = blockOf(rest.first); block < end; block += 1) {
+      this.#rest(block, number, rest.untilMs);
     }
-    this.#counts.set(holder, this.countOf(holder) + blocks.length);
   }
 
-  rest(blocks: readonly number[], holder: string, untilMs: number): void {
-    for (const block of blocks) {
-      if (this.#taken.has(block) || this.#holders[block] !== undefined) continue;
-      if (!this.#resting.has(block)) this.#free -= 1;
-      this.#resting.set(block, { holder, untilMs });
+  /** The lowest `count` of what was leased; the others rest. */
+  keepLeased(holder: string, spans: readonly PortSpan[], count: number, untilMs: number): void {
+    const number = this.#numberOf(holder);
+    let left = count;
+    for (const { first, last } of spans) {
+      const end = blockOf(last) + 1;
+      for (let block = blockOf(first); block < end; block += 1) {
+        if ((this.#blocks[block] ?? TAKEN) === TAKEN) continue;
+        if (left > 0) this.#lease(block, number);
+        else this.#rest(block, number, untilMs);
+        left -= 1;
+      }
     }
   }
 
   /** What rests of the holder's own is its again at once, lowest first. */
   takeBack(holder: string, count: number): void {
-    if (count <= 0 || this.#resting.size === 0) return;
-    const own = [...this.#resting].filter(([, rest]) => rest.holder === holder);
-    const blocks = own.map(([block]) => block).sort((a, b) => a - b);
-    this.lease(blocks.slice(0, count), holder);
+    const number = this.#numberOf(holder);
+    let left = Math.min(count, this.#resting[number] ?? 0);
+    for (let block = 0; block < BLOCKS && left > 0; block += 1) {
+      if (this.#blocks[block] !== -number) continue;
+      this.#lease(block, number);
+      left -= 1;
+    }
   }
 
   /** The lowest run of free blocks that is long enough; else the lowest free ones, in pieces. */
   leaseFree(holder: string, count: number): void {
     if (count <= 0 || this.#free === 0) return;
-    const run = this.#firstRun(count);
-    if (run !== undefined) {
-      this.lease(
-        Array.from({ length: count }, (_one, index) => run + index),
-        holder,
-      );
-      return;
+    const number = this.#numberOf(holder);
+    let left = count;
+    for (let block = this.#firstRun(count) ?? 0; block < BLOCKS && left > 0; block += 1) {
+      if (this.#blocks[block] !== FREE) continue;
+      this.#lease(block, number);
+      left -= 1;
     }
-    const pieces: number[] = [];
-    for (let block = 0; block < BLOCKS && pieces.length < count; block += 1) {
-      if (this.#isFree(block)) pieces.push(block);
-    }
-    this.lease(pieces, holder);
   }
 
   result(): PortLeases {
     const leased = new Map<string, PortSpan[]>();
     const resting: RestingPorts[] = [];
     for (let block = 0; block < BLOCKS; ) {
-      const holder = this.#holders[block];
-      const end = holder === undefined ? block + 1 : this.#runEnd(block, holder);
-      const span = { first: portOf(block), last: portOf(end) - 1 };
-      if (holder !== undefined) {
-        const spans = leased.get(holder);
-        if (spans === undefined) leased.set(holder, [span]);
-        else spans.push(span);
-      } else if (this.#resting.size > 0) {
-        const rest = this.#resting.get(block);
-        if (rest !== undefined) extendRest(resting, { ...span, ...rest });
+      const owner = this.#blocks[block] ?? TAKEN;
+      const end = this.#runEnd(block);
+      if (owner !== FREE && owner !== TAKEN) {
+        const span = { first: portOf(block), last: portOf(end) - 1 };
+        const holder = this.#names[Math.abs(owner)] ?? '';
+        if (owner < 0) resting.push({ ...span, holder, untilMs: this.#untilMs[block] ?? 0 });
+        else {
+          const spans = leased.get(holder);
+          if (spans === undefined) leased.set(holder, [span]);
+          else spans.push(span);
+        }
       }
       block = end;
     }
     return { leased, resting };
   }
 
-  /** One behind the last of the blocks from `block` on that all have this holder. */
-  #runEnd(block: number, holder: string): number {
+  #numberOf(holder: string): number {
+    let number = this.#numbers.get(holder);
+    if (number === undefined) {
+      number = this.#names.push(holder) - 1;
+      this.#numbers.set(holder, number);
+      this.#leased.push(0);
+      this.#resting.push(0);
+    }
+    return number;
+  }
+
+  #lease(block: number, number: number): void {
+    const owner = this.#blocks[block] ?? TAKEN;
+    assert(owner <= FREE, 'a block has one holder');
+    if (owner === FREE) this.#free -= 1;
+    else this.#count(this.#resting, -owner, -1);
+    this.#blocks[block] = number;
+    this.#count(this.#leased, number, 1);
+  }
+
+  /** What another one has, or may have no more, does not rest. */
+  #rest(block: number, number: number, untilMs: number): void {
+    const owner = this.#blocks[block] ?? TAKEN;
+    if (owner > FREE) return;
+    if (owner === FREE) this.#free -= 1;
+    else this.#count(this.#resting, -owner, -1);
+    this.#blocks[block] = -number;
+    this.#untilMs[block] = untilMs;
+    this.#count(this.#resting, number, 1);
+  }
+
+  #count(counts: number[], number: number, by: number): void {
+    counts[number] = (counts[number] ?? 0) + by;
+  }
+
+  /** One behind the last of the blocks from `block` on that are all the same one's, and rest as long. */
+  #runEnd(block: number): number {
+    const owner = this.#blocks[block] ?? TAKEN;
+    const untilMs = this.#untilMs[block];
     let end = block + 1;
-    while (end < BLOCKS && this.#holders[end] === holder) end += 1;
+    for (; end < BLOCKS && this.#blocks[end] === owner; end += 1) {
+      if (owner < FREE && this.#untilMs[end] !== untilMs) break;
+    }
     return end;
   }
 
@@ -219,7 +261,7 @@ class BlockTable {
     // Nothing becomes free while blocks are given out: before the last run there is none as long as that.
     const from = count >= this.#searched.count ? this.#searched.upTo : 0;
     for (let block = from; block < BLOCKS; block += 1) {
-      length = this.#isFree(block) ? length + 1 : 0;
+      length = this.#blocks[block] === FREE ? length + 1 : 0;
       if (length < count) continue;
       this.#searched = { count, upTo: block + 1 };
       return block + 1 - count;
@@ -227,23 +269,6 @@ class BlockTable {
     this.#searched = { count, upTo: BLOCKS };
     return undefined;
   }
-
-  #isFree(block: number): boolean {
-    return (
-      this.#holders[block] === undefined && !this.#resting.has(block) && !this.#taken.has(block)
-    );
-  }
-}
-
-function extendRest(resting: RestingPorts[], span: RestingPorts): void {
-  const last = resting.at(-1);
-  const isNext =
-    last !== undefined &&
-    last.last + 1 === span.first &&
-    last.holder === span.holder &&
-    last.untilMs === span.untilMs;
-  if (isNext) resting[resting.length - 1] = { ...last, last: span.last };
-  else resting.push(span);
 }
 
 /** First one of the block. */
@@ -253,10 +278,4 @@ function portOf(block: number): number {
 
 function blockOf(port: number): number {
   return Math.floor((port - SNAT_PORT_FIRST) / SNAT_BLOCK_PORTS);
-}
-
-function blocksIn({ first, last }: PortSpan): number[] {
-  const blocks: number[] = [];
-  for (let block = blockOf(first); block <= blockOf(last); block += 1) blocks.push(block);
-  return blocks;
 }
