@@ -12,7 +12,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { SdnError } from '../base/errors.ts';
-import { openCertificateAuthority } from '../identity/certificate-authority.ts';
 import { createEdgeLinks, EDGE, edgeResources, OUTSIDE } from './edge-network.ts';
 import { checkMachineRoutes, createMachineLink, removeMachineLink } from './expose.ts';
 import { createProviderNetwork, joinProviderNetwork } from './links.ts';
@@ -117,6 +116,8 @@ function agentNames({ hosts, edge, muxes }: FabricSettings): readonly string[] {
 
 async function certificates({ state, settings, clock }: Deployment): Promise<string> {
   await mkdir(state.root, { recursive: true, mode: 0o700 });
+  // Of all that the command line does, only this needs certificates made: it is not loaded for the rest.
+  const { openCertificateAuthority } = await import('../identity/certificate-authority.ts');
   const authority = await openCertificateAuthority({ directory: state.pki, clock });
   const wanted = [
     { name: CONTROLLER, kind: 'controller' },

@@ -8,7 +8,6 @@ import { parseAsNumber } from '../../base/as-number.ts';
 import { dropWords } from '../../dataplane/explain/drop-words.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
 import { Drop } from '../../packet/drop.ts';
-import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/bgp.ts';
 import type {
   EDGE_DIAGNOSTICS,
   EdgeCounters,
@@ -17,6 +16,7 @@ import type {
   EdgeRoute,
   NatMapping,
 } from '../../schema/southbound/diagnostics/edge.ts';
+import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import { countOption } from '../arguments.ts';
 import { joinedAt, lastName, listAt, textAt } from '../fields.ts';
 import { formatResource, STATE_COLUMNS } from '../resources.ts';

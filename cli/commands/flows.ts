@@ -3,7 +3,7 @@
  * do not answer are named.
  */
 import { type Command, InvalidArgumentError } from 'commander';
-import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
+import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import { countOption } from '../arguments.ts';
 import { UsageFault } from '../fault-report.ts';
 import { isObject, type Json, lastName, listAt, textAt } from '../fields.ts';

@@ -6,7 +6,7 @@ import Type from 'typebox';
 import { messageOf } from '../../base/errors.ts';
 import { parseIp } from '../../base/ip.ts';
 import { FLOW_LOG_PAGE_MAX } from '../../schema/southbound/diagnostics/flow-log.ts';
-import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
+import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import type { Question } from '../../schema/southbound/diagnostics/methods.ts';
 import { ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/routes.ts';
 import { RULE_COUNTERS_MAX } from '../../schema/southbound/diagnostics/rule-counters.ts';

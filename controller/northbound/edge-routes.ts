@@ -3,7 +3,7 @@
  * Part of DIAGNOSTIC_ROUTES.
  */
 import { formatIp, parseIp } from '../../base/ip.ts';
-import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/bgp.ts';
+import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import type { Explained } from '../diagnostics/hosts.ts';
 import { traceFromOutside, traceReply } from '../diagnostics/trace.ts';

@@ -4,7 +4,7 @@
  */
 import { type Test, test } from 'tap';
 import { systemClock } from '../../base/clock.ts';
-import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/flows.ts';
+import { FLOWS_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import type { MuxAddress } from '../../schema/southbound/diagnostics/slb.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Machine } from '../kit/machine.ts';

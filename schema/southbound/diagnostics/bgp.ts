@@ -5,9 +5,7 @@
  * Called by bgp/edge (answers), controller/northbound and the CLI (ask).
  */
 import Type from 'typebox';
-
-/** Rows of one answer. */
-export const BGP_ROUTES_PAGE_MAX = 2_000;
+import { BGP_ROUTES_PAGE_MAX } from './limits.ts';
 
 const Limit = Type.Integer({ minimum: 1, maximum: BGP_ROUTES_PAGE_MAX });
 const Address = Type.String({ maxLength: 64 });

@@ -1,8 +1,6 @@
 /** `flows`: what the flow table of a host's switch holds, of one port or of all. */
 import Type from 'typebox';
-
-/** Rows of one answer. */
-export const FLOWS_PAGE_MAX = 1000;
+import { FLOWS_PAGE_MAX } from './limits.ts';
 
 export const FlowsQuestion = Type.Object(
   {
