@@ -136,7 +136,7 @@ async function tables(): Promise<Sample[]> {
 
 async function programming(round: number, missing: Record<string, string>): Promise<Sample[]> {
   try {
-    const shape = { balancers: 10, addressesOfEach: 100, backendsOfEach: 100 };
+    const shape = { balancers: 10, addressesOfEach: 100, backendsOfEach: 100, poolsOfEach: 1 };
     const { writtenSec, announcedSec, controllerSec, muxSec } = await program(shape);
     return told(
       { scene: PROGRAMMING, contestant: WEFT, round },

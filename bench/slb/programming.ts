@@ -26,6 +26,8 @@ export interface Shape {
   readonly balancers: number;
   readonly addressesOfEach: number;
   readonly backendsOfEach: number;
+  /** Times that each interface is a backend of another load balancer. */
+  readonly poolsOfEach: number;
 }
 
 export interface Programmed {
@@ -67,8 +69,8 @@ export async function program(shape: Shape): Promise<Programmed> {
     for (const name of MUXES) muxes.push(await startMux(controller, name));
     await makeNetwork(client, 0);
     const instances: string[] = [];
-    await inParallel(shape.balancers * shape.backendsOfEach, WIDTH, async (at) => {
-      instances[at] = await writeBackend(client, at, undefined);
+    await inParallel(interfacesOf(shape), WIDTH, async (at) => {
+      instances[at] = await writeBackend(client, at, []);
     });
     hosts.attach(
       new Map(ids.map((id, at) => [id, instances.filter((_, nic) => nic % HOSTS === at)])),
@@ -91,10 +93,9 @@ async function measure(
   const cpu = [cpuSec(), ...muxes.map((mux) => mux.cpuSec())];
   const start = systemClock.now();
   const { balancers, addressesOfEach, backendsOfEach } = shape;
-  const backends = balancers * backendsOfEach;
   await inParallel(balancers, WIDTH, (at) => writeBalancer(client, at, addressesOfEach));
-  await inParallel(backends, WIDTH, async (at) => {
-    await writeBackend(client, at, Math.floor(at / backendsOfEach));
+  await inParallel(interfacesOf(shape), WIDTH, async (at) => {
+    await writeBackend(client, at, balancersOf(at, shape));
   });
   const writtenSec = (systemClock.now() - start) / 1000;
   // Virtual addresses and their announcements, pools; ports for outbound connections come beside.
@@ -114,6 +115,16 @@ async function measure(
     (now, at) => now - (cpu[at] ?? 0),
   );
   return { writtenSec, announcedSec, controllerSec: ofController, muxSec: Math.max(...ofMuxes) };
+}
+
+function interfacesOf({ balancers, backendsOfEach, poolsOfEach }: Shape): number {
+  return (balancers * backendsOfEach) / poolsOfEach;
+}
+
+/** Interfaces that share one pool share all of them. */
+function balancersOf(at: number, { backendsOfEach, poolsOfEach }: Shape): readonly number[] {
+  const first = Math.floor(at / backendsOfEach) * poolsOfEach;
+  return Array.from({ length: poolsOfEach }, (_, index) => first + index);
 }
 
 type Client = BenchController['client'];
@@ -183,7 +194,7 @@ async function writeBalancer(client: Client, at: number, addresses: number): Pro
 }
 
 /** instanceId. */
-function writeBackend(client: Client, at: number, balancer: number | undefined): Promise<string> {
+function writeBackend(client: Client, at: number, balancers: readonly number[]): Promise<string> {
   return putResource(client, `/networkInterfaces/nic${at}`, {
     privateMacAllocationMethod: 'Dynamic',
     ipConfigurations: [
@@ -193,10 +204,9 @@ function writeBackend(client: Client, at: number, balancer: number | undefined):
           subnet: { resourceRef: '/virtualNetworks/net0/subnets/vms' },
           privateIPAllocationMethod: 'Static',
           privateIPAddress: formatIpv4(FIRST_BACKEND + at),
-          loadBalancerBackendAddressPools:
-            balancer === undefined
-              ? []
-              : [{ resourceRef: `/loadBalancers/lb${balancer}/backendAddressPools/backends` }],
+          loadBalancerBackendAddressPools: balancers.map((balancer) => ({
+            resourceRef: `/loadBalancers/lb${balancer}/backendAddressPools/backends`,
+          })),
         },
       },
     ],

@@ -48,14 +48,22 @@ export function createAuthenticator(tokens: TokenTable | undefined): Authenticat
   };
 }
 
+/** To read a certificate costs as much as to read a small request, and a connection has one for as long as it lasts. */
+const CERTIFICATE_NAMES = new WeakMap<TLSSocket, string>();
+
 function certificateName({ socket }: IncomingMessage): string {
   if (!(socket instanceof TLSSocket) || !socket.authorized) {
     throw unauthenticated('a client certificate or a bearer token is required');
   }
+  const known = CERTIFICATE_NAMES.get(socket);
+  if (known !== undefined) return known;
   const { subject } = socket.getPeerCertificate();
   const units = [subject.OU].flat();
   const name = [subject.CN].flat()[0];
-  if (name !== undefined && units.some((unit) => PERMITTED_UNITS.has(unit ?? ''))) return name;
+  if (name !== undefined && units.some((unit) => PERMITTED_UNITS.has(unit ?? ''))) {
+    CERTIFICATE_NAMES.set(socket, name);
+    return name;
+  }
   const message = `the certificate of '${name ?? ''}' is not one of a client`;
   throw new NorthboundFault(detail('BadRequest', message, 'certificate'), { status: 403 });
 }

@@ -17,6 +17,7 @@ import {
   type InboundRule,
   inboundRuleOf,
   isInboundRule,
+  isInboundRuleType,
   sameBackendPort,
 } from './load-balancing-rules.ts';
 import { VIRTUAL_SUBNET } from './subnet-addresses.ts';
@@ -62,8 +63,24 @@ export function familyOfFrontend(frontend: Holder, desired: DesiredState): IpFam
 }
 
 function familyInSubnet(ref: string | undefined, desired: DesiredState): IpFamily | undefined {
-  const text = desired.byRef(ref ?? '')?.properties['addressPrefix'];
-  return typeof text === 'string' ? parseIpPrefix(text)?.family : undefined;
+  const subnet = desired.byRef(ref ?? '');
+  if (subnet === undefined) return undefined;
+  const known = SUBNET_FAMILIES.get(subnet);
+  if (known !== undefined) return known;
+  const text = subnet.properties['addressPrefix'];
+  const family = typeof text === 'string' ? parseIpPrefix(text)?.family : undefined;
+  if (family !== undefined) SUBNET_FAMILIES.set(subnet, family);
+  return family;
+}
+
+/** Each rule that leads to a backend asks, and hundreds may; what is stored is never altered, but replaced. */
+const SUBNET_FAMILIES = new WeakMap<Resource, IpFamily>();
+const STORED_RULES = new WeakMap<Resource, InboundRule>();
+
+function storedRule(resource: Resource): InboundRule {
+  const rule = STORED_RULES.get(resource) ?? inboundRuleOf(resource);
+  STORED_RULES.set(resource, rule);
+  return rule;
 }
 
 /** What is wrong with the pools and inboundNatRules that an ipConfiguration names. */
@@ -247,12 +264,13 @@ function storedBalancer(key: string, desired: DesiredState): BalancerView {
     rulesTo(target) {
       if (isInboundRule({ key: target })) {
         const rule = desired.byRef(target);
-        return rule === undefined ? [] : [inboundRuleOf(rule)];
+        return rule === undefined ? [] : [storedRule(rule)];
       }
-      return [...desired.referrers(target)]
-        .map(({ from }) => from)
-        .filter(isInboundRule)
-        .map(inboundRuleOf);
+      const rules: InboundRule[] = [];
+      for (const { from } of desired.referrers(target)) {
+        if (isInboundRuleType(from.type)) rules.push(storedRule(from));
+      }
+      return rules;
     },
     frontend: (frontendKey) => desired.byRef(frontendKey),
     internalNetwork: internal && internalNetworkOf(internal),

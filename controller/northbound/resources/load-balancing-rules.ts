@@ -49,6 +49,15 @@ export function isInboundRule({ key }: { readonly key: string }): boolean {
   return RULE_COLLECTIONS.some((one) => one.toLowerCase() === collection);
 }
 
+const RULE_TYPES: ReadonlySet<string> = new Set(
+  RULE_COLLECTIONS.map((one) => `loadbalancers/${one.toLowerCase()}`),
+);
+
+/** By the type of a resource of desired state. */
+export function isInboundRuleType(type: string): boolean {
+  return RULE_TYPES.has(type);
+}
+
 export function inboundRuleOf(holder: Holder): InboundRule {
   const rule = typed(LoadBalancingRuleSchema, holder);
   const { frontendPort = 0, backendPort = frontendPort } = rule;
