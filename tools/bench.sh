@@ -62,6 +62,8 @@ case $suite in
     ;;
 esac
 build_all
+# npm puts packages' commands first, and one of them has the name of nftables'. The system's are meant.
+PATH=$(tr ':' '\n' <<<"$PATH" | grep -v '/node_modules/' | paste -sd ':')
 node "dist/bench/$suite/main.js" "$@"
 # docs/performance.md shows the last run.
 node dist/bench/performance-page.js

@@ -130,6 +130,7 @@ async function connect(
   const argv = ['load', address, `${WEB_PORT}`, `${sec}`, `${AT_ONCE}`];
   const output = await run(inNamespace(lab.client, [connections(), ...argv]));
   const { completed, failed, sec: took, cpuSec } = JSON.parse(output) as Load;
+  if (completed === 0) throw new Error(`no connection completed, ${failed} failed`);
   return {
     connect: completed / took / 1000,
     connectTime: ((cpuSec + cpuSeconds(pids) - before) / completed) * 1e6,
