@@ -295,3 +295,45 @@ test('a rule more leaves pools and health alone', (t) => {
   const changes = apply({ 'loadbalancers/web': web([...WEB_RULES, more]) });
   t.deepEqual(changes['mux/m1'], ['vip/lb-web-vip']);
 });
+
+/** Units that are compiled when one more interface joins a pool whose backends all have ports of every frontend. */
+function costOfJoining(frontends: number, backends: number): number {
+  const { compiler, apply } = compiled();
+  const ids = Array.from({ length: frontends }, (_one, at) => `vip${at}`);
+  const names = Array.from({ length: backends + 1 }, (_one, at) => `m${at}`);
+  const documentOf = (at: number) =>
+    networkInterfaceDocument({
+      id: `m${at}`,
+      mac: `001DD80001${(16 + at).toString(16).toUpperCase()}`,
+      addresses: [
+        {
+          subnet: '/virtualNetworks/blue/subnets/web',
+          address: `10.0.0.${20 + at}`,
+          pools: ['/loadBalancers/many/backendAddressPools/all'],
+        },
+      ],
+    });
+  const all = names.map((name, at) => [`networkinterfaces/${name}`, documentOf(at)] as const);
+  const leases = ids.map((id) => ({
+    vipId: `lb-many-${id}`,
+    leased: new Map(
+      names.map((name, at) => [`nic-${name} 10.0.0.${20 + at}`, [{ from: 1024, to: 1031 }]]),
+    ),
+  }));
+  const many = loadBalancerDocument({
+    id: 'many',
+    frontends: ids.map((id, at) => ({ id, address: `203.0.113.${20 + at}` })),
+    pools: ['all'],
+    rules: ids.map((id) => ({ id, frontends: [id], pool: 'all', port: 80 })),
+  });
+  apply(Object.fromEntries([['loadbalancers/many', many], ...all.slice(0, -1)]), { leases });
+  const before = compiler.counters.unitsCompiled;
+  apply(Object.fromEntries(all.slice(-1)));
+  return compiler.counters.unitsCompiled - before;
+}
+
+test('an interface that joins a pool costs its own leases, whatever frontends and other backends there are', (t) => {
+  t.is(costOfJoining(1, 3), costOfJoining(1, 30));
+  // One lease for each frontend that it goes out by, and nothing else.
+  t.is(costOfJoining(20, 3), costOfJoining(1, 3) + 19);
+});
