@@ -14,8 +14,12 @@ import { connections, roundTrips } from './programs.ts';
 export const MEASURES: readonly Measure[] = [
   { id: 'upload', title: 'upload', unit: 'Gbit/s', better: 'higher' },
   { id: 'uploadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
+  { id: 'uploadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
+  { id: 'uploadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
   { id: 'download', title: 'download', unit: 'Gbit/s', better: 'higher' },
   { id: 'downloadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
+  { id: 'downloadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
+  { id: 'downloadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
   { id: 'connect', title: 'completed', unit: 'k/s', better: 'higher' },
   { id: 'connectTime', title: 'all processors, of one', unit: 'µs', better: 'lower' },
   { id: 'balancerTime', title: 'of it the balancer’s', unit: 'µs', better: 'lower' },

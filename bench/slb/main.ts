@@ -44,6 +44,7 @@ const PROGRAMMING_ROUNDS_MAX = 2;
 const GOALS: readonly Goal[] = [
   { scene: THROUGHPUT, measure: 'upload', peer: HAPROXY, min: 2 },
   { scene: THROUGHPUT, measure: 'download', peer: HAPROXY, min: 2 },
+  { scene: THROUGHPUT, measure: 'downloadRate', peer: HAPROXY, min: 2 },
   { scene: CONNECTIONS, measure: 'balancerRate', peer: HAPROXY, min: 3 },
   { scene: LATENCY, measure: 'p99', max: 300 },
   { scene: TABLES, measure: 'made', max: 20 },
@@ -220,19 +221,28 @@ async function play(
 
 /** Of the time that a connection takes on all processors, what it takes less with nobody between. */
 function balancersPart(turns: readonly Sample[]): Sample[] {
-  const times = turns.filter(({ measure }) => measure === 'connectTime');
-  const ends = times.find(({ contestant }) => contestant === NOBODY)?.value;
-  if (ends === undefined) return [];
-  return times.flatMap((time) => {
-    const own = time.value - ends;
-    // In a run that others disturb it may be anything.
-    if (time.contestant === NOBODY || own <= 0) return [];
-    return [
-      { ...time, measure: 'balancerTime', value: own },
-      { ...time, measure: 'balancerRate', value: 1000 / own },
-    ];
+  return PARTS.flatMap(({ time: id, own, rate }) => {
+    const times = turns.filter(({ measure }) => measure === id);
+    const ends = times.find(({ contestant }) => contestant === NOBODY)?.value;
+    if (ends === undefined) return [];
+    return times.flatMap((time) => {
+      const value = time.value - ends;
+      // In a run that others disturb it may be anything.
+      if (time.contestant === NOBODY || value <= 0) return [];
+      return [
+        { ...time, measure: own, value },
+        { ...time, measure: rate, value: 1000 / value },
+      ];
+    });
   });
 }
+
+/** Of a Gbit the times are in milliseconds, of a connection in microseconds: a thousand divided by them is Gbit/s, and thousands of connections. */
+const PARTS = [
+  { time: 'uploadTime', own: 'uploadOwnTime', rate: 'uploadRate' },
+  { time: 'downloadTime', own: 'downloadOwnTime', rate: 'downloadRate' },
+  { time: 'connectTime', own: 'balancerTime', rate: 'balancerRate' },
+] as const;
 
 async function versions(): Promise<Record<string, string>> {
   const { stdout } = await attempt(['haproxy', '-v']);
