@@ -169,7 +169,7 @@ export async function throughMux(
     ...{ source, destination, protocol, destinationPort: destinationPort ?? 0 },
     ...(sourcePort !== undefined && { sourcePort }),
   });
-  const { verdict, via = '', row, backend = '', host, vni, mac } = told;
+  const { verdict, via = '', asked, row, backend = '', host, vni, mac } = told;
   const steps = [
     { step: 'address', text: destination, resourceRef: told.resourceRef ?? '' },
     ...(verdict === 'forwarded' && told.ruleRef === undefined
@@ -186,7 +186,11 @@ export async function throughMux(
       : [
           {
             step: 'backend',
-            text: `${backend}: ${row === undefined ? via : `${via}, row ${row}`}`,
+            text: [
+              `${backend}: ${via}`,
+              ...(row === undefined ? [] : [`row ${row}`]),
+              ...(asked === true ? ['comes back where it is not known'] : []),
+            ].join(', '),
             resourceRef: '',
           },
         ]),

@@ -115,7 +115,7 @@ export class Api {
     const target = resolvePath(this.#parts.view.registry, path.segments);
     switch (request.method) {
       case 'GET':
-        return target.kind === 'collection' ? this.#list(target) : this.#get(path, target);
+        return target.kind === 'collection' ? this.#list(path, target) : this.#get(path, target);
       case 'PUT':
       case 'DELETE':
         if (target.kind === 'collection') throw methodRefused(request.method, 'GET');
@@ -163,15 +163,23 @@ export class Api {
   }
 
   /** In slices, so that nobody waits behind a long list; each resource is shown as it was when the list was begun. */
-  async #list(path: CollectionPath): Promise<ApiReply> {
-    const { clock } = this.#parts;
+  async #list({ version }: ApiPath, path: CollectionPath): Promise<ApiReply> {
+    const { ask, askMux, clock } = this.#parts;
     const peers = await observedPeers(this.#parts.weft.explained, path.type.key, path.parentRef);
     const view = { ...this.#parts.view, peers };
     const resources = membersOf(view.desired, path);
+    const { type } = path.type;
+    const context = { ...view, ask, askMux, clock, version };
+    const observed =
+      type.observeListed === undefined
+        ? []
+        : await Promise.all(resources.map((each) => type.observeListed?.(each, context)));
     const texts: string[] = [];
     for (const [index, resource] of resources.entries()) {
       if (index > 0 && index % LIST_SLICE_LENGTH === 0) await sleep(clock, millis(0));
-      texts.push(JSON.stringify(this.#view(resource, view)));
+      const shown = this.#view(resource, view);
+      const more = observed[index];
+      texts.push(JSON.stringify(more === undefined ? shown : withProperties(shown, more)));
     }
     return { status: 200, headers: {}, body: `{"value":[${texts.join(',')}],"nextLink":""}` };
   }

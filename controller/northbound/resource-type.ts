@@ -44,9 +44,11 @@ export interface ResourceType {
   derive?(resource: Resource, context: ReadContext): JsonObject;
   /**
    * Read-only properties that only a host knows, asked where a client reads this one resource; a collection is shown without, so that a
-   * long list asks nobody. Bounded in time, and never rejects: what cannot be had is left out.
+   * long list asks nobody (but see observeListed). Bounded in time, and never rejects: what cannot be had is left out.
    */
   observe?(resource: Resource, context: ObserveContext): Promise<JsonObject>;
+  /** The part of it that a collection is shown with, of a type of which there are few: all are asked at the same time. */
+  observeListed?(resource: Resource, context: ObserveContext): Promise<JsonObject>;
 }
 
 export type Properties = Record<string, JsonValue>;

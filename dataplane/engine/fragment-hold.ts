@@ -127,7 +127,7 @@ export class FragmentHold {
     const words = this.#words;
     const from = (at / STRIDE) * PLACE_BYTES;
     const length = VNET_HEADER_LEN + (words[at + LEN] ?? 0);
-    this.#ring.set(this.#bytes.subarray(from, from + length), to - VNET_HEADER_LEN);
+    copy(this.#bytes, from, from + length, this.#ring, to - VNET_HEADER_LEN);
     into.owner = words[at + OWNER] ?? 0;
     into.tag = words[at + TAG] ?? 0;
     words[at + STATE] = EMPTY;
@@ -158,8 +158,8 @@ export class FragmentHold {
 
   #copy({ at, end, vnetAt }: Frame): void {
     const to = this.#next * PLACE_BYTES;
-    this.#bytes.set(this.#ring.subarray(vnetAt, vnetAt + VNET_HEADER_LEN), to);
-    this.#bytes.set(this.#ring.subarray(at, end), to + VNET_HEADER_LEN);
+    copy(this.#ring, vnetAt, vnetAt + VNET_HEADER_LEN, this.#bytes, to);
+    copy(this.#ring, at, end, this.#bytes, to + VNET_HEADER_LEN);
   }
 
   #vacate(at: number): void {
@@ -197,4 +197,9 @@ export class FragmentHold {
       words[at + DST + 3] === key.dst3
     );
   }
+}
+
+/** Octets `at`–`end` of one array to `to` of another, without a view. */
+function copy(from: Uint8Array, at: number, end: number, into: Uint8Array, to: number): void {
+  for (let i = at; i < end; i += 1) into[to + i - at] = from[i] ?? 0;
 }

@@ -136,7 +136,7 @@ async function everyPort(t: Test): Promise<void> {
 
 async function status(t: Test): Promise<void> {
   const target = { address: DB, port: TCP };
-  const held = await hold(network.vm('x'), target, { connections: 20, firstPort: 40_000 });
+  const held = await hold(network.vm('x'), target, { connections: 20, firstPort: 15_000 });
   const { code, stdout } = await weft(network, 'lb', 'status', 'db');
   t.equal(code, 0, 'it is served');
   t.match(stdout, /10\.1\.1\.100 \(internal/, 'by hosts');
@@ -175,7 +175,7 @@ const isOf =
 
 async function leaving(t: Test): Promise<void> {
   const target = { address: DB, port: TCP };
-  const held = await hold(network.vm('y'), target, { connections: 20, firstPort: 41_000 });
+  const held = await hold(network.vm('y'), target, { connections: 20, firstPort: 16_000 });
   await leave(network.client, 'db', 'a');
   await eventually('all go to b', async () => {
     const found = await Promise.all([serversOf('x', DB, TCP), serversOf('y', DB, TCP)]);

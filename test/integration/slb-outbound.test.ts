@@ -74,6 +74,10 @@ async function portsOfEach(t: Test) {
     'who was there has the same ports as before',
   );
   t.same(new Set(leases.map(({ host }) => host)), new Set(['host1', 'host2']));
+  const asked = await network.vm('d').askUdp(outside, { count: 20, payloadBytes: 100 });
+  t.same(asked, { sent: 20, answered: 20 }, 'datagrams go out by them too');
+  const { udpPortsInUse } = (await leasesOf(4)).at(-1) ?? {};
+  t.ok((udpPortsInUse ?? 0) > 0, 'which can be seen');
 }
 
 async function manyConnections(t: Test) {

@@ -125,7 +125,7 @@ function formatStatus(body: unknown, muxes: readonly Json[]): string {
     formatTable(MUX_COLUMNS, muxes),
     ...(backends.length === 0 ? [] : [formatTable(BACKEND_COLUMNS, backends)]),
     ...(leases.length === 0 ? [] : [formatTable(LEASE_COLUMNS, leases)]),
-    ...[exhaustedLines(leases), detailLines(body), missingLines(body)].filter(
+    ...[searchLines(muxes), exhaustedLines(leases), detailLines(body), missingLines(body)].filter(
       (text) => text !== '',
     ),
   ].join('\n');
@@ -164,6 +164,18 @@ function missingLines(body: unknown): string {
 function detailLines(body: unknown): string {
   return listAt(body, 'details')
     .map((each) => `${textAt(each, 'code')}: ${textAt(each, 'message')}\n`)
+    .join('');
+}
+
+/** Connections that have changed their mux are looked for: said where it has happened. */
+function searchLines(muxes: readonly Json[]): string {
+  return muxes
+    .map((each) => {
+      const [back, unclaimed] = [textAt(each, 'returned'), textAt(each, 'unclaimed')].map(Number);
+      if (!back) return '';
+      const nobody = unclaimed ? `; ${unclaimed} connections no backend knew` : '';
+      return `${textAt(each, 'mux')} looked for connections of other muxes: hosts returned ${back} packets${nobody}\n`;
+    })
     .join('');
 }
 

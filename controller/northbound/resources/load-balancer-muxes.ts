@@ -46,6 +46,7 @@ export const loadBalancerMuxes: ResourceType = {
   allocate: allocateProviderAddress,
   derive: deriveActivity,
   observe,
+  observeListed,
 };
 
 export const virtualServers: ResourceType = {
@@ -64,14 +65,20 @@ function deriveActivity({ instanceId }: Resource, { realised }: ReadContext): Js
 }
 
 async function observe(mux: Resource, context: ObserveContext): Promise<JsonObject> {
-  const [counters, peers] = await Promise.all([
+  const [counters, published] = await Promise.all([
     context.version === 'v1' ? undefined : muxCounters(context, mux.resourceId),
-    muxPeers(context, mux.resourceId),
+    observeListed(mux, context),
   ]);
   return {
     ...(counters !== undefined && { counters: counters.map((counter) => ({ ...counter })) }),
-    ...(peers !== undefined && publication(mux, peers, context)),
+    ...published,
   };
+}
+
+/** Also in the list of muxes, so that it says the same as each of them. */
+async function observeListed(mux: Resource, context: ObserveContext): Promise<JsonObject> {
+  const peers = await muxPeers(context, mux.resourceId);
+  return peers === undefined ? {} : publication(mux, peers, context);
 }
 
 /** A mux that no router knows attracts nothing, however healthy it is. */

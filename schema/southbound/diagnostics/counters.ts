@@ -32,5 +32,12 @@ export type PortCounters = Type.Static<typeof PortCounters>;
 export const CountersAnswer = Type.Object({
   ports: Type.Array(PortCounters),
   /** Absent where one port was asked for. */
-  uplink: Type.Optional(Type.Object({ name: Type.String(), ...counters })),
+  uplink: Type.Optional(
+    Type.Object({
+      name: Type.String(),
+      ...counters,
+      /** Packets of connections that are not here, given back to the muxes that have asked; absent while there are none. */
+      givenBack: Type.Optional(Type.Number()),
+    }),
+  ),
 });

@@ -201,6 +201,10 @@ export const MuxAddress = Type.Object({
   bytes: Type.Number(),
   /** TCP segments that begin a connection. */
   syns: Type.Number(),
+  /** Packets of connections that this mux has not seen begin, and that a host has returned since they are not there: another backend was asked then. */
+  returned: Type.Number(),
+  /** Connections that no backend knows: their next packets go by the table, and are answered with a reset. */
+  unclaimed: Type.Number(),
   /** Remembered flows. */
   flows: Type.Number(),
   /** By reason (docs/errors.md); reasons that never occurred are absent. */
@@ -236,8 +240,10 @@ export const MuxTraceQuestion = Type.Object(
 export const MuxTrace = Type.Object({
   /** `forwarded`, or the reason why not (docs/errors.md). */
   verdict: Type.String(),
-  /** `remembered`, `current table`, `previous table` or `leased port`. */
+  /** `remembered`, `current table`, `asked in turn` or `leased port`. */
   via: Type.Optional(Type.String()),
+  /** The mux has not seen the connection begin: a host that does not know it returns the packet, and the next member of the pool is asked. */
+  asked: Type.Optional(Type.Literal(true)),
   /** Of the frontend. */
   resourceRef: Type.Optional(Type.String()),
   /** Of the rule. */

@@ -105,9 +105,10 @@ async function statusOf(
 
 function countsOf(
   reading: AddressReading | undefined,
-): Pick<MuxAddress, 'packets' | 'bytes' | 'syns' | 'flows' | 'drops'> {
-  const { rxFrames = 0, rxBytes = 0, syns = 0, flows = 0, drops = {} } = reading ?? {};
-  return { packets: rxFrames, bytes: rxBytes, syns, flows, drops };
+): Pick<MuxAddress, 'packets' | 'bytes' | 'syns' | 'returned' | 'unclaimed' | 'flows' | 'drops'> {
+  const { rxFrames = 0, rxBytes = 0, syns = 0, returned = 0, unclaimed = 0 } = reading ?? {};
+  const { flows = 0, drops = {} } = reading ?? {};
+  return { packets: rxFrames, bytes: rxBytes, syns, returned, unclaimed, flows, drops };
 }
 
 function rulesOf(
@@ -165,7 +166,7 @@ async function traceOf(
   const flags = isOpening ? tcp.Flag.SYN : tcp.Flag.ACK;
   const packet = { source, destination, isIpv4, protocol, sourcePort, destinationPort, flags };
   const { trace } = expect(await mux.forwarder.ask({ kind: 'trace', packet }), 'trace');
-  const { address, via, ruleId, row, backend, host, vni, mac } = trace;
+  const { address, via, isAsked, ruleId, row, backend, host, vni, mac } = trace;
   const vip = address === undefined ? undefined : mux.goal.vip(address);
   if (vip === undefined) return { verdict: 'NotForUs' };
   const rule = vip.rules.find(({ id }) => id === ruleId);
@@ -179,6 +180,7 @@ async function traceOf(
   return {
     verdict: host === '' ? 'BackendUnattached' : 'forwarded',
     via: VIA_WORDS[via],
+    ...(isAsked && { asked: true as const }),
     ...found,
     ...(row >= 0 && { row }),
     backend,

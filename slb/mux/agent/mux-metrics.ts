@@ -27,6 +27,16 @@ const ADDRESS_TOTALS = [
   ['weft_mux_address_packets_total', 'Packets to a virtual address.', 'packets'],
   ['weft_mux_address_bytes_total', 'Bytes to a virtual address.', 'bytes'],
   ['weft_mux_address_syns_total', 'Connections begun to a virtual address.', 'syns'],
+  [
+    'weft_mux_address_returned_packets_total',
+    'Packets that a host has returned, since their connection is not there.',
+    'returned',
+  ],
+  [
+    'weft_mux_address_unclaimed_connections_total',
+    'Connections in their middle that no backend knows.',
+    'unclaimed',
+  ],
 ] as const;
 
 const ADDRESS_DROPS = [

@@ -10,6 +10,7 @@ import { rowOf } from '../../hashing/distribution.ts';
 import { TABLE_SEED } from '../../hashing/maglev.ts';
 import { Via } from './balancer.ts';
 import { type Counts, LINK_NAMES } from './counters.ts';
+import { NO_STEP } from './groups.ts';
 import type { MuxCore } from './mux-core.ts';
 
 export interface TracedPacket {
@@ -65,6 +66,8 @@ export interface TraceReading {
   /** Key of the virtual address; undefined: the destination is none. */
   readonly address: string | undefined;
   readonly via: Via;
+  /** Its host returns it if it does not know the connection. */
+  readonly isAsked: boolean;
   readonly ruleId: string;
   readonly row: number;
   /** Of the backend, or of whoever has the lease; '': nobody. */
@@ -141,6 +144,7 @@ function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
   const number = addresses.find(...packet.destination);
   const nothing = {
     via: Via.NOTHING,
+    isAsked: false,
     ruleId: '',
     row: NONE,
     backend: '',
@@ -157,7 +161,7 @@ function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
   key.srcPort = packet.sourcePort;
   key.dstPort = packet.destinationPort;
   key.tcpFlags = packet.flags;
-  const { target, via, rule } = core.balancer.explain(number, key, core.nowSec);
+  const { target, via, rule, step } = core.balancer.explain(number, key, core.nowSec);
   const address = addresses.keyOf(number);
   const ruleId = rule === NONE ? '' : addresses.ruleId(rule);
   if (target === NONE) return { address, ...nothing, ruleId };
@@ -167,6 +171,7 @@ function traceOf(core: MuxCore, packet: TracedPacket): TraceReading {
   return {
     address,
     via,
+    isAsked: step !== NO_STEP,
     ruleId,
     row: via === Via.LEASE ? NONE : rowOf(key, addresses.distribution(rule), TABLE_SEED),
     backend:

@@ -7,6 +7,7 @@ import {
   nicProperties,
   startController,
 } from './controller-fixture.ts';
+import { BALANCING_GROUND, balancer, LB } from './load-balancers-fixture.ts';
 import { type Refusal, testRefusals } from './refusals-fixture.ts';
 
 const FLOATING = '/learnedIpAddresses/floating';
@@ -230,6 +231,18 @@ const REFUSALS: readonly Refusal[] = [
     given,
     request: ['PUT', NIC, sharing({ isPrimary: true })],
     code: 'LearnedIpConfigCannotBePrimary',
+  },
+  {
+    what: 'a Learned configuration behind a load balancer',
+    given: [...given, ...BALANCING_GROUND, [LB, balancer()]],
+    request: [
+      'PUT',
+      NIC,
+      sharing({
+        loadBalancerBackendAddressPools: [{ resourceRef: `${LB}/backendAddressPools/all` }],
+      }),
+    ],
+    code: 'LearnedIpConfigCannotBeLoadbalancedOrHavePublicIP',
   },
   {
     what: 'a Learned configuration as the only one',

@@ -169,6 +169,26 @@ const between: readonly Refusal[] = [
     code: 'InvalidFrontendIPCount',
   },
   {
+    what: 'a frontend in a logical subnet without a prefix',
+    given: [
+      ...BALANCING_GROUND,
+      ['/logicalNetworks/flat', { subnets: [child('untagged', { vlanId: 5 })] }],
+    ],
+    request: [
+      'PUT',
+      LB,
+      bare({
+        frontendIPConfigurations: [
+          child('vip', {
+            subnet: reference('/logicalNetworks/flat/subnets/untagged'),
+            privateIPAddress: '203.0.113.9',
+          }),
+        ],
+      }),
+    ],
+    code: 'FrontendIpConfigSubnetNoAddrPrefix',
+  },
+  {
     what: 'public and internal frontends at once',
     given: made,
     request: ['PUT', `${LB}/frontendIPConfigurations/inner`, { subnet: reference(WEB) }],

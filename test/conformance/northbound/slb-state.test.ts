@@ -11,7 +11,16 @@ const MUX = '/loadBalancerMuxes/mux1';
 
 const ADDRESS = {
   ...{ address: '203.0.113.2', resourceRef: VIP, announced: true, state: 'announced' },
-  ...{ packets: 100, bytes: 6_400, syns: 7, flows: 5, leases: 0, rules: [] },
+  ...{
+    packets: 100,
+    bytes: 6_400,
+    syns: 7,
+    returned: 0,
+    unclaimed: 0,
+    flows: 5,
+    leases: 0,
+    rules: [],
+  },
   drops: { NoLiveBackend: 2, VirtualPortUnknown: 1 },
 };
 
@@ -111,4 +120,6 @@ test('§3.1.5.7: a mux that no router knows says so', async (t) => {
   t.is(found.textAt(`${at}.code`), 'RoutePublicationFailure');
   t.regex(found.textAt(`${at}.message`), /100\.64\.0\.2: connection refused/);
   t.is(found.textAt('properties.activityState'), 'Standby');
+  const list = await client.get('/loadBalancerMuxes');
+  t.deepEqual(list.at('value.0.properties'), found.at('properties'), 'the list says the same');
 });

@@ -11,7 +11,15 @@ function mux(name: string, share: number, change: object = {}) {
   const backend = { address: '10.1.1.4', resourceRef: BACKEND, health: 'up', draining: false };
   return {
     ...{ mux: name, inSync: true, announced: true, state: 'announced', address: VIP },
-    ...{ packets: 10, bytes: 900, syns: 2, flows: 2, drops: { NoLiveBackend: 3 } },
+    ...{
+      packets: 10,
+      bytes: 900,
+      syns: 2,
+      returned: 5,
+      unclaimed: 1,
+      flows: 2,
+      drops: { NoLiveBackend: 3 },
+    },
     resourceRef: '/loadBalancers/web/frontendIPConfigurations/frontend',
     rules: [{ resourceRef: RULE, probeId: 'p1', backends: [{ ...backend, share, flows: 2 }] }],
     ...change,
@@ -35,6 +43,7 @@ test('flows are those of all muxes; each backend has what its probe last said', 
   const { code, out } = await shown(t, body);
   t.is(code, 0);
   t.regex(out, /^mux1 +announced +10 +900 +2 +2 +3 NoLiveBackend$/m);
+  t.regex(out, /^mux1 looked for .*: hosts returned 5 packets; 1 connections no backend knew$/m);
   t.regex(out, /^tcp-80 +web1 +10\.1\.1\.4 +up +100\.0 % +4 +HTTP 200 in 1\.3 ms$/m);
 });
 
