@@ -253,10 +253,14 @@ export function faultsOf({ edge }: RawWorld, entrance: Entrance, bytes: Uint8Arr
     entrance === 'tunnel'
       ? playTunnel(edge, bytes)
       : edge.fromLink(entrance === 'outside' ? edge.outside : edge.provider, bytes);
-  // A fragment that has come before its first one: until it is given up.
-  if (edge.core.heldFragments > 0) edge.wait(FRAGMENT_HELD_SEC_MAX + 1);
   const after = edge.core.counters.read(link);
-  const drops = sum(after.drops) - sum(before.drops);
+  let drops = sum(after.drops) - sum(before.drops);
+  // A fragment that has come before its first one: until it is given up. What else is given up meanwhile has come earlier.
+  if (edge.core.heldFragments > 0) {
+    edge.wait(FRAGMENT_HELD_SEC_MAX + 1);
+    const lost = edge.core.counters.read(link).drops['FragmentWithoutFirst'] ?? 0;
+    drops += lost - (after.drops['FragmentWithoutFirst'] ?? 0);
+  }
   const isHeld = edge.core.state.neighbours.pendingBytes > pendingBefore;
   const arrived = parse(input, ethernetAt(entrance));
   const faults: string[] = [];
