@@ -99,10 +99,15 @@ test('the forwarding worker', async (t) => {
   });
 
   await t.test('nobody talks: close to no processor time', async (t) => {
-    const before = process.cpuUsage();
-    await sleep(systemClock, seconds(3));
-    const { user, system } = process.cpuUsage(before);
-    t.ok((user + system) / 1e6 / 3 < 0.02, `${(user + system) / 1000} ms in 3 s`);
+    // A loop that looks for frames instead of waiting for them has no such second at all, however busy the machine is.
+    const share = await eventually('a second in which hardly anything runs', async () => {
+      const before = process.cpuUsage();
+      await sleep(systemClock, seconds(1));
+      const { user, system } = process.cpuUsage(before);
+      const spent = (user + system) / 1e6;
+      return spent < 0.02 && spent;
+    });
+    t.comment(`${(share * 100).toFixed(1)} % of a processor`);
   });
 
   await t.test(
