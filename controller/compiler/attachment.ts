@@ -2,13 +2,11 @@
  * Where an interface is: the join of networkInterface, virtual subnets, placement and server that ports and mappings both
  * need, and the other way round, which interfaces a change can move. Pure; used by the nodes `ports` and `mappings`.
  */
-import type {
-  AddressBytes,
-  IpConfiguration,
-  NetworkInterface,
-  VirtualNetwork,
-} from './document.ts';
-import type { ModelChange, ModelView, SubnetInNetwork } from './model.ts';
+
+import type { AddressBytes } from './address-bytes.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView, SubnetInNetwork } from './model-view.ts';
+import type { IpConfiguration, NetworkInterface, VirtualNetwork } from './network-document.ts';
 
 export interface Attachment {
   readonly networkInterface: NetworkInterface;

@@ -3,20 +3,20 @@
  * edge a load balancer is, and the other way round, what a change can alter. Pure; used by the nodes of load balancing.
  */
 import { BACKEND_WEIGHT } from '../../schema/northbound/backend-settings.ts';
+import { type AddressBytes, addressText } from './address-bytes.ts';
 import { interfacesMovedBy, subnetsReidentified } from './attachment.ts';
-import {
-  type AddressBytes,
-  addressText,
-  type IpConfiguration,
-  type NetworkInterface,
-  type Ref,
-  type VirtualNetwork,
-  type VirtualSubnet,
-} from './document.ts';
 import { publicAddressId, publicAddressRef } from './edges.ts';
 import type { Frontend, LoadBalancer, LoadBalancerMux } from './load-balancer-document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type {
+  IpConfiguration,
+  NetworkInterface,
+  VirtualNetwork,
+  VirtualSubnet,
+} from './network-document.ts';
 import { internalBalancingScope, poolScope, vipScope } from './node.ts';
+import type { Ref } from './ref.ts';
 
 /** Who talks to a load balancer: the outside, by muxes, or the interfaces of a virtual network, by their own hosts. */
 export type Side =

@@ -3,7 +3,7 @@
  * (Compiler.preview). Nodes are pure, so compiling a unit again costs time and nothing else. Called by controller/what-if.
  */
 import type { ResourceContent } from '../goal-state/resource.ts';
-import type { ModelView } from './model.ts';
+import type { ModelView } from './model-view.ts';
 import type { CompilerNode, CompilerSettings } from './node.ts';
 
 export interface UnitName {

@@ -27,13 +27,9 @@ import type {
 } from './balancing-state.ts';
 import { CompiledState, type UnitName } from './compiled-state.ts';
 import { type Document, readDocument } from './document.ts';
-import {
-  type AddressInNetwork,
-  Model,
-  type ModelChange,
-  type ModelView,
-  type ObservedChange,
-} from './model.ts';
+import { Model } from './model.ts';
+import type { ModelChange, ObservedChange } from './model-change.ts';
+import type { AddressInNetwork, ModelView } from './model-view.ts';
 import { type CompilerNode, type CompilerSettings, DEFAULT_SETTINGS } from './node.ts';
 import { accessControlLists } from './nodes/access-control-lists.ts';
 import { announcements } from './nodes/announcements.ts';

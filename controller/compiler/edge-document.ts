@@ -155,7 +155,7 @@ export function readEdgeRouter(id: string, value: JsonObject): EdgeRouter | unde
 }
 
 /** instanceIds of everything below the edge that can have a state of its own. */
-export function partsOf(edge: EdgeRouter): readonly Child[] {
+export function partsOfEdge(edge: EdgeRouter): readonly Child[] {
   return [
     ...edge.bgpRouters.flatMap((router) => [router, ...router.peers]),
     ...edge.policyMaps,

@@ -2,15 +2,14 @@
  * What leads in and out: which interface a public address or a forwarded port belongs to, and the other way round, which public addresses
  * and edges a change concerns. Pure; used by the nodes `edges`, `edge-networks` and `public-addresses`.
  */
+
+import type { AddressBytes } from './address-bytes.ts';
 import { subnetsReidentified } from './attachment.ts';
-import type {
-  AddressBytes,
-  EdgeRouter,
-  IpConfiguration,
-  NetworkInterface,
-  Ref,
-} from './document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { EdgeRouter } from './edge-document.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type { IpConfiguration, NetworkInterface } from './network-document.ts';
+import type { Ref } from './ref.ts';
 
 /** An address inside, as an edge must know it. */
 export interface Inside {

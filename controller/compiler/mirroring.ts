@@ -2,16 +2,14 @@
  * Which mirrors copy an interface's packets — those of its ipConfigurations and of their subnets — and the other way round, which
  * interfaces and mirrors a change concerns. A collector is never mirrored to itself: its copies would be copied. Pure; used by the nodes.
  */
+
+import { type AddressBytes, addressText } from './address-bytes.ts';
 import { type Attachment, attachmentOf, interfacesMovedBy } from './attachment.ts';
-import {
-  type AddressBytes,
-  addressText,
-  type NetworkInterface,
-  type Ref,
-  type VirtualNetwork,
-} from './document.ts';
 import type { ServiceInsertion } from './mirror-document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type { NetworkInterface, VirtualNetwork } from './network-document.ts';
+import type { Ref } from './ref.ts';
 
 /** In order of priority, each once. */
 export function mirrorsOf(

@@ -5,8 +5,9 @@
  * of the model. A property test holds that both ways lead to the same goal states.
  */
 import type { UnitOutput } from '../goal-state/goal-states.ts';
-import type { AddressBytes } from './document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { AddressBytes } from './address-bytes.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
 
 export interface CompilerNode {
   /** Also the prefix of its units' names in GoalStates. */

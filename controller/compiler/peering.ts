@@ -4,9 +4,11 @@
  * of one's own. Pure; used by the nodes.
  */
 import type { Attachment } from './attachment.ts';
-import type { Peering, Ref, VirtualNetwork } from './document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type { Peering, VirtualNetwork } from './network-document.ts';
 import type { Replaced } from './policy.ts';
+import type { Ref } from './ref.ts';
 
 export interface Connection {
   readonly own: Peering;

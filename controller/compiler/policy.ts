@@ -5,9 +5,12 @@
  */
 import type { TagList } from '../../schema/southbound/messages.ts';
 import type { Attachment } from './attachment.ts';
-import type { Document, NetworkInterface, Ref, VirtualNetwork } from './document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { Document } from './document.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type { NetworkInterface, VirtualNetwork } from './network-document.ts';
 import type { AccessControlList, SecurityTag } from './policy-document.ts';
+import type { Ref } from './ref.ts';
 
 export interface Replaced<D> {
   readonly before?: D;

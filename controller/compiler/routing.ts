@@ -3,12 +3,16 @@
  * if a route of type VirtualAppliance names one of its addresses, in a table that is used in its network or in one connected with
  * it. Nobody has to switch that on. Pure; used by the nodes.
  */
+
+import { addressText } from './address-bytes.ts';
 import type { Attachment } from './attachment.ts';
-import { addressText, type Ref, type VirtualNetwork } from './document.ts';
-import type { ModelChange, ModelView } from './model.ts';
+import type { ModelChange } from './model-change.ts';
+import type { ModelView } from './model-view.ts';
+import type { VirtualNetwork } from './network-document.ts';
 import { connectedPeerings, isRepeered, networkRef, peeredIds } from './peering.ts';
 import { type Replaced, reidentified } from './policy.ts';
 import type { RouteTable } from './policy-document.ts';
+import type { Ref } from './ref.ts';
 
 export function tableAt(ref: Ref | undefined, model: ModelView): RouteTable | undefined {
   return ref === undefined ? undefined : model.routeTables.get(ref.slice(ref.lastIndexOf('/') + 1));

@@ -3,10 +3,13 @@
  * frontends; and, as in Azure by default, the backends of a loadBalancingRule whose pool has no outboundNatRule, by the frontends of that rule. An
  * ipConfiguration with a public address of its own uses that one instead. Pure; used by node `snat-leases` and southbound/snat-leases.
  */
+
+import type { AddressBytes } from './address-bytes.ts';
 import { addressOf, type Member, memberOf, membersOf, sideOf } from './balancing.ts';
-import type { AddressBytes, IpConfiguration, NetworkInterface, Ref } from './document.ts';
 import type { Frontend, LoadBalancer, OutboundRule } from './load-balancer-document.ts';
-import type { ModelView } from './model.ts';
+import type { ModelView } from './model-view.ts';
+import type { IpConfiguration, NetworkInterface } from './network-document.ts';
+import type { Ref } from './ref.ts';
 
 /** How connections of a pool go out by a frontend. */
 export interface OutboundUse {

@@ -6,10 +6,11 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { millis } from '../../base/units.ts';
 import { resourceCodec } from '../../schema/southbound/codec.ts';
+import { addressText } from '../compiler/address-bytes.ts';
 import { addressOf, admissionId, isMuxServing, sideOf } from '../compiler/balancing.ts';
 import type { RetiredVip } from '../compiler/balancing-state.ts';
 import type { Compiler, CompilerInput } from '../compiler/compiler.ts';
-import { addressText, readDocument } from '../compiler/document.ts';
+import { readDocument } from '../compiler/document.ts';
 import type { Frontend, LoadBalancer } from '../compiler/load-balancer-document.ts';
 import { muxTarget, vipScope } from '../compiler/node.ts';
 import type { TargetKey } from '../goal-state/goal-states.ts';

@@ -5,9 +5,9 @@
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { HealthState, type ProbeResult } from '../../schema/southbound/messages.ts';
+import { addressText } from '../compiler/address-bytes.ts';
 import type { HealthInput } from '../compiler/balancing-state.ts';
-import { addressText } from '../compiler/document.ts';
-import type { ModelView } from '../compiler/model.ts';
+import type { ModelView } from '../compiler/model-view.ts';
 import { HEALTH_DELAY, HOST_LOST_WAIT, REPORT_PROBE_RESULTS_MAX } from './limits.ts';
 import type { SouthboundMetrics } from './metrics.ts';
 import type { Target } from './target.ts';

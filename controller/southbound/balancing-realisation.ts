@@ -7,6 +7,7 @@
  * target is away, a backend is not up or has fewer ports for outbound connections than it should; InProgress until it is announced.
  */
 import { HealthState } from '../../schema/southbound/messages.ts';
+import { type AddressBytes, addressText } from '../compiler/address-bytes.ts';
 import {
   addressOf,
   isMuxServing,
@@ -18,7 +19,6 @@ import {
   sideOf,
 } from '../compiler/balancing.ts';
 import type { Compiler } from '../compiler/compiler.ts';
-import { type AddressBytes, addressText } from '../compiler/document.ts';
 import type {
   Frontend,
   InboundRule,

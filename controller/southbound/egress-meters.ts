@@ -7,7 +7,7 @@
  * has counted and not reported when its process dies is lost. Called by port-reports.ts and, for reading, by realisation.ts.
  */
 import type { Report } from '../../schema/southbound/messages.ts';
-import type { ModelView } from '../compiler/model.ts';
+import type { ModelView } from '../compiler/model-view.ts';
 import type { SubnetEgress } from '../model/realised-state.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import { REPORT_PORTS_MAX } from './limits.ts';

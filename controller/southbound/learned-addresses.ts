@@ -11,9 +11,9 @@
  */
 import { ipFromBytes } from '../../base/ip.ts';
 import type { AttachedPort } from '../../schema/southbound/messages.ts';
+import { addressText } from '../compiler/address-bytes.ts';
 import type { HolderInput } from '../compiler/compiler.ts';
-import { addressText } from '../compiler/document.ts';
-import type { AddressInNetwork, ModelView } from '../compiler/model.ts';
+import type { AddressInNetwork, ModelView } from '../compiler/model-view.ts';
 import { networkRef } from '../compiler/peering.ts';
 
 type Ports = ReadonlyMap<string, AttachedPort>;

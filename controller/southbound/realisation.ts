@@ -12,14 +12,9 @@
 import type { Clock } from '../../base/clock.ts';
 import { frontendWith } from '../compiler/balancing.ts';
 import type { Compiler } from '../compiler/compiler.ts';
-import type {
-  EdgeRouter,
-  NetworkInterface,
-  PublicIpAddress,
-  Server,
-  VirtualNetwork,
-} from '../compiler/document.ts';
+import type { EdgeRouter, PublicIpAddress } from '../compiler/edge-document.ts';
 import { holderOf } from '../compiler/edges.ts';
+import type { NetworkInterface, Server, VirtualNetwork } from '../compiler/network-document.ts';
 import {
   accessControlListScope,
   edgeTarget,

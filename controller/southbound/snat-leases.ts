@@ -24,7 +24,7 @@ import { balancedBy, balancerId } from '../compiler/balancing.ts';
 import type { LeasedPorts, LeaseInput } from '../compiler/balancing-state.ts';
 import type { CompilerInput } from '../compiler/compiler.ts';
 import type { LoadBalancer } from '../compiler/load-balancer-document.ts';
-import type { ModelView } from '../compiler/model.ts';
+import type { ModelView } from '../compiler/model-view.ts';
 import { leaseholders, portsOfRules } from '../compiler/snat.ts';
 import type { JsonObject, JsonValue } from '../store/store.ts';
 import { SNAT_DELAY, SNAT_PAUSE_FACTOR } from './limits.ts';

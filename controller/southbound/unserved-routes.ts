@@ -4,7 +4,7 @@
  */
 import { formatIp, formatIpPrefix } from '../../base/ip.ts';
 import { isServing } from '../compiler/edges.ts';
-import type { ModelView } from '../compiler/model.ts';
+import type { ModelView } from '../compiler/model-view.ts';
 import { connectedPeerings, networkRef } from '../compiler/peering.ts';
 import type { Route, RouteTable } from '../compiler/policy-document.ts';
 import { tableUsers } from '../compiler/routing.ts';

@@ -6,8 +6,9 @@
 import { resourceCodec } from '../../schema/southbound/codec.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
 import type { CompiledState, UnitName } from '../compiler/compiled-state.ts';
-import type { Document, Ref } from '../compiler/document.ts';
+import type { Document } from '../compiler/document.ts';
 import { listRef } from '../compiler/policy.ts';
+import type { Ref } from '../compiler/ref.ts';
 import { HOST_KEY, portKey } from '../goal-state/resource.ts';
 
 /** The node that makes resources with a key of this kind, and the kind of document that is its unit. */

@@ -12,7 +12,7 @@ import {
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { accessControlListKey, resourceContent } from '../../goal-state/resource.ts';
 import type { AddressTagName } from '../../model/policy-text.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
 import { accessControlListScope, type CompilerNode } from '../node.ts';
 import { reidentified, tagAt, tagRef } from '../policy.ts';
 import type { AclRule, AclRuleEnd } from '../policy-document.ts';

@@ -16,10 +16,11 @@ import {
   targetsMovedBy,
   targetsOf,
 } from '../balancing.ts';
-import type { Ref } from '../document.ts';
 import type { LoadBalancer } from '../load-balancer-document.ts';
-import type { ModelChange, ModelView } from '../model.ts';
+import type { ModelChange } from '../model-change.ts';
+import type { ModelView } from '../model-view.ts';
 import type { CompilerNode } from '../node.ts';
+import type { Ref } from '../ref.ts';
 
 const EMPTY = new Uint8Array(0);
 

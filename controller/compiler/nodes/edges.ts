@@ -14,10 +14,10 @@ import {
   type ResourceContent,
   resourceContent,
 } from '../../goal-state/resource.ts';
-import type { AddressBytes, EdgeRouter } from '../document.ts';
-import type { BgpRouter, PortForward as DesiredForward } from '../edge-document.ts';
+import type { AddressBytes } from '../address-bytes.ts';
+import type { BgpRouter, PortForward as DesiredForward, EdgeRouter } from '../edge-document.ts';
 import { configurationAt, edgeMac, forwardersMovedBy } from '../edges.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
 import {
   type CompilerNode,
   edgeScope,

@@ -6,10 +6,10 @@ import type { ProbedBackend } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { healthProbeKey, resourceContent } from '../../goal-state/resource.ts';
 import { balancerId, membersOf, targetsMovedBy } from '../balancing.ts';
-import type { Ref } from '../document.ts';
 import type { LoadBalancer } from '../load-balancer-document.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
 import { type CompilerNode, hastened, hostScope } from '../node.ts';
+import type { Ref } from '../ref.ts';
 
 export const healthProbes: CompilerNode = {
   name: 'health-probes',

@@ -11,12 +11,15 @@ import {
 } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { HOST_KEY, resourceContent } from '../../goal-state/resource.ts';
-import type { AddressBytes, EdgeRouter, Ref, Server } from '../document.ts';
+import type { AddressBytes } from '../address-bytes.ts';
+import type { EdgeRouter } from '../edge-document.ts';
 import { edgeMac } from '../edges.ts';
 import type { LoadBalancerMux } from '../load-balancer-document.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
+import type { Server } from '../network-document.ts';
 import { type CompilerNode, hostScope, hostTarget, KBPS_PER_MBPS, VXLAN_PORT } from '../node.ts';
 import type { Replaced } from '../policy.ts';
+import type { Ref } from '../ref.ts';
 import type { GlobalQos, ServerCard, Settings } from '../settings-document.ts';
 
 const EMPTY = new Uint8Array(0);

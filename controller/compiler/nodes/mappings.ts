@@ -5,8 +5,8 @@
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { mappingKey, resourceContent } from '../../goal-state/resource.ts';
+import { addressText } from '../address-bytes.ts';
 import { attachmentOf, interfacesMovedBy } from '../attachment.ts';
-import { addressText } from '../document.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 
 export const mappings: CompilerNode = {

@@ -8,8 +8,8 @@ import { VIRTUAL_ROUTER_MAC } from '../../../base/mac.ts';
 import { type BgpPeer, PeerFamily } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { bgpPeerKey, bgpRouterKey, MUX_KEY, resourceContent } from '../../goal-state/resource.ts';
+import { type AddressBytes, addressText } from '../address-bytes.ts';
 import { admissionId, admittedMux } from '../balancing.ts';
-import { type AddressBytes, addressText } from '../document.ts';
 import type { LoadBalancerMux, MuxPeer } from '../load-balancer-document.ts';
 import { ANNOUNCEMENT_SCOPE, type CompilerNode, muxScope, muxTarget, VXLAN_PORT } from '../node.ts';
 

@@ -5,12 +5,13 @@
  */
 import { NO_OUTPUT } from '../../goal-state/goal-states.ts';
 import { resourceContent, securityTagKey } from '../../goal-state/resource.ts';
+import type { AddressBytes } from '../address-bytes.ts';
 import { subnetsReidentified } from '../attachment.ts';
-import type { AddressBytes, Ref } from '../document.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
 import { type CompilerNode, virtualNetworkScope } from '../node.ts';
 import { connectedPeerings, isRepeered } from '../peering.ts';
 import { tagAt, tagRef } from '../policy.ts';
+import type { Ref } from '../ref.ts';
 
 export const securityTags: CompilerNode = {
   name: 'security-tags',

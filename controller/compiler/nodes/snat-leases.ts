@@ -8,10 +8,10 @@ import type { SnatLease } from '../../../schema/southbound/messages.ts';
 import { NO_OUTPUT, type UnitOutput } from '../../goal-state/goal-states.ts';
 import { resourceContent, snatLeaseKey } from '../../goal-state/resource.ts';
 import { addressOf, backendsMovedBy, balancedBy, balancerId, isMuxServing } from '../balancing.ts';
-import type { NetworkInterface } from '../document.ts';
 import { publicAddressRef } from '../edges.ts';
 import type { Frontend, LoadBalancer } from '../load-balancer-document.ts';
-import type { ModelView } from '../model.ts';
+import type { ModelView } from '../model-view.ts';
+import type { NetworkInterface } from '../network-document.ts';
 import {
   type CompilerNode,
   type CompilerSettings,

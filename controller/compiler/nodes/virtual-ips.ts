@@ -17,10 +17,10 @@ import {
   scopesOf,
   sideOf,
 } from '../balancing.ts';
-import type { Ref } from '../document.ts';
 import { isServing, publicAddressRef } from '../edges.ts';
 import type { Frontend, InboundRule, LoadBalancer } from '../load-balancer-document.ts';
-import type { ModelChange, ModelView } from '../model.ts';
+import type { ModelChange } from '../model-change.ts';
+import type { ModelView } from '../model-view.ts';
 import {
   type CompilerNode,
   edgeTarget,
@@ -28,6 +28,7 @@ import {
   muxTarget,
   virtualNetworkScope,
 } from '../node.ts';
+import type { Ref } from '../ref.ts';
 
 export const virtualIps: CompilerNode = {
   name: 'virtual-ips',
