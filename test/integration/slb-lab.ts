@@ -195,12 +195,14 @@ export async function leadTo(
   await client.put(path, { ...found, properties });
 }
 
-/** True once each of these answers at the address: for `eventually`. */
+/** True if each of these answers at the address; else an error that says who did, for `eventually` to show. */
 export async function isServedBy(
   from: Machine,
   target: Target,
   ...servers: readonly string[]
-): Promise<boolean> {
-  const { byServer } = await visit(from, target, { connections: 40, firstPort: 61_000 });
-  return servers.every((server) => (byServer[server] ?? 0) > 0);
+): Promise<true> {
+  const report = await visit(from, target, { connections: 40, firstPort: 61_000 });
+  const missing = servers.filter((server) => report.byServer[server] === undefined);
+  if (missing.length === 0) return true;
+  throw new Error(`nothing of ${missing.join(', ')}: ${JSON.stringify(report)}`);
 }
