@@ -1,7 +1,7 @@
 /**
  * A connectivity check: one real packet from one network interface, the answer, and where there is none, where it was lost. The sender's
  * host sends the packet as though the VM had (schema/southbound/diagnostics/probe); the hosts that a trace says it will come to
- * note what they see of it. Called by controller/northbound: diagnostic-routes, connectivity-checks.
+ * note what they see of it. Called by controller/northbound: packet-routes, connectivity-checks.
  */
 import { below, type Rng } from '../../base/rng.ts';
 import type { Answer } from '../../schema/southbound/diagnostics/methods.ts';

@@ -1,6 +1,6 @@
 /**
  * One end of a flow, as people write it: `10.0.0.4:443`, `[fd00::4]:443`; `:443` where the address goes without saying; an address alone where
- * the protocol has no ports. Called by controller/northbound/diagnostic-routes.
+ * the protocol has no ports. Called by controller/northbound/policy-routes.
  */
 import { parseIpWords } from '../../base/ip-words.ts';
 

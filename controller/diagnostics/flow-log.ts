@@ -1,6 +1,6 @@
 /**
  * The flow logs of all hosts as one: newest records, or what has come since somebody last asked. Every host numbers its own records, so where
- * to go on is a number for each host, written `host1:1234,host2:98`. Called by controller/northbound/diagnostic-routes.
+ * to go on is a number for each host, written `host1:1234,host2:98`. Called by controller/northbound/traffic-routes.
  */
 import type { FlowLogRow } from '../../schema/southbound/diagnostics/flow-log.ts';
 import type { Answer } from '../../schema/southbound/diagnostics/methods.ts';

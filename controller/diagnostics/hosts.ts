@@ -1,7 +1,7 @@
 /**
  * The hosts behind the questions that people ask of networks: which host has a network interface, and what the host says about it. A
  * question about all hosts is answered by those that answer; who did not is named with the reason, so that a host that is away
- * leaves a gap that can be seen and hides nothing else. Called by controller/northbound/diagnostic-routes.
+ * leaves a gap that can be seen and hides nothing else. Called by the routes of controller/northbound.
  */
 import { messageOf } from '../../base/errors.ts';
 import type { Rng } from '../../base/rng.ts';

@@ -1,6 +1,6 @@
 /**
  * Who has which learned address now (MS-NCNBI §3.1.5.32), for people: the specification's own resource says only who shares it. Called by
- * northbound/diagnostic-routes; `weft learned-ip` shows it.
+ * northbound/policy-routes; `weft learned-ip` shows it.
  */
 import type { Resource } from '../model/desired-state.ts';
 import type { JsonValue } from '../store/store.ts';

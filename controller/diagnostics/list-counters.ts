@@ -1,6 +1,6 @@
 /**
  * What each rule of an access control list has decided, summed over hosts: every rule that the list has, those that no host has ever used
- * included, in the order in which they are tried. Called by controller/northbound/diagnostic-routes.
+ * included, in the order in which they are tried. Called by controller/northbound/traffic-routes.
  */
 import type {
   RuleCounterRow,

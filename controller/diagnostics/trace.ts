@@ -3,7 +3,7 @@
  * is asked to go on with the frame as it came out, until somebody delivers, answers or drops it; where it is an edge router, that says what
  * it would make of the packet, and whoever it goes to then is asked. The answers, joined, are one trace. It may also begin outside.
  *
- * Which host has a provider address is told by the servers' own documents. Called by controller/northbound/diagnostic-routes.
+ * Which host has a provider address is told by the servers' own documents. Called by controller/northbound: packet-routes, edge-routes.
  */
 import type { Answer } from '../../schema/southbound/diagnostics/methods.ts';
 import type {

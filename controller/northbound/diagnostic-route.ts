@@ -1,4 +1,4 @@
-/** The shape of a question's route under `/networking/weft/v1/`. Used by diagnostic-routes.ts and edge-routes.ts. */
+/** The shape of a question's route under `/networking/weft/v1/`. Used by diagnostic-routes.ts and the tables of routes that it puts together. */
 import type Type from 'typebox';
 import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
 import type { Explained } from '../diagnostics/hosts.ts';

@@ -2,14 +2,14 @@
  * Questions about edge routers, under `/networking/weft/v1/edgeRouters/{id}/`: each is put to the edge itself and answered from what it decides by.
  * Part of DIAGNOSTIC_ROUTES.
  */
-import { formatIp, parseIp } from '../../base/ip.ts';
 import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import { PacketSpec } from '../../schema/southbound/diagnostics/trace.ts';
 import type { Explained } from '../diagnostics/hosts.ts';
 import { traceFromOutside, traceReply } from '../diagnostics/trace.ts';
-import type { Resource } from '../model/desired-state.ts';
+import { resourceNamed } from './asked-resource.ts';
 import { checkedBody, type DiagnosticRoute } from './diagnostic-route.ts';
 import { fault } from './fault.ts';
+import { addressOf, limitOf, required } from './query-parameters.ts';
 
 export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
   {
@@ -26,7 +26,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     query: '?limit=',
     summary: 'routes that its BGP router uses, the best of each prefix',
     answer: async (context, { id, query }) =>
-      context.askEdge(edgeAt(context, id), 'bgpRoutes', { limit: limitOf(query) }),
+      context.askEdge(edgeAt(context, id), 'bgpRoutes', { limit: limitOf(query, ROWS) }),
   },
   {
     method: 'GET',
@@ -37,7 +37,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     answer: async (context, { id, query }) =>
       context.askEdge(edgeAt(context, id), 'bgpReceived', {
         address: required(query, 'peer'),
-        limit: limitOf(query),
+        limit: limitOf(query, ROWS),
       }),
   },
   {
@@ -48,7 +48,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     answer: async (context, { id, query }) =>
       context.askEdge(edgeAt(context, id), 'bgpAdvertised', {
         address: required(query, 'peer'),
-        limit: limitOf(query),
+        limit: limitOf(query, ROWS),
       }),
   },
   {
@@ -77,7 +77,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     answer: async (context, { id, query }) =>
       context.askEdge(edgeAt(context, id), 'natMappings', {
         ...addressOf(query, 'inside'),
-        limit: limitOf(query),
+        limit: limitOf(query, ROWS),
       }),
   },
   {
@@ -89,7 +89,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
     answer: async (context, { id, query }) =>
       context.askEdge(edgeAt(context, id), 'edgeRoutes', {
         ...addressOf(query, 'destination'),
-        limit: limitOf(query),
+        limit: limitOf(query, ROWS),
       }),
   },
   {
@@ -114,7 +114,7 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
       'what would happen to a packet that comes from outside: what the edge, muxes and hosts do with it, to the verdict; `link`: the interface it comes by, by default ' +
       'the one whose prefix its source has; with `both=true` also of the answer; body as of a networkInterface’s trace, with `source`',
     answer: async (context, { id, query, body }) => {
-      const edge = edgeResource(context, id);
+      const edge = resourceNamed(context, 'edgeRouters', id);
       const { source, ...packet } = checkedBody(PacketSpec, body);
       if (source === undefined) throw fault('InvalidParameterValue', 'name a source', 'source');
       const link = query.get('link') ?? undefined;
@@ -126,39 +126,8 @@ export const EDGE_ROUTES: readonly DiagnosticRoute[] = [
   },
 ];
 
+const ROWS = { usual: 100, max: BGP_ROUTES_PAGE_MAX };
+
 function edgeAt(context: Explained, id: string): string {
-  return edgeResource(context, id).resourceId;
-}
-
-function edgeResource({ desired }: Explained, id: string): Resource {
-  const byId = desired.byInstanceId(id);
-  const edge = byId?.type === 'edgerouters' ? byId : desired.byRef(`/edgeRouters/${id}`);
-  if (edge === undefined) throw fault('NotFound', `there is no edge router '${id}'`, id);
-  return edge;
-}
-
-function required(query: URLSearchParams, name: string): string {
-  const text = query.get(name) ?? '';
-  if (text !== '') return text;
-  throw fault('InvalidParameterValue', `name a ${name}`, name);
-}
-
-/** The address of that name in the one way the edge writes it; nothing where none is given. */
-function addressOf<N extends string>(
-  query: URLSearchParams,
-  name: N,
-): { readonly [Name in N]?: string } {
-  const text = query.get(name) ?? '';
-  if (text === '') return {};
-  const ip = parseIp(text);
-  if (ip === undefined) throw fault('InvalidParameterValue', `'${text}' is no IP address`, name);
-  return { [name]: formatIp(ip) } as { readonly [Name in N]?: string };
-}
-
-function limitOf(query: URLSearchParams): number {
-  const text = query.get('limit') ?? '100';
-  const limit = /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= BGP_ROUTES_PAGE_MAX) return limit;
-  const message = `'${text}' is no whole number from 1 to ${BGP_ROUTES_PAGE_MAX}`;
-  throw fault('InvalidParameterValue', message, 'limit');
+  return resourceNamed(context, 'edgeRouters', id).resourceId;
 }

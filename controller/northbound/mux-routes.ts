@@ -5,6 +5,7 @@
 import { messageOf } from '../../base/errors.ts';
 import { formatIp, parseIp } from '../../base/ip.ts';
 import { askAll, type Explained } from '../diagnostics/hosts.ts';
+import { resourceNamed } from './asked-resource.ts';
 import type { DiagnosticRoute } from './diagnostic-route.ts';
 import { fault } from './fault.ts';
 import { frontendAddress } from './slb-states.ts';
@@ -69,11 +70,8 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
   },
 ];
 
-function muxAt({ desired }: Explained, id: string): string {
-  const byId = desired.byInstanceId(id);
-  const mux = byId?.type === 'loadbalancermuxes' ? byId : desired.byRef(`/loadBalancerMuxes/${id}`);
-  if (mux === undefined) throw fault('NotFound', `there is no load balancer mux '${id}'`, id);
-  return mux.resourceId;
+function muxAt(context: Explained, id: string): string {
+  return resourceNamed(context, 'loadBalancerMuxes', id).resourceId;
 }
 
 /** Of the configurationState of the frontend that has the address; an internal one may be several networks'. */
