@@ -7,16 +7,17 @@ import type { FlowKey } from '../../packet/flow-key.ts';
 
 /** 0/8, loopback, link-local, multicast and above; the unspecified address, loopback, link-local and multicast of IPv6. */
 export function isMartianSource(key: FlowKey): boolean {
-  if (key.etherType === EtherType.IPV4) return isMartianIpv4(key.src3);
+  if (key.etherType === EtherType.IPV4) return isMartianIpv4(key.src3 | 0);
   return isMartianIpv6(key.src0, key.src1, key.src2, key.src3);
 }
 
 /** As isMartianSource: nothing that a router sends on is for many, or for the link alone. */
 export function isMartianDestination(key: FlowKey): boolean {
-  if (key.etherType === EtherType.IPV4) return isMartianIpv4(key.dst3);
+  if (key.etherType === EtherType.IPV4) return isMartianIpv4(key.dst3 | 0);
   return isMartianIpv6(key.dst0, key.dst1, key.dst2, key.dst3);
 }
 
+/** Signed or not: a signed word needs no box where this is called, not inlined. */
 function isMartianIpv4(address: number): boolean {
   const first = address >>> 24;
   return first === 0 || first === 127 || first >= 224 || address >>> 16 === 0xa9fe;

@@ -1,7 +1,7 @@
 /**
  * What one round of a router in user space sends: transmit descriptors, one after the other. Every frame that leaves is counted here, at the link it
  * leaves by. Links have numbers, one of them is that of the tunnels; which device of the frame I/O carries a link, it is told.
- * Called by bgp/edge/router for every frame; allocates nothing. The switch has its own (dataplane/switch/transmit-queue.ts).
+ * Called by bgp/edge/router and slb/mux/forwarder for every frame; allocates nothing. The switch has its own (dataplane/switch/transmit-queue.ts).
  */
 import { NONE } from '../../base/lpm.ts';
 import { Drop } from '../../packet/drop.ts';

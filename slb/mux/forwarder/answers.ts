@@ -4,13 +4,15 @@
  */
 import { formatIpWords, type IpWords, ipWordsFromBytes } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
+import type { LinkCounts } from '../../../dataplane/port/link-counters.ts';
 import { EtherType } from '../../../packet/ethernet.ts';
 import { newFlowKey } from '../../../packet/flow-key.ts';
 import { rowOf } from '../../hashing/distribution.ts';
 import { TABLE_SEED } from '../../hashing/maglev.ts';
+import type { AddressCounts } from './address-counters.ts';
 import { Via } from './balancer.ts';
-import { type Counts, LINK_NAMES } from './counters.ts';
 import { NO_STEP } from './groups.ts';
+import { LINK_NAMES } from './links.ts';
 import type { MuxCore } from './mux-core.ts';
 
 export interface TracedPacket {
@@ -31,7 +33,7 @@ export type MuxQuestionToForwarder =
   | { readonly kind: 'counters' }
   | { readonly kind: 'trace'; readonly packet: TracedPacket };
 
-export interface AddressReading extends Counts {
+export interface AddressReading extends AddressCounts {
   readonly key: string;
   readonly flows: number;
 }
@@ -48,7 +50,7 @@ export interface MemberReading {
 }
 
 export interface CountersReading {
-  readonly links: readonly (Omit<Counts, 'syns' | 'returned' | 'unclaimed'> & {
+  readonly links: readonly (LinkCounts & {
     readonly name: string;
   })[];
   readonly memory: {
@@ -123,10 +125,7 @@ function groupsOf(core: MuxCore, keys: readonly string[]): Record<string, Member
 function countersOf(core: MuxCore): CountersReading {
   const { memory, tables } = core;
   return {
-    links: LINK_NAMES.map((name, row) => {
-      const { rxFrames, rxBytes, txFrames, txBytes, drops } = core.counters.read(row);
-      return { name, rxFrames, rxBytes, txFrames, txBytes, drops };
-    }),
+    links: LINK_NAMES.map((name, link) => ({ name, ...core.counters.read(link) })),
     memory: {
       confirmed: memory.confirmed,
       unconfirmed: memory.unconfirmed,

@@ -24,7 +24,7 @@ import {
   SEARCHES_PER_ADDRESS_PER_SEC_MAX,
   SEARCHES_PER_SEC_MAX,
 } from '../../limits.ts';
-import type { Counters } from './counters.ts';
+import type { AddressCounters } from './address-counters.ts';
 import { CLOSING, type FlowMemory, type FlowPlace } from './flow-memory.ts';
 import { type Group, MEMBERS_STEP, NO_STEP } from './groups.ts';
 import type { MuxTables } from './mux-tables.ts';
@@ -46,13 +46,13 @@ export class BackendSearch {
   state = 0;
   readonly #tables: MuxTables;
   readonly #memory: FlowMemory;
-  readonly #counters: Counters;
+  readonly #counters: AddressCounters;
   readonly #budget: SearchBudget;
 
   constructor(parts: {
     readonly tables: MuxTables;
     readonly memory: FlowMemory;
-    readonly addressCounters: Counters;
+    readonly addressCounters: AddressCounters;
     readonly addressesMax: number;
     readonly targetsMax: number;
   }) {

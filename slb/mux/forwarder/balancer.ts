@@ -17,8 +17,8 @@ import {
   UDP_FLOW_IDLE_SEC,
   UNCONFIRMED_IDLE_SEC,
 } from '../../limits.ts';
+import type { AddressCounters } from './address-counters.ts';
 import { BackendSearch, isAsking } from './backend-search.ts';
-import type { Counters } from './counters.ts';
 import { CLOSING, type FlowMemory, type FlowPlace, NO_FLOW } from './flow-memory.ts';
 import { NO_STEP } from './groups.ts';
 import type { MuxTables, TableLimits } from './mux-tables.ts';
@@ -40,7 +40,7 @@ export interface BalancerParts {
   readonly tables: MuxTables;
   readonly memory: FlowMemory;
   /** Of virtual addresses. */
-  readonly addressCounters: Counters;
+  readonly addressCounters: AddressCounters;
   readonly limits: TableLimits;
 }
 
@@ -54,7 +54,7 @@ export class Balancer {
   readonly #tables: MuxTables;
   readonly #memory: FlowMemory;
   readonly #search: BackendSearch;
-  readonly #addressCounters: Counters;
+  readonly #addressCounters: AddressCounters;
   readonly #binding = { target: 0, targetGeneration: 0, rule: 0, ruleGeneration: 0 };
   #nowSec = 0;
 

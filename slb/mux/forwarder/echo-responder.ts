@@ -4,6 +4,7 @@
  * a mux reassembles nothing. The request itself becomes the answer. Called by forwarder.ts.
  */
 import type { Frame } from '../../../dataplane/engine/transposition.ts';
+import type { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import { replace16 } from '../../../packet/checksum.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
@@ -13,8 +14,9 @@ import * as icmpv6 from '../../../packet/icmpv6.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../packet/ipv4.ts';
 import * as ipv6 from '../../../packet/ipv6.ts';
+import * as vnetHeader from '../../../packet/vnet-header.ts';
 import { ECHO_ANSWERS_PER_SEC_MAX } from '../../limits.ts';
-import type { TransmitQueue } from './transmit-queue.ts';
+import { UPLINK } from './links.ts';
 
 const TTL = 64;
 /** Offset of the checksum in ICMP of both versions. */
@@ -41,7 +43,9 @@ export class EchoResponder {
     if (this.#answered >= ECHO_ANSWERS_PER_SEC_MAX) return Drop.RateLimited;
     this.#answered += 1;
     turn(frame, key);
-    return this.#queue.emitOwn(frame.at, key.l3End, frame.vnetAt);
+    // Its checksum is complete, whatever the request's was.
+    vnetHeader.clear(frame.view, frame.vnetAt);
+    return this.#queue.emit(UPLINK, frame.at, key.l3End, frame.vnetAt);
   }
 }
 

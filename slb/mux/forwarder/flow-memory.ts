@@ -107,8 +107,9 @@ export class FlowMemory {
 
   /** 32 bits, signed so that the engine needs no box for it; never 0. */
   hash(address: number, key: FlowKey): number {
-    let hash = mix(this.#seed ^ address, key.src3);
-    hash = mix(mix(mix(hash, key.src0), key.src1), key.src2);
+    // An unsigned word of an address may need a box, too.
+    let hash = mix(this.#seed ^ address, key.src3 | 0);
+    hash = mix(mix(mix(hash, key.src0 | 0), key.src1 | 0), key.src2 | 0);
     hash = mix(mix(hash, (key.srcPort << 16) | key.dstPort), key.protocol);
     hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);

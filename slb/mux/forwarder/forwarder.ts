@@ -36,7 +36,9 @@ import {
   type TranspositionId,
 } from '../../../dataplane/engine/transposition.ts';
 import { type FrameIo, RX_STRIDE, Rx } from '../../../dataplane/port/frame-io.ts';
+import type { LinkCounters } from '../../../dataplane/port/link-counters.ts';
 import { NO_ROOM, Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
+import { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import * as askMark from '../../../packet/ask-mark.ts';
 import { Drop } from '../../../packet/drop.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
@@ -45,14 +47,14 @@ import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as ipv4 from '../../../packet/ipv4.ts';
 import * as ipv6 from '../../../packet/ipv6.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
+import type { AddressCounters } from './address-counters.ts';
 import type { Balancer } from './balancer.ts';
-import { type Counters, OVERLAY, UPLINK } from './counters.ts';
 import { EchoResponder, isEchoRequest } from './echo-responder.ts';
 import { NO_STEP } from './groups.ts';
+import { OVERLAY, UPLINK } from './links.ts';
 import type { MuxTables } from './mux-tables.ts';
 import { type Identity, Reporter } from './reporter.ts';
 import type { Target } from './targets.ts';
-import { TransmitQueue } from './transmit-queue.ts';
 
 /** Scopes of fragments per virtual address: its clients share so many windows of the fragment table. */
 const FRAGMENT_SCOPES = 64;
@@ -62,9 +64,9 @@ export interface ForwarderParts {
   readonly tables: MuxTables;
   readonly balancer: Balancer;
   /** Of links. */
-  readonly counters: Counters;
+  readonly counters: LinkCounters;
   /** Of virtual addresses. */
-  readonly addressCounters: Counters;
+  readonly addressCounters: AddressCounters;
   readonly fragmentSeed: number;
 }
 
@@ -72,8 +74,8 @@ export class Forwarder {
   readonly #io: FrameIo;
   readonly #tables: MuxTables;
   readonly #balancer: Balancer;
-  readonly #counters: Counters;
-  readonly #addressCounters: Counters;
+  readonly #counters: LinkCounters;
+  readonly #addressCounters: AddressCounters;
   readonly #fragments: FragmentTable;
   readonly #held: FragmentHold;
   readonly #scratch: Scratch;
@@ -104,7 +106,7 @@ export class Forwarder {
       parts.addressCounters.dropped(address, Drop.FragmentWithoutFirst),
     );
     this.#scratch = new Scratch(parts.io);
-    this.#queue = new TransmitQueue(parts.io, parts.counters);
+    this.#queue = new TransmitQueue(parts.io, parts.counters, OVERLAY);
     this.#reporter = new Reporter(this.#scratch, this.#queue);
     this.#echo = new EchoResponder(this.#queue);
     this.#frame = { view: parts.io.view, at: 0, end: 0, vnetAt: 0 };
@@ -116,7 +118,10 @@ export class Forwarder {
     this.#overlay = overlay;
     this.#macHigh = ethernet.macHigh(identity.mac);
     this.#macLow = ethernet.macLow(identity.mac);
-    this.#queue.bind(uplink, overlay);
+    const devices: number[] = [];
+    devices[UPLINK] = uplink;
+    devices[OVERLAY] = overlay;
+    this.#queue.bind(devices);
     this.#reporter.bind(identity);
   }
 

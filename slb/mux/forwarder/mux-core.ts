@@ -13,12 +13,14 @@ import { NONE } from '../../../base/lpm.ts';
 import type { Rng } from '../../../base/rng.ts';
 import { DeviceLosses, type DeviceOfLink } from '../../../dataplane/port/device-losses.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
+import { LinkCounters } from '../../../dataplane/port/link-counters.ts';
 import * as vxlan from '../../../packet/vxlan.ts';
 import { FLOWS_CONFIRMED_MAX, FLOWS_UNCONFIRMED_MAX, SWEEP_SEC } from '../../limits.ts';
+import { AddressCounters } from './address-counters.ts';
 import { Balancer } from './balancer.ts';
-import { Counters, LINK_NAMES, OVERLAY, UPLINK } from './counters.ts';
 import { FlowMemory, type FlowMemoryLimits } from './flow-memory.ts';
 import { Forwarder } from './forwarder.ts';
+import { LINK_NAMES, OVERLAY, UPLINK } from './links.ts';
 import { MuxTables, TABLE_LIMITS, type TableLimits } from './mux-tables.ts';
 import { type Overload, OverloadWatch } from './overload.ts';
 import type { TableChange, TableFault } from './table-change.ts';
@@ -52,8 +54,8 @@ const FLOWS: FlowMemoryLimits = {
 export class MuxCore {
   readonly tables: MuxTables;
   readonly memory: FlowMemory;
-  readonly counters: Counters = new Counters(LINK_NAMES.length);
-  readonly addressCounters: Counters;
+  readonly counters: LinkCounters = new LinkCounters(LINK_NAMES.length);
+  readonly addressCounters: AddressCounters;
   readonly balancer: Balancer;
   readonly forwarder: Forwarder;
   readonly #io: FrameIo;
@@ -85,7 +87,7 @@ export class MuxCore {
       limits,
     );
     this.memory = new FlowMemory(flows, this.tables, rng.uint32());
-    this.addressCounters = new Counters(limits.addressesMax);
+    this.addressCounters = new AddressCounters(limits.addressesMax);
     this.#watch = new OverloadWatch(limits.addressesMax);
     this.#onOverload = parts.onOverload ?? (() => undefined);
     const { tables, memory, counters, addressCounters } = this;

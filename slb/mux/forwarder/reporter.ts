@@ -13,14 +13,15 @@ import {
   mayReport,
 } from '../../../dataplane/engine/icmp-error.ts';
 import type { Frame } from '../../../dataplane/engine/transposition.ts';
-import { NO_ROOM, type Scratch, vnetAtOf } from '../../../dataplane/port/scratch.ts';
+import { NO_ROOM, type Scratch } from '../../../dataplane/port/scratch.ts';
+import type { TransmitQueue } from '../../../dataplane/port/transmit-queue.ts';
 import * as ethernet from '../../../packet/ethernet.ts';
 import type { FlowKey } from '../../../packet/flow-key.ts';
 import {
   MUX_ICMP_ERRORS_PER_SEC_MAX,
   MUX_ICMP_ERRORS_PER_SENDER_PER_SEC_MAX,
 } from '../../limits.ts';
-import type { TransmitQueue } from './transmit-queue.ts';
+import { UPLINK } from './links.ts';
 
 /** Who the mux is on the provider network. */
 export interface Identity {
@@ -60,6 +61,6 @@ export class Reporter {
     const own = address !== undefined && isIpv4Words(address) === isIpv4 ? address : undefined;
     const from = own ?? ([key.dst0, key.dst1, key.dst2, key.dst3] as const);
     const addressing = { dstMac: ethernet.src(view, at), srcMac: mac, from };
-    this.#queue.emitOwn(to, emitError(view, key, fault, addressing, to), vnetAtOf(to));
+    this.#queue.emitOwn(UPLINK, to, emitError(view, key, fault, addressing, to));
   }
 }
