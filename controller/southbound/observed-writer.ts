@@ -1,6 +1,6 @@
 /**
  * Writes observations to the store's `observed` section: one commit at a time, of everything that has come up meanwhile, the
- * latest value per key. Observations are never waited for: what a crash loses, targets report again. Called by southbound.ts.
+ * latest value per key. Observations are never waited for: what a crash loses, targets report again. Called by start-southbound.ts.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';

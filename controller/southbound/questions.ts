@@ -1,7 +1,7 @@
 /**
  * Questions to targets (weft.proto, Query and Answer): numbered on their stream, answered in any order, each within QUESTION_TIMEOUT.
  * They pass beside goal state and wait for none of it. What a target answers is a JSON value; what it should be is checked by
- * ask-target.ts. Called by target-hub.
+ * ask-target.ts. Called by target-sessions.ts.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
 import { messageOf, SdnError } from '../../base/errors.ts';

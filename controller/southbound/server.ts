@@ -1,7 +1,7 @@
 /**
  * The gRPC side of the southbound: one bidirectional stream per target over TLS with a client certificate, on a unix socket or TCP.
  * TLS refuses a client without a certificate of our authority; the certificate's CN and OU are who the target is. This file
- * knows no goal state: it hands streams with their messages to southbound.ts.
+ * knows no goal state: it hands streams with their messages to target-sessions.ts.
  */
 import { rm } from 'node:fs/promises';
 import {

@@ -1,5 +1,5 @@
 /**
- * The state machine of one southbound stream: pure. southbound.ts runs its actions, server.ts owns the stream.
+ * The state machine of one southbound stream: pure. target-sessions.ts runs its actions, server.ts owns the stream.
  *
  *     AwaitingHello ──Hello admitted──► Idle ◄──Ack── AwaitingAck          any ──fault, replaced, deadline──► Ended
  *                                        └─Changed, sends one message──►┘

@@ -1,6 +1,6 @@
 /**
  * A target as the controller knows it: its ledger, its faults and its ports, across streams. One per host, mux, gateway or edge that
- * has connected or has a slice. Plain data with its rules; southbound.ts moves it.
+ * has connected or has a slice. Plain data with its rules; target-hub.ts and target-sessions.ts move it.
  */
 
 import type { Timer } from '../../base/clock.ts';
