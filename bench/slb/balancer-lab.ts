@@ -9,11 +9,12 @@
  * costs is therefore told by the processor time of all together, less what it is with nobody between. Called by contestants.ts.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { type Argv, run } from '../../fabric/command.ts';
 import { ipBatch } from '../../fabric/links.ts';
 import { createNamespace, deleteNamespace, inNamespace } from '../../fabric/namespaces.ts';
+import { packetThreads } from '../process-cpu.ts';
 import {
   BACKENDS,
   BALANCER,
@@ -120,10 +121,7 @@ export class BalancerLab {
   /** Processes of balancer and backends, and the kernel's threads for packets that nobody has the time for. */
   pids(): number[] {
     const programs = [this.#program, ...this.#servers].flatMap((program) => program?.pid ?? []);
-    const threads = readdirSync('/proc').filter(
-      (entry) => /^[0-9]+$/.test(entry) && nameOfProcess(entry).startsWith('ksoftirqd/'),
-    );
-    return [...programs, ...threads.map(Number)];
+    return [...programs, ...packetThreads()];
   }
 
   /** The balancer's own process; undefined: the kernel does its work. */

@@ -3,15 +3,15 @@
  * balancer's kind has them go: straight from the backend (ours), or back through the balancer (the others). Called by main.ts.
  *
  *   Weft       the mux's forwarding; backends are kernels behind the kernel's VXLAN that hold the virtual address
- *   HAProxy    TCP mode; a thread per processor, a listener for each, data spliced within the kernel
+ *   HAProxy    haproxy.ts
  *   nftables   DNAT by the kernel: what forwarding with connection tracking can do at best
  *   nobody     the client asks the first backend itself: what client and backends can do at best
  */
-import { rm, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatMac } from '../../base/mac.ts';
-import { type Argv, run } from '../../fabric/command.ts';
+import { run } from '../../fabric/command.ts';
 import { ipBatch } from '../../fabric/links.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
 import { programPath } from '../../fabric/roles.ts';
@@ -29,12 +29,9 @@ import {
   WEB_PORT,
 } from './addresses.ts';
 import { BalancerLab } from './balancer-lab.ts';
+import { haproxy, type Proxied } from './haproxy.ts';
+import { HAPROXY, NFTABLES, NOBODY, WEFT } from './names.ts';
 import { connections, roundTrips } from './programs.ts';
-
-export const WEFT = 'Weft';
-export const HAPROXY = 'HAProxy';
-export const NFTABLES = 'nftables';
-export const NOBODY = 'nobody';
 
 export interface Contestant {
   readonly name: string;
@@ -49,7 +46,7 @@ export interface Contestant {
 /** In the order of their turns. */
 export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = {
   [WEFT]: () => contestant(WEFT, weft),
-  [HAPROXY]: () => contestant(HAPROXY, haproxy),
+  [HAPROXY]: () => contestant(HAPROXY, proxy),
   [NFTABLES]: () => contestant(NFTABLES, nftables),
   [NOBODY]: () => contestant(NOBODY, async () => undefined),
 };
@@ -118,43 +115,24 @@ async function nftables(lab: BalancerLab): Promise<void> {
   await lab.inBalancer('sysctl', '-qw', ...settings);
 }
 
-async function haproxy(lab: BalancerLab): Promise<void> {
-  const proxied = (name: string, port: number, backends: readonly number[]) => `
-listen ${name}
-  bind ${VIP}:${port} shards by-thread
-  balance roundrobin
-${backends.map((at) => `  server backend${at} ${backendAddress(at)}:${port}`).join('\n')}`;
-  const configuration = `global
-  nbthread ${cpus().length}
-  maxconn 4000
-  tune.listener.multi-queue on
-defaults
-  mode tcp
-  option splice-auto
-  option tcp-smart-accept
-  option tcp-smart-connect
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-${proxied('web', WEB_PORT, [1, 2])}
-${proxied('iperf', IPERF_PORT, [1])}
-${proxied('echo', ECHO_PORT, [1])}
-`;
+async function proxy(lab: BalancerLab): Promise<void> {
+  const proxied = (name: string, port: number, backends: readonly number[]): Proxied => ({
+    name,
+    bind: `${VIP}:${port}`,
+    servers: backends.map((at) => `${backendAddress(at)}:${port}`),
+  });
   await lab.inBalancer('ip', 'address', 'add', `${VIP}/32`, 'dev', 'lo');
-  const file = configurationOf(lab);
-  await writeFile(file, configuration);
-  await run(inNamespace(lab.balancer, ['haproxy', '-c', '-q', '-f', file]));
-  await lab.balance(announcing(['haproxy', '-db', '-q', '-f', file]));
+  const all = [
+    proxied('web', WEB_PORT, [1, 2]),
+    proxied('iperf', IPERF_PORT, [1]),
+    proxied('echo', ECHO_PORT, [1]),
+  ];
+  await lab.balance(await haproxy(lab.balancer, configurationOf(lab), all));
   await reachable(lab);
 }
 
 function configurationOf(lab: BalancerLab): string {
   return join(tmpdir(), `${lab.balancer}.cfg`);
-}
-
-/** A program that says nothing when it has started: its shell does, and becomes it. */
-function announcing(argv: Argv): Argv {
-  return ['sh', '-c', `echo ready; exec ${argv.join(' ')}`];
 }
 
 /** HAProxy binds its ports a moment after it has started. */

@@ -1,53 +1,24 @@
-/** What is measured of a balancer, with the same programs at the same ends for each. A call is one sample of each of its measures. Called by main.ts. */
+/** What is measured of a balancer in the lab, with the same programs at the same ends for each. A call is one sample of each of its measures. Called by main.ts. */
 import { run } from '../../fabric/command.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
 import { programPath } from '../../fabric/roles.ts';
 import { iperf } from '../iperf.ts';
 import type { Flood } from '../nat/generator.ts';
 import { cpuSeconds } from '../process-cpu.ts';
-import type { Measure } from '../report.ts';
 import { quantile } from '../statistics.ts';
 import { CLIENT, directAddress, ECHO_PORT, IPERF_PORT, VIP, WEB_PORT } from './addresses.ts';
-import { type Contestant, NOBODY } from './contestants.ts';
-import { connections, roundTrips } from './programs.ts';
+import type { Contestant } from './contestants.ts';
+import { NOBODY } from './names.ts';
+import { connections, type Load, roundTrips } from './programs.ts';
+import type { Exercise } from './turns.ts';
 
-export const MEASURES: readonly Measure[] = [
-  { id: 'upload', title: 'upload', unit: 'Gbit/s', better: 'higher' },
-  { id: 'uploadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
-  { id: 'uploadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
-  { id: 'uploadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
-  { id: 'download', title: 'download', unit: 'Gbit/s', better: 'higher' },
-  { id: 'downloadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
-  { id: 'downloadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
-  { id: 'downloadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
-  { id: 'connect', title: 'completed', unit: 'k/s', better: 'higher' },
-  { id: 'connectTime', title: 'all processors, of one', unit: 'µs', better: 'lower' },
-  { id: 'balancerTime', title: 'of it the balancer’s', unit: 'µs', better: 'lower' },
-  { id: 'balancerRate', title: 'of its time', unit: 'k/s per core', better: 'higher' },
-  { id: 'failed', title: 'failed', unit: '% of all', better: 'lower' },
-  { id: 'datagrams', title: 'received', unit: 'kpps', better: 'higher' },
-  {
-    ...{ id: 'datagramRate', title: 'of the mux’s time' },
-    ...{ unit: 'kpps per core', better: 'higher' },
-  },
-  { id: 'frameTime', title: 'sender and balancer, of a frame', unit: 'µs', better: 'lower' },
-  { id: 'made', title: 'made anew, main thread', unit: 'ms', better: 'lower' },
-  { id: 'inForce', title: 'brought into force, forwarder', unit: 'ms', better: 'lower' },
-  { id: 'written', title: 'first write to last answer', unit: 's', better: 'lower' },
-  { id: 'programmed', title: 'first write to all acknowledged', unit: 's', better: 'lower' },
-  { id: 'after', title: 'last answer to all acknowledged', unit: 's', better: 'lower' },
-  { id: 'controller', title: 'controller’s processor time', unit: 's', better: 'lower' },
-  { id: 'mux', title: 'of each mux', unit: 's', better: 'lower' },
-  { id: 'p50', title: 'added at P50', unit: 'µs', better: 'lower' },
-  { id: 'p99', title: 'added at P99', unit: 'µs', better: 'lower' },
-];
+export const LAB_THROUGHPUT = 'in the lab: TCP through a virtual address';
+export const LAB_CONNECTIONS = 'in the lab: new connections, request, response, close';
+export const LAB_LATENCY = 'in the lab: 64 bytes there and back, nothing else going on';
 
-export interface Exercise {
+export interface LabExercise extends Exercise<Contestant> {
   /** For --only. */
   readonly id: string;
-  readonly scene: string;
-  takesPart(contestant: Contestant): boolean;
-  run(contestant: Contestant, sec: number): Promise<Readonly<Record<string, number>>>;
 }
 
 const STREAMS = 4;
@@ -57,10 +28,10 @@ const FLOWS = 64;
 const ROUND_TRIPS = 2000;
 const PAUSE_US = 300;
 
-export const EXERCISES: readonly Exercise[] = [
+export const EXERCISES: readonly LabExercise[] = [
   {
     id: 'throughput',
-    scene: 'TCP through a virtual address',
+    scene: LAB_THROUGHPUT,
     takesPart: () => true,
     async run(contestant, sec) {
       const [upload, uploadTime] = await transfer(contestant, sec, []);
@@ -70,25 +41,25 @@ export const EXERCISES: readonly Exercise[] = [
   },
   {
     id: 'connections',
-    scene: 'new connections, request, response, close',
+    scene: LAB_CONNECTIONS,
     takesPart: () => true,
     run: connect,
   },
   {
     id: 'datagrams',
-    scene: 'UDP 64 B, 16 frames of a flow in a row',
+    scene: 'in the lab: UDP 64 B, 16 frames of a flow in a row',
     takesPart: ({ takesDatagrams }) => takesDatagrams,
     run: (contestant, sec) => flood(contestant, 16, sec),
   },
   {
     id: 'datagrams',
-    scene: 'UDP 64 B, no two frames of a flow in a row',
+    scene: 'in the lab: UDP 64 B, no two frames of a flow in a row',
     takesPart: ({ takesDatagrams }) => takesDatagrams,
     run: (contestant, sec) => flood(contestant, 1, sec),
   },
   {
     id: 'latency',
-    scene: '64 bytes there and back, nothing else going on',
+    scene: LAB_LATENCY,
     takesPart: ({ name }) => name !== NOBODY,
     run: roundTrip,
   },
@@ -115,14 +86,6 @@ async function transfer(
   const { bits_per_second: rate, seconds } = sum_received;
   const own = ((percent.host_total + percent.remote_total) / 100) * seconds;
   return [rate / 1e9, ((own + others) * 1e3) / ((rate * seconds) / 1e9)];
-}
-
-interface Load {
-  readonly completed: number;
-  readonly failed: number;
-  readonly sec: number;
-  /** Of the client. */
-  readonly cpuSec: number;
 }
 
 async function connect(

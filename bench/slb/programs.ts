@@ -1,4 +1,4 @@
-/** The benchmark's own programs in C. Called by contestants.ts and exercises.ts. */
+/** The benchmark's own programs in C. Called by contestants.ts, exercises.ts and the fabric's. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../fabric/command.ts';
@@ -12,6 +12,15 @@ export async function buildPrograms(): Promise<void> {
     const source = fileURLToPath(new URL(`../../../bench/slb/${name}.c`, import.meta.url));
     await run(['cc', '-O2', '-Wall', '-o', pathOf(name), source]);
   }
+}
+
+/** What `connections load` prints. */
+export interface Load {
+  readonly completed: number;
+  readonly failed: number;
+  readonly sec: number;
+  /** Of the client. */
+  readonly cpuSec: number;
 }
 
 export function connections(): string {

@@ -1,0 +1,37 @@
+/** What the suite's figures are called, in the order that a scene shows them. Called by main.ts. */
+import type { Measure } from '../report.ts';
+
+export const MEASURES: readonly Measure[] = [
+  { id: 'upload', title: 'upload', unit: 'Gbit/s', better: 'higher' },
+  { id: 'uploadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
+  { id: 'uploadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
+  { id: 'uploadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
+  { id: 'download', title: 'download', unit: 'Gbit/s', better: 'higher' },
+  { id: 'downloadTime', title: 'all processors, of a Gbit', unit: 'ms', better: 'lower' },
+  { id: 'downloadOwnTime', title: 'of it the balancer’s', unit: 'ms', better: 'lower' },
+  { id: 'downloadRate', title: 'of its time', unit: 'Gbit/s per core', better: 'higher' },
+  { id: 'connect', title: 'completed', unit: 'k/s', better: 'higher' },
+  { id: 'connectTime', title: 'all processors, of one', unit: 'µs', better: 'lower' },
+  { id: 'balancerTime', title: 'of it the balancer’s', unit: 'µs', better: 'lower' },
+  { id: 'balancerRate', title: 'of its time', unit: 'k/s per core', better: 'higher' },
+  { id: 'failed', title: 'failed', unit: '% of all', better: 'lower' },
+  { id: 'datagrams', title: 'received', unit: 'kpps', better: 'higher' },
+  {
+    ...{ id: 'datagramRate', title: 'of the mux’s time' },
+    ...{ unit: 'kpps per core', better: 'higher' },
+  },
+  { id: 'frameTime', title: 'sender and balancer, of a frame', unit: 'µs', better: 'lower' },
+  { id: 'made', title: 'made anew, main thread', unit: 'ms', better: 'lower' },
+  { id: 'inForce', title: 'brought into force, forwarder', unit: 'ms', better: 'lower' },
+  { id: 'written', title: 'first write to last answer', unit: 's', better: 'lower' },
+  { id: 'programmed', title: 'first write to all acknowledged', unit: 's', better: 'lower' },
+  { id: 'after', title: 'last answer to all acknowledged', unit: 's', better: 'lower' },
+  { id: 'controller', title: 'controller’s processor time', unit: 's', better: 'lower' },
+  { id: 'mux', title: 'of each mux', unit: 's', better: 'lower' },
+  { id: 'muxes50', title: 'to every mux, P50', unit: 'ms', better: 'lower' },
+  { id: 'muxesMax', title: 'to every mux, at most', unit: 'ms', better: 'lower' },
+  { id: 'controller50', title: 'to the controller’s API, P50', unit: 'ms', better: 'lower' },
+  { id: 'controllerMax', title: 'to the controller’s API, at most', unit: 'ms', better: 'lower' },
+  { id: 'p50', title: 'added at P50', unit: 'µs', better: 'lower' },
+  { id: 'p99', title: 'added at P99', unit: 'µs', better: 'lower' },
+];
