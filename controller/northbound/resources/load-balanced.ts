@@ -3,7 +3,6 @@
  * do not contradict each other on one ipConfiguration — MS-NCNBI §3.1.5.35. What is not being written is taken from desired state. Called by
  * the descriptors of ipConfigurations and loadBalancers.
  */
-import { type IpFamily, parseIpPrefix } from '../../../base/ip.ts';
 import { FrontendIpConfigurationSchema } from '../../../schema/northbound/load-balancers.ts';
 import { IpConfigurationSchema } from '../../../schema/northbound/network-interfaces.ts';
 import type { DesiredState, Resource } from '../../model/desired-state.ts';
@@ -12,21 +11,19 @@ import { detail, type FaultDetail } from '../fault.ts';
 import { POOL_BACKENDS_MAX } from '../limits.ts';
 import { nodesOf, typed } from '../resource-node.ts';
 import type { ReadContext, ResourceNode, WriteContext } from '../resource-type.ts';
+import { familyInSubnet, NO_REACH, type Reach, storedReach } from './balancer-reach.ts';
 import {
   type Holder,
   type InboundRule,
-  inboundRuleOf,
   isInboundRule,
-  isInboundRuleType,
   sameBackendPort,
 } from './load-balancing-rules.ts';
 import { VIRTUAL_SUBNET } from './subnet-addresses.ts';
 
 /** A load balancer as it will be. */
 export interface BalancerView {
-  /** By key of what they lead to: a pool, or the inboundNatRule itself. */
-  rulesTo(target: string): readonly InboundRule[];
-  frontend(key: string): Holder | undefined;
+  /** `target`: key of what rules lead to: a pool, or the inboundNatRule itself. */
+  reachOf(target: string): Reach;
   /** Key of the virtual network that its internal frontends are in. */
   readonly internalNetwork: string | undefined;
 }
@@ -50,37 +47,6 @@ export function networkKeyOf(subnetRef: string | undefined): string | undefined 
 
 export function balancerKeyOf(targetKey: string): string {
   return targetKey.split('/').slice(0, 3).join('/');
-}
-
-/** The address itself, or one of its subnet's while it is not chosen yet. */
-export function familyOfFrontend(frontend: Holder, desired: DesiredState): IpFamily | undefined {
-  const { publicIPAddress, subnet } = typed(FrontendIpConfigurationSchema, frontend);
-  const version = desired.byRef(publicIPAddress?.resourceRef ?? '')?.properties[
-    'publicIPAddressVersion'
-  ];
-  if (version !== undefined) return version === 'IPv6' ? 6 : 4;
-  return familyInSubnet(subnet?.resourceRef, desired);
-}
-
-function familyInSubnet(ref: string | undefined, desired: DesiredState): IpFamily | undefined {
-  const subnet = desired.byRef(ref ?? '');
-  if (subnet === undefined) return undefined;
-  const known = SUBNET_FAMILIES.get(subnet);
-  if (known !== undefined) return known;
-  const text = subnet.properties['addressPrefix'];
-  const family = typeof text === 'string' ? parseIpPrefix(text)?.family : undefined;
-  if (family !== undefined) SUBNET_FAMILIES.set(subnet, family);
-  return family;
-}
-
-/** Each rule that leads to a backend asks, and hundreds may; what is stored is never altered, but replaced. */
-const SUBNET_FAMILIES = new WeakMap<Resource, IpFamily>();
-const STORED_RULES = new WeakMap<Resource, InboundRule>();
-
-function storedRule(resource: Resource): InboundRule {
-  const rule = STORED_RULES.get(resource) ?? inboundRuleOf(resource);
-  STORED_RULES.set(resource, rule);
-  return rule;
 }
 
 /** What is wrong with the pools and inboundNatRules that an ipConfiguration names. */
@@ -156,48 +122,57 @@ function agreementFaults(
   viewOf: (balancerKey: string) => BalancerView | undefined,
   { desired }: ReadContext,
 ): FaultDetail[] {
-  const family = familyInSubnet(
-    typed(IpConfigurationSchema, configuration).subnet?.resourceRef,
-    desired,
-  );
-  const faults: FaultDetail[] = [];
-  const reaching: InboundRule[] = [];
-  const ports = new Map<string, InboundRule>();
+  const byBalancer = new Map<string, Reach[]>();
   for (const target of targets) {
-    const balancer = balancerKeyOf(target);
-    const view = viewOf(balancer);
-    for (const rule of view?.rulesTo(target) ?? []) {
-      reaching.push(rule);
-      faults.push(...familyFaults(rule, configuration, family, view, desired));
-      if (rule.floating || rule.anyPort) continue;
-      const port = `${balancer} ${rule.protocol} ${rule.backendPort}`;
-      const twin = ports.get(port);
-      if (twin !== undefined && twin.key !== rule.key) faults.push(sameBackendPort(twin, rule));
-      ports.set(port, rule);
-    }
+    const key = balancerKeyOf(target);
+    const reach = viewOf(key)?.reachOf(target) ?? NO_REACH;
+    const others = byBalancer.get(key);
+    if (others === undefined) byBalancer.set(key, [reach]);
+    else others.push(reach);
   }
-  return [...faults, ...anyPortFaults(configuration, reaching)];
+  const reaches = [...byBalancer.values()].flat();
+  return [
+    ...familyFaults(configuration, reaches, desired),
+    ...[...byBalancer.values()].flatMap(backendPortFaults),
+    ...anyPortFaults(configuration, reaches),
+  ];
 }
 
 function familyFaults(
-  rule: InboundRule,
   configuration: Holder,
-  family: IpFamily | undefined,
-  view: BalancerView | undefined,
+  reaches: readonly Reach[],
   desired: DesiredState,
 ): FaultDetail[] {
-  const other = rule.frontends
-    .flatMap((key) => view?.frontend(key) ?? [])
-    .find((frontend) => familyOfFrontend(frontend, desired) === (family === 4 ? 6 : 4));
-  if (other === undefined || family === undefined) return [];
-  const message = `${configuration.ref} is IPv${family}, which the frontend ${other.ref} of ${rule.ref} is not`;
-  return [detail('InvalidParameterValue', message, configuration.ref)];
+  const { subnet } = typed(IpConfigurationSchema, configuration);
+  const family = familyInSubnet(subnet?.resourceRef, desired);
+  if (family === undefined) return [];
+  const others = reaches.flatMap(({ families }) => families.get(family === 4 ? 6 : 4) ?? []);
+  return others.map(({ rule, frontend }) => {
+    const message = `${configuration.ref} is IPv${family}, which the frontend ${frontend.ref} of ${rule.ref} is not`;
+    return detail('InvalidParameterValue', message, configuration.ref);
+  });
 }
 
-function anyPortFaults({ ref }: Holder, reaching: readonly InboundRule[]): FaultDetail[] {
-  const all = reaching.filter(({ anyPort }) => anyPort);
+/** Rules of one load balancer that use one port of a backend by several ways; those of one way are held against each other with it. */
+function backendPortFaults(reaches: readonly Reach[]): FaultDetail[] {
+  if (reaches.length === 1) return [];
+  const seen = new Map<string, InboundRule>();
+  const faults: FaultDetail[] = [];
+  for (const { ports } of reaches) {
+    for (const [port, rule] of ports) {
+      const twin = seen.get(port);
+      if (twin !== undefined && twin.key !== rule.key) faults.push(sameBackendPort(twin, rule));
+      seen.set(port, rule);
+    }
+  }
+  return faults;
+}
+
+function anyPortFaults({ ref }: Holder, reaches: readonly Reach[]): FaultDetail[] {
+  const all = reaches.flatMap(({ anyPort }) => anyPort);
   const [first] = all;
   if (first === undefined) return [];
+  const reaching = reaches.flatMap(({ rules }) => rules);
   const plain = all.find(({ floating }) => !floating);
   const other = reaching.find(({ key }) => key !== plain?.key);
   if (plain !== undefined && other !== undefined) {
@@ -261,18 +236,7 @@ function storedBalancer(key: string, desired: DesiredState): BalancerView {
       type === 'loadbalancers/frontendipconfigurations' && internalNetworkOf({ properties }),
   );
   return {
-    rulesTo(target) {
-      if (isInboundRule({ key: target })) {
-        const rule = desired.byRef(target);
-        return rule === undefined ? [] : [storedRule(rule)];
-      }
-      const rules: InboundRule[] = [];
-      for (const { from } of desired.referrers(target)) {
-        if (isInboundRuleType(from.type)) rules.push(storedRule(from));
-      }
-      return rules;
-    },
-    frontend: (frontendKey) => desired.byRef(frontendKey),
+    reachOf: (target) => storedReach(target, desired),
     internalNetwork: internal && internalNetworkOf(internal),
   };
 }

@@ -30,6 +30,7 @@ import type {
   ResourceType,
   WriteContext,
 } from '../resource-type.ts';
+import { type Reach, reachBy } from './balancer-reach.ts';
 import {
   type BalancerView,
   backendFaults,
@@ -223,7 +224,7 @@ function validate(node: ResourceNode, context: WriteContext): readonly FaultDeta
   }
   const own = ownReferenceFaults(node);
   if (own.length > 0) return own;
-  const view = viewOf(node);
+  const view = viewOf(node, context);
   const targets = [
     ...childrenIn(node, backendAddressPools.collection),
     ...childrenIn(node, inboundNatRules.collection),
@@ -241,20 +242,25 @@ function rulesOf(node: ResourceNode): InboundRule[] {
   return node.children.filter(isInboundRule).map(inboundRuleOf);
 }
 
-function viewOf(node: ResourceNode): BalancerView {
+function viewOf(node: ResourceNode, { desired }: ReadContext): BalancerView {
   const rules = new Map<string, InboundRule[]>();
   for (const rule of rulesOf(node)) {
     const known = rules.get(rule.target);
     if (known === undefined) rules.set(rule.target, [rule]);
     else known.push(rule);
   }
-  const frontend = new Map(
+  const frontends = new Map(
     childrenIn(node, frontendIpConfigurations.collection).map((one) => [one.key, one]),
   );
-  const networks = [...frontend.values()].flatMap((one) => internalNetworkOf(one) ?? []);
+  const frontend = (key: string) => frontends.get(key);
+  const reaches = new Map<string, Reach>();
+  const networks = [...frontends.values()].flatMap((one) => internalNetworkOf(one) ?? []);
   return {
-    rulesTo: (target) => rules.get(target) ?? [],
-    frontend: (key) => frontend.get(key),
+    reachOf(target) {
+      const reach = reaches.get(target) ?? reachBy(rules.get(target) ?? [], frontend, desired);
+      reaches.set(target, reach);
+      return reach;
+    },
     internalNetwork: networks[0],
   };
 }

@@ -61,6 +61,29 @@ test('§3.1.5.5.2: ipConfigurations are backends by what they name, and are show
   t.is((await client.delete('/publicIPAddresses/web')).status, 202, 'nothing uses it');
 });
 
+test('§3.1.5.35: a backend is held against the rules as they are, whatever they were for the one before', async (t) => {
+  const { client } = await startController(t);
+  await layBalancingGround(client);
+  await client.put(LB, balancer({ outboundNatRules: [] }));
+  const join = (name: string, pools: readonly string[]) =>
+    client.put(
+      `/networkInterfaces/${name}`,
+      nicProperties({
+        loadBalancerBackendAddressPools: pools.map((pool) => part('backendAddressPools', pool)),
+      }),
+    );
+  t.is((await client.put(`${LB}/backendAddressPools/other`, {})).status, 201);
+  t.is((await join('first', ['all', 'other'])).status, 201);
+  t.is((await client.put('/networkInterfaces/first', nicProperties())).status, 200);
+  const twin = rule({ frontendPort: 81, backendAddressPool: part('backendAddressPools', 'other') });
+  t.is((await client.put(`${LB}/loadBalancingRules/twin`, twin)).status, 201);
+  const refused = await join('second', ['all', 'other']);
+  t.is(refused.textAt('error.code'), 'RulesUseSameBackendPort', refused.text);
+  t.is((await client.delete(`${LB}/loadBalancingRules/twin`)).status, 202);
+  const joined = await join('second', ['all', 'other']);
+  t.is(joined.status, 201, joined.text);
+});
+
 test('parts are resources of their own: made, changed and deleted one by one', async (t) => {
   const { client } = await startController(t);
   await layBalancingGround(client);
