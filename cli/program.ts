@@ -18,6 +18,7 @@ import { addInsideCommand } from './commands/inside.ts';
 import { addLoadBalancerCommands } from './commands/lb/lb.ts';
 import { addLearnedIpCommands } from './commands/learned-ip.ts';
 import { addMirrorCommands } from './commands/mirror.ts';
+import { addMuxCommands } from './commands/mux.ts';
 import { addNicCommands } from './commands/nic.ts';
 import { addPeeringCommands } from './commands/peering.ts';
 import { addPortCommands } from './commands/port.ts';
@@ -80,6 +81,7 @@ export function buildProgram(shell: Shell): { program: Command; session: Session
   program.commandsGroup('Edge:');
   addEdgeCommands(program, session);
   addBgpCommands(program, session);
+  addMuxCommands(program, session);
   program.commandsGroup('Machines:');
   addVmCommands(program, session);
   addPortCommands(program, session);

@@ -149,6 +149,7 @@ const LISTINGS: Readonly<Record<string, string>> = {
   accesscontrollists: 'weft acl list',
   'accesscontrollists/aclrules': 'weft acl list, weft acl show NAME',
   edgerouters: 'weft edge list',
+  loadbalancermuxes: 'weft mux list',
   loadbalancers: 'weft lb list',
   networkinterfaces: 'weft nic list',
   'networkinterfaces/ipconfigurations': 'weft nic list',

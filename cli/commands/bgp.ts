@@ -8,13 +8,13 @@ import type {
   BgpAnswer,
   BgpAttributes,
   BgpMethod,
-  BgpPeerRow,
   BgpReceivedRow,
   BgpRouteRow,
   BmpStationRow,
   MrtFiles,
 } from '../../schema/southbound/diagnostics/bgp.ts';
 import { countOption } from '../arguments.ts';
+import { formatPeers, isEstablished } from '../bgp-peers.ts';
 import { UsageFault } from '../fault-report.ts';
 import { lastName, listAt, textAt } from '../fields.ts';
 import type { Session } from '../session.ts';
@@ -102,58 +102,15 @@ async function ask<M extends BgpMethod>(
   return (await session.waiting('asking the edge router', asked)) as BgpAnswer<M>;
 }
 
-const PEER_COLUMNS: readonly Column<BgpPeerRow>[] = [
-  { heading: 'PEER', value: ({ resourceRef }) => lastName(resourceRef) },
-  { heading: 'ADDRESS', value: ({ address }) => address },
-  {
-    heading: 'AS',
-    align: 'right',
-    value: ({ asNumber }) => (asNumber === 0 ? '' : String(asNumber)),
-  },
-  { heading: 'STATE', value: ({ state }) => state },
-  { heading: 'SINCE', value: since },
-  { heading: 'BFD', value: ({ bfd }) => bfd?.state ?? '' },
-  { heading: 'RECEIVED', align: 'right', value: ({ families }) => sum(families, 'received') },
-  { heading: 'ADVERTISED', align: 'right', value: ({ families }) => sum(families, 'advertised') },
-];
-
-function since({ state, statistics }: BgpPeerRow): string {
-  const { tcpConnectionEstablished, tcpConnectionClosed } = statistics;
-  return (state === 'Established' ? tcpConnectionEstablished : tcpConnectionClosed) ?? '';
-}
-
-function sum(families: BgpPeerRow['families'], name: 'received' | 'advertised'): string {
-  return String(families.reduce((total, each) => total + each[name], 0));
-}
-
 async function peers(session: Session, options: Options): Promise<void> {
   const answer = await ask(session, 'bgpPeers', options);
   session.print(answer, () => {
     if (answer.asNumber === 0) return 'This edge has no BGP router that is enabled.\n';
     const { asNumber, routerId, routes: known } = answer;
     const own = `AS ${asNumber}, router ${routerId}: ${known.prefixes} prefixes, ${known.paths} paths\n`;
-    if (answer.peers.length === 0) return `${own}\nNo peers.\n`;
-    const why = answer.peers.flatMap(({ address, state, failure }) =>
-      failure === undefined || state === 'Established'
-        ? []
-        : [`${address}: ${failure.message} (${failure.at})\n  ${failure.remedy}\n`],
-    );
-    const table = formatTable(PEER_COLUMNS, answer.peers);
-    const paths = answer.peers.flatMap(({ address, bfd }) =>
-      bfd === undefined ? [] : [`${address}: ${bfdText(bfd)}\n`],
-    );
-    return [`${own}\n${table}`, why.join(''), paths.join('')]
-      .filter((part) => part !== '')
-      .join('\n');
+    return `${own}\n${formatPeers(answer.peers)}`;
   });
-  if (answer.peers.some(({ state }) => state !== 'Established')) session.exitCode = 1;
-}
-
-function bfdText(bfd: NonNullable<BgpPeerRow['bfd']>): string {
-  const { state, diagnostic, peerState, peerDiagnostic } = bfd;
-  const times = `sends every ${bfd.sendIntervalInMilliseconds} ms, down after ${bfd.detectionTimeInMilliseconds} ms of silence`;
-  if (state === 'Up') return `BFD is up: ${times}`;
-  return `BFD is ${state} (${diagnostic}), the peer says ${peerState} (${peerDiagnostic}); ${bfd.receivedCount} packets heard`;
+  if (!answer.peers.every(isEstablished)) session.exitCode = 1;
 }
 
 const STATION_COLUMNS: readonly Column<BmpStationRow>[] = [

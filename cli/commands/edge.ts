@@ -5,12 +5,9 @@
 import type { Command } from 'commander';
 import type Type from 'typebox';
 import { parseAsNumber } from '../../base/as-number.ts';
-import { dropWords } from '../../dataplane/explain/drop-words.ts';
 import type { Resource } from '../../fabric/northbound-client.ts';
-import { Drop } from '../../packet/drop.ts';
 import type {
   EDGE_DIAGNOSTICS,
-  EdgeCounters,
   EdgeMethod,
   EdgeNeighbour,
   EdgeRoute,
@@ -19,6 +16,7 @@ import type {
 import { BGP_ROUTES_PAGE_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import { countOption } from '../arguments.ts';
 import { joinedAt, lastName, listAt, textAt } from '../fields.ts';
+import { formatLinks } from '../link-tables.ts';
 import { formatResource, STATE_COLUMNS } from '../resources.ts';
 import type { Session } from '../session.ts';
 import { type Column, formatFields, formatTable } from '../table.ts';
@@ -227,49 +225,10 @@ function rows<Row>(
   return `${formatTable(columns, found)}${rest}`;
 }
 
-type Link = EdgeCounters['links'][number];
-const LINK_COLUMNS: readonly Column<Link>[] = [
-  { heading: 'LINK', value: ({ name }) => name },
-  { heading: 'IN', align: 'right', value: ({ rxFrames }) => String(rxFrames) },
-  { heading: 'BYTES IN', align: 'right', value: ({ rxBytes }) => String(rxBytes) },
-  { heading: 'OUT', align: 'right', value: ({ txFrames }) => String(txFrames) },
-  { heading: 'BYTES OUT', align: 'right', value: ({ txBytes }) => String(txBytes) },
-  { heading: 'DROPPED', align: 'right', value: ({ drops }) => String(total(drops)) },
-];
-
-function total(drops: Link['drops']): number {
-  return Object.values(drops).reduce((sum, each) => sum + each, 0);
-}
-
-interface DropRow {
-  readonly link: string;
-  readonly reason: string;
-  readonly packets: number;
-}
-const DROP_COLUMNS: readonly Column<DropRow>[] = [
-  { heading: 'LINK', value: ({ link }) => link },
-  { heading: 'REASON', value: ({ reason }) => reason },
-  { heading: 'PACKETS', align: 'right', value: ({ packets }) => String(packets) },
-  { heading: 'MEANING', value: ({ reason }) => meaning(reason) },
-];
-
-const DROPS: ReadonlyMap<string, Drop> = new Map(Object.entries(Drop));
-
-/** '' for a reason that this version does not know. */
-function meaning(reason: string): string {
-  const code = DROPS.get(reason);
-  return code === undefined ? '' : dropWords(code).meaning;
-}
-
 async function counters(session: Session, options: Options): Promise<void> {
   const answer = await ask(session, 'edgeCounters', options);
   session.print(answer, () => {
     const { nat: shared } = answer;
-    const drops = answer.links
-      .flatMap(({ name, drops: ofLink }) =>
-        Object.entries(ofLink).map(([reason, packets]) => ({ link: name, reason, packets })),
-      )
-      .sort((a, b) => b.packets - a.packets);
     const tables = formatFields([
       ['mappings of shared addresses', `${shared.mappings} of at most ${shared.mappingsMax}`],
       ['made and ended since', `${shared.created}, ${shared.removed}`],
@@ -282,7 +241,6 @@ async function counters(session: Session, options: Options): Promise<void> {
       ['networks, their interfaces', `${answer.networks}, ${answer.mappings}`],
       ['hosts', String(answer.hosts)],
     ]);
-    const refused = drops.length === 0 ? '' : `\n${formatTable(DROP_COLUMNS, drops)}`;
-    return `${formatTable(LINK_COLUMNS, answer.links)}${refused}\n${tables}`;
+    return `${formatLinks(answer.links)}\n${tables}`;
   });
 }

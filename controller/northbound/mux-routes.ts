@@ -4,10 +4,13 @@
  */
 import { messageOf } from '../../base/errors.ts';
 import { formatIp, parseIp } from '../../base/ip.ts';
+import { LoadBalancingRuleSchema } from '../../schema/northbound/load-balancers.ts';
 import { askAll, type Explained } from '../diagnostics/hosts.ts';
+import type { Resource } from '../model/desired-state.ts';
 import { resourceNamed } from './asked-resource.ts';
 import type { DiagnosticRoute } from './diagnostic-route.ts';
 import { fault } from './fault.ts';
+import { typed } from './resource-node.ts';
 import { frontendAddress } from './slb-states.ts';
 
 export const MUX_ROUTES: readonly DiagnosticRoute[] = [
@@ -22,6 +25,8 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
       const ip = parseIp(id);
       if (ip === undefined) throw fault('InvalidParameterValue', `'${id}' is no IP address`, id);
       const address = formatIp(ip);
+      const frontends = frontendsAt(context, address);
+      const asked = probesOf(context, frontends);
       const [muxes, hosts, probes, snat] = await Promise.all([
         askMuxes(context, address),
         askAll(context, 'virtualAddresses', { address }),
@@ -35,14 +40,18 @@ export const MUX_ROUTES: readonly DiagnosticRoute[] = [
           answer.addresses.map((own) => ({ host, ...own })),
         ),
         probes: probes.answers.flatMap(({ host, answer }) =>
-          answer.backends.map((backend) => ({ host, ...backend })),
+          answer.backends
+            .filter(({ probeId }) => asked.has(probeId))
+            .map((backend) => ({ host, ...backend })),
         ),
         leases: snat.answers.flatMap(({ host, answer }) =>
           answer.leases
             .filter(({ publicAddress }) => publicAddress === address)
             .map((lease) => ({ host, ...lease })),
         ),
-        details: detailsOf(context, address),
+        details: frontends.flatMap(
+          ({ instanceId }) => context.realised.configurationState(instanceId)?.detailedInfo ?? [],
+        ),
         missing: [...muxes.missing, ...probes.missing],
       };
     },
@@ -74,11 +83,22 @@ function muxAt(context: Explained, id: string): string {
   return resourceNamed(context, 'loadBalancerMuxes', id).resourceId;
 }
 
-/** Of the configurationState of the frontend that has the address; an internal one may be several networks'. */
-function detailsOf({ desired, realised }: Explained, address: string) {
-  return [...desired.list('loadBalancers/frontendIPConfigurations').values()]
-    .filter((frontend) => frontendAddress(frontend, desired) === address)
-    .flatMap(({ instanceId }) => realised.configurationState(instanceId)?.detailedInfo ?? []);
+/** Several, where networks have the same internal address. */
+function frontendsAt({ desired }: Explained, address: string): readonly Resource[] {
+  return [...desired.list('loadBalancers/frontendIPConfigurations').values()].filter(
+    (frontend) => frontendAddress(frontend, desired) === address,
+  );
+}
+
+/** instanceIds of the probes that the rules of frontends name. */
+function probesOf({ desired }: Explained, frontends: readonly Resource[]): ReadonlySet<string> {
+  const rules = frontends.flatMap(({ ref }) => [...desired.referrers(ref)]);
+  return new Set(
+    rules.flatMap(({ from }) => {
+      const { probe } = typed(LoadBalancingRuleSchema, from);
+      return desired.byRef(probe?.resourceRef ?? '')?.instanceId ?? [];
+    }),
+  );
 }
 
 async function askMuxes({ desired, askMux }: Explained, address: string) {

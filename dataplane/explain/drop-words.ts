@@ -132,7 +132,8 @@ export const DROP_WORDS: Readonly<Record<DropName, DropWords>> = {
   },
   HairpinLoop: {
     meaning: 'a packet that would go out of the port it came from',
-    remedy: 'A guest sends to its own address through the router: look at its routes.',
+    remedy:
+      'At a guest: it sends to its own address through the router, look at its routes. At an edge router: nobody has the address, or the network that has it is not routed here (`weft public-ip list`, `weft lb list`).',
   },
   NotForUs: {
     meaning: "a unicast frame whose destination MAC is neither the router's nor a neighbour's",

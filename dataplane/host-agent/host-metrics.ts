@@ -84,6 +84,10 @@ function addTraffic(totals: Totals, read: () => HostReading): void {
       for (const row of rows()) add({ port: row.portId, device: row.name }, row[field]);
     });
   }
+  const returned = 'Packets returned to muxes, since their connection is not here.';
+  totals('weft_returned_packets_total', returned, [], (add) => {
+    add({}, read().counters.uplink.givenBack ?? 0);
+  });
   const help = 'Frames not delivered, by reason.';
   totals('weft_port_drops_total', help, ['port', 'device', 'reason'], (add) => {
     for (const row of rows()) {

@@ -81,6 +81,10 @@ async function create(session: Session, name: string, options: CreateOptions): P
   const path = balancerPath(name);
   const isInternal = options.subnet !== undefined || options.vnet !== undefined;
   checkFrontend(options, isInternal);
+  if ((await session.northbound().find(path)) !== undefined)
+    throw new SdnError('SDN_CLI_EXISTS', `${path} exists already`, {
+      remedy: `Look at it: weft lb show ${name}; give it backends: weft lb add ${name} --backend NIC`,
+    });
   // What is misspelt is found before anything is written.
   const members: BackendName[] = [];
   for (const each of options.backend ?? []) members.push(await backendName(session, each));
@@ -148,6 +152,10 @@ async function createPublic(
     ...(ip !== undefined && { ipAddress: ip }),
     publicIPAddressVersion: ip?.includes(':') === true ? 'IPv6' : 'IPv4',
   };
+  if ((await session.northbound().find(path)) !== undefined)
+    throw new SdnError('SDN_CLI_EXISTS', `${path} exists already`, {
+      remedy: `If it is meant: --public-ip ${name}; else choose another name.`,
+    });
   await createResource(session, path, { resourceId: name, properties });
   try {
     await createBalancer(path);

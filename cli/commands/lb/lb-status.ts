@@ -116,7 +116,9 @@ function formatStatus(body: unknown, muxes: readonly Json[]): string {
   ]);
   if (known === undefined) {
     const reason = muxes.length === 0 ? 'there are no muxes' : 'no mux has this address';
-    return `${head}\n${reason}, and no host serves it as an internal one\n${missingLines(body)}`;
+    const lost = missingLines(body);
+    const list = 'Addresses that exist: weft lb list\n';
+    return `${head}\n${reason}, and no host serves it as an internal one\n${lost === '' ? list : lost}`;
   }
   const backends = backendRows(body, muxes);
   const leases = listAt(body, 'leases').filter(isObject);

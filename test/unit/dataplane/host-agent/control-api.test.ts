@@ -173,6 +173,7 @@ test('GET /metrics: counters of ports and uplink, drops by reason, revisions', a
     'weft_port_received_packets_total{port="p1",device="eth0",host="host1"} 1',
     'weft_port_delivered_bytes_total{port="uplink",device="uplink0",host="host1"} 120',
     'weft_port_drops_total{port="p1",device="eth0",reason="SpoofedMac",host="host1"} 3',
+    'weft_returned_packets_total{host="host1"} 4',
     'weft_port_info{port="p1",device="eth0",nic="/networkInterfaces/nic1",host="host1"} 1',
     'weft_flows{port="p1",host="host1"} 2',
     'weft_flows_half_open{port="p1",host="host1"} 1',

@@ -30,6 +30,7 @@ export const NO_COUNTERS: PortCounters = {
   rxBytes: 60,
   txPackets: 2,
   txBytes: 120,
+  givenBack: 4,
   drops: { SpoofedMac: 3 },
   txDrops: {},
   flows: { current: 2, halfOpen: 1, created: 5, expired: 2, evicted: 1, refused: 0 },
