@@ -25,14 +25,16 @@ import {
   SEARCHES_PER_SEC_MAX,
 } from '../../limits.ts';
 import type { AddressCounters } from './address-counters.ts';
-import { CLOSING, type FlowMemory, type FlowPlace } from './flow-memory.ts';
+import { CLOSING, type FlowMemory, type FlowPlace, RESET } from './flow-memory.ts';
 import { type Group, MEMBERS_STEP, NO_STEP } from './groups.ts';
 import type { MuxTables } from './mux-tables.ts';
 import type { Target } from './targets.ts';
 
-const ASKING = 2;
-const STEP_SHIFT = 2;
-const STEP_BITS = 11;
+/** Of the state, what the search leaves alone. */
+const ENDING = CLOSING | RESET;
+const ASKING = 4;
+const STEP_SHIFT = 3;
+const STEP_BITS = 10;
 const STEP_MASK = (1 << STEP_BITS) - 1;
 const HOME_SHIFT = STEP_SHIFT + STEP_BITS;
 const HOME_MAX = (1 << (32 - HOME_SHIFT)) - 2;
@@ -95,7 +97,7 @@ export class BackendSearch {
       if (quietSec < FLOW_QUIET_SEC) return NO_STEP;
     } else if (stepOf(state) === 0 || quietSec === 0) return stepOf(state);
     // Whoever has kept it is asked first, should it ever be looked for again.
-    memory.setState(place, (state & CLOSING) | askingState(memory.target(place), 0));
+    memory.setState(place, (state & ENDING) | askingState(memory.target(place), 0));
     return 0;
   }
 
@@ -155,7 +157,7 @@ export class BackendSearch {
   #turnTo(place: FlowPlace, target: Target, state: number): void {
     const memory = this.#memory;
     memory.redirect(place, target, this.#tables.targets.generation(target));
-    memory.setState(place, (memory.state(place) & CLOSING) | state);
+    memory.setState(place, (memory.state(place) & ENDING) | state);
     this.target = target;
   }
 }

@@ -19,7 +19,7 @@ import {
 } from '../../limits.ts';
 import type { AddressCounters } from './address-counters.ts';
 import { BackendSearch, isAsking } from './backend-search.ts';
-import { CLOSING, type FlowMemory, type FlowPlace, NO_FLOW } from './flow-memory.ts';
+import { CLOSING, type FlowMemory, type FlowPlace, NO_FLOW, RESET } from './flow-memory.ts';
 import { NO_STEP } from './groups.ts';
 import type { MuxTables, TableLimits } from './mux-tables.ts';
 import type { Target } from './targets.ts';
@@ -228,9 +228,13 @@ export class Balancer {
     const target = memory.target(place);
     if (targets.generation(target) !== memory.targetGeneration(place)) return false;
     if (addresses.generation(memory.rule(place)) !== memory.ruleGeneration(place)) return false;
-    // A connection that begins anew goes where new ones go; datagrams leave a backend that is down.
+    // Datagrams leave a backend that is down.
     if (key.protocol === IpProtocol.UDP) return !targets.isDown(target);
-    return !isOpening(key) || (targets.isOpen(target) && !isAsking(memory.state(place)));
+    // A SYN is repeated to whom it went. After the end of a connection it begins another, which goes where new ones go.
+    if (!isOpening(key)) return true;
+    const state = memory.state(place);
+    const hasEnded = (state & (CLOSING | RESET)) !== 0;
+    return targets.isOpen(target) && !hasEnded && !isAsking(state);
   }
 
   #rowOf(key: FlowKey, rule: Rule): number {
@@ -243,11 +247,12 @@ export class Balancer {
 
   #touch(place: FlowPlace, key: FlowKey): void {
     const memory = this.#memory;
-    let state = isOpening(key) ? 0 : memory.state(place);
-    if ((key.tcpFlags & tcp.Flag.FIN) !== 0 && memory.isConfirmed(place)) state |= CLOSING;
-    const hasReset = (key.tcpFlags & tcp.Flag.RST) !== 0 && memory.isConfirmed(place);
-    const idleSec = hasReset ? TCP_RESET_SEC : this.#idleSec(place, key, state);
-    memory.touch(place, this.#nowSec + idleSec, state);
+    let state = isOpening(key) ? 0 : memory.state(place) & ~RESET;
+    if (memory.isConfirmed(place)) {
+      if ((key.tcpFlags & tcp.Flag.FIN) !== 0) state |= CLOSING;
+      if ((key.tcpFlags & tcp.Flag.RST) !== 0) state |= RESET;
+    }
+    memory.touch(place, this.#nowSec + this.#idleSec(place, key, state), state);
   }
 
   /** For how long a flow may be silent until it is forgotten. */
@@ -255,6 +260,7 @@ export class Balancer {
     const memory = this.#memory;
     if (!memory.isConfirmed(place)) return UNCONFIRMED_IDLE_SEC;
     if (key.protocol === IpProtocol.UDP) return UDP_FLOW_IDLE_SEC;
+    if ((state & RESET) !== 0) return TCP_RESET_SEC;
     if ((state & CLOSING) !== 0) return TCP_CLOSING_SEC;
     return this.#tables.addresses.idleSec(memory.rule(place));
   }

@@ -31,8 +31,9 @@ const RULE_GENERATION = 9;
 const DEADLINE = 10;
 const STATE = 11;
 
-/** Bit of the state: the client has sent FIN. The others are backend-search.ts's. */
+/** Bits of the state: the client has sent FIN; the client's last segment was a RST. The others are backend-search.ts's. */
 export const CLOSING = 1;
+export const RESET = 2;
 
 /** 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;

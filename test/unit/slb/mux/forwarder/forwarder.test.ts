@@ -1,5 +1,6 @@
 /** The mux as a whole, over memory: where packets to virtual addresses go, and what is told to whom about those that cannot. */
 import test from 'ava';
+import { defined } from '../../../../../base/assert.ts';
 import { Fragment } from '../../../../../packet/flow-key.ts';
 import { IpProtocol } from '../../../../../packet/ip-protocol.ts';
 import * as tcp from '../../../../../packet/tcp.ts';
@@ -243,6 +244,24 @@ test('RST and FIN shorten what is remembered', async (t) => {
   t.is(world.core.memory.confirmed, 1);
   world.advance(240);
   t.is(world.core.memory.confirmed, 0);
+});
+
+test('a repeated SYN goes where it went; one after the end of a connection goes where new ones go', async (t) => {
+  const both = [pool([backend(1), backend(2)]), vip([rule()])];
+  const later = new MuxWorld();
+  await later.set(both);
+  const ports = Array.from({ length: 40 }, (_, index) => 40_100 + index);
+  const moving = ports.filter((srcPort) => later.backendOf({ srcPort }) === '10.0.0.2');
+  for (const flags of [tcp.Flag.RST, tcp.Flag.RST | ACK, tcp.Flag.FIN | ACK]) {
+    const srcPort = defined(moving.pop(), 'a port that moves');
+    const world = new MuxWorld();
+    await world.set([pool([backend(1)]), vip([rule()])]);
+    const goesTo = (segment: number) => world.backendOf({ flags: segment, srcPort });
+    t.deepEqual([goesTo(SYN), goesTo(ACK)], ['10.0.0.1', '10.0.0.1']);
+    await world.set(both);
+    t.deepEqual([goesTo(SYN), goesTo(ACK), goesTo(flags)], Array(3).fill('10.0.0.1'));
+    t.deepEqual([goesTo(SYN), goesTo(ACK)], ['10.0.0.2', '10.0.0.2']);
+  }
 });
 
 test('fragments go where their first one went; one that comes before it waits, but not for long', async (t) => {
