@@ -52,6 +52,10 @@ const MAY_IMPORT = {
 const FOLDERS =
   'base|packet|native|schema|agent|dataplane|bgp|slb|gateway|controller|arm|compute|storage|identity|portal|cli|fabric|test|bench|tools';
 
+/** What roles that forward take of the diagnostics: the rest they import as types. */
+const WITHOUT_TYPEBOX =
+  '^schema/southbound/diagnostics/(capture|limits|probe-names|question-shapes|shape|slb-names)\\.ts$';
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -67,6 +71,26 @@ module.exports = {
       severity: 'error',
       from: { pathNot: '^(test|bench)/' },
       to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'roles-load-no-schemas',
+      severity: 'error',
+      comment: 'TypeBox took a third of the start of a role that has no use for it but types',
+      from: { path: '^(agent|dataplane|slb|bgp)/' },
+      to: {
+        path: '^schema/southbound/diagnostics/',
+        pathNot: WITHOUT_TYPEBOX,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'what-roles-load-is-small',
+      severity: 'error',
+      from: { path: WITHOUT_TYPEBOX },
+      to: {
+        pathNot: `^base/|^schema/southbound/messages|${WITHOUT_TYPEBOX}`,
+        dependencyTypesNot: ['type-only'],
+      },
     },
     ...Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({
       name: `imports-of-${folder.replace(/\W+/g, '-')}`,

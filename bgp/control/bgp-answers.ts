@@ -5,17 +5,16 @@
 import { assertNever } from '../../base/assert.ts';
 import { SdnError } from '../../base/errors.ts';
 import { formatIpWords, ipWordsFromBytes } from '../../base/ip-words.ts';
-import {
-  BGP_DIAGNOSTICS,
-  BGP_METHODS,
-  type BgpAnswer,
-  type BgpAttributes,
-  type BgpMethod,
-  type BgpPeerRow,
-  type BgpQuestion,
-  type MrtFiles,
+import type {
+  BgpAnswer,
+  BgpAttributes,
+  BgpMethod,
+  BgpPeerRow,
+  BgpQuestion,
+  MrtFiles,
 } from '../../schema/southbound/diagnostics/bgp.ts';
-import { mismatch } from '../../schema/southbound/diagnostics/methods.ts';
+import { QUESTION_SHAPES } from '../../schema/southbound/diagnostics/question-shapes.ts';
+import { shapeFault } from '../../schema/southbound/diagnostics/shape.ts';
 import type { BfdStatus } from '../bfd/bfd.ts';
 import { diagnosticWords } from '../bfd/packet.ts';
 import type { StationStatus } from '../bmp/station.ts';
@@ -54,7 +53,7 @@ export function answeringSpeakerOf(bgp: BgpControl): AnsweringSpeaker | undefine
 
 /** Whether it is a question of these. */
 export function isBgpMethod(method: string): method is BgpMethod {
-  return BGP_METHODS.some((known) => known === method);
+  return Object.hasOwn(ANSWERS, method);
 }
 
 /** `bgp` undefined: there is no BGP router, or it is not enabled. */
@@ -63,7 +62,7 @@ export function answerBgp<M extends BgpMethod>(
   method: M,
   question: unknown,
 ): BgpAnswer<M> {
-  const wrong = mismatch(BGP_DIAGNOSTICS[method].question, question);
+  const wrong = shapeFault(QUESTION_SHAPES[method], question);
   if (wrong !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${wrong}`);
   return ANSWERS[method](bgp, question as BgpQuestion<M>);
 }

@@ -10,8 +10,8 @@ import {
   PROBE_ID_MIN,
   PROBE_WATCH_MS_MAX,
   type ProbePacket,
-  ProbeProtocol,
 } from '../../schema/southbound/diagnostics/probe.ts';
+import { ProbeProtocol } from '../../schema/southbound/diagnostics/probe-names.ts';
 import type { PacketSpec, PacketView } from '../../schema/southbound/diagnostics/trace.ts';
 import type { Resource } from '../model/desired-state.ts';
 import { QuestionFault } from '../southbound/questions.ts';

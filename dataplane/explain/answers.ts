@@ -3,12 +3,9 @@
  * forward. Called by switch-core.
  */
 import { type IpWords, parseIpWords } from '../../base/ip-words.ts';
+import { TRACE_FRAME_BYTES_MAX } from '../../schema/southbound/diagnostics/limits.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
-import {
-  type PacketEnds,
-  TRACE_FRAME_BYTES_MAX,
-  type TracedRequest,
-} from '../../schema/southbound/diagnostics/trace.ts';
+import type { PacketEnds, TracedRequest } from '../../schema/southbound/diagnostics/trace.ts';
 import { invalid, portAt } from './asked-port.ts';
 import { answerFlowVerify } from './flow-verify.ts';
 import { answerEffectiveRoutes, answerNextHop } from './route-answers.ts';

@@ -4,14 +4,16 @@
  */
 import { formatIpPrefixWords, formatIpWords, type IpPrefixWords } from '../../base/ip-words.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import {
   ANSWER_PREFIXES_MAX,
-  type EffectiveList,
-  type EffectiveRule,
   RULE_PREFIXES_MAX,
-  type RuleAddresses,
-  type RuleDirection,
+} from '../../schema/southbound/diagnostics/limits.ts';
+import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
+import type {
+  EffectiveList,
+  EffectiveRule,
+  RuleAddresses,
+  RuleDirection,
 } from '../../schema/southbound/diagnostics/rules.ts';
 import { type AddressSet, prefixesOf } from '../engine/address-set.ts';
 import type { NumberRange, Predicate } from '../engine/predicate.ts';

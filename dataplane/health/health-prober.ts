@@ -14,7 +14,8 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import { below, type Rng } from '../../base/rng.ts';
 import { type Millis, millis, seconds } from '../../base/units.ts';
-import { ProbeState, type ProbesAnswer } from '../../schema/southbound/diagnostics/slb.ts';
+import { ProbeState } from '../../schema/southbound/diagnostics/probe-names.ts';
+import type { ProbesAnswer } from '../../schema/southbound/diagnostics/slb.ts';
 import {
   type ProbeProtocol,
   type ProbeResult,

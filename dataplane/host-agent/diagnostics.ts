@@ -4,16 +4,11 @@
  */
 import { SdnError } from '../../base/errors.ts';
 import type { CaptureFilter } from '../../schema/southbound/diagnostics/capture.ts';
-import { CAPTURE_PIECE_BYTES_MAX } from '../../schema/southbound/diagnostics/captures.ts';
 import type { PortCounters } from '../../schema/southbound/diagnostics/counters.ts';
-import {
-  type Answer,
-  DIAGNOSTICS,
-  METHODS,
-  type Method,
-  mismatch,
-  type Question,
-} from '../../schema/southbound/diagnostics/methods.ts';
+import { CAPTURE_PIECE_BYTES_MAX } from '../../schema/southbound/diagnostics/limits.ts';
+import type { Answer, Method, Question } from '../../schema/southbound/diagnostics/methods.ts';
+import { QUESTION_SHAPES } from '../../schema/southbound/diagnostics/question-shapes.ts';
+import { shapeFault } from '../../schema/southbound/diagnostics/shape.ts';
 import type { FlowEntry, SwitchHandle } from '../switch/switch-handle.ts';
 import type { FlowsRequest } from './control-request.ts';
 import type { HostCaptures } from './host-captures.ts';
@@ -81,13 +76,16 @@ export async function answerQuestion(
   method: string,
   question: unknown,
 ): Promise<unknown> {
-  const known = METHODS.find((candidate) => candidate === method);
-  if (known === undefined) {
+  if (!isKnown(method)) {
     throw new SdnError('SDN_QUESTION_UNKNOWN', `this host knows no question '${method}'`, {
       remedy: 'Controller and host have different versions: update both.',
     });
   }
-  return answerAs(known, host, question);
+  return answerAs(method, host, question);
+}
+
+function isKnown(method: string): method is Method {
+  return Object.hasOwn(ANSWERS, method);
 }
 
 function answerAs<M extends Method>(
@@ -95,7 +93,7 @@ function answerAs<M extends Method>(
   host: AnsweringHost,
   question: unknown,
 ): Promise<Answer<M>> {
-  const fault = mismatch(DIAGNOSTICS[method].question, question);
+  const fault = shapeFault(QUESTION_SHAPES[method], question);
   if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
   return ANSWERS[method](host, question as Question<M>);
 }

@@ -15,7 +15,8 @@ import { IpProtocol } from '../../packet/ip-protocol.ts';
 import * as ipv4 from '../../packet/ipv4.ts';
 import * as ipv6 from '../../packet/ipv6.ts';
 import * as tcp from '../../packet/tcp.ts';
-import { type ProbePacket, ProbeProtocol } from '../../schema/southbound/diagnostics/probe.ts';
+import type { ProbePacket } from '../../schema/southbound/diagnostics/probe.ts';
+import { ProbeProtocol } from '../../schema/southbound/diagnostics/probe-names.ts';
 import { frameOf, type Sender } from '../explain/traced-frame.ts';
 
 export interface ProbeFrames {

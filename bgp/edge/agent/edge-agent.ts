@@ -20,12 +20,9 @@ import {
   ipWordsFromBytes,
 } from '../../../base/ip-words.ts';
 import type { Logger } from '../../../base/log.ts';
-import {
-  EDGE_DIAGNOSTICS,
-  type EdgeMethod,
-  type EdgeQuestion,
-} from '../../../schema/southbound/diagnostics/edge.ts';
-import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
+import type { EdgeMethod, EdgeQuestion } from '../../../schema/southbound/diagnostics/edge.ts';
+import { QUESTION_SHAPES } from '../../../schema/southbound/diagnostics/question-shapes.ts';
+import { shapeFault } from '../../../schema/southbound/diagnostics/shape.ts';
 import type { EdgeSettings, ResourceError } from '../../../schema/southbound/messages.ts';
 import { answerBgp, answeringSpeakerOf, isBgpMethod } from '../../control/bgp-answers.ts';
 import { type BgpControl, isBgpResource } from '../../control/bgp-control.ts';
@@ -114,10 +111,10 @@ export class EdgeAgent implements Role {
     }
     if (!isEdgeMethod(method)) {
       throw new SdnError('SDN_QUESTION_UNKNOWN', `an edge router knows no question '${method}'`, {
-        remedy: `There are ${Object.keys(EDGE_DIAGNOSTICS).join(', ')}.`,
+        remedy: `There are ${Object.keys(QUESTIONS).join(', ')}.`,
       });
     }
-    const fault = mismatch(EDGE_DIAGNOSTICS[method].question, question);
+    const fault = shapeFault(QUESTION_SHAPES[method], question);
     if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
     return this.#options.router.ask(QUESTIONS[method](question as never));
   }
@@ -223,7 +220,7 @@ const QUESTIONS: Questions = {
 };
 
 function isEdgeMethod(method: string): method is EdgeMethod {
-  return Object.hasOwn(EDGE_DIAGNOSTICS, method);
+  return Object.hasOwn(QUESTIONS, method);
 }
 
 function wordsOf(bytes: Uint8Array, what: string): IpWords {

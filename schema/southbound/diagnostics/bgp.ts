@@ -226,4 +226,3 @@ export const BGP_DIAGNOSTICS = {
 export type BgpMethod = keyof typeof BGP_DIAGNOSTICS;
 export type BgpQuestion<M extends BgpMethod> = Type.Static<(typeof BGP_DIAGNOSTICS)[M]['question']>;
 export type BgpAnswer<M extends BgpMethod> = Type.Static<(typeof BGP_DIAGNOSTICS)[M]['answer']>;
-export const BGP_METHODS = Object.keys(BGP_DIAGNOSTICS) as readonly BgpMethod[];

@@ -4,9 +4,6 @@
  */
 import Type from 'typebox';
 
-/** Bytes of one piece: as text they fit one answer. */
-export const CAPTURE_PIECE_BYTES_MAX: number = 512 * 1024;
-
 /** CaptureStatus of capture.ts. */
 const Status = Type.Object({
   id: Type.Integer(),

@@ -3,7 +3,8 @@
  * answer. Both ends check what they get: the host refuses a question that is not of its shape with the reason, the controller an
  * answer. Questions may not have unknown properties; answers may, since a host may be newer.
  *
- * Called by controller/southbound (asks), agent and dataplane/host-agent (answer).
+ * Called by controller/southbound (asks). Roles that answer import types alone: they check questions by question-shapes.ts, which
+ * `npm run generate` makes from these schemas.
  */
 import type Type from 'typebox';
 import Value from 'typebox/value';
@@ -74,8 +75,6 @@ export const DIAGNOSTICS = {
 export type Method = keyof typeof DIAGNOSTICS;
 export type Question<M extends Method> = Type.Static<(typeof DIAGNOSTICS)[M]['question']>;
 export type Answer<M extends Method> = Type.Static<(typeof DIAGNOSTICS)[M]['answer']>;
-
-export const METHODS = Object.keys(DIAGNOSTICS) as readonly Method[];
 
 /** Where `value` is not what the schema says, in words; undefined: it is. */
 export function mismatch(schema: Type.TSchema, value: unknown): string | undefined {

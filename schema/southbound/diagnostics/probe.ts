@@ -15,9 +15,6 @@ export const PROBE_TIMEOUT_MS_MAX = 3000;
 /** A watch that nobody asks about is forgotten after this long. */
 export const PROBE_WATCH_MS_MAX = 10_000;
 
-/** IP protocol numbers of probes. */
-export const ProbeProtocol = { ICMP: 1, TCP: 6, ICMPV6: 58 } as const;
-
 const Address = Type.String({ maxLength: 64 });
 const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
 

@@ -6,10 +6,6 @@ import Type from 'typebox';
 
 /** Rules of one answer, over all lists. */
 export const RULES_PAGE_MAX = 1500;
-/** Prefixes that one side of a rule is shown with. */
-export const RULE_PREFIXES_MAX = 16;
-/** Prefixes of one answer, over all rules; with the rules they stay below what one answer may be long. */
-export const ANSWER_PREFIXES_MAX = 8000;
 
 export const RuleDirection = Type.Union([Type.Literal('inbound'), Type.Literal('outbound')]);
 export type RuleDirection = Type.Static<typeof RuleDirection>;

@@ -7,11 +7,9 @@
  */
 import Type from 'typebox';
 import { Drops, LinkCounters } from './links.ts';
+import { ProbeState } from './probe-names.ts';
 
 const Id = Type.String({ maxLength: 128 });
-
-/** Of a backend under one probe. UNKNOWN: it has not been probed yet. */
-export const ProbeState = { UNKNOWN: 'unknown', UP: 'up', DOWN: 'down' } as const;
 
 export const ProbesQuestion = Type.Object(
   {

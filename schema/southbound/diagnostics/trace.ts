@@ -4,9 +4,7 @@
  * it; the controller follows a tunnel to the next host with the frame as it came out.
  */
 import Type from 'typebox';
-
-/** Bytes of a traced frame, Ethernet header included: a jumbo frame. */
-export const TRACE_FRAME_BYTES_MAX = 9018;
+import { TRACE_FRAME_BYTES_MAX } from './limits.ts';
 
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
 const Byte = Type.Integer({ minimum: 0, maximum: 255 });

@@ -14,15 +14,15 @@ import {
 import { formatMac } from '../../../base/mac.ts';
 import { IpProtocol } from '../../../packet/ip-protocol.ts';
 import * as tcp from '../../../packet/tcp.ts';
-import { mismatch } from '../../../schema/southbound/diagnostics/methods.ts';
-import {
-  MUX_DIAGNOSTICS,
-  type MuxAddress,
-  type MuxAnswer,
-  type MuxBackend,
-  type MuxMethod,
-  type MuxQuestion,
-  type MuxRule,
+import { QUESTION_SHAPES } from '../../../schema/southbound/diagnostics/question-shapes.ts';
+import { shapeFault } from '../../../schema/southbound/diagnostics/shape.ts';
+import type {
+  MuxAddress,
+  MuxAnswer,
+  MuxBackend,
+  MuxMethod,
+  MuxQuestion,
+  MuxRule,
 } from '../../../schema/southbound/diagnostics/slb.ts';
 import { HEALTH_NAMES, ruleWords } from '../../../schema/southbound/diagnostics/slb-names.ts';
 import type { LoadBalancingRule, VirtualIp } from '../../../schema/southbound/messages.ts';
@@ -40,27 +40,26 @@ export interface AnsweringMux {
   readonly forwarder: Pick<ForwarderHandle, 'ask'>;
 }
 
-export const MUX_METHODS = Object.keys(MUX_DIAGNOSTICS) as readonly MuxMethod[];
+type Answers = {
+  readonly [M in MuxMethod]: (mux: AnsweringMux, question: MuxQuestion<M>) => Promise<MuxAnswer<M>>;
+};
+
+const ANSWERS: Answers = { muxStatus: statusOf, muxTrace: traceOf, muxCounters: countersOf };
+
+export const MUX_METHODS = Object.keys(ANSWERS) as readonly MuxMethod[];
 
 export function isMuxMethod(method: string): method is MuxMethod {
-  return Object.hasOwn(MUX_DIAGNOSTICS, method);
+  return Object.hasOwn(ANSWERS, method);
 }
 
-export function answerMux(
+export function answerMux<M extends MuxMethod>(
   mux: AnsweringMux,
-  method: MuxMethod,
+  method: M,
   question: unknown,
-): Promise<MuxAnswer<MuxMethod>> {
-  const fault = mismatch(MUX_DIAGNOSTICS[method].question, question);
+): Promise<MuxAnswer<M>> {
+  const fault = shapeFault(QUESTION_SHAPES[method], question);
   if (fault !== undefined) throw new SdnError('SDN_QUESTION_INVALID', `'${method}': ${fault}`);
-  switch (method) {
-    case 'muxStatus':
-      return statusOf(mux, question as MuxQuestion<'muxStatus'>);
-    case 'muxTrace':
-      return traceOf(mux, question as MuxQuestion<'muxTrace'>);
-    case 'muxCounters':
-      return countersOf(mux);
-  }
+  return ANSWERS[method](mux, question as MuxQuestion<M>);
 }
 
 async function statusOf(
