@@ -15,22 +15,19 @@
 import { type FlowKey, Fragment } from '../../packet/flow-key.ts';
 import { VNET_HEADER_LEN } from '../../packet/vnet-header.ts';
 import { FRAGMENT_HELD_BYTES_MAX, FRAGMENT_HELD_SEC_MAX, FRAGMENTS_HELD_MAX } from '../limits.ts';
-import { type FlowScope, kindOf } from './flow-id.ts';
+import { DATAGRAM_WORDS, isOfDatagram, writeDatagram } from './datagram-words.ts';
+import type { FlowScope } from './flow-id.ts';
 import type { FragmentTable } from './fragment-table.ts';
 import type { Frame } from './transposition.ts';
 
 const STRIDE = 16;
 /** Words of a place: its state, what identifies the datagram, whose the frame is, its bytes, and the second it came in. */
 const STATE = 0;
-const SCOPE = 1;
-const SRC = 2;
-const DST = 6;
-const ID = 10;
-const KIND = 11;
-const OWNER = 12;
-const TAG = 13;
-const LEN = 14;
-const SINCE = 15;
+const DATAGRAM = 1;
+const OWNER = DATAGRAM + DATAGRAM_WORDS;
+const TAG = OWNER + 1;
+const LEN = OWNER + 2;
+const SINCE = OWNER + 3;
 
 const EMPTY = 0;
 const WAITING = 1;
@@ -94,17 +91,7 @@ export class FragmentHold {
     this.#vacate(at);
     this.#copy(frame);
     words[at + STATE] = WAITING;
-    words[at + SCOPE] = scope;
-    words[at + SRC] = key.src0;
-    words[at + SRC + 1] = key.src1;
-    words[at + SRC + 2] = key.src2;
-    words[at + SRC + 3] = key.src3;
-    words[at + DST] = key.dst0;
-    words[at + DST + 1] = key.dst1;
-    words[at + DST + 2] = key.dst2;
-    words[at + DST + 3] = key.dst3;
-    words[at + ID] = key.fragmentId;
-    words[at + KIND] = kindOf(key);
+    writeDatagram(words, at + DATAGRAM, scope, key);
     words[at + OWNER] = owner;
     words[at + TAG] = tag;
     words[at + LEN] = frame.end - frame.at;
@@ -149,7 +136,8 @@ export class FragmentHold {
     if (this.#waiting === 0) return;
     const words = this.#words;
     for (let at = 0; at < words.length; at += STRIDE) {
-      if (words[at + STATE] !== WAITING || !this.#isOf(at, scope, key)) continue;
+      if (words[at + STATE] !== WAITING) continue;
+      if (!isOfDatagram(words, at + DATAGRAM, scope, key)) continue;
       words[at + STATE] = DUE;
       this.#waiting -= 1;
       this.#due += 1;
@@ -179,23 +167,6 @@ export class FragmentHold {
       if (this.#words[at + STATE] === DUE) return at;
     }
     return -1;
-  }
-
-  #isOf(at: number, scope: FlowScope, key: FlowKey): boolean {
-    const words = this.#words;
-    return (
-      words[at + ID] === key.fragmentId &&
-      words[at + SCOPE] === scope &&
-      words[at + KIND] === kindOf(key) &&
-      words[at + SRC] === key.src0 &&
-      words[at + SRC + 1] === key.src1 &&
-      words[at + SRC + 2] === key.src2 &&
-      words[at + SRC + 3] === key.src3 &&
-      words[at + DST] === key.dst0 &&
-      words[at + DST + 1] === key.dst1 &&
-      words[at + DST + 2] === key.dst2 &&
-      words[at + DST + 3] === key.dst3
-    );
   }
 }
 

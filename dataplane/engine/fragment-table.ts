@@ -12,20 +12,16 @@
  */
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { FRAGMENT_SEC_MAX, FRAGMENTED_DATAGRAMS_MAX, FRAGMENTED_PER_PORT_MAX } from '../limits.ts';
-import { type FlowScope, kindOf, portsOf } from './flow-id.ts';
+import { DATAGRAM_WORDS, isOfDatagram, writeDatagram } from './datagram-words.ts';
+import { type FlowScope, portsOf } from './flow-id.ts';
 
 const WAYS = 4;
 const SETS = FRAGMENTED_DATAGRAMS_MAX / WAYS;
 const WINDOW = FRAGMENTED_PER_PORT_MAX / WAYS;
 const STRIDE = 16;
 /** Words of an entry: what identifies the datagram, its ports, and the second it was noted plus one (0: empty). */
-const SCOPE = 0;
-const SRC = 1;
-const DST = 5;
-const ID = 9;
-const KIND = 10;
-const PORTS = 11;
-const NOTED = 12;
+const PORTS = DATAGRAM_WORDS;
+const NOTED = PORTS + 1;
 
 /** Multiplicative hashing constant: 2^32 / golden ratio. */
 const GOLDEN = 0x9e37_79b1;
@@ -44,17 +40,7 @@ export class FragmentTable {
     const words = this.#words;
     const known = this.#find(scope, key);
     const at = known >= 0 ? known : this.#oldest(this.#setOf(scope, key));
-    words[at + SCOPE] = scope;
-    words[at + SRC] = key.src0;
-    words[at + SRC + 1] = key.src1;
-    words[at + SRC + 2] = key.src2;
-    words[at + SRC + 3] = key.src3;
-    words[at + DST] = key.dst0;
-    words[at + DST + 1] = key.dst1;
-    words[at + DST + 2] = key.dst2;
-    words[at + DST + 3] = key.dst3;
-    words[at + ID] = key.fragmentId;
-    words[at + KIND] = kindOf(key);
+    writeDatagram(words, at, scope, key);
     words[at + PORTS] = portsOf(key);
     words[at + NOTED] = nowSec + 1;
   }
@@ -96,20 +82,7 @@ export class FragmentTable {
 
   #isOf(at: number, scope: FlowScope, key: FlowKey): boolean {
     const words = this.#words;
-    return (
-      words[at + ID] === key.fragmentId &&
-      words[at + SCOPE] === scope &&
-      words[at + KIND] === kindOf(key) &&
-      words[at + SRC] === key.src0 &&
-      words[at + SRC + 1] === key.src1 &&
-      words[at + SRC + 2] === key.src2 &&
-      words[at + SRC + 3] === key.src3 &&
-      words[at + DST] === key.dst0 &&
-      words[at + DST + 1] === key.dst1 &&
-      words[at + DST + 2] === key.dst2 &&
-      words[at + DST + 3] === key.dst3 &&
-      words[at + NOTED] !== 0
-    );
+    return isOfDatagram(words, at, scope, key) && words[at + NOTED] !== 0;
   }
 }
 
