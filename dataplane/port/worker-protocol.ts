@@ -51,6 +51,19 @@ export class WorkerFault extends SdnError {
   }
 }
 
+/** The request dealt with: its result, or what the system or the user got wrong. Anything else is a bug and ends the worker. */
+export function answerTo<Request, Value>(
+  { number, request }: NumberedRequest<Request>,
+  deal: (request: Request) => Value,
+): WorkerAnswer<Value> {
+  try {
+    return { kind: 'result', number, value: deal(request) };
+  } catch (thrown) {
+    if (!(thrown instanceof SdnError)) throw thrown;
+    return { kind: 'fault', number, fault: faultOf(thrown) };
+  }
+}
+
 export function faultOf(thrown: SdnError): Fault {
   const { code, message, remedy } = thrown;
   const hasErrno = 'errno' in thrown && typeof thrown.errno === 'string';

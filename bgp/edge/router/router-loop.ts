@@ -7,7 +7,7 @@ import { SdnError } from '../../../base/errors.ts';
 import { formatIpWords, type IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
-import { faultOf, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
+import { answerTo, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
 import { EDGE_LINKS_MAX } from '../limits.ts';
 import { answerAbout } from './answers.ts';
 import type { Link, LinkSettings } from './links.ts';
@@ -58,9 +58,11 @@ export class RouterLoop {
 
   /** One round. */
   turn(): void {
-    const { io, core } = this.#parts;
+    const { io, core, post } = this.#parts;
     const received = io.exchange(this.#txCount, this.#isAgeing ? 0 : TICK_MS);
-    for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
+    for (const numbered of this.#parts.takeRequests()) {
+      post(answerTo(numbered, (request) => this.#deal(request)));
+    }
     if (!this.#isRunning) return;
     this.#txCount = core.forward(received);
     const { nowSec } = core;
@@ -69,45 +71,30 @@ export class RouterLoop {
     this.#isAgeing = core.age();
   }
 
-  #answer({ number, request }: NumberedRequest<Request>): void {
-    const { core, io, post } = this.#parts;
-    const reply = (value: Results[keyof Results]) => post({ kind: 'result', number, value });
-    try {
-      switch (request.kind) {
-        case 'configure':
-          this.#configure(request.configuration);
-          reply(true);
-          break;
-        case 'apply':
-          reply(core.apply(request.upserts, request.removes));
-          break;
-        case 'learn':
-          core.learn(request.routes);
-          reply(true);
-          break;
-        case 'keep':
-          reply(core.keep(request.keys));
-          break;
-        case 'relearn':
-          core.state.fib.relearn();
-          reply(true);
-          break;
-        case 'forget':
-          reply(core.state.fib.forget());
-          break;
-        case 'ask':
-          reply(answerAbout(core, request.question));
-          break;
-        case 'close':
-          io.close();
-          this.#isRunning = false;
-          reply(true);
-          break;
-      }
-    } catch (thrown) {
-      // What the system or the user got wrong goes back to who asked; anything else is a bug and ends the worker.
-      if (!(thrown instanceof SdnError)) throw thrown;
-      post({ kind: 'fault', number, fault: faultOf(thrown) });
+  #deal(request: Request): Results[keyof Results] {
+    const { core, io } = this.#parts;
+    switch (request.kind) {
+      case 'configure':
+        this.#configure(request.configuration);
+        return true;
+      case 'apply':
+        return core.apply(request.upserts, request.removes);
+      case 'learn':
+        core.learn(request.routes);
+        return true;
+      case 'keep':
+        return core.keep(request.keys);
+      case 'relearn':
+        core.state.fib.relearn();
+        return true;
+      case 'forget':
+        return core.state.fib.forget();
+      case 'ask':
+        return answerAbout(core, request.question);
+      case 'close':
+        io.close();
+        this.#isRunning = false;
+        return true;
     }
   }
 

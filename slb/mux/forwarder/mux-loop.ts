@@ -2,11 +2,10 @@
  * The forwarding loop, what the mux's worker spends its life in: exchange frames, take requests between two bursts, forward the burst. The devices
  * are opened by whoever makes the loop, so a test runs it over memory. Called by worker.ts.
  */
-import { SdnError } from '../../../base/errors.ts';
 import { formatIpWords, type IpWords } from '../../../base/ip-words.ts';
 import { NONE } from '../../../base/lpm.ts';
 import type { FrameIo } from '../../../dataplane/port/frame-io.ts';
-import { faultOf, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
+import { answerTo, type NumberedRequest } from '../../../dataplane/port/worker-protocol.ts';
 import { answerAbout } from './answers.ts';
 import type { MuxConfiguration, MuxCore } from './mux-core.ts';
 import type { Request, Results, WorkerMessage } from './worker-protocol.ts';
@@ -52,39 +51,30 @@ export class MuxLoop {
 
   /** One round. */
   turn(): void {
-    const { io, core } = this.#parts;
+    const { io, core, post } = this.#parts;
     const received = io.exchange(this.#txCount, TICK_MS);
     this.#txCount = 0;
     // First what was received: a request may close the port that it lies in.
     this.#txCount = core.forward(received);
-    for (const numbered of this.#parts.takeRequests()) this.#answer(numbered);
+    for (const numbered of this.#parts.takeRequests()) {
+      post(answerTo(numbered, (request) => this.#deal(request)));
+    }
   }
 
-  #answer({ number, request }: NumberedRequest<Request>): void {
-    const { core, io, post } = this.#parts;
-    const reply = (value: Results[keyof Results]) => post({ kind: 'result', number, value });
-    try {
-      switch (request.kind) {
-        case 'configure':
-          this.#configure(request.configuration);
-          reply(true);
-          break;
-        case 'apply':
-          reply(core.apply(request.change));
-          break;
-        case 'ask':
-          reply(answerAbout(core, request.question));
-          break;
-        case 'close':
-          io.close();
-          this.#isRunning = false;
-          reply(true);
-          break;
-      }
-    } catch (thrown) {
-      // What the system or the user got wrong goes back to who asked; anything else is a bug and ends the worker.
-      if (!(thrown instanceof SdnError)) throw thrown;
-      post({ kind: 'fault', number, fault: faultOf(thrown) });
+  #deal(request: Request): Results[keyof Results] {
+    const { core, io } = this.#parts;
+    switch (request.kind) {
+      case 'configure':
+        this.#configure(request.configuration);
+        return true;
+      case 'apply':
+        return core.apply(request.change);
+      case 'ask':
+        return answerAbout(core, request.question);
+      case 'close':
+        io.close();
+        this.#isRunning = false;
+        return true;
     }
   }
 
