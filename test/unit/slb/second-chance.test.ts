@@ -13,7 +13,7 @@ import fc from 'fast-check';
 import { defined } from '../../../base/assert.ts';
 import { seconds } from '../../../base/units.ts';
 import type { SentFrame } from '../../../dataplane/port/memory-frame-io.ts';
-import type { HealthState, Resource } from '../../../schema/southbound/messages.ts';
+import type { Resource } from '../../../schema/southbound/messages.ts';
 import { bytesOf } from '../bgp/edge/router/edge-world.ts';
 import { segmentFrom } from '../dataplane/load-balancing/balanced.ts';
 import {
@@ -30,49 +30,28 @@ import {
   ACK,
   backend,
   CLIENT,
-  DOWN,
-  health,
   hostOf,
-  LOST,
   MuxWorld,
-  pool,
   ROUTER_MAC,
   rule,
   SYN,
   tcpPacket,
-  UNKNOWN,
-  UP,
   vip,
 } from './mux/mux-world.ts';
+import { aPoolChange, aWeight, NUMBERS, type PoolChange, PoolModel } from './mux/pool-model.ts';
 
-const NUMBERS = [1, 2, 3, 4, 5, 6] as const;
 const HOSTS = 4;
 const FLOWS_EACH_TIME = 6;
 const MUXES_MAX = 4;
 
-interface Member {
-  readonly weight: number;
-  readonly isDraining: boolean;
-}
-
 type Step =
-  | { readonly kind: 'join'; readonly number: number; readonly member: Member }
-  | { readonly kind: 'leave'; readonly number: number }
-  | { readonly kind: 'probe'; readonly number: number; readonly state: HealthState }
+  | PoolChange
   | { readonly kind: 'wait'; readonly sec: number }
-  | { readonly kind: 'restart' | 'lose' | 'rehash' }
-  | { readonly kind: 'add' };
+  | { readonly kind: 'restart' | 'lose' | 'rehash' | 'add' };
 
-const aNumber = fc.constantFrom(...NUMBERS);
-const aMember = fc.record({ weight: fc.constantFrom(1, 1, 3), isDraining: fc.boolean() });
+const aMember = fc.record({ weight: aWeight, isDraining: fc.boolean() });
 const aStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constant('join' as const), number: aNumber, member: aMember }),
-  fc.record({ kind: fc.constant('leave' as const), number: aNumber }),
-  fc.record({
-    kind: fc.constant('probe' as const),
-    number: aNumber,
-    state: fc.constantFrom(UP, UP, DOWN, LOST, UNKNOWN),
-  }),
+  { weight: 3, arbitrary: aPoolChange(aMember) },
   fc.record({ kind: fc.constant('wait' as const), sec: fc.constantFrom(1, 9, 70) }),
   fc.record({ kind: fc.constantFrom('restart', 'lose', 'rehash', 'add') }),
 );
@@ -143,8 +122,7 @@ function portOf(number: number): Resource {
 }
 
 class World {
-  readonly members = new Map<number, Member>([1, 2, 3].map((number) => [number, START]));
-  readonly #states = new Map<number, HealthState>(NUMBERS.map((number) => [number, UP]));
+  readonly pool = new PoolModel({ weight: 1, isDraining: false });
   readonly #hosts = Array.from({ length: HOSTS }, (_, index) => new Host(index));
   /** By place; undefined: dead. */
   readonly #muxes: (MuxWorld | undefined)[] = [undefined, undefined];
@@ -158,15 +136,7 @@ class World {
   }
 
   #goal(): Resource[] {
-    return [this.#pool(), health(Object.fromEntries(this.#states)), vip([WEB])];
-  }
-
-  #pool(): Resource {
-    return pool(
-      [...this.members].map(([number, { weight, isDraining }]) =>
-        backend(number, { weight, draining: isDraining }),
-      ),
-    );
+    return [...this.pool.goal(), vip([WEB])];
   }
 
   async #startMux(place: number): Promise<void> {
@@ -179,14 +149,10 @@ class World {
   async take(step: Step, between: () => void): Promise<void> {
     switch (step.kind) {
       case 'join':
-        this.members.set(step.number, step.member);
-        return this.#tell([this.#pool()], between);
-      case 'leave':
-        this.members.delete(step.number);
-        return this.#tell([this.#pool()], () => undefined);
       case 'probe':
-        if (step.state !== UNKNOWN) this.#states.set(step.number, step.state);
-        return this.#tell([health({ [step.number]: step.state })], between);
+        return this.#tell([this.pool.take(step)], between);
+      case 'leave':
+        return this.#tell([this.pool.take(step)], () => undefined);
       case 'wait':
         for (const mux of this.#muxes) mux?.advance(step.sec);
         for (const { net } of this.#hosts) net.clock.advance(seconds(step.sec));
@@ -242,7 +208,6 @@ class World {
   }
 }
 
-const START: Member = { weight: 1, isDraining: false };
 const WEB = rule({ healthId: 'h', idleTimeoutSec: 1800 });
 
 test('a connection reaches its backend whatever becomes of tables and muxes', async (t) => {
@@ -262,7 +227,7 @@ test('a connection reaches its backend whatever becomes of tables and muxes', as
       const talk = (): void => {
         for (const [srcPort, number] of flows) {
           // Whose backend has left may be reset, and is of no concern any more.
-          if (!world.members.has(number)) flows.delete(srcPort);
+          if (!world.pool.has(number)) flows.delete(srcPort);
           else if (world.send(srcPort, ACK) !== number) {
             throw new Error(`port ${srcPort} of backend ${number}`);
           }

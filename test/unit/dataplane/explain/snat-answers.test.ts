@@ -2,38 +2,23 @@
 import test from 'ava';
 import { mismatch } from '../../../../schema/southbound/diagnostics/methods.ts';
 import { SnatAnswer } from '../../../../schema/southbound/diagnostics/slb.ts';
-import type { Resource } from '../../../../schema/southbound/messages.ts';
-import { apply, balancedHost, datagramFromVm, fromVm, PUBLIC } from '../load-balancing/balanced.ts';
-import { BLUE, HOST_ADDRESS, macOf, octets, portId, tenantRig } from '../switch/tenants.ts';
+import {
+  apply,
+  balancedHost,
+  datagramFromVm,
+  fromVm,
+  lease,
+  PUBLIC,
+} from '../load-balancing/balanced.ts';
+import { BLUE, portId, tenantRig } from '../switch/tenants.ts';
 
 const VM = '10.0.0.4';
 const OTHER = '10.0.0.5';
-
-function lease(address: string, from: number, vipId = 'vip'): Resource {
-  return {
-    key: `snat/${vipId}/${address}`,
-    version: 1,
-    snatLease: {
-      vipId,
-      resourceRef: '/loadBalancers/lb/outboundNatRules/out',
-      publicAddress: octets(PUBLIC),
-      vnetId: BLUE.name,
-      address: octets(address),
-      vni: BLUE.webVni,
-      mac: macOf(BLUE, address),
-      providerAddress: octets(HOST_ADDRESS),
-      portId: portId(BLUE, address),
-      protocol: 0,
-      ports: [{ from, to: from + 7 }],
-      idleTimeoutSec: 240,
-      tcpReset: false,
-    },
-  };
-}
+const LEASES = [lease(), lease({ ports: [{ from: 1032, to: 1039 }] }, OTHER)];
 
 test('leases, ports in use by protocol, flows, and what found no port', (t) => {
   const net = tenantRig();
-  apply(net, [balancedHost(), lease(VM, 1024), lease(OTHER, 1032)]);
+  apply(net, [balancedHost(), ...LEASES]);
   const device = net.device(BLUE, VM);
   const ends = (srcPort: number, dst = '198.18.0.9') => ({ src: VM, srcPort, dst, dstPort: 53 });
   for (const dst of ['198.18.0.1', '198.18.0.2']) net.pass(device, [fromVm(ends(40_000, dst))]);
@@ -64,7 +49,8 @@ test('leases, ports in use by protocol, flows, and what found no port', (t) => {
 
 test('one frontend’s, or one interface’s, and nothing where there is nothing', (t) => {
   const net = tenantRig();
-  apply(net, [balancedHost(), lease(VM, 1024), lease(OTHER, 1032), lease(VM, 1040, 'vip2')]);
+  const more = lease({ vipId: 'vip2', ports: [{ from: 1040, to: 1047 }] });
+  apply(net, [balancedHost(), ...LEASES, more]);
   const count = (question: { vipId?: string; portId?: string }) =>
     net.core.answer('snat', question).leases.length;
   t.is(count({ vipId: 'vip' }), 2);

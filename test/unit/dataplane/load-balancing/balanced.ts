@@ -134,29 +134,25 @@ export function health(states: Readonly<Record<string, HealthState>>, id = 'heal
   };
 }
 
-/** Ports 1024 to 1031 of the public address for 10.0.0.4. */
-export function lease(changes: Partial<SnatLease> = {}): Resource {
-  const address = '10.0.0.4';
-  return {
-    key: `snat/vip/${address}`,
-    version: 1,
-    snatLease: {
-      vipId: 'vip',
-      resourceRef: '/loadBalancers/lb/outboundNatRules/out',
-      publicAddress: octets(PUBLIC),
-      vnetId: BLUE.name,
-      address: octets(address),
-      vni: BLUE.webVni,
-      mac: macOf(BLUE, address),
-      providerAddress: octets(HOST_ADDRESS),
-      portId: portId(BLUE, address),
-      protocol: 0,
-      ports: [{ from: 1024, to: 1031 }],
-      idleTimeoutSec: 240,
-      tcpReset: false,
-      ...changes,
-    },
+/** Ports 1024 to 1031 of the public address for a backend. */
+export function lease(changes: Partial<SnatLease> = {}, address = '10.0.0.4'): Resource {
+  const snatLease: SnatLease = {
+    vipId: 'vip',
+    resourceRef: '/loadBalancers/lb/outboundNatRules/out',
+    publicAddress: octets(PUBLIC),
+    vnetId: BLUE.name,
+    address: octets(address),
+    vni: BLUE.webVni,
+    mac: macOf(BLUE, address),
+    providerAddress: octets(HOST_ADDRESS),
+    portId: portId(BLUE, address),
+    protocol: 0,
+    ports: [{ from: 1024, to: 1031 }],
+    idleTimeoutSec: 240,
+    tcpReset: false,
+    ...changes,
   };
+  return { key: `snat/${snatLease.vipId}/${address}`, version: 1, snatLease };
 }
 
 export function apply(

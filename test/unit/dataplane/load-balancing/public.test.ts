@@ -9,7 +9,6 @@ import { routeTableResource, withRoutes } from '../switch/policies.ts';
 import {
   address,
   BLUE,
-  ipFrame,
   macOf,
   octets,
   PEER_ADDRESS,
@@ -34,29 +33,16 @@ import {
   segmentFrom,
   virtualIp,
 } from './balanced.ts';
+import { ANSWER, DIP, errorAbout, OTHER, publicWorld, REQUEST, THERE } from './public-world.ts';
 
-const DIP = '10.0.0.4';
-const OTHER = '10.0.0.5';
-const REQUEST = { src: CLIENT, srcPort: 40_000, dst: PUBLIC, dstPort: 80 };
-const ANSWER = { src: DIP, srcPort: 8080, dst: CLIENT, dstPort: 40_000 };
 const SYN_ACK = Flag.SYN | Flag.ACK;
-
-function world(rules = [ruleOf()]): TenantRig {
-  const net = tenantRig();
-  apply(net, [
-    virtualIp(PUBLIC, rules),
-    pool([backend(DIP), backend(OTHER), backend('10.0.0.6')]),
-    balancedHost(),
-  ]);
-  return net;
-}
 
 function comes(net: TenantRig, frame: Uint8Array, source = MUX) {
   return net.passTunnel(BLUE.webVni, frame, source);
 }
 
 test('a request becomes one to the backend that the mux has chosen, the answer leaves as from the virtual address', (t) => {
-  const net = world();
+  const net = publicWorld();
   const [request] = comes(net, fromMux(REQUEST, DIP));
   t.is(request?.port, net.device(BLUE, DIP));
   t.like(read(request), { src: CLIENT, srcPort: 40_000, dst: DIP, dstPort: 8080 });
@@ -76,34 +62,34 @@ test('a request becomes one to the backend that the mux has chosen, the answer l
 });
 
 test('the same flow brought to another backend here is another flow', (t) => {
-  const net = world();
+  const net = publicWorld();
   t.is(comes(net, fromMux(REQUEST, DIP))[0]?.port, net.device(BLUE, DIP));
   t.is(comes(net, fromMux(REQUEST, OTHER))[0]?.port, net.device(BLUE, OTHER));
   t.is(comes(net, fromMux(REQUEST, DIP))[0]?.port, net.device(BLUE, DIP));
 });
 
 test('nobody but a mux brings packets for a virtual address, and a mux brings none from inside, for others or for no address', (t) => {
-  const net = world();
+  const net = publicWorld();
   t.deepEqual(comes(net, fromMux(REQUEST, DIP), PEER_ADDRESS), []);
   t.deepEqual(net.drops(), { DestinationNotLocal: 1 });
-  t.deepEqual(comes(net, fromMux({ ...REQUEST, src: '10.0.0.6' }, DIP)), []);
+  t.deepEqual(comes(net, fromMux({ ...REQUEST, src: THERE }, DIP)), []);
   t.deepEqual(net.drops(), { DestinationNotLocal: 1, InnerSourceImplausible: 1 });
   t.deepEqual(comes(net, fromMux({ ...REQUEST, dst: DIP, dstPort: 8080 }, DIP)), []);
   t.deepEqual(comes(net, fromMux({ ...REQUEST, dst: '203.0.113.99' }, DIP)), []);
   t.deepEqual(comes(net, fromMux({ ...REQUEST, dstPort: 81 }, DIP)), []);
   t.is(net.drops()['VirtualPortUnserved'], 3);
-  t.deepEqual(comes(net, fromMux(REQUEST, '10.0.0.6')), [], 'a backend that is not here');
+  t.deepEqual(comes(net, fromMux(REQUEST, THERE)), [], 'a backend that is not here');
   t.is(net.drops()['DestinationNotLocal'], 2);
 });
 
 test('what a VM sends from the port of a backend is its own, unless it answers', (t) => {
-  const net = world();
+  const net = publicWorld();
   const [own] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, Flag.ACK)]);
   t.like(read(own), { src: DIP, srcPort: 8080 });
 });
 
 test('an answer goes back to the edge whatever the routes say of its destination', (t) => {
-  const net = world();
+  const net = publicWorld();
   const table = routeTableResource('all', { '0.0.0.0/0': '10.0.0.5' });
   apply(net, [table, withRoutes(subnetResource(BLUE, 'web'), 'all')]);
   comes(net, fromMux(REQUEST, DIP));
@@ -113,7 +99,7 @@ test('an answer goes back to the edge whatever the routes say of its destination
 });
 
 test('a backend that leaves the pool is neither sent nor believed any more', (t) => {
-  const net = world();
+  const net = publicWorld();
   comes(net, fromMux(REQUEST, DIP));
   t.is(net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, SYN_ACK)]).length, 1);
   apply(net, [pool([backend(OTHER)])]);
@@ -154,7 +140,7 @@ test('an address whose pool has not arrived says so, and drops', (t) => {
 });
 
 test('floating: the backend sees the virtual address and answers as it, but asks nothing as it', (t) => {
-  const net = world([ruleOf({ floatingIp: true, backendPort: 80 })]);
+  const net = publicWorld({ floatingIp: true, backendPort: 80 });
   const asAddress = { src: PUBLIC, srcPort: 80, dst: CLIENT, dstPort: 40_000 };
   const macs = { srcMac: macOf(BLUE, DIP), dstMac: ROUTER_MAC };
   const device = net.device(BLUE, DIP);
@@ -167,18 +153,11 @@ test('floating: the backend sees the virtual address and answers as it, but asks
 });
 
 test('an ICMP error about an answer reaches the backend, about what it has sent itself', (t) => {
-  const net = world();
+  const net = publicWorld();
   comes(net, fromMux(REQUEST, DIP));
   const [answer] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, SYN_ACK)]);
   const quoted = defined(answer, 'an answer').bytes.slice(8 + 14, 8 + 14 + 28);
-  const error = (data: Uint8Array) => {
-    const repr = { type: icmp.Type.DESTINATION_UNREACHABLE, code: 4, rest: 1400, data };
-    const bytes = new Uint8Array(icmp.reprLen(repr));
-    icmp.emit(repr, viewOf(bytes), 0);
-    const macs = { srcMac: ROUTER_MAC, dstMac: macOf(BLUE, DIP) };
-    return ipFrame({ ...macs, src: '198.18.0.1', dst: PUBLIC }, 1, bytes);
-  };
-  const [told] = comes(net, error(quoted));
+  const [told] = comes(net, errorAbout(quoted));
   t.is(told?.port, net.device(BLUE, DIP));
   const view = viewOf(defined(told, 'an error').bytes);
   const quotedAt = 14 + 20 + 8;
@@ -191,6 +170,6 @@ test('an ICMP error about an answer reaches the backend, about what it has sent 
   // About a packet that nobody here has sent.
   const other = quoted.slice();
   viewOf(other).setUint16(22, 40_001);
-  t.deepEqual(comes(net, error(other)), []);
+  t.deepEqual(comes(net, errorAbout(other)), []);
   t.deepEqual(net.drops(), { IcmpErrorUnrelated: 1 });
 });

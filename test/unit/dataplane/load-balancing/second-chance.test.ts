@@ -4,48 +4,17 @@ import { defined } from '../../../../base/assert.ts';
 import type { SentFrame } from '../../../../dataplane/port/memory-frame-io.ts';
 import { UPLINK_PORT } from '../../../../dataplane/switch/port-registry.ts';
 import * as askMark from '../../../../packet/ask-mark.ts';
-import * as icmp from '../../../../packet/icmp.ts';
 import { Flag } from '../../../../packet/tcp.ts';
+import type { LoadBalancingRule } from '../../../../schema/southbound/messages.ts';
 import { viewOf } from '../../packet/frames.ts';
-import {
-  BLUE,
-  ipFrame,
-  macOf,
-  octets,
-  PEER_ADDRESS,
-  ROUTER_MAC,
-  type TenantRig,
-  tenantRig,
-} from '../switch/tenants.ts';
-import {
-  apply,
-  backend,
-  balancedHost,
-  CLIENT,
-  fromMux,
-  fromVm,
-  MUX,
-  PUBLIC,
-  pool,
-  ruleOf,
-  virtualIp,
-} from './balanced.ts';
+import { BLUE, octets, PEER_ADDRESS, ROUTER_MAC, type TenantRig } from '../switch/tenants.ts';
+import { fromMux, fromVm, MUX } from './balanced.ts';
+import { ANSWER, DIP, errorAbout, OTHER, publicWorld, REQUEST, THERE } from './public-world.ts';
 
-const DIP = '10.0.0.4';
-const OTHER = '10.0.0.5';
-const REQUEST = { src: CLIENT, srcPort: 40_000, dst: PUBLIC, dstPort: 80 };
-const ANSWER = { src: DIP, srcPort: 8080, dst: CLIENT, dstPort: 40_000 };
 const OTHER_MUX = '192.0.2.4';
 
-function world(floatingIp = false): TenantRig {
-  const net = tenantRig();
-  const rule = ruleOf({ floatingIp, ...(floatingIp && { backendPort: 80 }) });
-  apply(net, [
-    virtualIp(PUBLIC, [rule]),
-    pool([backend(DIP), backend(OTHER), backend('10.0.0.6')]),
-    balancedHost([MUX, OTHER_MUX]),
-  ]);
-  return net;
+function world(changes: Partial<LoadBalancingRule> = {}): TenantRig {
+  return publicWorld(changes, [MUX, OTHER_MUX]);
 }
 
 function marked(frame: Uint8Array, step = 3): Uint8Array {
@@ -78,13 +47,13 @@ test('a segment of a connection that is not here goes back to the mux that asks,
 
 test('so does one for a backend that is not at this host', (t) => {
   const net = world();
-  const [back] = asks(net, fromMux(REQUEST, '10.0.0.6', Flag.ACK));
+  const [back] = asks(net, fromMux(REQUEST, THERE, Flag.ACK));
   t.deepEqual(back?.uplink?.address, octets(MUX));
 });
 
 test('a connection that is here is kept, and nobody behind the tunnel sees the mark', (t) => {
-  for (const isFloating of [false, true]) {
-    const net = world(isFloating);
+  for (const changes of [{}, { floatingIp: true, backendPort: 80 }]) {
+    const net = world(changes);
     for (const flags of [Flag.SYN, Flag.ACK, Flag.ACK]) {
       const [kept] = asks(net, fromMux(REQUEST, DIP, flags));
       t.is(kept?.port, net.device(BLUE, DIP));
@@ -128,18 +97,11 @@ test('an ICMP error about a connection that is not here goes back too', (t) => {
   net.passTunnel(BLUE.webVni, fromMux(REQUEST, DIP), MUX);
   const [answer] = net.pass(net.device(BLUE, DIP), [fromVm(ANSWER, Flag.SYN | Flag.ACK)]);
   const quoted = defined(answer, 'an answer').bytes.slice(8 + 14, 8 + 14 + 28);
-  const error = (data: Uint8Array) => {
-    const repr = { type: icmp.Type.DESTINATION_UNREACHABLE, code: 4, rest: 1400, data };
-    const bytes = new Uint8Array(icmp.reprLen(repr));
-    icmp.emit(repr, viewOf(bytes), 0);
-    const macs = { srcMac: ROUTER_MAC, dstMac: macOf(BLUE, DIP) };
-    return ipFrame({ ...macs, src: '198.18.0.1', dst: PUBLIC }, 1, bytes);
-  };
-  t.is(asks(net, error(quoted))[0]?.port, net.device(BLUE, DIP));
+  t.is(asks(net, errorAbout(quoted))[0]?.port, net.device(BLUE, DIP));
   const other = quoted.slice();
   viewOf(other).setUint16(22, 40_001);
-  const [back] = asks(net, error(other));
+  const [back] = asks(net, errorAbout(other));
   t.deepEqual(back?.uplink?.address, octets(MUX));
-  t.deepEqual(back?.bytes.slice(8), marked(error(other)));
+  t.deepEqual(back?.bytes.slice(8), marked(errorAbout(other)));
   t.deepEqual(net.drops(), {});
 });

@@ -36,10 +36,8 @@ import {
   segmentFrom,
   virtualIp,
 } from './balanced.ts';
+import { ANSWER, DIP, OTHER, REQUEST, THERE } from './public-world.ts';
 
-const DIP = '10.0.0.4';
-const OTHER = '10.0.0.5';
-const THERE = '10.0.0.6';
 const SYN_ACK = Flag.SYN | Flag.ACK;
 
 function world(...resources: readonly Resource[]): TenantRig {
@@ -76,16 +74,14 @@ function foretells(t: ExecutionContext, net: TenantRig, claim: Claim): void {
   t.deepEqual(net.drops(), {});
 }
 
-const TO_PUBLIC = { src: CLIENT, srcPort: 40_000, dst: PUBLIC, dstPort: 80 };
-
 test('of a backend to a client outside', (t) => {
   const net = world(virtualIp(PUBLIC), pool([backend(DIP), backend(OTHER)]));
-  const answer = fromVm({ src: DIP, srcPort: 8080, dst: CLIENT, dstPort: 40_000 }, SYN_ACK);
+  const answer = fromVm(ANSWER, SYN_ACK);
   foretells(t, net, {
     entrance: { kind: 'port', portId: portId(BLUE, DIP) },
     answer,
-    answers: { came: words(TO_PUBLIC) },
-    ask: () => net.passTunnel(BLUE.webVni, fromMux(TO_PUBLIC, DIP), MUX),
+    answers: { came: words(REQUEST) },
+    ask: () => net.passTunnel(BLUE.webVni, fromMux(REQUEST, DIP), MUX),
     send: () => net.pass(net.device(BLUE, DIP), [answer]),
   });
 });
@@ -98,8 +94,8 @@ test('of a backend that has been asked by the floating address', (t) => {
   foretells(t, net, {
     entrance: { kind: 'port', portId: portId(BLUE, DIP) },
     answer,
-    answers: { came: words(TO_PUBLIC) },
-    ask: () => net.passTunnel(BLUE.webVni, fromMux(TO_PUBLIC, DIP), MUX),
+    answers: { came: words(REQUEST) },
+    ask: () => net.passTunnel(BLUE.webVni, fromMux(REQUEST, DIP), MUX),
     send: () => net.pass(net.device(BLUE, DIP), [answer]),
   });
 });

@@ -7,79 +7,14 @@
  */
 import test from 'ava';
 import fc from 'fast-check';
-import type { HealthState, Resource } from '../../../../../schema/southbound/messages.ts';
-import {
-  ACK,
-  backend,
-  DOWN,
-  health,
-  LOST,
-  MuxWorld,
-  pool,
-  rule,
-  SYN,
-  tcpPacket,
-  UNKNOWN,
-  UP,
-  vip,
-} from '../mux-world.ts';
+import { ACK, MuxWorld, rule, SYN, tcpPacket, vip } from '../mux-world.ts';
+import { aPoolChange, aWeight, type Member, PoolModel } from '../pool-model.ts';
 
-const NUMBERS = [1, 2, 3, 4, 5, 6] as const;
-
-interface Member {
-  readonly weight: number;
-  readonly isDraining: boolean;
-  /** Which host it is on. */
-  readonly host: number;
-}
-
-/** The model: who is a member, and what probes say. */
-interface State {
-  readonly members: Map<number, Member>;
-  readonly states: Map<number, HealthState>;
-}
-
-type Change =
-  | { readonly kind: 'join'; readonly number: number; readonly member: Member }
-  | { readonly kind: 'leave'; readonly number: number }
-  | { readonly kind: 'probe'; readonly number: number; readonly state: HealthState }
-  | { readonly kind: 'wait'; readonly sec: number };
-
-const aNumber = fc.constantFrom(...NUMBERS);
-const aMember = fc.record({
-  weight: fc.constantFrom(1, 1, 1, 3),
-  isDraining: fc.boolean(),
-  host: fc.nat(3),
-});
-const aChange: fc.Arbitrary<Change> = fc.oneof(
-  fc.record({ kind: fc.constant('join' as const), number: aNumber, member: aMember }),
-  fc.record({ kind: fc.constant('leave' as const), number: aNumber }),
-  fc.record({
-    kind: fc.constant('probe' as const),
-    number: aNumber,
-    state: fc.constantFrom(UP, UP, DOWN, LOST, UNKNOWN),
-  }),
+const aMember = fc.record({ weight: aWeight, isDraining: fc.boolean(), host: fc.nat(3) });
+const aStep = fc.oneof(
+  { weight: 3, arbitrary: aPoolChange(aMember) },
   fc.record({ kind: fc.constant('wait' as const), sec: fc.constantFrom(1, 10, 100) }),
 );
-
-function resourcesOf({ members, states }: State): Resource[] {
-  const backends = [...members].map(([number, { weight, isDraining, host }]) =>
-    backend(number, {
-      weight,
-      draining: isDraining,
-      providerAddress: backend(host).providerAddress,
-    }),
-  );
-  return [pool(backends), health(Object.fromEntries(states))];
-}
-
-function change(state: State, step: Change): void {
-  if (step.kind === 'join') state.members.set(step.number, step.member);
-  else if (step.kind === 'leave') state.members.delete(step.number);
-  // UNKNOWN is no news.
-  else if (step.kind === 'probe' && step.state !== UNKNOWN)
-    state.states.set(step.number, step.state);
-}
 
 interface Flow {
   readonly srcPort: number;
@@ -96,14 +31,11 @@ const START: Member = { weight: 1, isDraining: false, host: 1 };
 
 test('flows stay with their backend as long as is claimed, at the mux that knows them and at one that does not', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(aChange, { maxLength: 12 }), async (steps) => {
+    fc.asyncProperty(fc.array(aStep, { maxLength: 12 }), async (steps) => {
       const first = new MuxWorld();
       const second = new MuxWorld();
-      const state: State = {
-        members: new Map([1, 2, 3].map((number) => [number, START])),
-        states: new Map(NUMBERS.map((number) => [number, UP])),
-      };
-      const all = [...resourcesOf(state), vip([rule({ healthId: 'h', idleTimeoutSec: 1800 })])];
+      const model = new PoolModel(START);
+      const all = [...model.goal(), vip([rule({ healthId: 'h', idleTimeoutSec: 1800 })])];
       await first.set(all);
       await second.set(all);
       const flows: Flow[] = [];
@@ -120,16 +52,13 @@ test('flows stay with their backend as long as is claimed, at the mux that knows
         if (step.kind === 'wait') {
           first.advance(step.sec);
           second.advance(step.sec);
+        } else {
+          const said = [model.take(step)];
+          await first.set(said);
+          await second.set(said);
         }
-        change(state, step);
-        const said =
-          step.kind === 'probe'
-            ? [health({ [step.number]: step.state })]
-            : resourcesOf(state).slice(0, 1);
-        await first.set(said);
-        await second.set(said);
         for (const flow of flows) {
-          if (!state.members.has(Number(flow.backend.split('.')[3]))) flow.isLost = true;
+          if (!model.has(Number(flow.backend.split('.')[3]))) flow.isLost = true;
           if (flow.isLost) continue;
           const { srcPort } = flow;
           stays(first.backendOf({ srcPort, flags: ACK }), flow.backend, 'claim 1');
