@@ -25,8 +25,8 @@ export async function createProviderNetwork(namespace: string, mtu: number): Pro
 }
 
 /**
- * Where the kernel has br_netfilter, every namespace begins with bridges that hand their frames to IP's hooks: a tenth of what a packet costs, for
- * hooks that nobody has set. Where it cannot be changed it stays: nothing depends on it.
+ * Where the kernel has br_netfilter, every namespace begins with bridges that hand their frames to IP's hooks: some percent of what a packet costs,
+ * for hooks that nobody has set. Where it cannot be changed it stays: nothing depends on it.
  */
 async function leaveFrames(namespace: string): Promise<void> {
   const files = '/proc/sys/net/bridge/bridge-nf-call-*';

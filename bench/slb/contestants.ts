@@ -127,7 +127,8 @@ async function proxy(lab: BalancerLab): Promise<void> {
     proxied('iperf', IPERF_PORT, [1]),
     proxied('echo', ECHO_PORT, [1]),
   ];
-  await lab.balance(await haproxy(lab.balancer, configurationOf(lab), all));
+  const at = { namespace: lab.balancer, file: configurationOf(lab) };
+  await lab.balance(await haproxy({ ...at, proxied: all, isSpliced: true }));
   await reachable(lab);
 }
 

@@ -1,6 +1,6 @@
 /**
- * HAProxy in TCP mode, as well as it can be set up: a thread for each processor, a listener for each thread, data spliced within the kernel. Called by
- * contestants.ts (lab), balanced-fabric.ts.
+ * HAProxy in TCP mode, as well as it can be set up: a thread and a listener for each processor, data spliced within the kernel where that is faster.
+ * Called by contestants.ts (lab), balanced-fabric.ts.
  */
 import { writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
@@ -14,13 +14,18 @@ export interface Proxied {
   readonly servers: readonly string[];
 }
 
-/** The command that runs it; prints a line before it starts, and stays in the foreground. The configuration is written to `file` and checked. */
-export async function haproxy(
-  namespace: string,
-  file: string,
-  all: readonly Proxied[],
-): Promise<Argv> {
-  await writeFile(file, configuration(all));
+interface HaproxyOptions {
+  readonly namespace: string;
+  /** The configuration is written there. */
+  readonly file: string;
+  readonly proxied: readonly Proxied[];
+  readonly isSpliced: boolean;
+}
+
+/** The command that runs it, its configuration checked; prints a line before it starts, and stays in the foreground. */
+export async function haproxy(options: HaproxyOptions): Promise<Argv> {
+  const { namespace, file } = options;
+  await writeFile(file, configuration(options));
   await run(inNamespace(namespace, ['haproxy', '-c', '-q', '-f', file]));
   return ['sh', '-c', `echo ready; exec haproxy -db -q -f ${file}`];
 }
@@ -31,8 +36,8 @@ export async function haproxyVersion(): Promise<string> {
   return /version ([^ ]+)/.exec(line)?.[1] ?? 'unknown';
 }
 
-function configuration(all: readonly Proxied[]): string {
-  const proxies = all.map(
+function configuration({ proxied, isSpliced }: HaproxyOptions): string {
+  const proxies = proxied.map(
     ({ name, bind, servers }) => `
 listen ${name}
   bind ${bind} shards by-thread
@@ -44,8 +49,7 @@ ${servers.map((server, at) => `  server backend${at + 1} ${server}`).join('\n')}
   maxconn 4000
   tune.listener.multi-queue on
 defaults
-  mode tcp
-  option splice-auto
+  mode tcp${isSpliced ? '\n  option splice-auto' : ''}
   option tcp-smart-accept
   option tcp-smart-connect
   timeout connect 5s
