@@ -6,7 +6,7 @@
  *
  *   count = fragmentCount(…)   completeChecksum(…)   block of count × fragmentStride(mtu) bytes   emitFragment(…, index, fragmentAt(…)) each
  *
- * Called by dataplane/switch/forwarder and bgp/edge/router.
+ * Called by dataplane/switch/departure and bgp/edge/router/departure.
  */
 import { complement, sum } from '../../packet/checksum.ts';
 import * as ethernet from '../../packet/ethernet.ts';

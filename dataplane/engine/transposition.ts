@@ -7,7 +7,7 @@
  * Checksums: MAC addresses and outer headers are in none; the TTL is in the IPv4 header's alone, which is always complete, also on
  * a frame whose transport checksum is partial (virtio NEEDS_CSUM). Those of rewritten addresses and ports: header-rewrite.ts.
  *
- * Called by dataplane/switch/forwarder (apply), flow-table (references).
+ * Called by dataplane/switch/departure (apply), flow-table (references).
  */
 import { assert } from '../../base/assert.ts';
 import type { Mac } from '../../base/mac.ts';

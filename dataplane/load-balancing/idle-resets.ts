@@ -11,7 +11,7 @@
  * A sequence number may lie within the window by chance: then nothing comes back, and a second try uses one from the other half of the numbers. A
  * VM that answers neither gets no reset. Whatever else the connection carries meanwhile means that it is not idle.
  *
- * Called by engine/flow-table (asks), switch/forwarder (sends, and shows what a VM sends).
+ * Called by engine/flow-table (asks), switch/own-frames (sends, and shows what a VM sends).
  */
 import { type Mac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import { pseudoIpv4, pseudoIpv6 } from '../../packet/checksum.ts';

@@ -1,6 +1,6 @@
 /**
  * Answers: frames the switch sends in its own name, made by the local services (dataplane/service) in the ring's scratch area. An answer lives
- * until the exchange that sends it; the area is shared out anew in every burst. Called by forwarder.
+ * until the exchange that sends it; the area is shared out anew in every burst. Called by the forwarder and its parts.
  */
 import { assertNever } from '../../base/assert.ts';
 import { equalIpWords, type IpWords } from '../../base/ip-words.ts';

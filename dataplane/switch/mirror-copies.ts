@@ -5,7 +5,7 @@
  *
  * Copies come after the frame itself and pass no layers: they are never mirrored again. At most MIRROR_COPIES_PER_BURST_MAX, and
  * MIRROR_BYTES_PER_BURST_MAX of the first kind, are made in one burst; one that cannot be made is counted at the mirrored port, whose
- * frame goes its way regardless. Nothing is allocated. Called by forwarder.
+ * frame goes its way regardless. Nothing is allocated. Called by forwarder and departure.
  */
 import { Drop } from '../../packet/drop.ts';
 import { VNET_HEADER_LEN } from '../../packet/vnet-header.ts';

@@ -7,7 +7,7 @@
  *
  * Addresses are translated without state, as for services (service-relay.ts): a slot names a port and one of its addresses, so two tenants'
  * backends with the same address are told apart. Ports stay as they are. Unlike a service's packets a probe then passes the port's layers as
- * part of a flow, and only what answers such a flow comes back: a VM opens no connection to the host. Called by forwarder.
+ * part of a flow, and only what answers such a flow comes back: a VM opens no connection to the host. Called by service-exchange.
  */
 import type { IpWords } from '../../base/ip-words.ts';
 import { isIpv4Words } from '../../base/ip-words.ts';

@@ -9,7 +9,7 @@
  * the servers know who asks by where it comes from. Ports stay as they are, for there is nothing to share. The host's own addresses
  * never clash with the platform's: a host may itself be a VM of a cloud that has them.
  *
- * What passes is what the platform offers and nothing else, a bounded number of packets per port and second. Called by forwarder.
+ * What passes is what the platform offers and nothing else, a bounded number of packets per port and second. Called by service-exchange.
  */
 import { Drop } from '../../packet/drop.ts';
 import * as ethernet from '../../packet/ethernet.ts';

@@ -2,7 +2,7 @@
  * What the burst at hand sends: transmit descriptors, one after the other, by the numbers that the frame I/O has for the switch's ports. Every frame
  * that leaves the switch passes here, so here it is counted, captured, and taken out where it answers a probe.
  *
- * Called by forwarder and mirror-copies; allocates nothing.
+ * Called by the forwarder and its parts; allocates nothing.
  */
 import { Drop } from '../../packet/drop.ts';
 import type { Captures } from '../capture/captures.ts';
