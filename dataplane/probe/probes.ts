@@ -1,46 +1,35 @@
 /**
  * Probes of a switch (schema/southbound/diagnostics/probe): frames that it sends at a port as though the port's VM had sent them, and what
- * it sees of them and of their answers.
+ * it sees of them and of their answers; and watches over those of other hosts (probe-watches.ts).
  *
  *   start → next (the forwarder takes the frame in at the port) → sent(drop) ──┬─ dropped: answered at once
  *                                                                            ├─ takes(): an answer for the VM, which it never gets
  *                                                                            └─ age(): nobody has answered in time
- *   watch → came / ended / takes: frames of somebody's probe at the receiver's port, counted → seen
  *
- * An answer is told from the VM's own traffic by addresses, ports or identifier, and what an echo request carried; a number that a flow of
- * the VM already has is refused. What comes late is kept from the VM for PROBE_LINGER_MS more; a connection that a SYN has opened is reset.
- * The forwarder asks only while `isActive`: without probes a frame pays one test. Nothing is allocated per frame.
+ * A number that a flow of the VM already has is refused. What comes late is kept from the VM for PROBE_LINGER_MS more; a connection that a
+ * SYN has opened is reset. The forwarder asks only while `isActive`: without probes a frame pays one test. Nothing is allocated per frame.
  *
- * Called by switch/forwarder (frames), switch-core (questions) and forwarding-loop (time).
+ * Called by switch/forwarder and transmit-queue (frames), switch-core (questions) and forwarding-loop (time).
  */
 import type { Clock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
-import { formatIpWords } from '../../base/ip-words.ts';
 import type { Rng } from '../../base/rng.ts';
-import { DROP_NAMES, Drop } from '../../packet/drop.ts';
-import { EtherType } from '../../packet/ethernet.ts';
-import { type FlowKey, newFlowKey, parseFlow } from '../../packet/flow-key.ts';
-import * as icmp from '../../packet/icmp.ts';
-import * as icmpv6 from '../../packet/icmpv6.ts';
+import { Drop } from '../../packet/drop.ts';
+import type { FlowKey } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
-import * as tcp from '../../packet/tcp.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
-import type { DropView, ProbePacket } from '../../schema/southbound/diagnostics/probe.ts';
+import type { ProbePacket } from '../../schema/southbound/diagnostics/probe.ts';
 import { NO_FLOW } from '../engine/flow-entries.ts';
-import { isQuotingError, outboundScope, reverseKey } from '../engine/flow-id.ts';
+import { outboundScope } from '../engine/flow-id.ts';
 import type { FlowTable } from '../engine/flow-table.ts';
-import { flowOfError } from '../engine/quoted-packet.ts';
-import { dropWords } from '../explain/drop-words.ts';
 import { senderOf } from '../explain/sender.ts';
-import {
-  PROBE_LINGER_MS,
-  PROBE_WATCHES_MAX,
-  PROBES_PER_SEC_MAX,
-  PROBES_RUNNING_MAX,
-} from '../limits.ts';
+import { PROBE_LINGER_MS, PROBES_PER_SEC_MAX, PROBES_RUNNING_MAX } from '../limits.ts';
 import type { ConfiguredPort } from '../switch/network-state.ts';
 import type { SwitchTables } from '../switch/tables.ts';
-import { type ProbeFrames, probeFrames, probeKey } from './probe-frame.ts';
+import { dropView } from './drop-view.ts';
+import { type ProbeFrames, probeFrames } from './probe-frame.ts';
+import { answerTo, isSame, ProbePackets } from './probe-packets.ts';
+import { ProbeWatches } from './probe-watches.ts';
 
 export interface ProbesParts {
   readonly view: DataView;
@@ -72,18 +61,6 @@ interface Running {
   answerDrop: Drop;
 }
 
-interface Watch {
-  readonly port: number;
-  readonly request: FlowKey;
-  readonly answer: FlowKey;
-  readonly deadlineMs: number;
-  arrived: number;
-  delivered: number;
-  answered: number;
-  drop: Drop;
-  answerDrop: Drop;
-}
-
 /** A frame to be taken in at a port. */
 interface Waiting {
   readonly port: number;
@@ -97,19 +74,18 @@ export class Probes {
   isActive = false;
   readonly #parts: ProbesParts;
   #running: Running[] = [];
-  #watches: Watch[] = [];
   #waiting: Waiting[] = [];
-  readonly #key = newFlowKey();
-  readonly #about = newFlowKey();
-  // The frame at hand is a request or an answer that somebody watches, or the answer to a probe of this host.
-  #watch: Watch | undefined;
-  #isAnswer = false;
+  readonly #packets: ProbePackets;
+  readonly #watches: ProbeWatches;
+  /** The frame at hand is an answer to this probe of the host's. */
   #probe: Running | undefined;
   #second = -1;
   #startedInSecond = 0;
 
   constructor(parts: ProbesParts) {
     this.#parts = parts;
+    this.#packets = new ProbePackets(parts.view);
+    this.#watches = new ProbeWatches(parts.clock, this.#packets);
   }
 
   /** Answers at once, or a probe later. Throws an SdnError where the question makes no sense here. */
@@ -156,19 +132,7 @@ export class Probes {
   /** Notes from now on what comes of a probe at its receiver's port. */
   watch({ portId, packet, forMs }: Question<'probeWatch'>): Answer<'probeWatch'> {
     const { index } = this.#portAt(portId);
-    if (this.#watches.length >= PROBE_WATCHES_MAX) {
-      throw new SdnError('SDN_PROBES_MAX', `${PROBE_WATCHES_MAX} probes are watched already`, {
-        remedy: 'wait for other connectivity checks to end',
-      });
-    }
-    const request = probeKey(checked(packet));
-    this.#watches.push({
-      port: index,
-      request,
-      answer: answerTo(request),
-      deadlineMs: this.#parts.clock.now() + forMs,
-      ...{ arrived: 0, delivered: 0, answered: 0, drop: Drop.None, answerDrop: Drop.None },
-    });
+    this.#watches.add(index, checked(packet), forMs);
     this.isActive = true;
     return {};
   }
@@ -176,23 +140,9 @@ export class Probes {
   /** What has been noted; the watch is over. */
   seen({ portId, packet }: Question<'probeSeen'>): Answer<'probeSeen'> {
     const { index } = this.#portAt(portId);
-    const request = probeKey(checked(packet));
-    const found = this.#watches.find(
-      (watch) => watch.port === index && isSame(watch.request, request),
-    );
-    if (found === undefined) {
-      throw new SdnError('SDN_PROBE_UNWATCHED', 'the probe is not watched here, or no longer', {
-        remedy: 'ask for the watch before the probe is sent',
-      });
-    }
-    this.#watches = this.#watches.filter((watch) => watch !== found);
+    const seen = this.#watches.take(index, checked(packet));
     this.#update();
-    const { arrived, delivered, answered, drop, answerDrop } = found;
-    return {
-      ...{ arrived, delivered, answered },
-      ...(drop !== Drop.None && { drop: viewOf(drop) }),
-      ...(answerDrop !== Drop.None && { answerDrop: viewOf(answerDrop) }),
-    };
+    return seen;
   }
 
   /** The next frame to be taken in, if there is one; `sent` is told what has become of it. */
@@ -205,22 +155,19 @@ export class Probes {
   sent(drop: Drop): void {
     const of = this.#waiting.shift()?.of;
     if (of !== undefined && drop !== Drop.None) {
-      this.#settle(of, { kind: 'dropped', drop: viewOf(drop) });
+      this.#settle(of, { kind: 'dropped', drop: dropView(drop) });
     }
   }
 
   /** A frame has come in at `port`; on the uplink it begins behind the VXLAN header. */
   came(port: number, isTunnelled: boolean, at: number, end: number): void {
-    this.#watch = undefined;
+    this.#watches.begin();
     this.#probe = undefined;
-    if (!this.#read(at, end)) return;
-    for (const watch of this.#watches) {
-      if (port !== watch.port && this.#isRequestOf(watch.request)) this.#note(watch, false);
-      if (port === watch.port && this.#isAnswerTo(watch.answer)) this.#note(watch, true);
-    }
+    if (!this.#packets.read(at, end)) return;
+    this.#watches.came(port);
     if (!isTunnelled) return;
     for (const running of this.#running) {
-      if (this.#isAnswerTo(running.answer)) this.#probe = running;
+      if (this.#packets.isAnswer(running.answer)) this.#probe = running;
     }
   }
 
@@ -228,20 +175,17 @@ export class Probes {
   ended(drop: Drop): void {
     if (drop === Drop.None) return;
     if (this.#probe !== undefined) this.#probe.answerDrop = drop;
-    if (this.#watch === undefined) return;
-    if (this.#isAnswer) this.#watch.answerDrop = drop;
-    else this.#watch.drop = drop;
+    this.#watches.dropped(drop);
   }
 
   /** A frame is about to be written to a port's device. True: it answers a probe of that port, and the VM does not get it. */
   takes(port: number, at: number, end: number): boolean {
-    if (!this.#isOfConcern(port) || !this.#read(at, end)) return false;
-    for (const watch of this.#watches) {
-      if (port === watch.port && this.#isRequestOf(watch.request)) watch.delivered += 1;
-    }
+    const packets = this.#packets;
+    if (!this.#isOfConcern(port) || !packets.read(at, end)) return false;
+    this.#watches.delivered(port);
     for (const running of this.#running) {
-      if (port !== running.port || !this.#isAnswerTo(running.answer)) continue;
-      if (!this.#repeats(running.frames.payload)) continue;
+      if (port !== running.port || !packets.isAnswer(running.answer)) continue;
+      if (!packets.repeats(running.frames.payload)) continue;
       this.#take(running);
       return true;
     }
@@ -257,12 +201,13 @@ export class Probes {
       this.#settle(running, {
         kind: 'silent',
         waitedMs: nowMs - sentMs,
-        ...(answerDrop !== Drop.None && { answerDrop: viewOf(answerDrop) }),
+        ...(answerDrop !== Drop.None && { answerDrop: dropView(answerDrop) }),
       });
     }
-    const isDue = ({ deadlineMs }: Running | Watch) => nowMs >= deadlineMs;
-    this.#running = this.#running.filter((each) => each.done !== undefined || !isDue(each));
-    this.#watches = this.#watches.filter((watch) => !isDue(watch));
+    this.#running = this.#running.filter(
+      ({ done, deadlineMs }) => done !== undefined || nowMs < deadlineMs,
+    );
+    this.#watches.age(nowMs);
     this.#update();
   }
 
@@ -271,10 +216,10 @@ export class Probes {
     this.#waiting = this.#waiting.filter((waiting) => waiting.port !== port);
     for (const running of this.#running) {
       if (running.port !== port) continue;
-      this.#settle(running, { kind: 'dropped', drop: viewOf(Drop.PortDetached) });
+      this.#settle(running, { kind: 'dropped', drop: dropView(Drop.PortDetached) });
     }
     this.#running = this.#running.filter((running) => running.port !== port);
-    this.#watches = this.#watches.filter((watch) => watch.port !== port);
+    this.#watches.forget(port);
     this.#update();
   }
 
@@ -316,84 +261,16 @@ export class Probes {
 
   #isOfConcern(port: number): boolean {
     for (const running of this.#running) if (running.port === port) return true;
-    for (const watch of this.#watches) if (watch.port === port) return true;
-    return false;
-  }
-
-  /** Reads a frame's key, and for an ICMP error that of the flow it is about. False: it has none. */
-  #read(at: number, end: number): boolean {
-    const { view } = this.#parts;
-    const key = this.#key;
-    if (parseFlow(view, at, end, key) !== Drop.None) return false;
-    return !isQuotingError(key) || flowOfError(view, key, this.#about) === Drop.None;
-  }
-
-  #isRequestOf(request: FlowKey): boolean {
-    return isSame(this.#key, request);
-  }
-
-  #isAnswerTo(answer: FlowKey): boolean {
-    return isSame(isQuotingError(this.#key) ? this.#about : this.#key, answer);
-  }
-
-  /** An echo reply repeats what its request carried; other answers carry nothing of the probe's. */
-  #repeats(payload: Uint8Array): boolean {
-    const { view } = this.#parts;
-    const { l4At, l3End } = this.#key;
-    if (isQuotingError(this.#key)) return true;
-    const at = l4At + icmp.HEADER_LEN;
-    if (payload.length > 0 && l3End - at < payload.length) return false;
-    for (let index = 0; index < payload.length; index += 1) {
-      if (view.getUint8(at + index) !== payload[index]) return false;
-    }
-    return true;
-  }
-
-  #note(watch: Watch, isAnswer: boolean): void {
-    this.#watch = watch;
-    this.#isAnswer = isAnswer;
-    if (isAnswer) watch.answered += 1;
-    else watch.arrived += 1;
+    return this.#watches.isAt(port);
   }
 
   /** The frame at hand answers the probe. */
   #take(running: Running): void {
-    const key = this.#key;
+    const told = this.#packets.told();
+    if (told === undefined) return;
     const rttMs = Math.round((this.#parts.clock.now() - running.sentMs) * 1000) / 1000;
-    if (isQuotingError(key)) {
-      this.#settle(running, { kind: 'error', ...this.#error(), rttMs });
-      return;
-    }
-    if (key.protocol !== IpProtocol.TCP) {
-      this.#settle(running, { kind: 'answered', by: 'echoReply', rttMs });
-      return;
-    }
-    if ((key.tcpFlags & tcp.Flag.RST) !== 0) {
-      this.#settle(running, { kind: 'answered', by: 'reset', rttMs });
-    } else if ((key.tcpFlags & tcp.Flag.SYN) !== 0) {
-      this.#reset(running);
-      this.#settle(running, { kind: 'answered', by: 'synAck', rttMs });
-    }
-  }
-
-  #error(): Pick<
-    Extract<Answer<'probe'>, { kind: 'error' }>,
-    'from' | 'icmpType' | 'icmpCode' | 'mtu'
-  > {
-    const { view } = this.#parts;
-    const { dstPort, l4At, etherType, src0, src1, src2, src3 } = this.#key;
-    const [icmpType, icmpCode] = [dstPort >>> 8, dstPort & 0xff];
-    const from = formatIpWords([src0, src1, src2, src3]);
-    const base = { from, icmpType, icmpCode };
-    if (etherType === EtherType.IPV6) {
-      return icmpType === icmpv6.Type.PACKET_TOO_BIG
-        ? { ...base, mtu: icmpv6.mtu(view, l4At) }
-        : base;
-    }
-    const isTooBig =
-      icmpType === icmp.Type.DESTINATION_UNREACHABLE &&
-      icmpCode === icmp.Unreachable.FRAGMENTATION_NEEDED;
-    return isTooBig ? { ...base, mtu: icmp.nextHopMtu(view, l4At) } : base;
+    if (told.kind === 'answered' && told.by === 'synAck') this.#reset(running);
+    this.#settle(running, { ...told, rttMs });
   }
 
   #reset({ port, frames }: Running): void {
@@ -411,7 +288,7 @@ export class Probes {
   }
 
   #update(): void {
-    this.isActive = this.#running.length + this.#watches.length + this.#waiting.length > 0;
+    this.isActive = this.#running.length + this.#watches.count + this.#waiting.length > 0;
   }
 }
 
@@ -420,31 +297,4 @@ function checked(packet: ProbePacket): ProbePacket {
     throw new SdnError('SDN_QUESTION_INVALID', 'TCP needs a destination port');
   }
   return packet;
-}
-
-function answerTo(request: FlowKey): FlowKey {
-  const answer = newFlowKey();
-  reverseKey(request, answer);
-  return answer;
-}
-
-function isSame(a: FlowKey, b: FlowKey): boolean {
-  return (
-    a.dst3 === b.dst3 &&
-    a.src3 === b.src3 &&
-    a.srcPort === b.srcPort &&
-    a.dstPort === b.dstPort &&
-    a.protocol === b.protocol &&
-    a.etherType === b.etherType &&
-    a.dst2 === b.dst2 &&
-    a.dst1 === b.dst1 &&
-    a.dst0 === b.dst0 &&
-    a.src2 === b.src2 &&
-    a.src1 === b.src1 &&
-    a.src0 === b.src0
-  );
-}
-
-function viewOf(drop: Drop): DropView {
-  return { reason: DROP_NAMES[drop] ?? `${drop}`, ...dropWords(drop) };
 }
