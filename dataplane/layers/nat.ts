@@ -19,7 +19,7 @@ export const nat: LayerDefinition = {
     'To an internal virtual address that no route sends to an appliance: the rule for protocol and port chooses a backend for each new flow, whose ' +
     'address and port become the destination; where that is the sender itself, the virtual address becomes the source. With floating addresses nothing is ' +
     'rewritten. Answers get the source that their requests were for; those of public addresses go to an edge router whatever the routes say. ' +
-    'To the Internet, from an address with leases: a leased port and its virtual address become the source.',
+    'To the Internet, from an address with leases: a leased port and its virtual address become the source, but for what the controller exempts.',
   inbound:
     'What a mux brings is for a public virtual address that this port is a backend of: the port’s own address and the backend port become the ' +
     'destination. Answers get the source that their requests were for, those to a leased port the address and port that have asked; what nobody there ' +
@@ -34,7 +34,7 @@ export const nat: LayerDefinition = {
     Drop.SnatUnasked,
   ],
   build: (port) => {
-    const { routes, frontends, own, leases, isMux } = port.network;
+    const { routes, frontends, own, leases, isMux, isExempt } = port.network;
     const translation = new Translation({
       addresses: port.addresses,
       routes,
@@ -42,6 +42,7 @@ export const nat: LayerDefinition = {
       frontends,
       leases,
       isMux,
+      isExempt,
       ownDomain: OWN_DOMAIN,
       internetDomain: INTERNET_DOMAIN,
     });

@@ -104,4 +104,6 @@ export interface NetworkGroups {
   readonly leases: NetworkLeases;
   /** Is it the provider address of a mux? */
   readonly isMux: (address: IpWords) => boolean;
+  /** Does nothing leave from it, or to it, by a leased port? */
+  readonly isExempt: (address: IpWords) => boolean;
 }

@@ -27,6 +27,8 @@ export interface OutboundParts {
   /** Addresses of the port's own. */
   readonly addresses: readonly { readonly address: IpWords }[];
   readonly internetDomain: number;
+  /** From it, and to it, nothing is translated. */
+  readonly isExempt: (address: IpWords) => boolean;
 }
 
 export class OutboundTranslation {
@@ -41,7 +43,7 @@ export class OutboundTranslation {
   outbound(packet: Packet): Rule | undefined {
     const { key } = packet;
     const leases = this.#leasesFor(srcOf(key), key.protocol);
-    if (leases.length === 0 || !this.#leadsOut(packet)) return undefined;
+    if (leases.length === 0 || this.#isExempt(packet) || !this.#leadsOut(packet)) return undefined;
     const kept = packet.isKnown ? keptBy(leases, packet) : undefined;
     if (kept !== undefined) return leaves(kept, packet.beyond.srcPort);
     for (const lease of leases) {
@@ -78,6 +80,11 @@ export class OutboundTranslation {
 
   #leasesFor(address: IpWords, protocol: number): readonly Lease[] {
     return this.#parts.leases.of(address).filter((lease) => servesProtocol(lease, protocol));
+  }
+
+  #isExempt({ key }: Packet): boolean {
+    const { isExempt } = this.#parts;
+    return isExempt(srcOf(key)) || isExempt(dstOf(key));
   }
 
   #leadsOut(packet: Packet): boolean {

@@ -39,6 +39,7 @@ import {
 } from './frontends.ts';
 import { Leases, type NamedLease, type NetworkLeases } from './leases.ts';
 import { Muxes } from './muxes.ts';
+import { NatExemptions } from './nat-exemptions.ts';
 import { type Health, healthOf, type Pool, poolOf } from './pools.ts';
 import { Selection } from './selection.ts';
 
@@ -81,6 +82,8 @@ export class VirtualAddresses {
   readonly #leases: Leases;
   /** Who brings what comes from outside to virtual addresses. */
   readonly muxes: Muxes = new Muxes();
+  /** What leaves by no leased port. */
+  readonly exemptions: NatExemptions = new NatExemptions();
 
   constructor(parts: VirtualAddressesParts) {
     this.#parts = parts;

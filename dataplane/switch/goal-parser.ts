@@ -43,6 +43,12 @@ export function muxes(settings: HostSettings): readonly Uint8Array[] | string {
   return settings.muxes.map(({ providerAddress }) => providerAddress);
 }
 
+/** What is not translated outbound. */
+export function natExemptions(settings: HostSettings): readonly IpPrefixWords[] | string {
+  const parsed = prefixes(settings.natExemptions);
+  return typeof parsed === 'string' ? 'an exemption from translation is no prefix' : parsed;
+}
+
 /** Provider address and MAC of each edge router. */
 export function edges(settings: HostSettings): readonly EdgeShape[] | string {
   const parsed: EdgeShape[] = [];

@@ -183,7 +183,7 @@ export function hostPrefix(address: IpWords): IpPrefixWords {
 export function newNetwork(
   id: string,
   number: number,
-  balancing: Pick<NetworkGroups, 'own' | 'leases' | 'isMux'>,
+  balancing: Pick<NetworkGroups, 'own' | 'leases' | 'isMux' | 'isExempt'>,
 ): Network {
   const domains = new Map<number, Group>();
   const peeringGroups = new Map<number, Group>();

@@ -114,12 +114,16 @@ export class Realiser {
   setHost(settings: HostSettings): Reason {
     const host = parse.hostState(settings);
     if (typeof host === 'string') return host;
+    const exemptions = parse.natExemptions(settings);
+    if (typeof exemptions === 'string') return exemptions;
     const hadMetering = this.#host?.hasMetering === true;
     const hadFlowLog = this.#host?.hasFlowLog === true;
     this.#host = host;
     // The flow log learns of a flow when it is decided, so one that is open already is decided anew.
     if (hadMetering !== host.hasMetering || hadFlowLog !== host.hasFlowLog) this.#touchAllPorts();
     this.#parts.peers.setUdpPort(host.vxlanPort);
+    this.virtualAddresses.exemptions.set(exemptions);
+    // Flows of every port are decided anew.
     const edges = this.#setEdges(settings, host.innerMtu);
     const muxes = this.#setMuxes(settings);
     // What is local, and what fits a tunnel, may have changed for every address.
@@ -201,6 +205,7 @@ export class Realiser {
       own: virtualAddresses.hold(id),
       leases: virtualAddresses.leasesOf(id),
       isMux: (address) => virtualAddresses.muxes.has(address),
+      isExempt: (address) => virtualAddresses.exemptions.has(address),
     });
     this.#networks.set(id, network);
     this.#touchPeersOf(id);

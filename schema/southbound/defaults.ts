@@ -25,6 +25,7 @@ export const HOST_DEFAULTS: Omit<HostSettings, 'providerAddress'> = {
   metering: false,
   edges: [],
   muxes: [],
+  natExemptions: [],
 };
 
 export const VIRTUAL_NETWORK_DEFAULTS: Omit<VirtualNetwork, 'id' | 'resourceRef' | 'addressSpace'> =

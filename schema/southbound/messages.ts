@@ -205,6 +205,7 @@ export interface HostSettings {
   readonly flowLog?: FlowLogSettings;
   readonly edges: readonly EdgeEndpoint[];
   readonly muxes: readonly MuxEndpoint[];
+  readonly natExemptions: readonly Prefix[];
 }
 
 export interface MuxEndpoint {
@@ -1145,6 +1146,12 @@ export const DESCRIPTOR = {
                       "rule": "repeated",
                       "type": "MuxEndpoint",
                       "id": 11
+                    },
+                    "natExemptions": {
+                      "rule": "repeated",
+                      "type": "Prefix",
+                      "id": 12,
+                      "protoName": "nat_exemptions"
                     }
                   }
                 },

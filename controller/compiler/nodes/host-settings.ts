@@ -21,6 +21,7 @@ import { type CompilerNode, hostScope, hostTarget, KBPS_PER_MBPS, VXLAN_PORT } f
 import type { Replaced } from '../policy.ts';
 import type { Ref } from '../ref.ts';
 import type { GlobalQos, ServerCard, Settings } from '../settings-document.ts';
+import { prefixMessage } from './virtual-networks.ts';
 
 const EMPTY = new Uint8Array(0);
 /** Flows that go on are logged this often, as NSG flow logs are. */
@@ -85,6 +86,7 @@ export const hostSettings: CompilerNode = {
         metering: setting('metering', model) ?? false,
         edges: edgesFor(providerAddress, model),
         muxes: muxesFor(providerAddress, model),
+        natExemptions: (setting('natExemptions', model) ?? []).map(prefixMessage),
         ...(flowLog !== undefined && { flowLog }),
       },
     });

@@ -77,7 +77,7 @@ function compiled(edge: Partial<EdgeSample> = {}) {
 
 const bytes = (text: string) => Uint8Array.from(text.split('.').map(Number));
 
-test('an edge knows the provider network, its interfaces, and what is not translated', (t) => {
+test('an edge knows the provider network, its interfaces, and what is not translated, as hosts do', (t) => {
   const { apply, told } = compiled({ isProviderGateway: true });
   apply({
     'loadbalancermanager/config': { properties: { outboundNatIPExemptions: ['203.0.113.1/32'] } },
@@ -88,7 +88,9 @@ test('an edge knows the provider network, its interfaces, and what is not transl
   t.deepEqual(edge?.providerGateway, bytes('192.0.2.1'));
   t.is(edge?.mac, 0x0257_c000_0214);
   t.deepEqual(edge?.outside[0]?.addresses, [{ address: bytes('192.0.2.2'), prefixLen: 24 }]);
-  t.deepEqual(edge?.natExemptions, [{ address: bytes('203.0.113.1'), len: 32 }]);
+  const exemptions = [{ address: bytes('203.0.113.1'), len: 32 }];
+  t.deepEqual(edge?.natExemptions, exemptions);
+  t.deepEqual(told('host/h1').get('host')?.host?.natExemptions, exemptions);
 });
 
 test('only the edge that is the provider gateway answers for it', (t) => {

@@ -1,5 +1,6 @@
 /** Outbound translation: backends leave for the Internet by leased ports of a virtual address, and only their answers come back. */
 import test from 'ava';
+import { defined } from '../../../../base/assert.ts';
 import { millis } from '../../../../base/units.ts';
 import { Flag } from '../../../../packet/tcp.ts';
 import type { SnatLease } from '../../../../schema/southbound/messages.ts';
@@ -27,6 +28,11 @@ function world(changes: Partial<SnatLease> = {}): TenantRig {
   const net = tenantRig();
   apply(net, [balancedHost(), lease(changes)]);
   return net;
+}
+
+function prefixOf(text: string) {
+  const [address = '', len] = text.split('/');
+  return { address: octets(address), len: Number(len) };
 }
 
 function out(srcPort: number, dst = SERVER, dstPort = 443): Ends {
@@ -98,6 +104,25 @@ test('UDP likewise; what stays inside, other protocols and other addresses are l
   t.is(read(udp({ ...out(40_000), dst: '10.0.1.4' })).src, VM);
   const [other] = net.pass(net.device(BLUE, '10.0.0.5'), [fromVm({ ...out(1), src: '10.0.0.5' })]);
   t.is(read(other).src, '10.0.0.5');
+});
+
+test('from and to what is exempt nothing leaves by a leased port, also what has before', (t) => {
+  const exempt = (net: TenantRig, ...texts: readonly string[]) => {
+    const resource = balancedHost();
+    const host = { ...defined(resource.host, 'a host'), natExemptions: texts.map(prefixOf) };
+    apply(net, [{ ...resource, host }]);
+  };
+  const net = world();
+  t.is(read(leave(net, out(40_000))).src, PUBLIC);
+  exempt(net, '198.18.0.8/31');
+  t.is(read(leave(net, out(40_000), Flag.ACK)).src, VM, 'a destination');
+  t.is(read(leave(net, out(40_001, '198.18.0.10'))).src, PUBLIC, 'and no other');
+  exempt(net, '10.0.0.4/32');
+  t.is(read(leave(net, out(40_002, '198.18.0.10'))).src, VM, 'a source');
+  exempt(net);
+  t.is(read(leave(net, out(40_002, '198.18.0.10'), Flag.ACK)).src, PUBLIC);
+  t.deepEqual(net.drops(), {});
+  net.core.checkInvariants();
 });
 
 test('a lease that shrinks takes the flows of its ports along; one that goes ends translation', (t) => {
