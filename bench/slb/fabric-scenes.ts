@@ -1,5 +1,6 @@
 /** What is measured on a fabric: the ways to its backends in turns, and how soon everybody knows what a probe has found out. Called by main.ts. */
 import { buildBalancedFabric } from './balanced-fabric.ts';
+import { closingAfter } from './closing-after.ts';
 import { fabricExercises } from './fabric-exercises.ts';
 import { probeResults } from './probe-results.ts';
 import type { Recorder } from './recorder.ts';
@@ -21,7 +22,7 @@ export async function fabricScenes(
   if (!isWanted('path') && !isWanted('probes')) return;
   const scene = await recorder.attempt(FABRIC, buildBalancedFabric);
   if (scene === undefined) return;
-  try {
+  await closingAfter(scene.close, async () => {
     if (isWanted('path')) {
       const exercises = fabricExercises(scene);
       await takeTurns({ contestants: scene.ways, exercises, rounds, sec }, recorder);
@@ -29,7 +30,5 @@ export async function fabricScenes(
     if (isWanted('probes')) {
       await recorder.attempt('results of probes', () => probeResults(scene, recorder));
     }
-  } finally {
-    await scene.close();
-  }
+  });
 }

@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { buildReport, formatReport, type Goal, writeReport } from '../report.ts';
 import { treeVersion } from '../tree-version.ts';
 import { sweepLabs } from './balancer-lab.ts';
+import { closingAfter } from './closing-after.ts';
 import { CONTESTANTS, type Contestant } from './contestants.ts';
 import { PROGRAMMING, programming, TABLES, tables } from './control-plane.ts';
 import { EXERCISES, LAB_CONNECTIONS, LAB_LATENCY, LAB_THROUGHPUT } from './exercises.ts';
@@ -103,18 +104,13 @@ async function inLabs(
   const close = async () => {
     for (const each of contestants.splice(0)) await each.close();
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void close().finally(() => process.exit(1)));
-  }
-  try {
+  await closingAfter(close, async () => {
     for (const [name, start] of Object.entries(CONTESTANTS)) {
       const contestant = await recorder.attempt(name, start);
       if (contestant !== undefined) contestants.push(contestant);
     }
     await body(contestants);
-  } finally {
-    await close();
-  }
+  });
 }
 
 process.exitCode = await main();
