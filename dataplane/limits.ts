@@ -4,6 +4,11 @@
 export const PORTS_MAX = 4096;
 /** Remote hosts one host tunnels to. */
 export const PEERS_MAX = 65_536;
+/**
+ * Tables by which a host chooses backends of internal virtual addresses, 128 KB each: one for all pools with the same backends that are up. An address that finds
+ * no room is not served, and says so.
+ */
+export const BACKEND_TABLES_MAX = 1_024;
 /** Requests that a forwarding worker has not answered yet; further ones are refused (SDN_WORKER_BUSY). */
 export const WORKER_REQUESTS_MAX = 16_384;
 /** Largest frame incl. Ethernet header that enters the switch: 64 KiB IP packet and one VLAN tag. */

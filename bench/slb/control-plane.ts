@@ -17,6 +17,7 @@ export async function tables(recorder: Recorder): Promise<void> {
     {
       made: median(changes.map(({ madeMs }) => madeMs)),
       inForce: median(changes.map(({ inForceMs }) => inForceMs)),
+      madeByHost: median(changes.map(({ hostMs }) => hostMs)),
     },
   );
 }

@@ -23,6 +23,7 @@ export const MEASURES: readonly Measure[] = [
   { id: 'frameTime', title: 'sender and balancer, of a frame', unit: 'µs', better: 'lower' },
   { id: 'made', title: 'made anew, main thread', unit: 'ms', better: 'lower' },
   { id: 'inForce', title: 'brought into force, forwarder', unit: 'ms', better: 'lower' },
+  { id: 'madeByHost', title: 'made anew by a host, main thread', unit: 'ms', better: 'lower' },
   { id: 'written', title: 'first write to last answer', unit: 's', better: 'lower' },
   { id: 'programmed', title: 'first write to all acknowledged', unit: 's', better: 'lower' },
   { id: 'after', title: 'last answer to all acknowledged', unit: 's', better: 'lower' },

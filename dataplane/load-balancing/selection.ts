@@ -6,14 +6,16 @@
  * the same backends (slb/hashing): every host chooses alike. An established TCP connection stays at its backend as long as that is in the pool,
  * whatever its state; what else is sent to a backend that has gone down is chosen for anew.
  *
- * The table is made by the first packet that needs it. Called by translation.
+ * The table is never made here, on the thread that forwards: it comes ready with the change of goal state that it follows from (backend-tables). Called
+ * by translation, and for the candidates alone by backend-tables.
  */
 import type { Mac } from '../../base/mac.ts';
 import type { FlowKey } from '../../packet/flow-key.ts';
 import { IpProtocol } from '../../packet/ip-protocol.ts';
 import { HealthState } from '../../schema/southbound/messages.ts';
 import { type Distribution, rowOf } from '../../slb/hashing/distribution.ts';
-import { maglevTable, TABLE_SEED } from '../../slb/hashing/maglev.ts';
+import { TABLE_SEED } from '../../slb/hashing/maglev.ts';
+import { inTableOrder, signatureOf, type Table } from '../../slb/hashing/table-builder.ts';
 import { isOpening } from '../engine/flow-state.ts';
 import type { Backend, Health, Pool } from './pools.ts';
 
@@ -22,16 +24,29 @@ export class Selection {
   readonly candidates: readonly Backend[];
   readonly #pool: Pool;
   readonly #health: Health | undefined;
-  #rows: Uint16Array | undefined;
+  readonly #rows: Uint16Array | undefined;
+  /** Candidates by their position in the table. */
+  readonly #places: readonly Backend[];
 
-  /** `health`: undefined where nobody probes. */
-  constructor(pool: Pool, health: Health | undefined) {
+  /** `health`: undefined where nobody probes; `table`: of the candidates; one of others is none. */
+  constructor(
+    pool: Pool,
+    health: Health | undefined,
+    table?: Pick<Table, 'signature' | 'rows'> | undefined,
+  ) {
     this.#pool = pool;
     this.#health = health;
     const ready = pool.backends.filter(({ isDraining, isAttached }) => isAttached && !isDraining);
     const inState = (state: HealthState) => ready.filter((own) => this.#stateOf(own) === state);
     const up = inState(HealthState.HEALTH_UP);
     this.candidates = up.length > 0 ? up : inState(HealthState.HEALTH_LOST);
+    this.#places = table === undefined ? [] : inTableOrder(this.candidates);
+    this.#rows = table?.signature === signatureOf(this.#places) ? table.rows : undefined;
+  }
+
+  /** Can it choose? Among several candidates the table decides, which must be there. */
+  get isReady(): boolean {
+    return this.candidates.length < 2 || this.#rows !== undefined;
   }
 
   /** All members of the pool. */
@@ -54,11 +69,12 @@ export class Selection {
     return this.#pool.backends.find((own) => own.mac === mac);
   }
 
+  /** Undefined: nobody gets new flows, or it is not ready. */
   choose(key: FlowKey, distribution: Distribution): Backend | undefined {
     const { candidates } = this;
     if (candidates.length < 2) return candidates[0];
-    this.#rows ??= maglevTable(candidates, TABLE_SEED);
-    return candidates[this.#rows[rowOf(key, distribution, TABLE_SEED)] ?? 0];
+    if (this.#rows === undefined) return undefined;
+    return this.#places[this.#rows[rowOf(key, distribution, TABLE_SEED)] ?? 0];
   }
 
   /** May a packet of a flow that goes to `backend` still go there? */

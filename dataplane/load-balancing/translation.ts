@@ -85,6 +85,7 @@ export class Translation {
       const srcPort = packet.beyond.srcPort;
       return this.#toBackend(rule, kept, packet, 'as before', { domain, route, srcPort });
     }
+    if (!rule.selection.isReady) return pending(rule);
     const backend = rule.selection.choose(key, rule.distribution);
     if (backend === undefined) return noBackend(rule);
     const srcPort = this.#freePort(rule, backend, packet);
@@ -366,7 +367,7 @@ function noBackend(rule: BalancingRule): Rule {
 }
 
 function pending(rule: BalancingRule): Rule {
-  return decided(rule, 'its backends have not arrived', deny(Drop.PolicyPending));
+  return decided(rule, 'its backends, or their table, have not arrived', deny(Drop.PolicyPending));
 }
 
 function decided(rule: BalancingRule, id: string, action: Rule['action']): Rule {

@@ -30,6 +30,7 @@ import {
   NO_PORTS,
   type PortsFoundByMac,
 } from './backend-ports.ts';
+import type { TableChange } from './backend-tables.ts';
 import {
   type BalancingRule,
   type Frontend,
@@ -76,7 +77,8 @@ export class VirtualAddresses {
   readonly #addresses = new Map<string, VirtualAddress>();
   readonly #pools = new Map<string, Pool>();
   readonly #healths = new Map<string, Health>();
-  /** By pool and health, see selectionKey. */
+  /** By pool and health, see selectionKey; of internal addresses. */
+  readonly #tables = new Map<string, NonNullable<TableChange[number]['table']>>();
   readonly #selections = new Map<string, Selection>();
   readonly #ports: BackendPorts;
   readonly #leases: Leases;
@@ -167,7 +169,7 @@ export class VirtualAddresses {
     this.#addresses.set(id, { settings, address, cell, counters, frontend, ports });
     this.#ports.place(`vip/${id}`, old?.ports ?? NO_PORTS, ports);
     this.#parts.epochs.bump(cell);
-    return this.#missing(settings.rules);
+    return this.#missing(settings);
   }
 
   remove(id: string): void {
@@ -177,6 +179,22 @@ export class VirtualAddresses {
     this.#addresses.delete(id);
     this.#ports.place(`vip/${id}`, old.ports, NO_PORTS);
     this.#parts.epochs.release(old.cell);
+  }
+
+  /** Comes before the change of goal state that the tables follow from. What has lost its table keeps the one it has until it changes itself. */
+  setTables(change: TableChange): void {
+    const renewed = new Set<string>();
+    for (const { poolId, healthId, table } of change) {
+      const key = selectionKey(poolId, healthId);
+      if (table === undefined) {
+        this.#tables.delete(key);
+        continue;
+      }
+      this.#tables.set(key, table);
+      renewed.add(key);
+    }
+    if (renewed.size === 0) return;
+    this.#ruleChanged(({ poolId, healthId }) => renewed.has(selectionKey(poolId, healthId)));
   }
 
   setPool(settings: BackendPool): string | undefined {
@@ -245,16 +263,21 @@ export class VirtualAddresses {
     const pool = this.#pools.get(poolId);
     const health = this.#healths.get(healthId);
     if (pool === undefined || (healthId !== '' && health === undefined)) return undefined;
-    const made = new Selection(pool, health);
+    const made = new Selection(pool, health, this.#tables.get(key));
     this.#selections.set(key, made);
     return made;
   }
 
-  #missing(rules: readonly LoadBalancingRule[]): string | undefined {
+  #missing({ internal, rules }: VirtualIp): string | undefined {
     for (const { resourceRef, poolId, healthId } of rules) {
       if (!this.#pools.has(poolId)) return `${resourceRef}: unknown pool ${poolId}`;
-      if (healthId === '' || this.#healths.has(healthId)) continue;
-      return `${resourceRef}: health ${healthId} of its backends is unknown`;
+      if (healthId !== '' && !this.#healths.has(healthId)) {
+        return `${resourceRef}: health ${healthId} of its backends is unknown`;
+      }
+      const selection = this.#selections.get(selectionKey(poolId, healthId));
+      if (internal && selection?.isReady === false) {
+        return `${resourceRef}: the host has no room for the table of its backends`;
+      }
     }
     return undefined;
   }

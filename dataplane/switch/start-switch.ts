@@ -3,10 +3,12 @@
  * from shared memory. A worker that dies takes its devices with it; that is reported once, every request then fails, and the
  * process is expected to start anew. Called by dataplane/main and by tests.
  */
+import { setImmediate } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { SdnError } from '../../base/errors.ts';
 import type { Answer, Question } from '../../schema/southbound/diagnostics/methods.ts';
 import type { SwitchMethod } from '../explain/switch-method.ts';
+import { BackendTables, type TableChange } from '../load-balancing/backend-tables.ts';
 import { ForwardingWorker } from '../port/forwarding-worker.ts';
 import type { RequestErrors } from '../port/request-book.ts';
 import { WorkerFault } from '../port/worker-protocol.ts';
@@ -47,6 +49,7 @@ class WorkerSwitch implements SwitchHandle {
   readonly #worker: ForwardingWorker<Request, Results, WorkerMessage, WorkerData>;
   readonly #namespaces: NamespaceWatch;
   readonly #counters = new Counters();
+  readonly #tables = new BackendTables();
   #indices: ReadonlyMap<string, number> = new Map();
   #ids: ReadonlyMap<number, string> = new Map();
 
@@ -74,9 +77,16 @@ class WorkerSwitch implements SwitchHandle {
     return this.#worker.isHealthy;
   }
 
-  applyGoal(change: Parameters<SwitchHandle['applyGoal']>[0]): Promise<Results['applyGoal']> {
+  /** One at a time, as its agent asks. */
+  async applyGoal(change: Parameters<SwitchHandle['applyGoal']>[0]): Promise<Results['applyGoal']> {
     const { upserts, removes } = change;
-    return this.#worker.ask({ kind: 'applyGoal', change: { upserts, removes } });
+    const tables = await this.#tablesAfter(change);
+    const errors = await this.#worker.ask({
+      kind: 'applyGoal',
+      change: { upserts, removes, tables },
+    });
+    this.#tables.handedOver(tables);
+    return errors;
   }
 
   async attach(
@@ -153,6 +163,16 @@ class WorkerSwitch implements SwitchHandle {
     if (!this.isHealthy) return;
     this.#namespaces.close();
     await this.#worker.close({ kind: 'close' });
+  }
+
+  /** Timers and sockets of this thread have their turn between two tables. */
+  async #tablesAfter(change: Parameters<BackendTables['after']>[0]): Promise<TableChange> {
+    const steps = this.#tables.after(change);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await setImmediate();
+    }
   }
 
   #hear(message: WorkerMessage): void {

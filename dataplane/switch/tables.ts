@@ -16,6 +16,7 @@ import type { Internet } from '../layers/internet.ts';
 import { proberPipeline, uplinkPipeline } from '../layers/order.ts';
 import { peerGroup, peerRule } from '../layers/tunnel.ts';
 import { PEERS_MAX } from '../limits.ts';
+import type { TableChange } from '../load-balancing/backend-tables.ts';
 import type { NamedLease } from '../load-balancing/leases.ts';
 import type { Muxes } from '../load-balancing/muxes.ts';
 import type { InternalAddress } from '../load-balancing/virtual-addresses.ts';
@@ -32,6 +33,8 @@ export interface GoalChange {
   readonly upserts: readonly Resource[];
   /** Keys. */
   readonly removes: readonly string[];
+  /** Made of it on the main thread. */
+  readonly tables?: TableChange;
 }
 
 /** MS-NCNBI §2.2.4: the code of whatever a host's switch could not do. */
@@ -141,6 +144,7 @@ export class SwitchTables {
 
   /** Applies a change; returns an error for every resource held that is not in force as goal state has it. */
   apply(change: GoalChange): ResourceError[] {
+    if (change.tables !== undefined) this.#realiser.virtualAddresses.setTables(change.tables);
     for (const key of change.removes) {
       this.#goal.delete(key);
       this.#failures.delete(key);

@@ -8,8 +8,8 @@
  * permutation that is free, until none is. With weights a backend has so many turns as its part of the largest weight lets it (turns
  * add up, as in Katran's second version).
  *
- * The table depends on the set of backends and weights alone: names decide, not the order in which they are given. About 10 ms for 1,000
- * backends; not for the thread that forwards. Called by the mux when a pool changes, by a host when it first needs one.
+ * The table depends on the set of backends and weights alone: names decide, not the order in which they are given. Some milliseconds for 1,000
+ * backends; not for the thread that forwards. Called by table-builder.ts, on the main thread of muxes and hosts.
  */
 import { assert } from '../../base/assert.ts';
 import { BACKEND_WEIGHT_MAX, BACKENDS_PER_POOL_MAX } from './limits.ts';

@@ -8,6 +8,7 @@
  * controller); by a rule without a probe, to all. UNKNOWN is no news: what was known before goes on to hold, and who was never known is not chosen.
  * Called by mux-agent.ts.
  */
+import { setImmediate } from 'node:timers/promises';
 import { formatIpWords, ipWordsFromBytes } from '../../../base/ip-words.ts';
 import {
   type Backend,
@@ -23,6 +24,7 @@ import {
 } from '../../../schema/southbound/messages.ts';
 import { Distribution } from '../../hashing/distribution.ts';
 import { BACKENDS_PER_POOL_MAX } from '../../hashing/limits.ts';
+import { type Chosen, type Table, TableBuilder } from '../../hashing/table-builder.ts';
 import { RULES_PER_ADDRESS_MAX } from '../../limits.ts';
 import type {
   AddressGoal,
@@ -31,7 +33,6 @@ import type {
   RuleGoal,
   TableChange,
 } from '../forwarder/table-change.ts';
-import { type Chosen, type Table, TableBuilder } from './table-builder.ts';
 
 const FAULT_CODE = 'PolicyConfigurationFailure';
 
@@ -191,7 +192,10 @@ export class MuxGoal {
       };
     });
     const before = held.table;
-    const table = await this.#builder.acquire(this.#chosen(backends, healthId));
+    const { made } = this.#builder;
+    const table = this.#builder.acquire(this.#chosen(backends, healthId));
+    // Timers and sockets of this thread, BGP's and BFD's among them, have their turn between two tables.
+    if (this.#builder.made > made) await setImmediate();
     if (before !== undefined) this.#builder.release(before);
     held.table = table;
     const { chosen, rows, shares, signature } = table;

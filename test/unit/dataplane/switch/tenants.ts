@@ -9,6 +9,7 @@
 import { ManualClock } from '../../../../base/clock.ts';
 import { parseIpv4 } from '../../../../base/ipv4.ts';
 import { seededRng } from '../../../../base/rng.ts';
+import { BackendTables } from '../../../../dataplane/load-balancing/backend-tables.ts';
 import type { Delivery } from '../../../../dataplane/port/memory-frame-io.ts';
 import {
   type MemoryFrameIo,
@@ -18,6 +19,7 @@ import {
 import { UPLINK_PORT } from '../../../../dataplane/switch/port-registry.ts';
 import { SwitchCore, type SwitchCoreParts } from '../../../../dataplane/switch/switch-core.ts';
 import type { PortCounters } from '../../../../dataplane/switch/switch-handle.ts';
+import type { GoalChange } from '../../../../dataplane/switch/tables.ts';
 import { pseudoIpv4 } from '../../../../packet/checksum.ts';
 import * as ethernet from '../../../../packet/ethernet.ts';
 import * as icmp from '../../../../packet/icmp.ts';
@@ -196,12 +198,34 @@ export interface Rig {
 /** Numbers that ports of a rig may have. */
 const PORTS_COUNTED = 32;
 
-export function rig(
-  options: Partial<Pick<SwitchCoreParts, 'flowsMax' | 'flowsPerPortMax'>> = {},
-): Rig {
+/** A switch that is handed its tables with each change, as the host's main thread does (start-switch.ts). */
+class HandedSwitch extends SwitchCore {
+  readonly #made: BackendTables;
+
+  constructor(parts: SwitchCoreParts, tablesMax: number | undefined) {
+    super(parts);
+    this.#made = new BackendTables(tablesMax);
+  }
+
+  override applyGoal(change: GoalChange): ReturnType<SwitchCore['applyGoal']> {
+    const steps = this.#made.after(change);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    const errors = super.applyGoal({ ...change, tables: step.value });
+    this.#made.handedOver(step.value);
+    return errors;
+  }
+}
+
+export interface RigOptions extends Partial<Pick<SwitchCoreParts, 'flowsMax' | 'flowsPerPortMax'>> {
+  /** Tables of backends of internal virtual addresses. */
+  readonly tablesMax?: number;
+}
+
+export function rig({ tablesMax, ...options }: RigOptions = {}): Rig {
   const io = memoryFrameIo();
   const clock = new ManualClock();
-  const core = new SwitchCore({ io, clock, rng: seededRng(7), ...options });
+  const core = new HandedSwitch({ io, clock, rng: seededRng(7), ...options }, tablesMax);
   const uplink = io.attach('uplink');
   core.setUplink(uplink);
   const pass = (device: number, frames: readonly Uint8Array[], delivery?: Delivery) => {
