@@ -10,7 +10,8 @@
  * `startAgent` resolves when the saved goal state is in force; the controller is looked for from then on, without end.
  *
  * Order: messages are applied one at a time; the Ack of a message is sent when `apply` has resolved and before the next one
- * starts. Invariant: what the agent holds is what the controller sent; what of it is not in force stands in `faults`.
+ * starts. Invariant: what the agent holds is what the controller sent; what of it is not in force stands in `faults`, and is tried again
+ * after every removal.
  */
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
@@ -254,8 +255,9 @@ class AgentSession implements Agent {
     }
     const startedAt = this.#options.clock.now();
     this.#goalRevision = message.revision;
-    const errors = await this.#apply(plan.change);
+    const refused = await this.#apply(plan.change);
     commit(this.#held, plan);
+    const errors = plan.change.removes.length > 0 ? await this.#leftOf(refused) : refused;
     this.#distrusted = false;
     this.#saver.changed();
     const applyMicros = Math.round((this.#options.clock.now() - startedAt) * 1000);
@@ -283,6 +285,12 @@ class AgentSession implements Agent {
     if (errors.length > 0) log.warn({ revision: change.revision, errors }, 'partly refused');
     else log.debug({ revision: change.revision, ...counts }, 'applied');
     return errors;
+  }
+
+  /** What has gone may have stood in the way, of these and of others: of these, the errors that are left. */
+  async #leftOf(refused: readonly ResourceError[]): Promise<readonly ResourceError[]> {
+    await this.#applyFaulty();
+    return refused.flatMap(({ key }) => this.#faults.get(key) ?? []);
   }
 
   async #applyFaulty(): Promise<void> {

@@ -114,6 +114,7 @@ export class MuxAgent implements Role {
     errors.push(...goal.errors, ...faults);
     errors.push(...(await bgp.apply(upserts.filter(isBgpResource), removes)));
     const refused = new Set(faults.map(({ key }) => key));
+    this.#goal.refused(refused);
     for (const { key, virtualIp, announcement } of upserts) {
       // Of one that goal state refuses, the last good version is in force.
       const held = virtualIp === undefined ? undefined : this.#goal.vip(key);

@@ -50,6 +50,8 @@ export class MuxGoal {
   /** Last known state by probe and address; what is UNKNOWN is not in it. */
   readonly #known = new Map<string, Map<string, HealthState>>();
   readonly #groups = new Map<string, HeldGroup>();
+  /** Virtual addresses that the forwarder has refused. */
+  readonly #refused = new Set<string>();
   readonly #builder = new TableBuilder();
 
   vip(key: string): VirtualIp | undefined {
@@ -117,7 +119,9 @@ export class MuxGoal {
         const address = addressOf(key, virtualIp);
         if (typeof address === 'string') refuse(key, address);
         else {
-          if (!isSameAddress(this.#vips.get(key), virtualIp)) come.add(virtualIp.id);
+          const isHere =
+            isSameAddress(this.#vips.get(key), virtualIp) && !this.#refused.delete(key);
+          if (!isHere) come.add(virtualIp.id);
           this.#vips.set(key, virtualIp);
           addresses.push(address);
         }
@@ -131,6 +135,7 @@ export class MuxGoal {
     const removedAddresses: string[] = [];
     const removedLeases: string[] = [];
     for (const key of removes) {
+      this.#refused.delete(key);
       if (this.#vips.delete(key)) removedAddresses.push(key);
       if (this.#leases.delete(key)) removedLeases.push(key);
       if (this.#pools.delete(key)) dirtyPools.add(key.slice('pool/'.length));
@@ -144,6 +149,11 @@ export class MuxGoal {
       change: { groups, addresses, leases, removedLeases, removedAddresses, removedGroups },
       errors,
     };
+  }
+
+  /** Which resources of the last change the forwarder has refused. */
+  refused(keys: Iterable<string>): void {
+    for (const key of keys) if (this.#vips.has(key)) this.#refused.add(key);
   }
 
   /** Rules lead to a pool by a probe: those pairs that any rule uses are groups. */

@@ -170,6 +170,24 @@ test('what a host could not bring into force it may try again by itself, and tel
   t.is(host1.role.changes.length, length, 'what is in force is not applied again');
 });
 
+test('what a host could not bring into force it tries again as soon as something has gone', async (t) => {
+  const part = await started(t);
+  const host1 = await part.host('host1');
+  host1.role.refuse.set('port/nic-a', 'PortBlocked');
+  host1.attach('nic-a', 'nic-b');
+  await until('refused', () => statusOf(part, 'nic-a') === 'Failure');
+  await until('in force', () => statusOf(part, 'nic-b') === 'Success');
+  host1.role.refuse.clear();
+  await part.write({ 'networkinterfaces/b': undefined });
+  await until('in force', () => statusOf(part, 'nic-a') === 'Success');
+  const [removal, retry] = host1.role.changes.slice(-2);
+  t.true(removal?.removes.includes('port/nic-b'));
+  t.deepEqual(
+    retry?.upserts.map(({ key }) => key),
+    ['port/nic-a'],
+  );
+});
+
 test('a host that comes back with the right hash is sent nothing', async (t) => {
   const part = await started(t);
   const host1 = await part.host('host1');

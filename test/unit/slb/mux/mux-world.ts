@@ -99,6 +99,7 @@ export class MuxWorld {
   async set(upserts: readonly Resource[], removes: readonly string[] = []): Promise<string[]> {
     const { change, errors } = await this.#goal.apply(upserts, removes);
     const faults = this.core.apply(change);
+    this.#goal.refused(faults.map(({ key }) => key));
     return [...errors, ...faults].map(({ key }) => key);
   }
 

@@ -431,3 +431,13 @@ test('a lease that comes before its virtual address is in force when that comes'
   await world.set([], ['snat/web/10.0.0.7', 'vip/web']);
   t.is(world.core.tables.targets.count, 0);
 });
+
+test('an address whose last holder has not gone yet is refused; tried again after that, it has the leases of its ports', async (t) => {
+  const world = new MuxWorld();
+  await world.set([vip([rule()], VIP, 'old')]);
+  t.deepEqual(await world.set([vip([rule()]), lease(7, 1024, 1031)]), ['vip/web']);
+  t.deepEqual(await world.set([], ['vip/old']), []);
+  t.is(world.backendOf({ dstPort: 1024, flags: ACK }), '');
+  t.deepEqual(await world.set([vip([rule()])]), []);
+  t.is(world.backendOf({ dstPort: 1024, flags: ACK }), '10.0.0.7');
+});
