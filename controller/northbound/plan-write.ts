@@ -152,7 +152,9 @@ function graft(parent: ResourceNode, child: ResourceNode): void {
   else parent.children[at] = child;
 }
 
-function validate({ before, root, changed, context }: Draft): void {
+function validate(draft: Draft): void {
+  const { before, root, changed, context } = draft;
+  const refuse = (faults: readonly FaultDetail[]) => refuseSpelt(faults, draft);
   const removed = removedNodes(before, root);
   refuse(changed.flatMap((node) => checkReferences(node, root, context)));
   refuse(changed.flatMap((node) => checkImmutable(node, before?.nodes.get(node.key))));
@@ -169,6 +171,18 @@ function validate({ before, root, changed, context }: Draft): void {
   }
 }
 
+/** Rules compare keys, which are in lower case, and name by them what they find. Who reads the refusal knows resources as they were written. */
+function refuseSpelt(faults: readonly FaultDetail[], { root, context }: Draft): void {
+  if (faults.length === 0) return;
+  const written = new Map<string, string>();
+  if (root !== undefined) for (const { key, ref } of nodesOf(root)) written.set(key, ref);
+  const spelt = (key: string): string => written.get(key) ?? context.desired.byRef(key)?.ref ?? key;
+  refuse(faults.map((each) => ({ ...each, message: each.message.replace(KEY, spelt) })));
+}
+
+/** `/loadbalancers/web/probes/http` in a sentence. */
+const KEY = /\/[a-z]+\/[^\s,;:'"]+/g;
+
 function guardRemoval(
   node: ResourceNode,
   root: ResourceNode,
@@ -178,12 +192,14 @@ function guardRemoval(
   return refused === undefined ? [] : [refused];
 }
 
-function allocate({ before, root, changed, context }: Draft): readonly DocumentChange[] {
+function allocate(write: Draft): readonly DocumentChange[] {
+  const { before, root, changed, context } = write;
   if (root === undefined) return [];
   const draft = context.allocations.draft(releasedClaims(before, root, changed));
   for (const node of changed) {
     const previous = before?.nodes.get(node.key);
-    refuse(node.type.type.allocate?.(node, { ...context, previous, root, draft }) ?? []);
+    const faults = node.type.type.allocate?.(node, { ...context, previous, root, draft }) ?? [];
+    refuseSpelt(faults, write);
   }
   return root.type.type.companions?.(root, { ...context, draft }) ?? [];
 }

@@ -179,3 +179,23 @@ test('what is said of a backend stands while the backend goes', async (t) => {
   const missing = await client.put('/backendSettings/nobody', nobody);
   t.is(missing.textAt('error.code'), 'InvalidResourceReference');
 });
+
+test('a refusal names what it is about as it was written, be it there or in the same write', async (t) => {
+  const { client } = await startController(t);
+  await layBalancingGround(client);
+  await client.put(LB, balancer());
+  const taken = { ...part('frontendIPConfigurations', 'vip') };
+  const own = { publicIPAddress: { resourceRef: '/PUBLICIPADDRESSES/WEB' } };
+  const twin = await client.put('/loadBalancers/Twin', {
+    ...balancer(),
+    ...{ loadBalancingRules: [], inboundNatRules: [], outboundNatRules: [] },
+    frontendIPConfigurations: [{ resourceId: 'Vip', properties: own }],
+  });
+  t.is(twin.textAt('error.code'), 'PublicIPAddressInUse');
+  t.true(twin.textAt('error.message').endsWith(` is in use by ${taken.resourceRef}`));
+  const every = { protocol: 'All', frontendPort: 0, backendPort: 0 };
+  const all = { resourceId: 'Every', properties: rule(every) };
+  const both = await client.put(LB, balancer({ inboundNatRules: [all] }));
+  t.is(both.textAt('error.code'), 'AnyPortProtocolNotAllowedWithOtherInboundRules', both.text);
+  t.true(both.textAt('error.message').startsWith(`${VIP} has a rule for all ports`), both.text);
+});
