@@ -101,6 +101,21 @@ function silent({ receivers, trace, reply }: CheckEvidence): CheckVerdict {
     const { kind: _, ...rest } = trace.verdict;
     return { kind: 'drop', host: trace.hops.at(-1)?.host ?? '', of: 'request', ...rest };
   }
+  const { verdict } = trace;
+  if (verdict.kind === 'refused') {
+    return unanswered({
+      reason: UnansweredReason.UNOBSERVED,
+      meaning: `nothing has come back; ${verdict.by} would drop it: ${verdict.reason}`,
+      remedy: 'Its steps, and what that means: weft trace from and to the same.',
+    });
+  }
+  if (verdict.kind === 'outside') {
+    return unanswered({
+      reason: UnansweredReason.UNOBSERVED,
+      meaning: `nothing has come back; it leaves by ${verdict.by} on ${verdict.link}, and nobody here sees what is behind that`,
+      remedy: 'Look at the other end: does it run, answer, and know the way back?',
+    });
+  }
   if (last === undefined || receivers.some(({ seen }) => seen === undefined)) {
     return unanswered({
       reason: UnansweredReason.UNOBSERVED,

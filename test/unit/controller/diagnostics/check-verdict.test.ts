@@ -96,6 +96,16 @@ test('sent and not arrived: the provider network; not watched: unknown', (t) => 
   t.like(verdict({ receivers: [], trace: TRACED_DROP }), { kind: 'drop', rule: RULE });
 });
 
+test('what edge routers and muxes would do with it is said, and where it leaves', (t) => {
+  const told = (verdict_: JoinedTrace['verdict']) => {
+    const found = verdict({ receivers: [], trace: { hops: [], routers: [], verdict: verdict_ } });
+    return found.kind === 'unanswered' ? found.meaning : '';
+  };
+  const by = '/loadBalancerMuxes/mux1';
+  t.regex(told({ kind: 'refused', reason: 'NoLiveBackend', by }), /mux1 would drop it: NoLive/);
+  t.regex(told({ kind: 'outside', link: 'outside0', by: '/edgeRouters/e' }), /e on outside0/);
+});
+
 test('an ICMP error is told in words, with the size that passes', (t) => {
   const error = { kind: 'error' as const, from: '10.0.0.1', rttMs: 1 };
   const told = verdict({ probe: { ...error, icmpType: 3, icmpCode: 4, mtu: 1450 } });
