@@ -58,8 +58,7 @@ with_namespaces() {
 in_namespaces() {
   local jobs=$1
   shift
-  with_namespaces npx --no-install tap run --reporter=tap --disable-coverage --jobs="$jobs" \
-    --timeout=400 "$@"
+  with_namespaces node dist/tools/run-tap-files.js --jobs "$jobs" --timeout 400 "$@"
 }
 
 ensure_programs ip:iproute2 busybox:busybox ping:iputils-ping dhclient:isc-dhcp-client \
