@@ -10,7 +10,15 @@ import type { BgpAnswer } from '../../schema/southbound/diagnostics/bgp.ts';
 import { eventually } from '../kit/eventually.ts';
 import { type HeldConnections, hold, serveTcp, visit, visitMeanwhile } from '../kit/tcp-clients.ts';
 import { type RunningTopology, topology } from '../kit/topology.ts';
-import { isServedBy, join as joinPool, leave, putBalancer, VIP } from './slb-lab.ts';
+import {
+  balancerPath,
+  isServedBy,
+  join as joinPool,
+  leave,
+  POOL,
+  putBalancer,
+  VIP,
+} from './slb-lab.ts';
 
 const PORT = 8080;
 const SPEC = { address: VIP, port: PORT, backends: ['a', 'b'] };
@@ -97,7 +105,29 @@ test('a VIP with two backends on two hosts answers outside clients', async (t) =
       for (const held of all) await held.stop();
     },
   );
+
+  await t.test('its address is given back and taken again at once, several times', async (t) => {
+    for (let time = 0; time < 3; time += 1) {
+      for (const name of await members()) await leave(network.client, 'web', name);
+      await network.client.delete('/loadBalancers/web');
+      await network.client.delete('/publicIPAddresses/web');
+      await putBalancer(network, 'web', SPEC);
+      await eventually('both backends answer', () =>
+        isServedBy(network.outside(), target, 'a', 'b'),
+      );
+    }
+    t.pass('each time it is served again');
+  });
 });
+
+/** Machines in the pool. */
+async function members(): Promise<readonly string[]> {
+  const { properties } = await network.client.get<{
+    readonly backendIPConfigurations?: readonly { readonly resourceRef: string }[];
+  }>(`${balancerPath('web')}/backendAddressPools/${POOL}`);
+  const references = properties.backendIPConfigurations ?? [];
+  return references.map(({ resourceRef }) => resourceRef.split('/')[2] ?? '');
+}
 
 /** Takes a mux from edge and controller; it is added again, as a new one, by the function that is returned. */
 async function takeOff(mux: string): Promise<() => Promise<void>> {
