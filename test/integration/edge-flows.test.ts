@@ -9,12 +9,12 @@ import { programPath } from '../../fabric/roles.ts';
 import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import type { NatMapping } from '../../schema/southbound/diagnostics/edge.ts';
 import { PeerFamily, type Resource } from '../../schema/southbound/messages.ts';
+import { bytesOf } from '../fixtures/addresses.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { FlowReport } from '../kit/flow-probe.ts';
 import { FLOW_UNANSWERED_MAX } from '../kit/limits.ts';
 import type { Program } from '../kit/program.ts';
 import { EdgeLab, FAR, labGoal, VM1 } from './edge-lab.ts';
-import { bytesOf } from './role-lab.ts';
 
 const ANYCAST = '198.19.0.9';
 const PREFIX = '198.19.0.0/24';

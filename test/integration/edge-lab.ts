@@ -16,8 +16,9 @@ import {
   VIRTUAL_SUBNET_DEFAULTS,
 } from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
+import { bytesOf } from '../fixtures/addresses.ts';
 import { eventually } from '../kit/eventually.ts';
-import { bytesOf, RoleLab } from './role-lab.ts';
+import { RoleLab } from './role-lab.ts';
 
 export const EDGE = 'edge1';
 const EDGE_MAC = 0x0200_5e00_0002;

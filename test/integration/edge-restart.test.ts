@@ -10,12 +10,12 @@ import { test } from 'tap';
 import { defined } from '../../base/assert.ts';
 import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
 import type { Resource } from '../../schema/southbound/messages.ts';
+import { bytesOf } from '../fixtures/addresses.ts';
 import { type DaemonPlace, daemonPlace, hasPrograms } from '../interop/bgp-lab.ts';
 import { FRR_PROGRAMS, startFrr, vtysh } from '../interop/frr.ts';
 import { eventually } from '../kit/eventually.ts';
 import type { Program } from '../kit/program.ts';
 import { EdgeLab, FAR, labGoal } from './edge-lab.ts';
-import { bytesOf } from './role-lab.ts';
 
 const EDGE_AS = 64_600;
 const FRR_AS = 65_010;

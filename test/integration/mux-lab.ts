@@ -13,16 +13,26 @@ import { join } from 'node:path';
 import { defined } from '../../base/assert.ts';
 import { formatMac, VIRTUAL_ROUTER_MAC } from '../../base/mac.ts';
 import { type Argv, attempt } from '../../fabric/command.ts';
-import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../schema/southbound/defaults.ts';
+import {
+  BACKEND_DEFAULTS,
+  BGP_PEER_DEFAULTS,
+  BGP_ROUTER_DEFAULTS,
+  LOAD_BALANCING_RULE_DEFAULTS,
+} from '../../schema/southbound/defaults.ts';
 import {
   HealthState,
   type LoadBalancingRule,
-  LoadDistribution,
   PeerFamily,
   type Resource,
 } from '../../schema/southbound/messages.ts';
+import { bytesOf } from '../fixtures/addresses.ts';
+import {
+  healthResource,
+  poolResource,
+  virtualIpResource,
+} from '../fixtures/balancing-resources.ts';
 import { type DaemonPlace, daemonPlace } from '../interop/bgp-lab.ts';
-import { bytesOf, RoleLab } from './role-lab.ts';
+import { RoleLab } from './role-lab.ts';
 
 export const BIRD = '/usr/sbin/bird';
 export const BIRDC = '/usr/sbin/birdc';
@@ -242,70 +252,36 @@ export function muxGoal(...change: Resource[]): readonly Resource[] {
 }
 
 export function pool(backends: readonly LabBackend[] = BACKENDS): Resource {
-  return {
-    key: 'pool/p',
-    version: 1,
-    backendPool: {
-      id: 'p',
-      resourceRef: '/loadBalancers/lb/backendAddressPools/p',
-      vnetId: 'blue',
-      backends: backends.map(({ name, address, host, mac }) => ({
-        address: bytesOf(address),
-        vni: VNI,
-        mac,
-        providerAddress: bytesOf(host),
-        portId: name,
-        resourceRef: `/networkInterfaces/${name}/ipConfigurations/ip`,
-        weight: 1,
-        draining: false,
-      })),
-    },
-  };
+  return poolResource(
+    'p',
+    backends.map(({ name, address, host, mac }) => ({
+      ...BACKEND_DEFAULTS,
+      address: bytesOf(address),
+      vni: VNI,
+      mac,
+      providerAddress: bytesOf(host),
+      portId: name,
+    })),
+  );
 }
 
 export function health(states: Readonly<Record<string, HealthState>>): Resource {
-  return {
-    key: 'health/h',
-    version: 1,
-    backendHealth: {
-      id: 'h',
-      probeRef: '/loadBalancers/lb/probes/web',
-      states: Object.entries(states).map(([address, state]) => ({
-        address: bytesOf(address),
-        state,
-      })),
-    },
-  };
+  return healthResource('h', states);
 }
 
 const WEB: LoadBalancingRule = {
+  ...LOAD_BALANCING_RULE_DEFAULTS,
   id: 'web',
-  resourceRef: '/loadBalancers/lb/loadBalancingRules/web',
   protocol: 6,
   port: 80,
   poolId: 'p',
   backendPort: 80,
   floatingIp: true,
-  distribution: LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE,
-  idleTimeoutSec: 240,
-  tcpReset: false,
   healthId: 'h',
 };
 
 export function vip(address: string = VIP, id = 'web'): Resource {
-  return {
-    key: `vip/${id}`,
-    version: 1,
-    virtualIp: {
-      id,
-      resourceRef: `/loadBalancers/lb/frontendIPConfigurations/${id}`,
-      address: bytesOf(address),
-      vnetId: 'blue',
-      internal: false,
-      subnetId: '',
-      rules: [WEB],
-    },
-  };
+  return virtualIpResource(address, { id, rules: [WEB] });
 }
 
 export function announcement(id = 'web'): Resource {

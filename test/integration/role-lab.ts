@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defined } from '../../base/assert.ts';
 import { systemClock } from '../../base/clock.ts';
-import { ipAddressBytes, parseIpWords } from '../../base/ip-words.ts';
 import { type Argv, attempt, type CommandResult, run } from '../../fabric/command.ts';
 import { exchangeJson } from '../../fabric/json-http.ts';
 import {
@@ -167,8 +166,4 @@ export class RoleLab {
   get #socket(): string {
     return join(this.#directory, 'southbound.sock');
   }
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return ipAddressBytes(defined(parseIpWords(text), text));
 }

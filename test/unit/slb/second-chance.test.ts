@@ -14,7 +14,7 @@ import { defined } from '../../../base/assert.ts';
 import { seconds } from '../../../base/units.ts';
 import type { SentFrame } from '../../../dataplane/port/memory-frame-io.ts';
 import type { Resource } from '../../../schema/southbound/messages.ts';
-import { bytesOf } from '../bgp/edge/router/edge-world.ts';
+import { bytesOf } from '../../fixtures/addresses.ts';
 import { segmentFrom } from '../dataplane/load-balancing/balanced.ts';
 import {
   BLUE,

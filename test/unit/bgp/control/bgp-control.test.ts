@@ -6,7 +6,7 @@ import { BgpControl } from '../../../../bgp/control/bgp-control.ts';
 import type { Speaker } from '../../../../bgp/speaker/contract.ts';
 import { BGP_PEER_DEFAULTS, BGP_ROUTER_DEFAULTS } from '../../../../schema/southbound/defaults.ts';
 import type { Resource } from '../../../../schema/southbound/messages.ts';
-import { bytesOf } from '../edge/router/edge-world.ts';
+import { bytesOf } from '../../../fixtures/addresses.ts';
 
 const ROUTER: Resource = {
   key: 'bgprouter/r',

@@ -1,9 +1,9 @@
 /** The compiler: what each host is told. That the incremental way leads where a full recompute would is in incremental.test.ts. */
 import test from 'ava';
-import { ipBytes, parseIp } from '../../../../base/ip.ts';
 import { Compiler, type CompilerInput } from '../../../../controller/compiler/compiler.ts';
 import type { JsonObject } from '../../../../controller/store/store.ts';
 import { resourceCodec } from '../../../../schema/southbound/codec.ts';
+import { bytesOf } from '../../../fixtures/addresses.ts';
 import {
   logicalNetworkDocument,
   networkInterfaceDocument,
@@ -211,7 +211,3 @@ test('both families of an interface are told, their subnets with gateways, and a
   const { mapping } = told('mapping/vnet-Blue/2001:db8:0:1::4');
   t.deepEqual(mapping?.providerAddress, bytesOf('2001:db8:ffff::b'));
 });
-
-function bytesOf(text: string): Uint8Array {
-  return ipBytes(parseIp(text) ?? 0n);
-}

@@ -20,6 +20,11 @@ import type {
   VirtualIp,
 } from '../../../../schema/southbound/messages.ts';
 import {
+  healthResource,
+  poolResource,
+  virtualIpResource,
+} from '../../../fixtures/balancing-resources.ts';
+import {
   BLUE,
   HOST_ADDRESS,
   hostResource,
@@ -78,18 +83,15 @@ export function virtualIp(
   rules: readonly LoadBalancingRule[] = [ruleOf()],
   changes: Partial<VirtualIp> = {},
 ): Resource {
-  const isInternal = address.startsWith('10.');
-  const settings: VirtualIp = {
+  const internal = address.startsWith('10.');
+  const subnetId = internal ? 'blue-web' : '';
+  return virtualIpResource(address, {
     id: `vip-${address}`,
-    resourceRef: `/loadBalancers/lb/frontendIPConfigurations/${address}`,
-    address: octets(address),
-    vnetId: BLUE.name,
-    internal: isInternal,
-    subnetId: isInternal ? 'blue-web' : '',
     rules,
+    internal,
+    subnetId,
     ...changes,
-  };
-  return { key: `vip/${settings.id}`, version: 1, virtualIp: settings };
+  });
 }
 
 export function backend(address: string, changes: Partial<Backend> = {}): Backend {
@@ -107,31 +109,11 @@ export function backend(address: string, changes: Partial<Backend> = {}): Backen
 }
 
 export function pool(backends: readonly Backend[], id = 'pool'): Resource {
-  return {
-    key: `pool/${id}`,
-    version: 1,
-    backendPool: {
-      id,
-      resourceRef: `/loadBalancers/lb/backendAddressPools/${id}`,
-      vnetId: BLUE.name,
-      backends,
-    },
-  };
+  return poolResource(id, backends);
 }
 
 export function health(states: Readonly<Record<string, HealthState>>, id = 'health'): Resource {
-  return {
-    key: `health/${id}`,
-    version: 1,
-    backendHealth: {
-      id,
-      probeRef: '/loadBalancers/lb/probes/p',
-      states: Object.entries(states).map(([address, state]) => ({
-        address: octets(address),
-        state,
-      })),
-    },
-  };
+  return healthResource(id, states);
 }
 
 /** Ports 1024 to 1031 of the public address for a backend. */

@@ -1,5 +1,4 @@
 /** Two networks with the same addresses and labels behind one directory, for the tests of the servers. */
-import { parseIpWords } from '../../../../base/ip-words.ts';
 import { ServiceDirectory } from '../../../../dataplane/platform/service-directory.ts';
 import {
   HOST_DEFAULTS,
@@ -10,18 +9,10 @@ import {
   VIRTUAL_SUBNET_DEFAULTS,
 } from '../../../../schema/southbound/defaults.ts';
 import type { Mapping, Resource } from '../../../../schema/southbound/messages.ts';
+import { bytesOf } from '../../../fixtures/addresses.ts';
 
 export const BLUE_PORT = 5;
 export const RED_PORT = 6;
-
-export function bytesOf(text: string): Uint8Array {
-  const words = parseIpWords(text);
-  if (words === undefined) throw new TypeError(text);
-  const bytes = new Uint8Array(16);
-  for (const [index, word] of words.entries())
-    new DataView(bytes.buffer).setUint32(index * 4, word);
-  return text.includes(':') ? bytes : bytes.slice(12);
-}
 
 export function mapping(vnetId: string, address: string, dnsName: string): Resource {
   const body: Mapping = {

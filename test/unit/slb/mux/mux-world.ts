@@ -18,11 +18,11 @@ import { type FlowKey, newFlowKey, parseFlow } from '../../../../packet/flow-key
 import { IpProtocol } from '../../../../packet/ip-protocol.ts';
 import * as tcp from '../../../../packet/tcp.ts';
 import * as vxlan from '../../../../packet/vxlan.ts';
+import { LOAD_BALANCING_RULE_DEFAULTS } from '../../../../schema/southbound/defaults.ts';
 import {
   type Backend,
   HealthState,
   type LoadBalancingRule,
-  LoadDistribution,
   type Resource,
 } from '../../../../schema/southbound/messages.ts';
 import { MuxGoal } from '../../../../slb/mux/agent/mux-goal.ts';
@@ -30,7 +30,13 @@ import type { FlowMemoryLimits } from '../../../../slb/mux/forwarder/flow-memory
 import { MuxCore } from '../../../../slb/mux/forwarder/mux-core.ts';
 import { TABLE_LIMITS, type TableLimits } from '../../../../slb/mux/forwarder/mux-tables.ts';
 import type { Overload } from '../../../../slb/mux/forwarder/overload.ts';
-import { bytesOf, frameOf, type PacketSpec, words } from '../../bgp/edge/router/edge-world.ts';
+import { bytesOf } from '../../../fixtures/addresses.ts';
+import {
+  healthResource,
+  poolResource,
+  virtualIpResource,
+} from '../../../fixtures/balancing-resources.ts';
+import { frameOf, type PacketSpec, words } from '../../bgp/edge/router/edge-world.ts';
 
 export const VIP = '203.0.113.10';
 export const VIP6 = '2001:db8:113::10';
@@ -211,26 +217,18 @@ export function backend(number: number, change: Partial<Backend> = {}): Backend 
 }
 
 export function pool(backends: readonly Backend[], id = 'p'): Resource {
-  return {
-    key: `pool/${id}`,
-    version: 1,
-    backendPool: { id, resourceRef: `/loadBalancers/lb/pools/${id}`, vnetId: 'blue', backends },
-  };
+  return poolResource(id, backends);
 }
 
 export function rule(change: Partial<LoadBalancingRule> = {}): LoadBalancingRule {
   return {
+    ...LOAD_BALANCING_RULE_DEFAULTS,
     id: `rule${change.protocol ?? 6}-${change.port ?? 80}`,
     resourceRef: '/loadBalancers/lb/loadBalancingRules/web',
     protocol: IpProtocol.TCP,
     port: 80,
     poolId: 'p',
     backendPort: 8080,
-    floatingIp: false,
-    distribution: LoadDistribution.LOAD_DISTRIBUTION_FIVE_TUPLE,
-    idleTimeoutSec: 240,
-    tcpReset: false,
-    healthId: '',
     ...change,
   };
 }
@@ -240,34 +238,13 @@ export function vip(
   address: string = VIP,
   id = 'web',
 ): Resource {
-  return {
-    key: `vip/${id}`,
-    version: 1,
-    virtualIp: {
-      id,
-      resourceRef: `/loadBalancers/lb/frontendIPConfigurations/${id}`,
-      address: bytesOf(address),
-      vnetId: 'blue',
-      internal: false,
-      subnetId: '',
-      rules,
-    },
-  };
+  return virtualIpResource(address, { id, rules });
 }
 
+/** By numbers of backends. */
 export function health(states: Readonly<Record<number, HealthState>>, id = 'h'): Resource {
-  return {
-    key: `health/${id}`,
-    version: 1,
-    backendHealth: {
-      id,
-      probeRef: '/loadBalancers/lb/probes/web',
-      states: Object.entries(states).map(([number, state]) => ({
-        address: bytesOf(`10.0.0.${number}`),
-        state,
-      })),
-    },
-  };
+  const known = Object.entries(states).map(([number, state]) => [`10.0.0.${number}`, state]);
+  return healthResource(id, Object.fromEntries(known));
 }
 
 export function lease(number: number, from: number, to: number, protocol = 0): Resource {

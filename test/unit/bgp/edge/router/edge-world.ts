@@ -5,12 +5,7 @@
 
 import { defined } from '../../../../../base/assert.ts';
 import { ManualClock } from '../../../../../base/clock.ts';
-import {
-  formatIpWords,
-  type IpWords,
-  ipAddressBytes,
-  parseIpWords,
-} from '../../../../../base/ip-words.ts';
+import { formatIpWords, type IpWords, parseIpWords } from '../../../../../base/ip-words.ts';
 import { seededRng } from '../../../../../base/rng.ts';
 import { seconds } from '../../../../../base/units.ts';
 import { RouterCore } from '../../../../../bgp/edge/router/router-core.ts';
@@ -37,6 +32,7 @@ import {
   VIRTUAL_SUBNET_DEFAULTS,
 } from '../../../../../schema/southbound/defaults.ts';
 import type { Resource } from '../../../../../schema/southbound/messages.ts';
+import { bytesOf } from '../../../../fixtures/addresses.ts';
 
 export const EDGE_MAC = 0x0200_0000_0002;
 export const ROUTER_MAC = 0x1234_5678_9abc;
@@ -87,10 +83,6 @@ export interface Seen {
 
 export function words(text: string): IpWords {
   return defined(parseIpWords(text), text);
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return ipAddressBytes(words(text));
 }
 
 /** An IP packet behind an Ethernet header, with valid checksums. */

@@ -1,9 +1,9 @@
 /** A load balancer's public addresses at the edge: to muxes by their routes, from backends as they are, and nobody else's. */
 import test from 'ava';
 import type { Resource } from '../../../../../schema/southbound/messages.ts';
+import { bytesOf } from '../../../../fixtures/addresses.ts';
 import {
   BLUE_VNI,
-  bytesOf,
   EDGE_MAC,
   EdgeWorld,
   frameOf,

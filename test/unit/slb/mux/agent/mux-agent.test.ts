@@ -12,7 +12,7 @@ import type { Resource } from '../../../../../schema/southbound/messages.ts';
 import { MuxAgent } from '../../../../../slb/mux/agent/mux-agent.ts';
 import type { ForwarderHandle } from '../../../../../slb/mux/forwarder/start-forwarder.ts';
 import type { TableChange } from '../../../../../slb/mux/forwarder/table-change.ts';
-import { bytesOf } from '../../../bgp/edge/router/edge-world.ts';
+import { bytesOf } from '../../../../fixtures/addresses.ts';
 import { backend, MUX_ADDRESS, OTHER_VIP, pool, rule, VIP, vip } from '../mux-world.ts';
 
 const ROUTER: Resource = {
