@@ -11,8 +11,6 @@
 #include "segment.h"
 
 #define NS_PER_SEC 1000000000u
-#define ENTRY_HEAD 16
-#define ENTRY_VNET 6
 
 static uint64_t now_ns(void)
 {
@@ -120,29 +118,24 @@ void shaper_close(struct burst *burst, struct port *port)
 		resume(burst, port);
 	if (shaper->is_listed)
 		unlist_due(burst, port);
-	free(shaper->waiting.bytes);
+	waiting_resize(&shaper->waiting, 0);
 	free(shaper);
 	port->shaper = NULL;
 }
 
 /* The queue of a changed rate starts empty; what waited in the old one is counted as dropped. */
-static bool waiting_resize(struct shaper *shaper, double bytes_per_sec)
+static bool resize_queue(struct shaper *shaper, double bytes_per_sec)
 {
-	struct waiting *waiting = &shaper->waiting;
 	double wanted = bytes_per_sec * QUEUE_NS / NS_PER_SEC;
 	uint32_t capacity = wanted > QUEUE_BYTES_MAX   ? QUEUE_BYTES_MAX
 			    : wanted < QUEUE_BYTES_MIN ? QUEUE_BYTES_MIN
 						       : (uint32_t)wanted & ~15u;
 	if (bytes_per_sec == 0)
 		capacity = 0;
-	if (capacity == waiting->capacity)
-		return true;
-	uint8_t *bytes = capacity > 0 ? malloc(capacity) : NULL;
-	if (capacity > 0 && bytes == NULL)
+	uint32_t waited = shaper->waiting.count;
+	if (!waiting_resize(&shaper->waiting, capacity))
 		return false;
-	shaper->dropped += waiting->count;
-	free(waiting->bytes);
-	*waiting = (struct waiting){.bytes = bytes, .capacity = capacity};
+	shaper->dropped += waited - shaper->waiting.count;
 	return true;
 }
 
@@ -158,7 +151,7 @@ bool shaper_set(struct burst *burst, struct port *port, const struct shaping *sh
 	if (port->shaper == NULL)
 		port->shaper = calloc(1, sizeof *port->shaper);
 	struct shaper *shaper = port->shaper;
-	if (shaper == NULL || !waiting_resize(shaper, shaping->inbound_bytes_per_sec))
+	if (shaper == NULL || !resize_queue(shaper, shaping->inbound_bytes_per_sec))
 		return false;
 	set_rate(&shaper->outbound, shaping->outbound_bytes_per_sec);
 	set_rate(&shaper->inbound, shaping->inbound_bytes_per_sec);
@@ -261,56 +254,6 @@ void shaper_receive_link(struct burst *burst)
 
 /* ---- inbound --------------------------------------------------------------------------------------------------- */
 
-static uint32_t entry_bytes(uint32_t len)
-{
-	return (ENTRY_HEAD + len + 15) & ~15u;
-}
-
-/* Room for an entry in one piece, or NULL. `head` == `tail` only when nothing waits. */
-static uint8_t *waiting_reserve(struct waiting *waiting, uint32_t len)
-{
-	uint32_t bytes = entry_bytes(len);
-	if (waiting->count == 0)
-		waiting->head = waiting->tail = 0;
-	if (waiting->tail >= waiting->head) {
-		if (waiting->capacity - waiting->tail > bytes)
-			return waiting->bytes + waiting->tail;
-		if (waiting->head <= bytes)
-			return NULL;
-		memset(waiting->bytes + waiting->tail, 0, sizeof(uint32_t));
-		waiting->tail = 0;
-		return waiting->bytes;
-	}
-	return waiting->head - waiting->tail > bytes ? waiting->bytes + waiting->tail : NULL;
-}
-
-static bool enqueue(struct waiting *waiting, const struct outgoing *frame)
-{
-	uint8_t *entry = frame->len > 0 ? waiting_reserve(waiting, frame->len) : NULL;
-	if (entry == NULL)
-		return false;
-	memcpy(entry, &frame->len, sizeof frame->len);
-	memcpy(entry + ENTRY_VNET, frame->vnet, VNET_HEADER_LEN);
-	memcpy(entry + ENTRY_HEAD, frame->frame, frame->len);
-	waiting->tail += entry_bytes(frame->len);
-	waiting->count++;
-	return true;
-}
-
-static void waiting_front(struct waiting *waiting, struct outgoing *frame)
-{
-	uint8_t *entry = waiting->bytes + waiting->head;
-	memcpy(&frame->len, entry, sizeof frame->len);
-	if (frame->len == 0) {
-		waiting->head = 0;
-		entry = waiting->bytes;
-		memcpy(&frame->len, entry, sizeof frame->len);
-	}
-	frame->vnet = (struct vnet_header *)(entry + ENTRY_VNET);
-	frame->frame = entry + ENTRY_HEAD;
-	frame->descriptor = NULL;
-}
-
 static void send_waiting(struct burst *burst, struct port *port, uint64_t now)
 {
 	struct shaper *shaper = port->shaper;
@@ -323,8 +266,7 @@ static void send_waiting(struct burst *burst, struct port *port, uint64_t now)
 			port->drops[DROP_FAILED]++;
 		else
 			port->kind->transmit(burst, port, &frame, 1);
-		waiting->head += entry_bytes(frame.len);
-		waiting->count--;
+		waiting_drop_front(waiting, &frame);
 	}
 }
 
@@ -343,7 +285,7 @@ void shaper_transmit(struct burst *burst, struct port *port, const struct outgoi
 		if (shaper->waiting.count == 0 && may_pass(&shaper->inbound, now)) {
 			charge(&shaper->inbound, wire_bytes(frame->frame, frame->len, frame->vnet), now);
 			port->kind->transmit(burst, port, frame, 1);
-		} else if (!enqueue(&shaper->waiting, frame)) {
+		} else if (!waiting_add(&shaper->waiting, frame)) {
 			shaper->dropped++;
 		}
 	}

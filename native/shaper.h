@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "waiting.h"
+
 /* Unused rate is kept so long: longer than a busy machine lets a waiting thread wait. */
 #define CREDIT_NS 20000000
 /* What waits for a port inbound is at most so long worth of its rate, within the bounds below: room for one super-frame at least. */
@@ -31,15 +33,6 @@ struct vnet_header;
 struct bucket {
 	double ns_per_byte; /* 0: no limit */
 	uint64_t paid_at;   /* when its debt is, or was, paid */
-};
-
-/* Frames that wait, in order: entries of [len u32, 2 bytes, virtio_net_hdr, frame], each in one piece; len 0: on at the start. */
-struct waiting {
-	uint8_t *bytes;
-	uint32_t capacity;
-	uint32_t head;
-	uint32_t tail;
-	uint32_t count;
 };
 
 struct shaper {
