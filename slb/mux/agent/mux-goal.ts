@@ -39,6 +39,10 @@ const FAULT_CODE = 'PolicyConfigurationFailure';
 interface HeldGroup {
   readonly poolId: string;
   readonly healthId: string;
+  /** Virtual addresses whose rules lead to it. */
+  addresses: number;
+  /** The forwarder has it. */
+  isTold: boolean;
   table: Table | undefined;
 }
 
@@ -52,6 +56,8 @@ export class MuxGoal {
   readonly #groups = new Map<string, HeldGroup>();
   /** Virtual addresses that the forwarder has refused. */
   readonly #refused = new Set<string>();
+  /** Groups that rules lead to, by virtual address. */
+  readonly #ledTo = new Map<string, ReadonlySet<string>>();
   readonly #builder = new TableBuilder();
 
   vip(key: string): VirtualIp | undefined {
@@ -123,6 +129,7 @@ export class MuxGoal {
             isSameAddress(this.#vips.get(key), virtualIp) && !this.#refused.delete(key);
           if (!isHere) come.add(virtualIp.id);
           this.#vips.set(key, virtualIp);
+          this.#lead(key, virtualIp.rules);
           addresses.push(address);
         }
       }
@@ -136,7 +143,10 @@ export class MuxGoal {
     const removedLeases: string[] = [];
     for (const key of removes) {
       this.#refused.delete(key);
-      if (this.#vips.delete(key)) removedAddresses.push(key);
+      if (this.#vips.delete(key)) {
+        this.#lead(key, []);
+        removedAddresses.push(key);
+      }
       if (this.#leases.delete(key)) removedLeases.push(key);
       if (this.#pools.delete(key)) dirtyPools.add(key.slice('pool/'.length));
       if (this.#healths.delete(key)) {
@@ -157,31 +167,42 @@ export class MuxGoal {
   }
 
   /** Rules lead to a pool by a probe: those pairs that any rule uses are groups. */
+  #lead(key: string, rules: readonly LoadBalancingRule[]): void {
+    const led = new Set<string>();
+    for (const { poolId, healthId } of rules) {
+      const groupKey = groupKeyOf(poolId, healthId);
+      if (led.has(groupKey)) continue;
+      led.add(groupKey);
+      const made = { poolId, healthId, addresses: 0, isTold: false, table: undefined };
+      const group = this.#groups.get(groupKey) ?? made;
+      group.addresses += 1;
+      this.#groups.set(groupKey, group);
+    }
+    for (const groupKey of this.#ledTo.get(key) ?? []) {
+      const group = this.#groups.get(groupKey);
+      if (group !== undefined) group.addresses -= 1;
+    }
+    if (led.size === 0) this.#ledTo.delete(key);
+    else this.#ledTo.set(key, led);
+  }
+
   async #groupsAfter(
     dirtyPools: ReadonlySet<string>,
     dirtyHealths: ReadonlySet<string>,
   ): Promise<{ readonly groups: readonly GroupGoal[]; readonly removedGroups: readonly string[] }> {
-    const used = new Map<string, { readonly poolId: string; readonly healthId: string }>();
-    for (const { rules } of this.#vips.values()) {
-      for (const { poolId, healthId } of rules) {
-        used.set(groupKeyOf(poolId, healthId), { poolId, healthId });
-      }
-    }
     const groups: GroupGoal[] = [];
-    for (const [key, { poolId, healthId }] of used) {
-      const known = this.#groups.get(key);
-      const isDirty = dirtyPools.has(poolId) || dirtyHealths.has(healthId);
-      if (known !== undefined && !isDirty) continue;
-      const held = known ?? { poolId, healthId, table: undefined };
-      this.#groups.set(key, held);
-      groups.push(await this.#groupOf(key, held));
-    }
     const removedGroups: string[] = [];
-    for (const [key, { table }] of this.#groups) {
-      if (used.has(key)) continue;
-      removedGroups.push(key);
-      this.#groups.delete(key);
-      if (table !== undefined) this.#builder.release(table);
+    for (const [key, held] of this.#groups) {
+      const { poolId, healthId, addresses, isTold, table } = held;
+      if (addresses === 0) {
+        if (isTold) removedGroups.push(key);
+        this.#groups.delete(key);
+        if (table !== undefined) this.#builder.release(table);
+        continue;
+      }
+      if (isTold && !dirtyPools.has(poolId) && !dirtyHealths.has(healthId)) continue;
+      held.isTold = true;
+      groups.push(await this.#groupOf(key, held));
     }
     return { groups, removedGroups };
   }
