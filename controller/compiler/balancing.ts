@@ -36,10 +36,22 @@ export interface Member {
 
 /** Undefined while the network of an internal one is not there. */
 export function sideOf(balancer: LoadBalancer, model: ModelView): Side | undefined {
-  const internal = balancer.frontends.find(({ subnet }) => subnet?.startsWith('/virtualnetworks/'));
-  if (internal?.subnet === undefined) return { kind: 'public' };
-  const found = model.virtualSubnet(internal.subnet);
+  const subnet = internalSubnetOf(balancer);
+  if (subnet === undefined) return { kind: 'public' };
+  const found = model.virtualSubnet(subnet);
   return found && { kind: 'internal', network: found.network };
+}
+
+/** Each backend of hundreds of frontends asks; a document is never altered, and read anew where it changes. */
+const INTERNAL_SUBNETS = new WeakMap<LoadBalancer, { readonly subnet: Ref | undefined }>();
+
+/** Of its internal frontends; undefined: it has none. */
+function internalSubnetOf(balancer: LoadBalancer): Ref | undefined {
+  const known = INTERNAL_SUBNETS.get(balancer);
+  if (known !== undefined) return known.subnet;
+  const internal = balancer.frontends.find(({ subnet }) => subnet?.startsWith('/virtualnetworks/'));
+  INTERNAL_SUBNETS.set(balancer, { subnet: internal?.subnet });
+  return internal?.subnet;
 }
 
 /** Where its virtual addresses are published, and where its pools and their health are. */

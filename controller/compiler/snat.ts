@@ -39,10 +39,11 @@ export function leaseholders(
   balancer: LoadBalancer,
   model: ModelView,
 ): readonly Leaseholder[] {
-  const address = addressOf(frontend, model);
+  const uses = outboundUses(frontend, balancer);
+  const address = uses.length === 0 ? undefined : addressOf(frontend, model);
   if (address === undefined || sideOf(balancer, model)?.kind !== 'public') return [];
   const found = new Map<string, Leaseholder>();
-  for (const use of outboundUses(frontend, balancer)) {
+  for (const use of uses) {
     const members = membersOf(use.pool, model).filter(({ ipConfiguration }) =>
       mayGoOut(ipConfiguration, address),
     );
