@@ -1,6 +1,7 @@
 /** The DNS server over real sockets, with a forwarder of the test's own: recursion, retries, TCP, cache, limits, isolation. */
 import { createSocket, type Socket } from 'node:dgram';
-import { connect, createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import * as dnsPacket from 'dns-packet';
 import { ManualClock, systemClock } from '../../../../base/clock.ts';
@@ -30,8 +31,6 @@ async function upstream(t: ExecutionContext, answering: Answering): Promise<Upst
     return reply && dnsPacket.encode(reply);
   };
   const udp: Socket = createSocket('udp4');
-  await new Promise<void>((resolve) => udp.bind(0, '127.0.0.1', resolve));
-  const { port } = udp.address();
   udp.on('message', (bytes, from) => {
     const reply = answer(bytes, false);
     if (reply !== undefined) udp.send(reply, from.port, from.address);
@@ -44,12 +43,31 @@ async function upstream(t: ExecutionContext, answering: Answering): Promise<Upst
     socket.on('data', (chunk) => stream.push(chunk));
     socket.on('error', () => socket.destroy());
   });
-  await new Promise<void>((resolve) => tcp.listen(port, '127.0.0.1', resolve));
+  const port = await onePort(udp, tcp);
   t.teardown(() => {
     udp.close();
     tcp.close();
   });
   return { port, asked };
+}
+
+/** Has both listen on one number that the system gives; where another program has the other protocol's, on the next. */
+async function onePort(udp: Socket, tcp: Server): Promise<number> {
+  for (;;) {
+    tcp.listen(0, '127.0.0.1');
+    await once(tcp, 'listening');
+    const { port } = tcp.address() as AddressInfo;
+    const bound = once(udp, 'listening');
+    udp.bind(port, '127.0.0.1');
+    try {
+      await bound;
+      return port;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw thrown;
+      tcp.close();
+      await once(tcp, 'close');
+    }
+  }
 }
 
 interface Served {
