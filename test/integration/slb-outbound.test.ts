@@ -193,13 +193,19 @@ async function visitSpare(name: string) {
   return report;
 }
 
-/** What the hosts say of so many backends, by address. */
+interface Leased {
+  readonly leases: readonly Lease[];
+  readonly muxes: readonly { readonly leases?: number; readonly announced?: boolean }[];
+}
+
+/** What the hosts say of so many backends, by address, once all muxes that are there know of them, too, and have told the edge of the address. */
 function leasesOf(count: number): Promise<readonly Lease[]> {
   return eventually(`${count} backends have ports`, async () => {
     const path = `/networking/weft/v1/virtualAddresses/${VIP}`;
-    const { leases } = (await network.client.ask('GET', path)) as { leases: readonly Lease[] };
+    const { leases, muxes } = (await network.client.ask('GET', path)) as Leased;
     const byAddress = [...leases].sort((one, other) => (one.address < other.address ? -1 : 1));
-    return byAddress.length === count ? byAddress : undefined;
+    const isReady = muxes.every((mux) => mux.announced === true && mux.leases === count);
+    return byAddress.length === count && isReady ? byAddress : undefined;
   });
 }
 
