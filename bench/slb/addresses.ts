@@ -8,6 +8,8 @@ export const BACKENDS = 2;
 
 /** New connections and datagrams, to any backend. */
 export const WEB_PORT = 80;
+/** The same, for who comes by a backend's own address: with one port, what a backend still remembers of a client's port would be met again by another way. */
+export const OWN_WEB_PORT = 81;
 export const DATAGRAM_PORT = 9;
 /** To the first backend only: what has more than one connection, or is compared with the direct path. */
 export const IPERF_PORT = 5201;

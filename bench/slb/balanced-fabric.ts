@@ -23,7 +23,7 @@ import { type Fabric, startFabric } from '../../fabric/fabric.ts';
 import { inNamespace, namespaceName } from '../../fabric/namespaces.ts';
 import { fabricSettings } from '../../fabric/settings.ts';
 import type { VmRecord } from '../../fabric/vm.ts';
-import { IPERF_PORT, WEB_PORT } from './addresses.ts';
+import { IPERF_PORT, OWN_WEB_PORT, WEB_PORT } from './addresses.ts';
 import { haproxy, type Proxied } from './haproxy.ts';
 import { HAPROXY, NOBODY, WEFT } from './names.ts';
 import { connections, type Load } from './programs.ts';
@@ -45,6 +45,7 @@ export interface Way {
   readonly name: string;
   /** For each backend: where new connections are sent, one after the other, to get half of them there. */
   readonly web: readonly string[];
+  readonly webPort: number;
   /** For each backend: where it is reached, and by which port its iperf3 is. */
   readonly iperf: readonly { readonly address: string; readonly port: number }[];
 }
@@ -82,13 +83,19 @@ export async function buildBalancedFabric(): Promise<BalancedFabric> {
       const ports = 'net.ipv4.ip_local_port_range=1024 65535';
       await run(inNamespace(namespace, ['sysctl', '-qw', ports]));
     }
-    for (const each of backends) await serve(each, [connections(), 'serve', `${WEB_PORT}`]);
+    for (const each of backends) {
+      for (const port of [WEB_PORT, OWN_WEB_PORT]) {
+        await serve(each, [connections(), 'serve', `${port}`]);
+      }
+    }
     const at = { namespace: proxy.namespace, file: join(state, 'haproxy.cfg') };
     // Between two connections over TAPs splicing has cost a tenth more than copying.
     await serve(proxy, await haproxy({ ...at, proxied: proxiedOf(backends), isSpliced: false }));
     const virtualAddress = await publicAddress(fabric, 'web');
     const ways = await waysOf(fabric, virtualAddress);
-    for (const { web } of ways) for (const address of web) await answering(client, address);
+    for (const { web, webPort } of ways) {
+      for (const address of web) await answering(client, address, webPort);
+    }
     return { fabric, client, backends, virtualAddress, ways, serve, close };
   } catch (thrown) {
     await close();
@@ -97,9 +104,10 @@ export async function buildBalancedFabric(): Promise<BalancedFabric> {
 }
 
 async function waysOf(fabric: Fabric, virtualAddress: string): Promise<readonly Way[]> {
-  const through = (name: string, addresses: readonly string[]): Way => ({
+  const through = (name: string, addresses: readonly string[], webPort = WEB_PORT): Way => ({
     name,
     web: addresses,
+    webPort,
     iperf: addresses.map((address, at) => ({ address, port: iperfPort(at) })),
   });
   const proxy = await publicAddress(fabric, PROXY);
@@ -108,7 +116,7 @@ async function waysOf(fabric: Fabric, virtualAddress: string): Promise<readonly 
   return [
     through(WEFT, [virtualAddress, virtualAddress]),
     through(HAPROXY, [proxy, proxy]),
-    through(NOBODY, own),
+    through(NOBODY, own, OWN_WEB_PORT),
   ];
 }
 
@@ -224,8 +232,8 @@ async function publicAddress({ client }: Fabric, name: string): Promise<string> 
 }
 
 /** The edge learns of a virtual address from the muxes a while after it is there; HAProxy binds its ports a moment after it has started. */
-async function answering(client: string, address: string): Promise<void> {
-  const once = [connections(), 'load', address, `${WEB_PORT}`, '0.2', '1'] as const;
+async function answering(client: string, address: string, port: number): Promise<void> {
+  const once = [connections(), 'load', address, `${port}`, '0.2', '1'] as const;
   const deadline = systemClock.now() + PATIENCE;
   for (;;) {
     const { completed } = JSON.parse(await run(inNamespace(client, once))) as Load;

@@ -3,7 +3,6 @@ import { run } from '../../fabric/command.ts';
 import { inNamespace } from '../../fabric/namespaces.ts';
 import { iperf } from '../iperf.ts';
 import { familyCpuSeconds } from '../process-cpu.ts';
-import { WEB_PORT } from './addresses.ts';
 import type { BalancedFabric, Way } from './balanced-fabric.ts';
 import { connections, type Load } from './programs.ts';
 import type { Exercise } from './turns.ts';
@@ -59,13 +58,13 @@ async function transfer(
 
 async function connect(
   { client }: BalancedFabric,
-  { web }: Way,
+  { web, webPort }: Way,
   sec: number,
 ): Promise<Readonly<Record<string, number>>> {
   const before = familyCpuSeconds();
   const loads = await Promise.all(
     web.map(async (address) => {
-      const argv = ['load', address, `${WEB_PORT}`, `${sec}`, `${AT_ONCE}`];
+      const argv = ['load', address, `${webPort}`, `${sec}`, `${AT_ONCE}`];
       return JSON.parse(await run(inNamespace(client, [connections(), ...argv]))) as Load;
     }),
   );
