@@ -4,7 +4,7 @@
  * measured with nobody between, which is the limit of client and backends.
  *
  *   --rounds N        rounds, at least 3 for figures to be published (3)
- *   --duration SEC    of each measurement (1)
+ *   --duration SEC    of each measurement (2)
  *   --only A,B        of path, probes (on a fabric), throughput, connections, datagrams, latency (in the lab), tables, programming (all)
  *
  * All of a kind are set up before its first round and take turns. Exits with 1 when ours could not be measured.
@@ -34,7 +34,10 @@ const PROGRAMMING_ROUNDS_MAX = 2;
 const GOALS: readonly Goal[] = [
   { scene: FABRIC_THROUGHPUT, measure: 'upload', peer: HAPROXY, min: 2 },
   { scene: FABRIC_THROUGHPUT, measure: 'download', peer: HAPROXY, min: 2 },
+  { scene: FABRIC_THROUGHPUT, measure: 'uploadRate', peer: HAPROXY, min: 2 },
+  { scene: FABRIC_THROUGHPUT, measure: 'downloadRate', peer: HAPROXY, min: 2 },
   { scene: FABRIC_CONNECTIONS, measure: 'connect', peer: HAPROXY, min: 3 },
+  { scene: FABRIC_CONNECTIONS, measure: 'balancerRate', peer: HAPROXY, min: 3 },
   { scene: GOES_DOWN, measure: 'muxesMax', max: 1000 },
   { scene: COMES_BACK, measure: 'muxesMax', max: 1000 },
   { scene: LAB_THROUGHPUT, measure: 'upload', peer: HAPROXY, min: 2 },
@@ -50,7 +53,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '3' },
-      duration: { type: 'string', default: '1' },
+      duration: { type: 'string', default: '2' },
       only: { type: 'string', default: '' },
     },
   });
