@@ -152,6 +152,8 @@ build_addon() {
 
 build_typescript() {
   step 'TypeScript' npx --no-install tsc -b || fail 'TypeScript did not compile' 'see the messages above'
+  # npx makes the command executable only when it first links it; a tree that is built anew has another file there.
+  chmod 755 dist/cli/main.js
 }
 
 # From a fresh clone to a tree that runs.
